@@ -1,0 +1,122 @@
+/**
+ * The `cpu` device: one arena, one queue, programs compiled to onnxruntime sessions and plain host ops between them.
+ * One scratch range serves all programs of the device, since one runs at a time; it grows when a program is compiled
+ * that needs more, and its views are made anew then.
+ */
+import os from 'node:os';
+import { createRequire } from 'node:module';
+import { Arena, type Range } from '../arena.ts';
+import type { Data } from '../dtype.ts';
+import type { Device, Executable, Slice, Tensor } from '../device.ts';
+import type { Value } from '../graph.ts';
+import type { Program } from '../program.ts';
+import { CpuExecutable } from './executable.ts';
+import { partition } from './partition.ts';
+import { planScratch, valueBytes, type ScratchPlan } from './scratch.ts';
+import { lowersToOnnx, makeRunnable } from './segments.ts';
+import { CpuSlice } from './slice.ts';
+import { CpuTensor, cpuTensor } from './tensor.ts';
+import { bytesPerElement } from '../dtype.ts';
+
+export interface CpuDeviceOptions {
+  /** Bytes of memory for all slices and scratch of this device. */
+  readonly bytes: number;
+}
+
+export class CpuDevice implements Device {
+  readonly kind = 'cpu';
+  readonly numericsClass: string;
+  private readonly arena: Arena;
+  private readonly executables = new Map<Program, Promise<CpuExecutable>>();
+  private scratchRange: Range | null = null;
+  private scratchViews = new WeakMap<ScratchPlan, ReadonlyMap<Value, CpuTensor>>();
+  private tail: Promise<void> = Promise.resolve();
+  private busy = 0;
+
+  constructor({ bytes }: CpuDeviceOptions) {
+    this.arena = new Arena(bytes);
+    const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
+    this.numericsClass = `cpu/${process.arch}/${os.cpus()[0]?.model ?? 'unknown'}/onnxruntime-${version}`;
+  }
+
+  get busyMs(): number {
+    return this.busy;
+  }
+
+  get usedBytes(): number {
+    return this.arena.usedBytes;
+  }
+
+  async compile(program: Program): Promise<Executable> {
+    const known = this.executables.get(program) ?? this.build(program);
+    this.executables.set(program, known);
+    return await known;
+  }
+
+  slice(owner: string, budgetBytes: number): Slice {
+    return new CpuSlice(this.arena, owner, budgetBytes);
+  }
+
+  write(tensor: Tensor, data: Data): void {
+    cpuTensor('write', 'tensor', tensor).data.set(data);
+  }
+
+  read(tensor: Tensor, length?: number): Data {
+    const { data } = cpuTensor('read', 'tensor', tensor);
+    return length === undefined ? data : data.subarray(0, length);
+  }
+
+  async close(): Promise<void> {
+    await this.tail;
+    for (const executable of this.executables.values()) await (await executable).release();
+    this.executables.clear();
+  }
+
+  private async build(program: Program): Promise<CpuExecutable> {
+    const segments = partition(program, lowersToOnnx);
+    const bound = new Set([...program.inputs, ...program.outputs].map((b) => b.value));
+    const plan = planScratch(segments, (value) => bound.has(value));
+    this.reserveScratch(program.name, plan.bytes);
+    const runnable = await makeRunnable(program, segments);
+    return new CpuExecutable(program, runnable, plan, (p) => this.scratchOf(p), (job) => this.enqueue(job));
+  }
+
+  private reserveScratch(program: string, bytes: number): void {
+    if (bytes <= (this.scratchRange?.bytes ?? 0)) return;
+    const old = this.scratchRange;
+    this.scratchRange = this.arena.take('device', `scratch of program ${program}`, bytes);
+    if (old !== null) this.arena.give(old);
+    this.scratchViews = new WeakMap();
+  }
+
+  private scratchOf(plan: ScratchPlan): ReadonlyMap<Value, CpuTensor> {
+    const known = this.scratchViews.get(plan);
+    if (known !== undefined) return known;
+    const base = this.scratchRange?.offset ?? 0;
+    const made = new Map(
+      [...plan.offsets].map(([value, offset]) => {
+        const { dtype, shape } = value.type;
+        const sizes = shape.map((dim) => (typeof dim === 'number' ? dim : dim.max));
+        const capacity = Math.floor(valueBytes(value) / bytesPerElement[dtype]);
+        return [value, new CpuTensor(this.arena.buffer, base + offset, dtype, sizes, capacity)] as const;
+      }),
+    );
+    this.scratchViews.set(plan, made);
+    return made;
+  }
+
+  /** Runs jobs one after another, in the order of the calls; a job that fails fails its own caller only. */
+  private enqueue(job: () => Promise<void>): Promise<void> {
+    const run = async (): Promise<void> => {
+      const start = performance.now();
+      try {
+        await job();
+      } finally {
+        this.busy += performance.now() - start;
+      }
+    };
+    const result = this.tail.then(run);
+    this.tail = result.catch(() => undefined);
+    return result;
+  }
+}

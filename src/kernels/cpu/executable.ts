@@ -1,0 +1,106 @@
+/**
+ * A compiled program of the CPU device: segments over one plan of scratch memory. Two live sizes are special. With no
+ * rows everything runs by the plain reference (some ONNX ops crash on empty tensors). A single row runs as two, the
+ * second zero: a matmul of one row sums in another order than the same row among many.
+ */
+import type { Bindings, Executable } from '../device.ts';
+import { ProgramError } from '../errors.ts';
+import type { Value } from '../graph.ts';
+import type { Program } from '../program.ts';
+import { runReference } from '../reference.ts';
+import { resolve, type LiveSizes } from '../shape.ts';
+import type { ScratchPlan } from './scratch.ts';
+import type { RunnableSegment } from './segments.ts';
+import { cpuTensor, type CpuTensor } from './tensor.ts';
+
+/** Where a running program finds the memory of its intermediates. */
+export type ScratchTensors = (plan: ScratchPlan) => ReadonlyMap<Value, CpuTensor>;
+
+export class CpuExecutable implements Executable {
+  readonly program: Program;
+  readonly scratchBytes: number;
+  private readonly segments: readonly RunnableSegment[];
+  private readonly plan: ScratchPlan;
+  private readonly scratch: ScratchTensors;
+  private readonly enqueue: (job: () => Promise<void>) => Promise<void>;
+
+  constructor(
+    program: Program,
+    segments: readonly RunnableSegment[],
+    plan: ScratchPlan,
+    scratch: ScratchTensors,
+    enqueue: (job: () => Promise<void>) => Promise<void>,
+  ) {
+    this.program = program;
+    this.segments = segments;
+    this.plan = plan;
+    this.scratch = scratch;
+    this.enqueue = enqueue;
+    this.scratchBytes = plan.bytes;
+    checkDynamicDims(program);
+  }
+
+  run(bindings: Bindings, live: LiveSizes = {}): Promise<void> {
+    return this.enqueue(() => this.runNow(bindings, live));
+  }
+
+  private async runNow(bindings: Bindings, live: LiveSizes): Promise<void> {
+    const bound = new Map<Value, CpuTensor>();
+    for (const { name, value } of [...this.program.inputs, ...this.program.outputs]) {
+      bound.set(value, cpuTensor(this.program.name, name, bindings[name]));
+    }
+    if (Object.values(live).includes(0)) {
+      this.runEmpty(bound, live);
+      return;
+    }
+    const scratch = this.scratch(this.plan);
+    const tensor = (value: Value): CpuTensor => bound.get(value) ?? scratch.get(value)!;
+    const isSingle = Object.values(live).includes(1);
+    const padded = isSingle ? Object.fromEntries(Object.entries(live).map(([name, n]) => [name, Math.max(n, 2)])) : live;
+    if (isSingle) for (const { value } of this.program.inputs) clearPadding(tensor(value), value, live, padded);
+    for (const segment of this.segments) {
+      if (segment.kind === 'onnx') {
+        const ort = (list: typeof segment.inputs) =>
+          Object.fromEntries(list.map(({ name, value }) => [name, tensor(value).ort(resolve(value.type.shape, padded))]));
+        await segment.session.run(ort(segment.inputs), ort(segment.outputs));
+        continue;
+      }
+      for (const node of segment.nodes) {
+        const operand = (v: Value) => tensor(v).operand(resolve(v.type.shape, live));
+        node.reference(node.inputs.map(operand), node.outputs.map(operand));
+        if (isSingle) node.outputs.forEach((v) => clearPadding(tensor(v), v, live, padded));
+      }
+    }
+  }
+
+  private runEmpty(bound: ReadonlyMap<Value, CpuTensor>, live: LiveSizes): void {
+    const inputs = this.program.inputs.map(({ name, value }) => [name, bound.get(value)!.data] as const);
+    const outputs = runReference(this.program, Object.fromEntries(inputs), live);
+    for (const { name, value } of this.program.outputs) bound.get(value)!.data.set(outputs[name]!);
+  }
+
+  async release(): Promise<void> {
+    for (const segment of this.segments) if (segment.kind === 'onnx') await segment.session.release();
+  }
+}
+
+/** Zeroes the row that a single live row is padded with. */
+function clearPadding(tensor: CpuTensor, { type }: Value, live: LiveSizes, padded: LiveSizes): void {
+  const first = type.shape[0];
+  if (first === undefined || typeof first === 'number' || live[first.name] !== 1) return;
+  const row = resolve(type.shape.slice(1), live).reduce((n, size) => n * size, 1);
+  tensor.data.fill(0, row, row * padded[first.name]!);
+}
+
+function checkDynamicDims(program: Program): void {
+  const values = [...program.inputs.map((b) => b.value), ...program.nodes.flatMap((node) => node.outputs)];
+  for (const { type } of values) {
+    if (type.shape.slice(1).some((dim) => typeof dim !== 'number')) {
+      throw new ProgramError(program.name, 'the cpu device takes a dynamic dimension only as the first one');
+    }
+    const first = type.shape[0];
+    if (first !== undefined && typeof first !== 'number' && first.max < 2) {
+      throw new ProgramError(program.name, `dimension ${first.name} needs a maximum of at least 2`);
+    }
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Collects ONNX nodes while ops lower themselves. Names are strings; `op` makes one node and returns its outputs.
+ * Constants here are small structure (shapes, axes, masks), never weights: a weight as an initializer is prepacked and
+ * gives other bits than the same weight as an input.
+ */
+import { encodeModel, type OnnxAttribute, type OnnxNode, type OnnxTensor, type OnnxValueInfo } from './onnx_proto.ts';
+import type { DType } from '../dtype.ts';
+import type { Type } from '../op.ts';
+
+/** ONNX element type codes. bf16 crosses a session's border as its bits in uint16. */
+export const onnxType = { f32: 1, i32: 6, u32: 12, bf16: 4, i64: 7, bool: 9, bfloat16: 16 } as const;
+
+type AttributeValue = number | readonly number[] | { readonly float: number };
+
+export class OnnxGraph {
+  private readonly nodes: OnnxNode[] = [];
+  private readonly initializers: OnnxTensor[] = [];
+  private readonly constants = new Map<string, string>();
+  private readonly prefix: string;
+  private count = 0;
+
+  constructor(prefix = 't') {
+    this.prefix = prefix;
+  }
+
+  /** Adds one node with `outputs` results and returns their names. Integers become ints; `{ float }` a float. */
+  op(opType: string, inputs: readonly string[], attributes: Record<string, AttributeValue> = {}, outputs = 1): string[] {
+    const output = Array.from({ length: outputs }, () => this.fresh());
+    const domain = opType === 'FusedMatMul' ? 'com.microsoft' : '';
+    this.nodes.push({ opType, domain, input: inputs, output, attribute: Object.entries(attributes).map(encodeAttribute) });
+    return output;
+  }
+
+  /** A node with one result. */
+  one(opType: string, inputs: readonly string[], attributes: Record<string, AttributeValue> = {}): string {
+    return this.op(opType, inputs, attributes)[0]!;
+  }
+
+  /** A constant vector (or scalar, with no dims) of 64-bit integers: shapes, axes, indices. */
+  int64(values: readonly number[], dims: readonly number[] = [values.length]): string {
+    return this.constant('i64', onnxType.i64, dims, new BigInt64Array(values.map(BigInt)));
+  }
+
+  int32(values: readonly number[], dims: readonly number[] = [values.length]): string {
+    return this.constant('i32', onnxType.i32, dims, new Int32Array(values));
+  }
+
+  float32(values: Float32Array | readonly number[], dims: readonly number[] = [values.length]): string {
+    return this.constant('f32', onnxType.f32, dims, new Float32Array(values));
+  }
+
+  /** The model with the given inputs and outputs (by name and type), as bytes for onnxruntime. */
+  model(name: string, inputs: readonly NamedType[], outputs: readonly NamedType[]): Uint8Array {
+    return encodeModel({
+      irVersion: 13,
+      opsetImport: [
+        { domain: '', version: 26 },
+        { domain: 'com.microsoft', version: 1 },
+      ],
+      graph: {
+        name,
+        node: this.nodes,
+        initializer: this.initializers,
+        input: inputs.map(valueInfo),
+        output: outputs.map(valueInfo),
+      },
+    });
+  }
+
+  private constant(kind: string, dataType: number, dims: readonly number[], data: ArrayBufferView): string {
+    const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const key = `${kind}:${dims.join(',')}:${Buffer.from(rawData).toString('base64')}`;
+    const known = this.constants.get(key);
+    if (known !== undefined) return known;
+    const name = this.fresh();
+    this.initializers.push({ name, dataType, dims, rawData });
+    this.constants.set(key, name);
+    return name;
+  }
+
+  private fresh(): string {
+    return `${this.prefix}${this.count++}`;
+  }
+}
+
+export interface NamedType {
+  readonly name: string;
+  readonly type: Type;
+}
+
+function encodeAttribute([name, value]: [string, AttributeValue]): OnnxAttribute {
+  if (typeof value === 'number') return { name, type: 2, i: value };
+  if ('float' in value) return { name, type: 1, f: value.float };
+  return { name, type: 7, ints: value };
+}
+
+function valueInfo({ name, type }: NamedType): OnnxValueInfo {
+  const elemType: Record<DType, number> = onnxType;
+  const dim = type.shape.map((d) => (typeof d === 'number' ? { dimValue: d } : { dimParam: d.name }));
+  return { name, type: { tensorType: { elemType: elemType[type.dtype], shape: { dim } } } };
+}

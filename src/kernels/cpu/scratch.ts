@@ -1,0 +1,51 @@
+/**
+ * Static memory plan of a program's intermediates: those that pass from one segment to a later one. Two share memory
+ * when their lifetimes (in segments) do not meet. What lives inside one ONNX segment is onnxruntime's own affair.
+ */
+import { align } from '../arena.ts';
+import { bytesPerElement } from '../dtype.ts';
+import type { Value } from '../graph.ts';
+import { maxElements } from '../shape.ts';
+import type { Segment } from './partition.ts';
+
+export interface ScratchPlan {
+  readonly bytes: number;
+  readonly offsets: ReadonlyMap<Value, number>;
+}
+
+/** Room for one value, at least two rows: a single row runs as two (see `executable.ts`). */
+export function valueBytes(value: Value): number {
+  const { shape, dtype } = value.type;
+  const padded = shape.map((dim) => (typeof dim === 'number' ? dim : Math.max(dim.max, 2)));
+  return align(maxElements(padded) * bytesPerElement[dtype]);
+}
+
+/** Plans every value that a segment makes and a later segment reads, unless `bound` (a program output). */
+export function planScratch(segments: readonly Segment[], bound: (value: Value) => boolean): ScratchPlan {
+  const lives = new Map<Value, { first: number; last: number }>();
+  segments.forEach((segment, at) => {
+    for (const node of segment.nodes) {
+      for (const value of node.inputs) {
+        const life = lives.get(value);
+        if (life !== undefined) life.last = at;
+      }
+      for (const value of node.outputs) lives.set(value, { first: at, last: at });
+    }
+  });
+  const placed: { offset: number; bytes: number; first: number; last: number }[] = [];
+  const offsets = new Map<Value, number>();
+  for (const [value, { first, last }] of lives) {
+    // Inside a host segment each op's outputs need memory of ours, too.
+    if (bound(value) || (first === last && segments[first]!.kind === 'onnx')) continue;
+    const bytes = valueBytes(value);
+    const meeting = placed.filter((p) => p.first <= last && first <= p.last).sort((a, b) => a.offset - b.offset);
+    let offset = 0;
+    for (const p of meeting) {
+      if (offset + bytes <= p.offset) break;
+      offset = Math.max(offset, p.offset + p.bytes);
+    }
+    placed.push({ offset, bytes, first, last });
+    offsets.set(value, offset);
+  }
+  return { bytes: placed.reduce((max, p) => Math.max(max, p.offset + p.bytes), 0), offsets };
+}

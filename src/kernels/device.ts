@@ -1,0 +1,65 @@
+/**
+ * What actors see of compute. A device compiles programs once and runs them; an actor owns a **slice** of it, with a
+ * budget; tensors live in slices. `cpu` is one implementation; others fit behind the same three interfaces.
+ */
+import type { Data, DType } from './dtype.ts';
+import type { Program } from './program.ts';
+import type { LiveSizes } from './shape.ts';
+
+/** Storage on a device: `shape` at the maximum of its dynamic dimensions. */
+export interface Tensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+}
+
+/** Tensors by the names of a program's inputs and outputs. */
+export type Bindings = Readonly<Record<string, Tensor>>;
+
+/** A program made ready for one device. */
+export interface Executable {
+  readonly program: Program;
+  /** Device memory that its intermediates take while it runs. */
+  readonly scratchBytes: number;
+  /**
+   * Runs over the bound tensors, of which each dynamic dimension is live up to `live`. Inputs must not alias outputs.
+   * Resolves when the outputs can be read. Runs of one device happen one after another, in the order of the calls.
+   */
+  run(bindings: Bindings, live?: LiveSizes): Promise<void>;
+}
+
+/** The part of a device that one actor owns. */
+export interface Slice {
+  readonly owner: string;
+  readonly budgetBytes: number;
+  readonly usedBytes: number;
+  /** A zeroed tensor, 64-byte aligned. Throws `OutOfSliceMemory`. */
+  tensor(what: string, dtype: DType, shape: readonly number[]): Tensor;
+  /**
+   * One f32 range with a named, 64-byte-aligned view for each entry, in the order given: parameters, gradients and
+   * moments are such, so that what works on all of them at once sees one tensor (`flat`).
+   */
+  arena(what: string, shapes: Readonly<Record<string, readonly number[]>>): FlatArena;
+  /** Gives everything back; the slice's tensors must not be used again. */
+  release(): void;
+}
+
+export interface FlatArena {
+  readonly flat: Tensor;
+  readonly views: Bindings;
+}
+
+export interface Device {
+  readonly kind: 'cpu' | 'webgpu';
+  /** What must be equal for two devices to give the same bits. */
+  readonly numericsClass: string;
+  /** Milliseconds spent in `run` so far. */
+  readonly busyMs: number;
+  compile(program: Program): Promise<Executable>;
+  slice(owner: string, budgetBytes: number): Slice;
+  /** Copies host data into the head of `tensor`. */
+  write(tensor: Tensor, data: Data): void;
+  /** The first `length` elements (default: all). On the CPU a view: valid until the tensor is written again. */
+  read(tensor: Tensor, length?: number): Data;
+  close(): Promise<void>;
+}

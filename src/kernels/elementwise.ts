@@ -1,0 +1,104 @@
+/**
+ * How element-wise ops are made: a scalar function in float32 (rounded after every operation, so that any lowering
+ * that follows IEEE 754 gives the same bits), the ONNX op of the same meaning, and NumPy broadcasting.
+ */
+import { floats } from './dtype.ts';
+import { DTypeError } from './errors.ts';
+import { defineOp, type GradientCall, type Operand, type Type } from './op.ts';
+import type { Value } from './graph.ts';
+import { broadcastShapes, elements, strides } from './shape.ts';
+import { sumTo } from './ops/sum_to.ts';
+
+interface Binary {
+  readonly name: string;
+  /** ONNX op of the same meaning, or none where its bits differ from the scalar function's. */
+  readonly onnx?: string;
+  readonly scalar: (a: number, b: number) => number;
+  /** d(loss)/da and d(loss)/db before they are summed down to the operands' shapes. */
+  readonly gradient?: (c: Value, a: Value, b: Value, y: Value) => readonly [Value | null, Value | null];
+}
+
+/** A binary op with broadcasting. */
+export function binary({ name, onnx, scalar, gradient }: Binary): (a: Value, b: Value) => Value {
+  const op = defineOp<undefined>({
+    name,
+    infer: ([a, b]) => [{ dtype: real(name, a!), shape: broadcastShapes(name, a!.shape, b!.shape) }],
+    reference: ([a, b], [y]) => broadcastApply(name, a!, b!, y!, scalar),
+    ...(onnx === undefined ? {} : { onnx: (graph, inputs) => [graph.one(onnx, inputs)] }),
+    ...(gradient === undefined
+      ? {}
+      : {
+          gradient: ({ inputs: [a, b], outputs: [y], cotangents: [c] }: GradientCall) => {
+            const [da, db] = gradient(c!, a!, b!, y!);
+            return [da && sumTo(da, a!.type.shape), db && sumTo(db, b!.type.shape)];
+          },
+        }),
+  });
+  return (a, b) => op([a, b], undefined)[0]!;
+}
+
+interface Unary {
+  readonly name: string;
+  readonly onnx?: string;
+  readonly scalar: (x: number) => number;
+  /** d(loss)/dx from the cotangent, the operand and the result. */
+  readonly gradient?: (c: Value, x: Value, y: Value) => Value;
+}
+
+/** A unary op. */
+export function unary({ name, onnx, scalar, gradient }: Unary): (x: Value) => Value {
+  const op = defineOp<undefined>({
+    name,
+    infer: ([x]) => [{ dtype: real(name, x!), shape: x!.shape }],
+    reference: ([x], [y]) => {
+      const from = floats(name, x!.data);
+      const to = floats(name, y!.data);
+      for (let i = 0; i < to.length; i++) to[i] = scalar(from[i]!);
+    },
+    ...(onnx === undefined ? {} : { onnx: (graph, inputs) => [graph.one(onnx, inputs)] }),
+    ...(gradient === undefined
+      ? {}
+      : { gradient: ({ inputs: [x], outputs: [y], cotangents: [c] }: GradientCall) => [gradient(c!, x!, y!)] }),
+  });
+  return (x) => op([x], undefined)[0]!;
+}
+
+function real(op: string, type: Type): 'f32' {
+  if (type.dtype !== 'f32') throw new DTypeError(op, 'f32', type.dtype);
+  return 'f32';
+}
+
+function broadcastApply(op: string, a: Operand, b: Operand, y: Operand, scalar: (a: number, b: number) => number): void {
+  const from = floats(op, a.data);
+  const other = floats(op, b.data);
+  const to = floats(op, y.data);
+  if (elements(a.shape) === to.length && elements(b.shape) === to.length) {
+    for (let i = 0; i < to.length; i++) to[i] = scalar(from[i]!, other[i]!);
+    return;
+  }
+  const stepsA = broadcastStrides(a.shape, y.shape);
+  const stepsB = broadcastStrides(b.shape, y.shape);
+  const at = new Array<number>(y.shape.length).fill(0);
+  let ia = 0;
+  let ib = 0;
+  for (let i = 0; i < to.length; i++) {
+    to[i] = scalar(from[ia]!, other[ib]!);
+    for (let axis = at.length - 1; axis >= 0; axis--) {
+      ia += stepsA[axis]!;
+      ib += stepsB[axis]!;
+      if (++at[axis]! < y.shape[axis]!) break;
+      ia -= stepsA[axis]! * y.shape[axis]!;
+      ib -= stepsB[axis]! * y.shape[axis]!;
+      at[axis] = 0;
+    }
+  }
+}
+
+/** Strides of `shape` seen as `target`: 0 along every broadcast axis. */
+export function broadcastStrides(shape: readonly number[], target: readonly number[]): number[] {
+  const own = strides(shape);
+  return target.map((size, i) => {
+    const axis = i - target.length + shape.length;
+    return axis < 0 || (shape[axis] === 1 && size !== 1) ? 0 : own[axis]!;
+  });
+}

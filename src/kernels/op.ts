@@ -1,0 +1,94 @@
+/**
+ * What an op is: a shape rule, a gradient written in other ops, a plain reference that defines its numbers, and its
+ * lowerings. An op is defined once (`defineOp`) and used as a function of values; its attributes are bound into the
+ * node, so that whoever walks a program needs no types of single ops.
+ */
+import type { OnnxGraph } from './cpu/onnx_graph.ts';
+import type { Data } from './dtype.ts';
+import type { Graph, Value } from './graph.ts';
+import type { DType } from './dtype.ts';
+import type { Shape } from './shape.ts';
+import { ProgramError } from './errors.ts';
+
+/** Element type and shape of a value. */
+export interface Type {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+/** A concrete operand of a running op: row-major data and live shape. */
+export interface Operand {
+  readonly data: Data;
+  readonly shape: readonly number[];
+}
+
+export interface GradientCall {
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  /** d(loss)/d(output), null where no gradient flows. At least one is present. */
+  readonly cotangents: readonly (Value | null)[];
+}
+
+export interface OpDefinition<A> {
+  readonly name: string;
+  /** Output types, from input types. Throws `ShapeError` or `DTypeError`. */
+  infer(inputs: readonly Type[], attributes: A): readonly Type[];
+  /**
+   * Plain fp32 arithmetic that defines the op. Writes `outputs` (or, for an op with `writes`, the inputs named there).
+   * Must be right for dimensions of size 0 and 1.
+   */
+  reference(inputs: readonly Operand[], outputs: readonly Operand[], attributes: A): void;
+  /** d(loss)/d(inputs) as new values, null where none flows. Absent: the op has no gradient. */
+  gradient?(call: GradientCall, attributes: A): readonly (Value | null)[];
+  /**
+   * ONNX nodes for the same numbers: input names to output names. Returns null where ONNX cannot keep the numbers
+   * contract for these types; the CPU device then runs the reference.
+   */
+  onnx?(graph: OnnxGraph, inputs: readonly string[], types: OnnxTypes, attributes: A): readonly string[] | null;
+  /** Indices of inputs that are state, updated in place. */
+  readonly writes?: readonly number[];
+}
+
+export interface OnnxTypes {
+  readonly inputs: readonly Type[];
+  readonly outputs: readonly Type[];
+}
+
+/** One use of an op in a program, its attributes bound. */
+export interface Node {
+  readonly op: string;
+  /** For dumps and error messages only. */
+  readonly attributes: unknown;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  readonly writes: readonly number[];
+  reference(inputs: readonly Operand[], outputs: readonly Operand[]): void;
+  gradient: ((call: GradientCall) => readonly (Value | null)[]) | null;
+  onnx: ((graph: OnnxGraph, inputs: readonly string[]) => readonly string[] | null) | null;
+}
+
+/** Makes an op usable: a function that appends a node to the graph of its first operand and returns the outputs. */
+export function defineOp<A>(definition: OpDefinition<A>): (inputs: readonly Value[], attributes: A) => readonly Value[] {
+  return (inputs, attributes) => {
+    const graph = graphOf(definition.name, inputs);
+    const types = { inputs: inputs.map((v) => v.type), outputs: definition.infer(inputs.map((v) => v.type), attributes) };
+    const { gradient, onnx } = definition;
+    return graph.append(types.outputs, (outputs) => ({
+      op: definition.name,
+      attributes,
+      inputs,
+      outputs,
+      writes: definition.writes ?? [],
+      reference: (ins, outs) => definition.reference(ins, outs, attributes),
+      gradient: gradient ? (call) => gradient(call, attributes) : null,
+      onnx: onnx ? (g, names) => onnx(g, names, types, attributes) : null,
+    }));
+  };
+}
+
+function graphOf(op: string, inputs: readonly Value[]): Graph {
+  const first = inputs[0];
+  if (first === undefined) throw new ProgramError(op, 'an op needs at least one operand');
+  if (inputs.some((v) => v.graph !== first.graph)) throw new ProgramError(op, 'operands come from different programs');
+  return first.graph;
+}
