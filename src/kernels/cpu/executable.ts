@@ -46,11 +46,17 @@ export class CpuExecutable implements Executable {
 
   private async runNow(bindings: Bindings, live: LiveSizes): Promise<void> {
     const bound = new Map<Value, CpuTensor>();
+    const copies: { readonly from: CpuTensor; readonly to: CpuTensor; readonly value: Value }[] = [];
     for (const { name, value } of [...this.program.inputs, ...this.program.outputs]) {
-      bound.set(value, cpuTensor(this.program.name, name, bindings[name]));
+      const tensor = cpuTensor(this.program.name, name, bindings[name]);
+      const other = bound.get(value);
+      // An output that is an input too, or an output twice: the gradient of an addition, for one.
+      if (other !== undefined && other !== tensor) copies.push({ from: other, to: tensor, value });
+      else bound.set(value, tensor);
     }
     if (Object.values(live).includes(0)) {
       this.runEmpty(bound, live);
+      copy(copies, live);
       return;
     }
     const scratch = this.scratch(this.plan);
@@ -71,6 +77,7 @@ export class CpuExecutable implements Executable {
         if (isSingle) node.outputs.forEach((v) => clearPadding(tensor(v), v, live, padded));
       }
     }
+    copy(copies, live);
   }
 
   private runEmpty(bound: ReadonlyMap<Value, CpuTensor>, live: LiveSizes): void {
@@ -82,6 +89,10 @@ export class CpuExecutable implements Executable {
   async release(): Promise<void> {
     for (const segment of this.segments) if (segment.kind === 'onnx') await segment.session.release();
   }
+}
+
+function copy(copies: readonly { from: CpuTensor; to: CpuTensor; value: Value }[], live: LiveSizes): void {
+  for (const { from, to, value } of copies) to.data.set(from.operand(resolve(value.type.shape, live)).data);
 }
 
 /** Zeroes the row that a single live row is padded with. */

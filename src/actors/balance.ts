@@ -1,0 +1,65 @@
+/**
+ * The auxiliary losses of a router and their gradients, for one microbatch of one layer (papers.md §2.3). Sums run in
+ * float64 in token order. Shape suffixes: R tokens, E experts.
+ */
+
+export interface BalanceRule {
+  readonly experts: number;
+  readonly auxCoef: number;
+  readonly zCoef: number;
+}
+
+export interface Balance {
+  /** alpha · E · Σ f_i P_i: alpha at perfect balance (Switch Transformers eq. 4). */
+  readonly auxLoss: number;
+  /** cz · mean over tokens of logsumexp(logits)². */
+  readonly zLoss: number;
+}
+
+/** Both losses, from first choices counted before dropping. */
+export function balance(
+  logits_RE: Float32Array,
+  probs_RE: Float32Array,
+  first_E: Int32Array,
+  { experts: E, auxCoef, zCoef }: BalanceRule,
+): Balance {
+  const R = probs_RE.length / E;
+  if (R === 0) return { auxLoss: 0, zLoss: 0 };
+  const mass_E = new Float64Array(E);
+  for (let i = 0; i < probs_RE.length; i++) mass_E[i % E]! += probs_RE[i]!;
+  let dot = 0;
+  for (let e = 0; e < E; e++) dot += (first_E[e]! / R) * (mass_E[e]! / R);
+  let squares = 0;
+  if (zCoef > 0) for (let t = 0; t < R; t++) squares += logSumExp(logits_RE, t, E) ** 2;
+  return { auxLoss: auxCoef * E * dot, zLoss: (zCoef * squares) / R };
+}
+
+/**
+ * Adds the gradients of both losses, times `share` (1 / microbatches of the step), to the gradients by probabilities
+ * and by logits. f carries no gradient.
+ */
+export function addBalanceGradient(
+  logits_RE: Float32Array,
+  probs_RE: Float32Array,
+  first_E: Int32Array,
+  { experts: E, auxCoef, zCoef }: BalanceRule,
+  share: number,
+  dProbs_RE: Float32Array,
+  dLogits_RE: Float32Array,
+): void {
+  const R = probs_RE.length / E;
+  for (let i = 0; i < probs_RE.length; i++) {
+    dProbs_RE[i] = dProbs_RE[i]! + (share * auxCoef * E * first_E[i % E]!) / R / R;
+  }
+  if (zCoef === 0) return;
+  for (let t = 0; t < R; t++) {
+    const factor = (share * zCoef * 2 * logSumExp(logits_RE, t, E)) / R;
+    for (let e = 0; e < E; e++) dLogits_RE[t * E + e] = dLogits_RE[t * E + e]! + factor * probs_RE[t * E + e]!;
+  }
+}
+
+function logSumExp(logits_RE: Float32Array, token: number, E: number): number {
+  const row = logits_RE.subarray(token * E, (token + 1) * E);
+  const top = row.reduce((m, x) => Math.max(m, x), -Infinity);
+  return top + Math.log(row.reduce((sum, x) => sum + Math.exp(x - top), 0));
+}

@@ -1,0 +1,212 @@
+/**
+ * The company of a run: its stages, routers, experts and expert groups, with their memory, as specs that a supervisor
+ * starts. All memory is taken and all programs are compiled here, before the first actor starts; a budget that is too
+ * small is found now.
+ */
+import type { Device, Slice } from '../kernels/device.ts';
+import { buildModel } from '../models/decoder.ts';
+import { modelShapeOf } from '../models/from_topology.ts';
+import { isSparse, type Mixture, type Model, type ProgramStep, type Step } from '../models/model.ts';
+import type { Parameter } from '../models/parameter.ts';
+import { actor, type ActorScope, type ChildSpec } from '../runtime/index.ts';
+import { expertCapacity, type ExpertGroup as GroupPlace, type Mesh, type MoeSection, type StageRank, type Topology } from '../topology/index.ts';
+import { expertAddress, groupAddress, routerAddress, stageAddress } from './addresses.ts';
+import type { BatchPort } from './batch_port.ts';
+import { weightBindings } from './bindings.ts';
+import { Expert } from './expert.ts';
+import { ExpertCore } from './expert_core.ts';
+import { ExpertGroup } from './expert_group.ts';
+import { compileExpert, type ExpertPrograms } from './expert_programs.ts';
+import { ParameterSet } from './parameter_set.ts';
+import { expertGroupProtocol, expertProtocol } from './protocol/expert.ts';
+import { routerProtocol } from './protocol/router.ts';
+import { stageProtocol } from './protocol/stage.ts';
+import { Router } from './router.ts';
+import { compileRouter, createRouterContext } from './router_context.ts';
+import { depth } from './schedule.ts';
+import { Stage, type LogitsHead } from './stage.ts';
+import { createStageContext } from './stage_context.ts';
+
+export interface CompanyOptions {
+  readonly topology: Topology;
+  readonly mesh: Mesh;
+  readonly vocabulary: number;
+  readonly batches: BatchPort;
+  /** The device of the worker that hosts a role. */
+  readonly deviceOf: (role: string) => Device;
+}
+
+/** An actor that holds parameters, and which. */
+export interface Holder {
+  readonly address: string;
+  readonly parameters: readonly Parameter[];
+}
+
+export interface Company {
+  readonly specs: readonly ChildSpec[];
+  readonly holders: readonly Holder[];
+}
+
+/** Makes everything that the run's actors need. Throws `OutOfSliceMemory`. */
+export async function gather(options: CompanyOptions): Promise<Company> {
+  const { topology, mesh, vocabulary } = options;
+  const { sequence_length } = topology.training;
+  const shape = modelShapeOf(topology, vocabulary, mesh.microbatchSequences * sequence_length);
+  const model = buildModel(shape, mesh.microbatchSequences, sequence_length);
+  const single = mesh.microbatchSequences === 1 ? model : buildModel(shape, 1, sequence_length);
+  const specs: ChildSpec[] = [];
+  const holders: Holder[] = [];
+  for (const rank of mesh.stages) {
+    const steps = (of: Model): Step[] => of.steps.filter((step) => belongs(step, rank));
+    const { spec, parameters } = await stageSpec(options, rank, steps(model), steps(single), rank.isLast ? single.logits : null);
+    specs.push(spec);
+    holders.push({ address: spec.address, parameters: parameters.parameters });
+    for (const layer of rank.layers.filter((l) => isSparse(shape, l))) {
+      const router = await routerSpec(options, rank, layer, model.mixture!);
+      specs.push(router.spec);
+      holders.push({ address: router.spec.address, parameters: router.parameters.parameters });
+    }
+  }
+  for (const group of mesh.expertGroups) {
+    const made = await groupSpecs(options, group, model.mixture!);
+    specs.push(...made.specs);
+    holders.push(...made.holders);
+  }
+  return { specs, holders };
+}
+
+function belongs(step: Step, { layers, isFirst, isLast }: StageRank): boolean {
+  if (step.kind === 'embed') return isFirst;
+  return step.kind === 'head' ? isLast : layers.includes(step.layer);
+}
+
+async function stageSpec(
+  { topology, mesh, batches, deviceOf }: CompanyOptions,
+  rank: StageRank,
+  steps: readonly Step[],
+  single: readonly Step[],
+  logits: ProgramStep | null,
+): Promise<{ spec: ChildSpec; parameters: ParameterSet }> {
+  const device = deviceOf(rank.role);
+  const slice = sliceOf(device, topology, rank.role);
+  const owned = steps.flatMap((step) => (step.kind === 'exchange' ? [] : Object.values(step.weights)));
+  const parameters = await ParameterSet.create(device, slice, owned, topology.training.seed);
+  const { pipeline_parallel: pipelineRanks, data_parallel: dataRanks, micro_batches } = topology.parallelism;
+  const count = depth(rank.pipelineRank, pipelineRanks, micro_batches);
+  const contexts = [];
+  for (let i = 0; i < count; i++) contexts.push(await createStageContext(device, slice, steps, parameters.values));
+  const context = await createStageContext(device, slice, single, parameters.values);
+  const head = logits && (await logitsHead(device, slice, logits, context.steps.at(-1)!, parameters));
+  const parts = {
+    device,
+    parameters,
+    optimizer: topology.optimizer,
+    place: {
+      pipelineRank: rank.pipelineRank,
+      pipelineRanks,
+      dataRank: rank.dataRank,
+      dataRanks,
+      globalMicrobatches: mesh.globalMicrobatches,
+    },
+    contexts,
+    generation: { context, logits: head },
+    batches,
+    tokensPerStep: topology.training.global_batch_size * topology.training.sequence_length,
+  };
+  const create = (scope: ActorScope): Stage => new Stage(parts, scope);
+  return { spec: actor(stageProtocol, stageAddress(rank.pipelineRank, rank.dataRank), create), parameters };
+}
+
+async function logitsHead(
+  device: Device,
+  slice: Slice,
+  { program, weights }: ProgramStep,
+  head: Awaited<ReturnType<typeof createStageContext>>['steps'][number],
+  parameters: ParameterSet,
+): Promise<LogitsHead> {
+  if (head.kind === 'exchange') throw new TypeError('a model ends with its head');
+  const position = slice.tensor('position', 'i32', [2]);
+  const output = slice.tensor('logits', 'f32', program.outputs[0]!.value.type.shape.map(Number));
+  const x_RD = head.bindings.x_RD!;
+  const bindings = { ...weightBindings(weights, parameters.values), x_RD, position_2: position, logits_2V: output };
+  return { executable: await device.compile(program), bindings, position, output };
+}
+
+async function routerSpec(
+  { topology, mesh, deviceOf }: CompanyOptions,
+  rank: StageRank,
+  layer: number,
+  mixture: Mixture,
+): Promise<{ spec: ChildSpec; parameters: ParameterSet }> {
+  const device = deviceOf(rank.role);
+  const address = routerAddress(layer, rank.dataRank);
+  const slice = sliceOf(device, topology, address);
+  const weights = mixture.router(layer);
+  const { training, optimizer, parallelism } = topology;
+  const moe = moeOf(topology);
+  const parameters = await ParameterSet.create(device, slice, Object.values(weights), training.seed);
+  const programs = await compileRouter(device, mixture.programs);
+  const bindings = weightBindings(weights, parameters.values);
+  const count = depth(rank.pipelineRank, parallelism.pipeline_parallel, parallelism.micro_batches);
+  const parts = {
+    device,
+    parameters,
+    weights,
+    optimizer,
+    moe,
+    place: {
+      layer,
+      pipelineRank: rank.pipelineRank,
+      dataRank: rank.dataRank,
+      dataRanks: parallelism.data_parallel,
+      groups: parallelism.expert_parallel,
+      globalMicrobatches: mesh.globalMicrobatches,
+    },
+    programs,
+    contexts: Array.from({ length: count }, () => createRouterContext(slice, programs, bindings)),
+    seed: training.seed,
+    capacity: (tokens: number, isTraining: boolean): number => {
+      const factor = isTraining ? moe.capacity_factor : moe.eval_capacity_factor;
+      return expertCapacity(tokens, moe.top_k, moe.num_experts, factor, moe.min_capacity);
+    },
+  };
+  return { spec: actor(routerProtocol, address, (scope) => new Router(parts, scope)), parameters };
+}
+
+async function groupSpecs(
+  { topology, mesh, deviceOf }: CompanyOptions,
+  { role, layer, group, experts }: GroupPlace,
+  mixture: Mixture,
+): Promise<Company> {
+  const device = deviceOf(role);
+  const programs: ExpertPrograms = await compileExpert(device, mixture.programs.expert);
+  const { pipeline_parallel, data_parallel, micro_batches } = topology.parallelism;
+  const stage = mesh.stages.find((rank) => rank.layers.includes(layer))!;
+  const contexts = data_parallel * depth(stage.pipelineRank, pipeline_parallel, micro_batches);
+  const cores: ExpertCore[] = [];
+  for (const expert of experts) {
+    const slice = sliceOf(device, topology, expertAddress(layer, expert));
+    const weights = mixture.expert(layer, expert);
+    const parameters = await ParameterSet.create(device, slice, Object.values(weights), topology.training.seed);
+    const parts = { device, slice, parameters, weights, programs };
+    cores.push(new ExpertCore(expert, parts, { contexts, expected: mesh.globalMicrobatches }));
+  }
+  const groupSpec = actor(expertGroupProtocol, groupAddress(layer, group), (scope) => new ExpertGroup(group, cores, scope));
+  const place = { layer, group };
+  const expertSpecs = cores.map((core) =>
+    actor(expertProtocol, expertAddress(layer, core.expert), (scope) => new Expert(core, topology.optimizer, place, scope)),
+  );
+  return {
+    specs: [groupSpec, ...expertSpecs],
+    holders: cores.map((core) => ({ address: expertAddress(layer, core.expert), parameters: core.parameters.parameters })),
+  };
+}
+
+/** A slice may take what the worker has left; the first that finds too little says so in its own name. */
+const sliceOf = (device: Device, topology: Topology, owner: string): Slice =>
+  device.slice(owner, topology.cluster.memory_per_worker);
+
+function moeOf({ moe }: Topology): MoeSection {
+  if (moe === undefined) throw new TypeError('a model with mixture layers needs the moe section');
+  return moe;
+}

@@ -1,0 +1,84 @@
+/**
+ * Where a step is decided: what is written here first stands, whoever asks again. A port, with a file for one process
+ * and a twin in memory for tests; with several nodes it is a key-value store with compare-and-set.
+ */
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+import { decisionSchema, type Decision } from './protocol/stateful.ts';
+
+export interface DecisionStore {
+  /** The decision about `step`, if there is one. */
+  find(step: number): Decision | null;
+  /** Records `proposed` unless its step is decided already; returns the decision that stands. Durable on return. */
+  decide(proposed: Decision): Decision;
+  close(): void;
+}
+
+export class MemoryDecisionStore implements DecisionStore {
+  private readonly decisions = new Map<number, Decision>();
+
+  find(step: number): Decision | null {
+    return this.decisions.get(step) ?? null;
+  }
+
+  decide(proposed: Decision): Decision {
+    const standing = this.decisions.get(proposed.step) ?? proposed;
+    this.decisions.set(proposed.step, standing);
+    return standing;
+  }
+
+  close(): void {
+    this.decisions.clear();
+  }
+}
+
+/** The file was not written by a run, or is damaged before its last line. */
+export class DamagedDecisions extends Error {
+  readonly tag = 'DamagedDecisions';
+  readonly exitCode = 1;
+  constructor(path: string, line: number) {
+    super(`${path}:${line}: not a decision; restore the file, or start a new run directory`);
+    this.name = 'DamagedDecisions';
+  }
+}
+
+/** One JSON line a decision, synced before it counts. A torn last line, left by a crash, was never a decision. */
+export class FileDecisionStore implements DecisionStore {
+  private readonly decided = new MemoryDecisionStore();
+  private readonly file: number;
+
+  /** Opens or creates the file. Throws `DamagedDecisions`. */
+  constructor(path: string) {
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+    if (whole.length < text.length) truncateSync(path, Buffer.byteLength(whole));
+    whole
+      .split('\n')
+      .slice(0, -1)
+      .forEach((line, i) => this.decided.decide(parse(path, line, i + 1)));
+    this.file = openSync(path, 'a');
+  }
+
+  find(step: number): Decision | null {
+    return this.decided.find(step);
+  }
+
+  decide(proposed: Decision): Decision {
+    const standing = this.decided.find(proposed.step);
+    if (standing !== null) return standing;
+    writeSync(this.file, `${JSON.stringify(proposed)}\n`);
+    fsyncSync(this.file);
+    return this.decided.decide(proposed);
+  }
+
+  close(): void {
+    closeSync(this.file);
+  }
+}
+
+function parse(path: string, line: string, number: number): Decision {
+  try {
+    return decisionSchema.parse(JSON.parse(line));
+  } catch {
+    throw new DamagedDecisions(path, number);
+  }
+}

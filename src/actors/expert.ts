@@ -1,0 +1,58 @@
+/**
+ * An expert: the actor that owns one feed-forward network's slice, gradient, vote and share of a checkpoint. Its rows
+ * come through its group, which runs all experts that live together.
+ */
+import type { Actor, ActorScope, ArgsOf, Context, Reply } from '../runtime/index.ts';
+import type { OptimizerSection } from '../topology/index.ts';
+import { groupAddress } from './addresses.ts';
+import type { ExpertCore } from './expert_core.ts';
+import { ParameterRole } from './parameter_role.ts';
+import { expertGroupProtocol, type expertProtocol } from './protocol/expert.ts';
+import { emptyVote, type Decision, type Vote } from './protocol/stateful.ts';
+
+type Messages = typeof expertProtocol;
+
+export interface ExpertPlace {
+  readonly layer: number;
+  readonly group: number;
+}
+
+export class Expert extends ParameterRole implements Actor<Messages> {
+  private readonly core: ExpertCore;
+  private readonly place: ExpertPlace;
+
+  constructor(core: ExpertCore, optimizer: OptimizerSection, place: ExpertPlace, scope: ActorScope) {
+    const group = scope.ref(expertGroupProtocol, groupAddress(place.layer, place.group));
+    // The group speaks for its experts, so it must know which parameters they have reached.
+    const versions = {
+      setParamsVersion: (version: number | null) => {
+        scope.setParamsVersion(version);
+        if (version !== null) group.tell.advanced({ version });
+      },
+    };
+    super(core.parameters, optimizer, versions, true);
+    this.core = core;
+    this.place = place;
+  }
+
+  prepare(_args: ArgsOf<Messages, 'prepare'>, ctx: Context): Reply<Vote> {
+    const reply = ctx.defer<Vote>();
+    this.core.whenComplete(() => {
+      this.vote().then(
+        (vote) => reply.resolve(vote),
+        (error: unknown) => reply.reject(error),
+      );
+    });
+    return reply;
+  }
+
+  async apply(decision: Decision): Promise<void> {
+    await this.applyDecision(decision);
+  }
+
+  private async vote(): Promise<Vote> {
+    const { gradient, processed } = await this.core.take();
+    this.holdGradient(gradient);
+    return { ...emptyVote, squares: this.squares(), processed: { [this.place.layer]: processed } };
+  }
+}

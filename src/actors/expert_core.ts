@@ -1,0 +1,123 @@
+/**
+ * What an expert is made of: its parameters, the memory of the microbatches that are with it, and its gradient. The
+ * expert's actor answers for it; its group, on the same worker, runs it, since the rows of all experts of a group travel
+ * together.
+ */
+import type { Bindings, Device, Slice, Tensor } from '../kernels/device.ts';
+import type { Data } from '../kernels/dtype.ts';
+import type { Weights } from '../models/model.ts';
+import { tensorFor, weightBindings } from './bindings.ts';
+import type { ExpertPrograms } from './expert_programs.ts';
+import { LeafGradients } from './leaf_gradients.ts';
+import type { Gradient, ParameterSet } from './parameter_set.ts';
+import { keyOf, type Unit } from './protocol/pass.ts';
+
+export class ExpertCore {
+  readonly expert: number;
+  readonly parameters: ParameterSet;
+  private readonly device: Device;
+  private readonly weights: Weights;
+  private readonly programs: ExpertPrograms;
+  private readonly leaves: LeafGradients;
+  private readonly idle: Bindings[];
+  private readonly held = new Map<string, { readonly bindings: Bindings; readonly rows: number }>();
+  private readonly expected: number;
+  private closed = 0;
+  private processed = 0;
+  private onComplete: (() => void) | null = null;
+
+  /**
+   * Takes memory for `contexts` microbatches from the expert's slice; `expected` microbatches make a step. Throws
+   * `OutOfSliceMemory`.
+   */
+  constructor(
+    expert: number,
+    { device, slice, parameters, weights, programs }: ExpertParts,
+    { contexts, expected }: { contexts: number; expected: number },
+  ) {
+    this.expert = expert;
+    this.device = device;
+    this.parameters = parameters;
+    this.weights = weights;
+    this.programs = programs;
+    this.leaves = new LeafGradients(parameters);
+    this.expected = expected;
+    this.idle = Array.from({ length: contexts }, () => createContext(slice, programs, weightBindings(weights, parameters.values)));
+  }
+
+  /** outputs_SD of the given rows. In training they are kept for the way back. */
+  async forward(unit: Unit, rows: Data, count: number): Promise<Data> {
+    const bindings = this.idle.pop();
+    if (bindings === undefined) throw new Error(`expert ${this.expert}: more microbatches under way than contexts`);
+    this.device.write(bindings.rows_SD!, rows);
+    await this.programs.forward.run(bindings, { rows: count });
+    if (unit.mode === 'train') {
+      this.held.set(keyOf(unit), { bindings, rows: count });
+      this.processed += count;
+    } else this.idle.push(bindings);
+    return this.head(bindings.outputs_SD!, count);
+  }
+
+  /** d_rows_SD of rows that went forward, from the gradients of their outputs. */
+  async backwardInput(unit: Unit, gradients: Data): Promise<Data> {
+    const { bindings, rows } = this.context(unit);
+    this.device.write(bindings.d_outputs_SD!, gradients);
+    await this.programs.backwardInput.run(bindings, { rows });
+    return this.head(bindings.d_rows_SD!, rows);
+  }
+
+  /** The microbatch's leaf of the gradient; nobody waits for it but the step's end. */
+  async backwardWeight(unit: Unit): Promise<void> {
+    const { bindings, rows } = this.context(unit);
+    const leaf = this.leaves.open(unit.microbatch);
+    await this.programs.backwardWeight.run({ ...bindings, ...weightBindings(this.weights, leaf.views, 'd_') }, { rows });
+    this.held.delete(keyOf(unit));
+    this.idle.push(bindings);
+    await this.leaves.close(unit.microbatch);
+    this.closed++;
+    if (this.closed === this.expected) this.onComplete?.();
+  }
+
+  /** Calls `then` once all leaves of the step are there; at once if they are. */
+  whenComplete(then: () => void): void {
+    this.onComplete = then;
+    if (this.closed === this.expected) then();
+  }
+
+  /** The step's gradient and how many rows made it; the next step begins. */
+  async take(): Promise<{ gradient: Gradient; processed: number }> {
+    const { processed } = this;
+    this.processed = 0;
+    this.closed = 0;
+    this.onComplete = null;
+    return { gradient: await this.leaves.root(), processed };
+  }
+
+  private context(unit: Unit): { readonly bindings: Bindings; readonly rows: number } {
+    const context = this.held.get(keyOf(unit));
+    if (context === undefined) throw new Error(`expert ${this.expert}: a gradient of ${keyOf(unit)}, which it never saw`);
+    return context;
+  }
+
+  private head(tensor: Tensor, rows: number): Data {
+    return this.device.read(tensor, rows * tensor.shape[1]!);
+  }
+}
+
+export interface ExpertParts {
+  readonly device: Device;
+  readonly slice: Slice;
+  readonly parameters: ParameterSet;
+  readonly weights: Weights;
+  readonly programs: ExpertPrograms;
+}
+
+function createContext(slice: Slice, { derivative }: ExpertPrograms, weights: Bindings): Bindings {
+  const bindings: Record<string, Tensor> = { ...weights };
+  for (const program of [derivative.forward, derivative.backwardInput]) {
+    for (const { name, value } of [...program.inputs, ...program.outputs]) {
+      bindings[name] ??= tensorFor(slice, name, value.type);
+    }
+  }
+  return bindings;
+}

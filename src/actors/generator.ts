@@ -1,0 +1,80 @@
+/**
+ * Text from a model that is in actors: the stages of one replica take the tokens so far as a pass and answer with the
+ * logits of the next. Sampling is a pure function of the seed and the position.
+ */
+import type { TokenDecoder, Tokenizer } from '../data/index.ts';
+import { hashU32 } from '../data/index.ts';
+import { floats } from '../kernels/dtype.ts';
+import type { ActorSystem } from '../runtime/index.ts';
+import { stageAddress } from './addresses.ts';
+import { dataOf, payload } from './protocol/pass.ts';
+import { stageProtocol } from './protocol/stage.ts';
+
+export interface GenerationOptions {
+  readonly prompt: string;
+  readonly maxTokens: number;
+  /** 0 takes the likeliest token. */
+  readonly temperature: number;
+  readonly seed: number;
+}
+
+/** How long one token may take. */
+const patienceMs = 60_000;
+
+export class Generator {
+  private readonly system: ActorSystem;
+  private readonly tokenizer: Tokenizer;
+  private readonly sequenceLength: number;
+  private readonly pipelineRanks: number;
+
+  constructor(system: ActorSystem, tokenizer: Tokenizer, sequenceLength: number, pipelineRanks: number) {
+    this.system = system;
+    this.tokenizer = tokenizer;
+    this.sequenceLength = sequenceLength;
+    this.pipelineRanks = pipelineRanks;
+  }
+
+  /** Yields text as it becomes certain; ends at the separator or after `maxTokens`. */
+  async *generate({ prompt, maxTokens, temperature, seed }: GenerationOptions): AsyncGenerator<string> {
+    const ids = Array.from(this.tokenizer.encode(prompt));
+    // A model begins documents after a separator; an empty prompt is the beginning of a document.
+    if (ids.length === 0) ids.push(this.tokenizer.separatorId);
+    const decoder: TokenDecoder = this.tokenizer.decoder();
+    for (let i = 0; i < maxTokens; i++) {
+      const logits = await this.nextLogits(ids.slice(-this.sequenceLength), i);
+      const id = sample(logits, temperature, hashU32(seed, i) / 2 ** 32);
+      if (id === this.tokenizer.separatorId) break;
+      ids.push(id);
+      const text = decoder.push(id);
+      if (text !== '') yield text;
+    }
+    const rest = decoder.end();
+    if (rest !== '') yield rest;
+  }
+
+  private async nextLogits(ids: readonly number[], step: number): Promise<Float32Array> {
+    const tokens = new Int32Array(this.sequenceLength);
+    tokens.set(ids);
+    const prompt = { tokens: payload(tokens, [tokens.length]), position: ids.length - 1 };
+    const stages = Array.from({ length: this.pipelineRanks }, (_, p) => this.system.ref(stageProtocol, stageAddress(p, 0)));
+    for (const stage of stages) stage.tell.open({ mode: 'generate', step, microbatches: [0], prompt });
+    const votes = await Promise.all(stages.map((s) => s.ask.prepare({ mode: 'generate', step }, { timeoutMs: patienceMs })));
+    const logits = votes.at(-1)?.logits ?? null;
+    if (logits === null) throw new Error('the last stage gave no logits');
+    return floats('logits', dataOf(logits));
+  }
+}
+
+/** A token by its softmax probability at a temperature, from one uniform number in [0, 1); ties go to the lowest id. */
+export function sample(logits: Float32Array, temperature: number, uniform: number): number {
+  let best = 0;
+  for (let id = 1; id < logits.length; id++) if (logits[id] > logits[best]) best = id;
+  if (temperature === 0) return best;
+  const weights = Float64Array.from(logits, (logit) => Math.exp((logit - logits[best]) / temperature));
+  let left = uniform * weights.reduce((sum, weight) => sum + weight, 0);
+  for (let id = 0; id < weights.length; id++) {
+    left -= weights[id];
+    if (left < 0) return id;
+  }
+  return best;
+}

@@ -1,0 +1,75 @@
+/**
+ * The order in which gradients add up, whatever order they arrive in. A leaf is the gradient of one global microbatch;
+ * leaves fold in a binary tree over the global index, so a rank can fold its own part early and the sum is the same
+ * bits for any number of ranks. A missing leaf is the identity.
+ */
+
+/** A sum of the 2^level leaves that begin at index · 2^level. */
+export interface Block<B> {
+  readonly level: number;
+  readonly index: number;
+  readonly value: B;
+}
+
+export class GradientTree<B> {
+  private readonly blocks = new Map<string, Block<B>>();
+  private readonly add: (into: B, from: B) => Promise<void>;
+  private readonly free: (value: B) => void;
+
+  /** `add` sums `from` into `into`; `free` takes back what is no longer needed. */
+  constructor(add: (into: B, from: B) => Promise<void>, free: (value: B) => void) {
+    this.add = add;
+    this.free = free;
+  }
+
+  /** Adds a leaf or a block, and folds as far as siblings are present. */
+  async insert(value: B, index: number, level = 0): Promise<void> {
+    let block: Block<B> = { level, index, value };
+    for (;;) {
+      const sibling = this.take(block.level, block.index ^ 1);
+      if (sibling === undefined) break;
+      const [left, right] = block.index % 2 === 0 ? [block, sibling] : [sibling, block];
+      await this.add(left.value, right.value);
+      this.free(right.value);
+      block = { level: block.level + 1, index: block.index >> 1, value: left.value };
+    }
+    this.blocks.set(key(block.level, block.index), block);
+  }
+
+  /** Takes out the maximal blocks present, in index order. */
+  drain(): Block<B>[] {
+    const out = [...this.blocks.values()].sort((a, b) => a.index * 2 ** a.level - b.index * 2 ** b.level);
+    this.blocks.clear();
+    return out;
+  }
+
+  /** Takes out the root: what is present folded as if missing leaves were zero. Null when there is nothing. */
+  async root(): Promise<B | null> {
+    const blocks = this.drain();
+    while (blocks.length > 1) {
+      // The deepest rightmost block has no sibling to come: it stands for its parent.
+      const lowest = blocks.reduce((a, b) => (b.level <= a.level ? b : a));
+      blocks.splice(blocks.indexOf(lowest), 1);
+      const parent: Block<B> = { level: lowest.level + 1, index: lowest.index >> 1, value: lowest.value };
+      const twin = blocks.findIndex((b) => b.level === parent.level && b.index === (parent.index ^ 1));
+      if (twin === -1) {
+        blocks.push(parent);
+        continue;
+      }
+      const sibling = blocks[twin]!;
+      const [left, right] = parent.index % 2 === 0 ? [parent, sibling] : [sibling, parent];
+      await this.add(left.value, right.value);
+      this.free(right.value);
+      blocks[twin] = { level: parent.level + 1, index: parent.index >> 1, value: left.value };
+    }
+    return blocks[0]?.value ?? null;
+  }
+
+  private take(level: number, index: number): Block<B> | undefined {
+    const found = this.blocks.get(key(level, index));
+    if (found !== undefined) this.blocks.delete(key(level, index));
+    return found;
+  }
+}
+
+const key = (level: number, index: number): string => `${level}/${index}`;

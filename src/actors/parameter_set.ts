@@ -1,0 +1,168 @@
+/**
+ * The parameters that one role holds, with their moments and the memory for their gradients, in flat arenas of its
+ * slice: one arena for those that weight decay shrinks, one for the others. Stages, routers and experts all keep their
+ * state this way.
+ */
+import { createHash } from 'node:crypto';
+import { floats } from '../kernels/dtype.ts';
+import type { Bindings, Device, Executable, FlatArena, Slice, Tensor } from '../kernels/device.ts';
+import { initialValues, type Parameter } from '../models/parameter.ts';
+import type { TensorPayload } from '../runtime/index.ts';
+import type { OptimizerSection } from '../topology/index.ts';
+import { sumOfSquares } from './gradient_norm.ts';
+import { accumulateProgram, adamwProgram } from './optimizer_programs.ts';
+import type { Decision } from './protocol/stateful.ts';
+import { dataOf, payload } from './protocol/pass.ts';
+
+/** Room for the gradients of all parameters of a set. */
+export interface Gradient {
+  readonly arenas: readonly FlatArena[];
+  readonly views: Bindings;
+}
+
+interface Group {
+  readonly parameters: readonly Parameter[];
+  readonly values: FlatArena;
+  readonly moment1: FlatArena;
+  readonly moment2: FlatArena;
+  readonly accumulate: Executable;
+  readonly adamw: Executable;
+}
+
+export class ParameterSet {
+  readonly parameters: readonly Parameter[];
+  /** Parameter values by parameter name. */
+  readonly values: Bindings;
+  private readonly device: Device;
+  private readonly slice: Slice;
+  private readonly groups: readonly Group[];
+  private readonly hyper: Tensor;
+  private readonly spare: Gradient[] = [];
+
+  private constructor(device: Device, slice: Slice, parameters: readonly Parameter[], groups: readonly Group[]) {
+    this.device = device;
+    this.slice = slice;
+    this.parameters = parameters;
+    this.groups = groups;
+    this.values = viewsOf(groups.map((group) => group.values));
+    this.hyper = slice.tensor('optimizer settings', 'f32', [8]);
+  }
+
+  /** Takes the memory from `slice` and fills in initial values. Throws `OutOfSliceMemory`. */
+  static async create(device: Device, slice: Slice, parameters: readonly Parameter[], seed: number): Promise<ParameterSet> {
+    const groups: Group[] = [];
+    for (const decays of [true, false]) {
+      const members = parameters.filter((parameter) => parameter.decays === decays);
+      if (members.length === 0) continue;
+      const shapes = shapesOf(members);
+      const values = slice.arena('parameters', shapes);
+      const length = values.flat.shape[0]!;
+      groups.push({
+        parameters: members,
+        values,
+        moment1: slice.arena('first moments', shapes),
+        moment2: slice.arena('second moments', shapes),
+        accumulate: await device.compile(accumulateProgram(length)),
+        adamw: await device.compile(adamwProgram(length, decays)),
+      });
+    }
+    const set = new ParameterSet(device, slice, parameters, groups);
+    for (const parameter of parameters) device.write(set.values[parameter.name]!, initialValues(parameter, seed));
+    return set;
+  }
+
+  /** Lengths of the flat arenas, in elements. */
+  get lengths(): readonly number[] {
+    return this.groups.map((group) => group.values.flat.shape[0]!);
+  }
+
+  /** Memory for one gradient, from those given back or from the slice. Its content is unspecified. */
+  takeGradient(): Gradient {
+    const spare = this.spare.pop();
+    if (spare !== undefined) return spare;
+    const arenas = this.groups.map((group) => this.slice.arena('gradients', shapesOf(group.parameters)));
+    return { arenas, views: viewsOf(arenas) };
+  }
+
+  giveGradient(gradient: Gradient): void {
+    this.spare.push(gradient);
+  }
+
+  /** into += from. */
+  async add(into: Gradient, from: Gradient): Promise<void> {
+    for (const [i, group] of this.groups.entries()) {
+      await group.accumulate.run({ sum: into.arenas[i]!.flat, addend: from.arenas[i]!.flat });
+    }
+  }
+
+  /** Sum of squares of each tensor of a gradient, by parameter name. */
+  squares(gradient: Gradient): Record<string, number> {
+    return Object.fromEntries(
+      this.parameters.map(({ name }) => [name, sumOfSquares(floats('squares', this.device.read(gradient.views[name]!)))]),
+    );
+  }
+
+  /** One AdamW update by a reduced gradient (Loshchilov & Hutter 2019), clipped as decided. */
+  async update(gradient: Gradient, { lr, clip, updateStep }: Decision, optimizer: OptimizerSection): Promise<void> {
+    const [beta1, beta2] = optimizer.betas;
+    const { eps, weight_decay: decay } = optimizer;
+    const correction1 = 1 - beta1 ** updateStep;
+    const correction2 = 1 - beta2 ** updateStep;
+    this.device.write(this.hyper, Float32Array.of(lr, beta1, beta2, eps, decay, correction1, correction2, clip));
+    for (const [i, group] of this.groups.entries()) {
+      await group.adamw.run({
+        parameters: group.values.flat,
+        moment1: group.moment1.flat,
+        moment2: group.moment2.flat,
+        gradient: gradient.arenas[i]!.flat,
+        hyper: this.hyper,
+      });
+    }
+  }
+
+  /** Parameters under their names, moments under `<name>.exp_avg` and `<name>.exp_avg_sq`, as views. */
+  save(): Record<string, TensorPayload> {
+    return Object.fromEntries([...this.stored()].map(([name, tensor]) => [name, payload(this.device.read(tensor), tensor.shape)]));
+  }
+
+  /** Takes over what `save` gave. Throws `MissingTensor` when one is absent or has another shape. */
+  restore(tensors: Readonly<Record<string, TensorPayload>>): void {
+    for (const [name, tensor] of this.stored()) {
+      const saved = tensors[name];
+      if (saved === undefined || saved.data.length !== this.device.read(tensor).length) throw new MissingTensor(name, tensor.shape);
+      this.device.write(tensor, dataOf(saved));
+    }
+  }
+
+  /** SHA-256 of each parameter's bytes. */
+  digest(): Record<string, string> {
+    return Object.fromEntries(
+      this.parameters.map(({ name }) => [name, createHash('sha256').update(this.device.read(this.values[name]!)).digest('hex')]),
+    );
+  }
+
+  private *stored(): Generator<[string, Tensor]> {
+    for (const { parameters, values, moment1, moment2 } of this.groups) {
+      for (const { name } of parameters) {
+        yield [name, values.views[name]!];
+        yield [`${name}.exp_avg`, moment1.views[name]!];
+        yield [`${name}.exp_avg_sq`, moment2.views[name]!];
+      }
+    }
+  }
+}
+
+/** A checkpoint lacks a tensor that the model has: it is another model's. */
+export class MissingTensor extends Error {
+  readonly tag = 'MissingTensor';
+  readonly exitCode = 1;
+  constructor(name: string, shape: readonly number[]) {
+    super(`checkpoint: no tensor ${name} of shape [${shape.join(', ')}]; it belongs to another model, check model and moe`);
+    this.name = 'MissingTensor';
+  }
+}
+
+const shapesOf = (parameters: readonly Parameter[]): Record<string, readonly number[]> =>
+  Object.fromEntries(parameters.map(({ name, shape }) => [name, shape]));
+
+const viewsOf = (arenas: readonly FlatArena[]): Bindings => Object.assign({}, ...arenas.map((arena) => arena.views)) as Bindings;

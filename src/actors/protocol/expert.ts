@@ -1,0 +1,25 @@
+/**
+ * The experts of one layer. An expert is an actor with its own address, state and vote; the rows of all experts that are
+ * placed together travel in one envelope to their group, which runs them.
+ */
+import { z } from 'zod';
+import { defineProtocol, tell, tensorSchema } from '../../runtime/index.ts';
+import { unitSchema } from './pass.ts';
+import { statefulMessages } from './stateful.ts';
+
+const dispatched = unitSchema.extend({
+  /** Rows of each expert of the group, which follow one another in `rows`. */
+  counts: z.array(z.int()),
+  rows: tensorSchema,
+});
+
+export const expertProtocol = defineProtocol('expert', { ...statefulMessages });
+
+export const expertGroupProtocol = defineProtocol('expert_group', {
+  /** Rows for the experts of this group. The answer goes to the router that sent them. */
+  dispatch: tell({ lane: 'data', args: dispatched }),
+  /** Gradients of the outputs of an earlier dispatch. */
+  outputsGradient: tell({ lane: 'data', args: dispatched }),
+  /** An expert of the group has reached a parameter version. */
+  advanced: tell({ args: z.object({ version: z.int() }) }),
+});

@@ -1,0 +1,23 @@
+/**
+ * Sums of gradients over the replicas of a role. Each replica sends the blocks of its own microbatches, chunk by chunk,
+ * to the chunk's owner; the owner folds and sends the sum to all.
+ */
+import { z } from 'zod';
+import { tell, tensorSchema } from '../../runtime/index.ts';
+
+const place = z.object({
+  step: z.int(),
+  /** Which flat arena of the parameter set, and which replica's chunk of it. */
+  arena: z.int(),
+  chunk: z.int(),
+});
+
+export const blockSchema = place.extend({ level: z.int(), index: z.int(), values: tensorSchema });
+export type BlockMessage = z.infer<typeof blockSchema>;
+export const sumSchema = place.extend({ values: tensorSchema });
+export type SumMessage = z.infer<typeof sumSchema>;
+
+export const reduceMessages = {
+  block: tell({ lane: 'data', args: blockSchema }),
+  sum: tell({ lane: 'data', args: sumSchema }),
+};

@@ -1,0 +1,22 @@
+/** What the router of one layer and one stage rank is told: by its stage, and by the expert groups of the layer. */
+import { z } from 'zod';
+import { defineProtocol, tell, tensorSchema } from '../../runtime/index.ts';
+import { unitSchema } from './pass.ts';
+import { reduceMessages } from './reduce.ts';
+import { statefulMessages } from './stateful.ts';
+
+const fromStage = unitSchema.extend({ rows: tensorSchema });
+const fromGroup = unitSchema.extend({ group: z.int(), rows: tensorSchema });
+
+export const routerProtocol = defineProtocol('router', {
+  ...statefulMessages,
+  ...reduceMessages,
+  /** h_RD: the normed rows of a microbatch. */
+  route: tell({ lane: 'data', args: fromStage }),
+  /** d_moe_RD: the gradient of the layer's output. */
+  combineGradient: tell({ lane: 'data', args: fromStage }),
+  /** Expert outputs of a group, in the order of the rows sent. */
+  outputs: tell({ lane: 'data', args: fromGroup }),
+  /** Gradients of the rows sent to a group. */
+  rowsGradient: tell({ lane: 'data', args: fromGroup }),
+});

@@ -1,0 +1,32 @@
+/** What a pipeline stage is told: to open a pass, what its routers and its neighbours send, and sums of gradients. */
+import { z } from 'zod';
+import { defineProtocol, tell, tensorSchema } from '../../runtime/index.ts';
+import { modes, unitSchema } from './pass.ts';
+import { reduceMessages } from './reduce.ts';
+import { statefulMessages } from './stateful.ts';
+
+export const openSchema = z.object({
+  mode: z.enum(modes),
+  step: z.int(),
+  /** Global indices of this rank's microbatches. */
+  microbatches: z.array(z.int()),
+  /** Generation only: the tokens so far, padded to the sequence length, and the position whose successor is wanted. */
+  prompt: z.object({ tokens: tensorSchema, position: z.int() }).nullable(),
+});
+export type Open = z.infer<typeof openSchema>;
+
+const rows = unitSchema.extend({ layer: z.int(), rows: tensorSchema });
+const activations = unitSchema.extend({ rows: tensorSchema });
+
+export const stageProtocol = defineProtocol('stage', {
+  ...statefulMessages,
+  ...reduceMessages,
+  open: tell({ args: openSchema }),
+  /** moe_RD: a mixture layer's output for a microbatch. */
+  combined: tell({ lane: 'data', args: rows }),
+  /** d_h_RD: the gradient of what was handed to the router. */
+  routed: tell({ lane: 'data', args: rows }),
+  /** x_RD from the stage before, d_x_RD from the stage behind. */
+  activations: tell({ lane: 'data', args: activations }),
+  activationsGradient: tell({ lane: 'data', args: activations }),
+});

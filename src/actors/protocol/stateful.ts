@@ -1,0 +1,65 @@
+/**
+ * The messages of every role that holds parameters: the two phases of a step, and its state for checkpoints. A vote says
+ * what a role found; nothing changes before `apply`, and `apply` may not fail.
+ */
+import { z } from 'zod';
+import { ask, tensorSchema } from '../../runtime/index.ts';
+
+/** What one router did with one microbatch. Counts are of (token, choice) pairs; `load` is before dropping. */
+export const routingReportSchema = z.object({
+  layer: z.int(),
+  microbatch: z.int(),
+  routed: z.int(),
+  sent: z.int(),
+  spilled: z.int(),
+  dropped: z.int(),
+  load: z.array(z.int()),
+  auxLoss: z.number(),
+  zLoss: z.number(),
+});
+export type RoutingReport = z.infer<typeof routingReportSchema>;
+
+/** Sum of the cross-entropies of a microbatch in nats, and how many tokens it is over. */
+export const lossReportSchema = z.object({ microbatch: z.int(), sum: z.number(), tokens: z.int() });
+export type LossReport = z.infer<typeof lossReportSchema>;
+
+export const voteSchema = z.object({
+  /** Sum of squares of each reduced gradient, by tensor; replicas leave it to the first of them. */
+  squares: z.record(z.string(), z.number()),
+  losses: z.array(lossReportSchema),
+  routing: z.array(routingReportSchema),
+  /** Rows that experts processed, by layer. */
+  processed: z.record(z.string(), z.int()),
+  /** Logits of the next token, when generating. */
+  logits: tensorSchema.nullable(),
+});
+export type Vote = z.infer<typeof voteSchema>;
+
+export const emptyVote: Vote = { squares: {}, losses: [], routing: [], processed: {}, logits: null };
+
+/** The commit point of a step: written to the decision store first, then sent. */
+export const decisionSchema = z.object({
+  gen: z.int(),
+  step: z.int(),
+  verdict: z.enum(['commit', 'skip']),
+  /** Number of the update that a commit makes, from 1 (Adam's bias correction). */
+  updateStep: z.int(),
+  lr: z.number(),
+  /** What gradients are multiplied by. */
+  clip: z.number(),
+});
+export type Decision = z.infer<typeof decisionSchema>;
+
+const tensorsSchema = z.record(z.string(), tensorSchema);
+
+export const statefulMessages = {
+  /** Answered when the role has all gradients of the step. */
+  prepare: ask({ args: z.object({ mode: z.enum(['train', 'evaluate', 'generate']), step: z.int() }), reply: voteSchema }),
+  /** Idempotent: a decision of a step that was applied already changes nothing. */
+  apply: ask({ args: decisionSchema }),
+  /** Parameters and moments that this role answers for, by tensor name. */
+  save: ask({ reply: z.object({ tensors: tensorsSchema }) }),
+  restore: ask({ args: z.object({ tensors: tensorsSchema, dataStep: z.int() }) }),
+  /** SHA-256 of each parameter that this role answers for. */
+  digest: ask({ reply: z.record(z.string(), z.string()) }),
+};

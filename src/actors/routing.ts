@@ -1,0 +1,103 @@
+/**
+ * The routing decision of one microbatch: which expert takes which token in which slot. Pure, on the host, made once
+ * before anything is sent. Shape suffixes: R tokens, E experts, K choices a token, S slots (rows sent).
+ */
+
+export interface RoutingRule {
+  readonly experts: number;
+  readonly topK: number;
+  readonly capacity: number;
+}
+
+export interface Routing {
+  /** Expert of each choice, best first; ties go to the lowest index. */
+  readonly experts_RK: Int32Array;
+  /** Router probability of each choice, not renormalised (papers.md §2.1). */
+  readonly gates_RK: Float32Array;
+  /** Row of each choice among the rows sent, −1 where it was dropped. */
+  readonly slots_RK: Int32Array;
+  /** Token of each row sent: packed by expert, in order of admission inside an expert. */
+  readonly order_S: Int32Array;
+  /** Choices by expert before dropping, and rows sent after. */
+  readonly routed_E: Int32Array;
+  readonly kept_E: Int32Array;
+  /** First choices by expert, before dropping: the f of the load-balancing loss. */
+  readonly first_E: Int32Array;
+}
+
+/** The router gave NaN or an infinity; the step cannot go on. */
+export class NonFiniteRouting extends Error {
+  readonly tag = 'NonFiniteRouting';
+  constructor(token: number) {
+    super(`router probabilities of token ${token} are not finite; the step is aborted`);
+    this.name = 'NonFiniteRouting';
+  }
+}
+
+/**
+ * Chooses the top k experts of each token and admits choices to slots: all first choices in sequence order, then all
+ * second choices, and so on, until an expert is full (papers.md §2.2 "Drop order"). Throws `NonFiniteRouting`.
+ */
+export function route(probs_RE: Float32Array, { experts: E, topK: K, capacity }: RoutingRule): Routing {
+  const R = probs_RE.length / E;
+  const experts_RK = new Int32Array(R * K);
+  const gates_RK = new Float32Array(R * K);
+  for (let t = 0; t < R; t++) chooseTopK(probs_RE, t, E, K, experts_RK, gates_RK);
+
+  const routed_E = new Int32Array(E);
+  const first_E = new Int32Array(E);
+  const kept_E = new Int32Array(E);
+  const slots_RK = new Int32Array(R * K).fill(-1);
+  for (let k = 0; k < K; k++) {
+    for (let t = 0; t < R; t++) {
+      const e = experts_RK[t * K + k]!;
+      routed_E[e]!++;
+      if (k === 0) first_E[e]!++;
+      if (kept_E[e]! < capacity) slots_RK[t * K + k] = kept_E[e]!++;
+    }
+  }
+  const start_E = startsOf(kept_E);
+  const order_S = new Int32Array(kept_E.reduce((sum, n) => sum + n, 0));
+  for (let i = 0; i < R * K; i++) {
+    if (slots_RK[i] === -1) continue;
+    slots_RK[i] = slots_RK[i]! + start_E[experts_RK[i]!]!;
+    order_S[slots_RK[i]!] = Math.floor(i / K);
+  }
+  return { experts_RK, gates_RK, slots_RK, order_S, routed_E, kept_E, first_E };
+}
+
+/** First row of each expert among rows packed by expert. */
+export function startsOf(kept_E: ArrayLike<number>): number[] {
+  const starts: number[] = [];
+  for (let e = 0, at = 0; e < kept_E.length; at += kept_E[e]!, e++) starts.push(at);
+  return starts;
+}
+
+function chooseTopK(
+  probs_RE: Float32Array,
+  token: number,
+  E: number,
+  K: number,
+  experts_RK: Int32Array,
+  gates_RK: Float32Array,
+): void {
+  for (let k = 0; k < K; k++) {
+    let best = -1;
+    let bestProb = -Infinity;
+    for (let e = 0; e < E; e++) {
+      const p = probs_RE[token * E + e]!;
+      if (!Number.isFinite(p)) throw new NonFiniteRouting(token);
+      if (p > bestProb && !chosen(experts_RK, token * K, k, e)) {
+        best = e;
+        bestProb = p;
+      }
+    }
+    experts_RK[token * K + k] = best;
+    gates_RK[token * K + k] = bestProb;
+  }
+}
+
+function chosen(experts_RK: Int32Array, at: number, count: number, expert: number): boolean {
+  for (let j = 0; j < count; j++) if (experts_RK[at + j] === expert) return true;
+  return false;
+}

@@ -1,0 +1,59 @@
+/**
+ * The joint between the command line and a training run. The command line hands over a resolved topology and a run
+ * directory, watches events go by, and aborts through the signal; a run answers with how it ended.
+ */
+import type { StepMetrics } from '../telemetry/index.ts';
+import type { Topology } from '../topology/index.ts';
+
+export interface RunOptions {
+  readonly topology: Topology;
+  /** Folder of the topology file: paths and globs in it are relative to this. */
+  readonly baseDir: string;
+  readonly runDir: string;
+  readonly resume: boolean;
+  /** Aborted on the first Ctrl-C: write a checkpoint and return `interrupted`. */
+  readonly signal: AbortSignal;
+  readonly observe: (event: RunEvent) => void;
+}
+
+export type RunEvent =
+  | {
+      readonly kind: 'ready';
+      readonly parameters: number;
+      readonly activeParameters: number;
+      readonly tokensPerStep: number;
+      readonly workers: number;
+      readonly nodes: number;
+    }
+  | { readonly kind: 'step'; readonly metrics: StepMetrics }
+  | { readonly kind: 'evaluated'; readonly step: number; readonly evalLoss: number; readonly order1Loss: number | null }
+  | { readonly kind: 'checkpoint'; readonly step: number; readonly path: string }
+  | { readonly kind: 'sample'; readonly prompt: string; readonly text: string }
+  | { readonly kind: 'notice'; readonly text: string }
+  /** What the run is doing before the first step: `packing corpora`, `compiling programs` ... */
+  | { readonly kind: 'phase'; readonly text: string };
+
+/** Losses are in nats a token and null where nothing was evaluated; `order1Loss` is the order-1 baseline. */
+export interface RunOutcome {
+  readonly status: 'done' | 'interrupted';
+  readonly step: number;
+  readonly evalLoss: number | null;
+  readonly order1Loss: number | null;
+  readonly runDir: string;
+}
+
+/** What `src/actors/run.ts` exports as `run`. */
+export type Run = (options: RunOptions) => Promise<RunOutcome>;
+
+export interface GenerateOptions {
+  readonly checkpointDir: string;
+  readonly prompt: string;
+  readonly maxTokens: number;
+  /** 0 takes the likeliest token. */
+  readonly temperature: number;
+  readonly seed: number;
+  readonly write: (text: string) => void;
+}
+
+/** What `src/actors/generate.ts` exports as `generate`. */
+export type Generate = (options: GenerateOptions) => Promise<void>;

@@ -1,0 +1,32 @@
+/**
+ * The sentinel's judgement of a step: pure, from what the votes say and what happened lately. Its ladder here has two
+ * rungs, skip the batch and stop; never the same remedy twice for one incident.
+ */
+
+export interface Findings {
+  readonly step: number;
+  readonly loss: number;
+  readonly gradNorm: number;
+}
+
+export type Judgement =
+  | { readonly verdict: 'commit' }
+  | { readonly verdict: 'skip'; readonly evidence: string }
+  | { readonly verdict: 'stop'; readonly evidence: string };
+
+/** Judges a step; `skipped` is how many steps right before this one were skipped. */
+export function judge({ loss, gradNorm }: Findings, skipped: number): Judgement {
+  const bad = [...(Number.isFinite(loss) ? [] : [`loss is ${loss}`]), ...(Number.isFinite(gradNorm) ? [] : [`gradient norm is ${gradNorm}`])];
+  if (bad.length === 0) return { verdict: 'commit' };
+  return { verdict: skipped === 0 ? 'skip' : 'stop', evidence: bad.join(', ') };
+}
+
+/** Two incidents in a row: the run cannot mend itself. */
+export class Unstable extends Error {
+  readonly tag = 'Unstable';
+  readonly exitCode = 1;
+  constructor(step: number, evidence: string) {
+    super(`step ${step}: ${evidence}, and skipping the batch before did not help; lower optimizer.lr and --resume from the last checkpoint`);
+    this.name = 'Unstable';
+  }
+}

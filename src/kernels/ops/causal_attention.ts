@@ -1,0 +1,109 @@
+/**
+ * o = softmax(q kᵀ / √d, keys up to the query's own position) v, by blocks of 128 queries, so that no T × T matrix is
+ * held. k and v may have fewer heads (papers.md §1.3): query head h reads key head h // (H / Hkv). Only q, k, v and o are
+ * kept for the gradient, which makes the probabilities again.
+ */
+import { isEmpty, requireFloats, requireRank, staticSize } from '../check.ts';
+import type { OnnxGraph } from '../cpu/onnx_graph.ts';
+import { floats } from '../dtype.ts';
+import { ShapeError } from '../errors.ts';
+import type { Value } from '../graph.ts';
+import { defineOp, type Operand, type Type } from '../op.ts';
+import { isStatic, sameDim, sameShape, showShape } from '../shape.ts';
+import { causalAttentionGradient } from './causal_attention_gradient.ts';
+import { attentionBlocks, blockProbabilities } from './causal_attention_block.ts';
+
+const op = defineOp<undefined>({
+  name: 'causal_attention',
+  infer: ([q, k, v]) => {
+    checkHeads(q, k, v);
+    return [q];
+  },
+  reference: ([q, k, v], [o]) => attend(q, k, v, o),
+  gradient: ({ inputs: [q, k, v], outputs: [o], cotangents: [c] }) =>
+    c === null ? [null, null, null] : causalAttentionGradient(q, k, v, o, c),
+  onnx: (graph, [q, k, v], { inputs: [{ shape }, { shape: keyShape }] }) => {
+    if (!isStatic(shape) || !isStatic(keyShape) || isEmpty(shape) || shape[2] < 2 || shape[3] < 2) return null;
+    return [lower(graph, q, k, v, shape, keyShape)];
+  },
+});
+
+/** q [B, H, T, d], k and v [B, Hkv, T, d], Hkv divides H → [B, H, T, d]. Throws `ShapeError` when they do not fit. */
+export function causalAttention(q: Value, k: Value, v: Value): Value {
+  return op([q, k, v], undefined)[0];
+}
+
+function checkHeads(q: Type, k: Type, v: Type): void {
+  requireFloats('causal_attention', [q, k, v]);
+  requireRank('causal_attention', 'q', q, 4);
+  const fail = (why: string) =>
+    new ShapeError('causal_attention', `q ${showShape(q.shape)}, k ${showShape(k.shape)}, v ${showShape(v.shape)}: ${why}`);
+  if (!sameShape(k.shape, v.shape)) throw fail('k and v differ');
+  if (k.shape.length !== 4 || [0, 2, 3].some((i) => !sameDim(q.shape[i], k.shape[i]))) throw fail('q and k do not fit');
+  const heads = staticSize('causal_attention', 'the number of heads', q.shape[1]);
+  const keyHeads = staticSize('causal_attention', 'the number of key heads', k.shape[1]);
+  if (keyHeads < 1 || heads % keyHeads !== 0) throw fail('the key heads do not divide the heads');
+}
+
+function attend(q: Operand, k: Operand, v: Operand, o: Operand): void {
+  const [q_, k_, v_] = [q, k, v].map((x) => floats('causal_attention', x.data));
+  const o_ = floats('causal_attention', o.data);
+  const [batch, heads, tokens, width] = q.shape;
+  const share = heads / k.shape[1];
+  const scale = width ** -0.5;
+  const p = new Float64Array(tokens);
+  const sums = new Float64Array(width);
+  for (let s = 0; s < batch * heads; s++) {
+    const keys = Math.floor(s / share) * tokens * width;
+    for (let t = 0; t < tokens; t++) {
+      const row = (s * tokens + t) * width;
+      const total = softmaxRow(p, q_, row, k_, keys, t, width, scale);
+      sums.fill(0);
+      for (let j = 0; j <= t; j++) {
+        for (let i = 0, at = keys + j * width; i < width; i++) sums[i] += p[j] * v_[at + i];
+      }
+      for (let i = 0; i < width; i++) o_[row + i] = sums[i] / total;
+    }
+  }
+}
+
+/** Unnormalised probabilities of query `t` over keys 0 … t into `p`; returns their sum. */
+function softmaxRow(
+  p: Float64Array,
+  q: Float32Array,
+  row: number,
+  k: Float32Array,
+  keys: number,
+  t: number,
+  width: number,
+  scale: number,
+): number {
+  let max = -Infinity;
+  for (let j = 0; j <= t; j++) {
+    let dot = 0;
+    for (let i = 0, at = keys + j * width; i < width; i++) dot += q[row + i] * k[at + i];
+    p[j] = scale * dot;
+    if (p[j] > max) max = p[j];
+  }
+  let total = 0;
+  for (let j = 0; j <= t; j++) total += p[j] = Math.exp(p[j] - max);
+  return total;
+}
+
+function lower(
+  graph: OnnxGraph,
+  q: string,
+  k: string,
+  v: string,
+  shape: readonly number[],
+  keyShape: readonly number[],
+): string {
+  const blocks = attentionBlocks(graph, shape, keyShape);
+  const queries = blocks.split(q);
+  const parts = blocks.ranges.map((range, i) => {
+    const keys = blocks.upTo(k, range.end);
+    const p = blockProbabilities(graph, blocks, range, queries[i], keys);
+    return blocks.ungroup(graph.one('FusedMatMul', [p, blocks.upTo(v, range.end)]), range);
+  });
+  return parts.length === 1 ? parts[0] : graph.one('Concat', parts, { axis: 2 });
+}

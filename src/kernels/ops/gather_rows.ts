@@ -1,0 +1,84 @@
+/**
+ * Rows picked by index, and its transpose, the sum of rows by index. Index −1 is nobody: a zero row when gathering,
+ * skipped when summing. Host only, since ONNX's Gather has no "nobody"; D is the contiguous inner loop.
+ */
+import { requireDType, requireFloats, requireRank } from '../check.ts';
+import { floats, ints } from '../dtype.ts';
+import { ShapeError } from '../errors.ts';
+import type { Value } from '../graph.ts';
+import { defineOp, type Type } from '../op.ts';
+import { sameDim, showShape, type Dim } from '../shape.ts';
+
+const gather = defineOp<undefined>({
+  name: 'gather_rows',
+  infer: ([x, index]) => {
+    checkOperands('gather_rows', x, index);
+    return [{ dtype: 'f32', shape: [index.shape[0], x.shape[1]] }];
+  },
+  reference: ([x, index], [y]) => {
+    const from = floats('gather_rows', x.data);
+    const to = floats('gather_rows', y.data);
+    const at = ints('gather_rows', index.data);
+    const [rows, width] = x.shape;
+    for (let s = 0; s < at.length; s++) {
+      const r = rowAt('gather_rows', at, s, rows);
+      const target = s * width;
+      if (r < 0) to.fill(0, target, target + width);
+      else for (let i = 0, source = r * width; i < width; i++) to[target + i] = from[source + i];
+    }
+  },
+  gradient: ({ inputs: [x, index], cotangents: [c] }) => [c && segmentSum(c, index, x.type.shape[0]), null],
+});
+
+const segments = defineOp<{ segments: Dim }>({
+  name: 'segment_sum',
+  infer: ([x, index], { segments }) => {
+    checkOperands('segment_sum', x, index);
+    if (!sameDim(x.shape[0], index.shape[0])) {
+      throw new ShapeError('segment_sum', `${showShape(x.shape)} and ${showShape(index.shape)} differ in rows`);
+    }
+    return [{ dtype: 'f32', shape: [segments, x.shape[1]] }];
+  },
+  reference: ([x, index], [y]) => {
+    const from = floats('segment_sum', x.data);
+    const to = floats('segment_sum', y.data);
+    const at = ints('segment_sum', index.data);
+    const [rows, width] = y.shape;
+    to.fill(0);
+    for (let s = 0; s < at.length; s++) {
+      const r = rowAt('segment_sum', at, s, rows);
+      if (r < 0) continue;
+      for (let i = 0, source = s * width, target = r * width; i < width; i++) to[target + i] += from[source + i];
+    }
+  },
+  gradient: ({ inputs: [, index], cotangents: [c] }) => [c && gatherRows(c, index), null],
+});
+
+/**
+ * Rows of `x` by index: x [R, D], index i32 [S] → [S, D]; R and S may be dynamic. Throws `ShapeError` when it runs into
+ * an index outside of −1 … R − 1.
+ */
+export function gatherRows(x: Value, index: Value): Value {
+  return gather([x, index], undefined)[0];
+}
+
+/**
+ * y[r] = Σ x[s] over the s with index[s] = r, added in the order s = 0, 1, 2 …: x [S, D], index i32 [S] → [segments, D].
+ * Throws as `gatherRows`.
+ */
+export function segmentSum(x: Value, index: Value, segmentCount: Dim): Value {
+  return segments([x, index], { segments: segmentCount })[0];
+}
+
+function checkOperands(op: string, x: Type, index: Type): void {
+  requireFloats(op, [x]);
+  requireDType(op, index, 'i32');
+  requireRank(op, 'x', x, 2);
+  requireRank(op, 'index', index, 1);
+}
+
+function rowAt(op: string, index: Int32Array, s: number, rows: number): number {
+  const r = index[s];
+  if (r < -1 || r >= rows) throw new ShapeError(op, `index ${r} at row ${s} is outside of ${rows} rows`);
+  return r;
+}

@@ -1,0 +1,50 @@
+/**
+ * y = w · x / sqrt(mean x² + ε) over the last axis (papers.md §1.1). Statistics are fp32; the reciprocal root mean square
+ * of each row goes to the gradient. R rows, D hidden.
+ */
+import { isEmpty, requireFloats, requireRank } from '../check.ts';
+import { floats } from '../dtype.ts';
+import { ShapeError } from '../errors.ts';
+import type { Value } from '../graph.ts';
+import { defineOp } from '../op.ts';
+import { sameDim, showShape } from '../shape.ts';
+import { rmsNormGradient, rmsNormWeightGradient } from './rms_norm_gradient.ts';
+
+const op = defineOp<{ epsilon: number }>({
+  name: 'rms_norm',
+  infer: ([x, w]) => {
+    requireFloats('rms_norm', [x, w]);
+    requireRank('rms_norm', 'x', x, 2);
+    requireRank('rms_norm', 'w', w, 1);
+    if (!sameDim(x.shape[1], w.shape[0])) {
+      throw new ShapeError('rms_norm', `x ${showShape(x.shape)} and w ${showShape(w.shape)} differ in width`);
+    }
+    return [x, { dtype: 'f32', shape: [x.shape[0], 1] }];
+  },
+  reference: ([x, w], [y, rstd], { epsilon }) => {
+    const from = floats('rms_norm', x.data);
+    const scale = floats('rms_norm', w.data);
+    const to = floats('rms_norm', y.data);
+    const root = floats('rms_norm', rstd.data);
+    const [rows, width] = x.shape;
+    for (let r = 0; r < rows; r++) {
+      const at = r * width;
+      let squares = 0;
+      for (let i = at; i < at + width; i++) squares += from[i] * from[i];
+      const inverse = Math.fround(1 / Math.sqrt(squares / width + epsilon));
+      root[r] = inverse;
+      for (let i = 0; i < width; i++) to[at + i] = Math.fround(from[at + i] * inverse) * scale[i];
+    }
+  },
+  gradient: ({ inputs: [x, w], outputs: [, rstd], cotangents: [c] }) => [
+    c && rmsNormGradient(c, x, w, rstd),
+    c && rmsNormWeightGradient(c, x, rstd),
+  ],
+  onnx: (graph, inputs, { inputs: [x] }, { epsilon }) =>
+    isEmpty(x.shape) ? null : graph.op('SimplifiedLayerNormalization', inputs, { axis: -1, epsilon: { float: epsilon } }, 2),
+});
+
+/** x [R, D], w [D] → [R, D]; R may be dynamic. */
+export function rmsNorm(x: Value, w: Value, epsilon: number): Value {
+  return op([x, w], { epsilon })[0];
+}

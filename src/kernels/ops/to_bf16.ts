@@ -1,0 +1,37 @@
+/**
+ * f32 to the bits of bf16: rounded to nearest, ties to even; every NaN becomes 0x7fc0. Straight through: the cotangent,
+ * which is bf16 too, is only unpacked.
+ *
+ * Host only: onnxruntime's Cast writes another NaN.
+ */
+import { requireFloats } from '../check.ts';
+import { bf16Bits, floats } from '../dtype.ts';
+import type { Value } from '../graph.ts';
+import { defineOp } from '../op.ts';
+import { fromBf16 } from './from_bf16.ts';
+
+/** The bits of bf16 nearest to a float32 given by its bits (as a signed integer). */
+export function roundBits(bits: number): number {
+  if ((bits & 0x7fffffff) > 0x7f800000) return 0x7fc0;
+  return ((bits + 0x7fff + ((bits >>> 16) & 1)) | 0) >>> 16;
+}
+
+const op = defineOp<undefined>({
+  name: 'to_bf16',
+  infer: ([x]) => {
+    requireFloats('to_bf16', [x]);
+    return [{ dtype: 'bf16', shape: x.shape }];
+  },
+  reference: ([x], [y]) => {
+    const { buffer, byteOffset, length } = floats('to_bf16', x.data);
+    const from = new Int32Array(buffer, byteOffset, length);
+    const to = bf16Bits('to_bf16', y.data);
+    for (let i = 0; i < length; i++) to[i] = roundBits(from[i]);
+  },
+  gradient: ({ cotangents: [c] }) => [c && fromBf16(c)],
+});
+
+/** `x` f32 packed as bf16, same shape. */
+export function toBf16(x: Value): Value {
+  return op([x], undefined)[0];
+}

@@ -1,0 +1,69 @@
+/**
+ * The mixture-of-experts layer as programs: score, dispatch, expert, combine. Which token goes where is decided between
+ * them, on the host, from the scores. Every crossing of the dispatch, forward and backward, is rounded to the dispatch's
+ * precision by the program of whoever sends, so that the numbers do not depend on what crosses a thread or a node.
+ * Shape suffixes: see `model.ts`.
+ */
+import type { Value } from '../kernels/graph.ts';
+import { combine } from '../kernels/ops/combine.ts';
+import { fromBf16 } from '../kernels/ops/from_bf16.ts';
+import { gatherRows } from '../kernels/ops/gather_rows.ts';
+import { jitter } from '../kernels/ops/jitter.ts';
+import { softmax } from '../kernels/ops/softmax.ts';
+import { toBf16 } from '../kernels/ops/to_bf16.ts';
+import { dynamic } from '../kernels/shape.ts';
+import { bf16, f32, i32, trace, weight } from '../kernels/trace.ts';
+import { feedForward, linear } from './blocks.ts';
+import { isSparse, type Mixture, type MixturePrograms, type MixtureShape, type ModelShape } from './model.ts';
+import { matrix } from './parameter.ts';
+
+export function mixtureOf(shape: ModelShape, mixture: MixtureShape, rows: number): Mixture {
+  const { hidden: D, ffn: F } = shape;
+  const layers = Array.from({ length: shape.layers }, (_, layer) => layer).filter((layer) => isSparse(shape, layer));
+  return {
+    layers,
+    programs: tracePrograms(shape, mixture, rows),
+    router: (layer) => ({ router_ED: matrix(`model.layers.${layer}.mlp.router.weight`, mixture.experts, D) }),
+    expert: (layer, expert) => {
+      const at = `model.layers.${layer}.mlp.experts.${expert}`;
+      return { up_FD: matrix(`${at}.up_proj.weight`, F, D), down_DF: matrix(`${at}.down_proj.weight`, D, F) };
+    },
+  };
+}
+
+function tracePrograms({ hidden: D, ffn: F }: ModelShape, mixture: MixtureShape, rows: number): MixturePrograms {
+  const { experts: E, topK: K, jitterEps } = mixture;
+  const R = dynamic('tokens', rows);
+  const S = dynamic('slots', rows * K);
+  const C = dynamic('rows', Math.max(mixture.maxCapacity, 2));
+  const { send, receive, spec } = crossing(mixture.dispatchDtype);
+  const scores = (h_RD: Value, router_ED: Value) => {
+    const logits_RE = linear(h_RD, router_ED);
+    return { logits_RE, probs_RE: softmax(logits_RE) };
+  };
+  const scoreEvaluation = trace('score', { h_RD: f32([R, D]), router_ED: weight([E, D]) }, (w) =>
+    scores(w.h_RD, w.router_ED),
+  );
+  const score = trace('score_jittered', { h_RD: f32([R, D]), key: i32([5]), router_ED: weight([E, D]) }, (w) =>
+    scores(jitter(w.h_RD, w.key, jitterEps), w.router_ED),
+  );
+  return {
+    score: jitterEps > 0 ? score : scoreEvaluation,
+    scoreEvaluation,
+    dispatch: trace('dispatch', { h_RD: f32([R, D]), order_S: i32([S]) }, (w) => ({
+      rows_SD: send(gatherRows(w.h_RD, w.order_S)),
+    })),
+    combine: trace('combine', { outputs_SD: spec([S, D]), gates_RK: f32([R, K]), slots_RK: i32([R, K]) }, (w) => ({
+      moe_RD: combine(receive(w.outputs_SD), w.gates_RK, w.slots_RK),
+    })),
+    expert: trace('expert', { rows_SD: spec([C, D]), up_FD: weight([F, D]), down_DF: weight([D, F]) }, (w) => ({
+      outputs_SD: send(feedForward(receive(w.rows_SD), w)),
+    })),
+  };
+}
+
+/** How rows cross: packed in bf16 by the sender, or as they are. The gradient of each side is the other side. */
+function crossing(dtype: 'bf16' | 'fp32') {
+  if (dtype === 'fp32') return { send: (x: Value): Value => x, receive: (x: Value): Value => x, spec: f32 };
+  return { send: toBf16, receive: fromBf16, spec: bf16 };
+}

@@ -1,0 +1,35 @@
+/**
+ * A parameter of a model: its Hugging Face name, shape and how it begins. Linear weights are stored [out, in].
+ */
+import { fillTruncatedNormal } from '../kernels/random.ts';
+import { elements } from '../kernels/shape.ts';
+
+export interface Parameter {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Standard deviation of a truncated normal, or all ones. */
+  readonly init: { readonly std: number } | 'ones';
+  /** Does weight decay apply? Matrices yes, norms no. */
+  readonly decays: boolean;
+}
+
+/** Scale s of the initial standard deviation sqrt(s / fan_in) (Switch Transformers §2.4; papers.md §2.4). */
+const initScale = 0.1;
+
+/** A matrix [out, in] with std sqrt(0.1 / in). */
+export function matrix(name: string, outputs: number, inputs: number): Parameter {
+  return { name, shape: [outputs, inputs], init: { std: Math.sqrt(initScale / inputs) }, decays: true };
+}
+
+/** The scale of a norm, all ones. */
+export function scale(name: string, width: number): Parameter {
+  return { name, shape: [width], init: 'ones', decays: false };
+}
+
+/** Initial values: a pure function of seed, name and element index, so that placement cannot change them. */
+export function initialValues({ name, shape, init }: Parameter, seed: number): Float32Array {
+  const values = new Float32Array(elements(shape));
+  if (init === 'ones') values.fill(1);
+  else fillTruncatedNormal(values, seed, name, init.std);
+  return values;
+}

@@ -1,0 +1,106 @@
+/**
+ * Which messages an actor takes: those of its table, from those who may send them, with args of the schema. What is true
+ * of a route is found once and remembered.
+ */
+
+import type { Context } from './actor.ts';
+import { matcher, type Address } from './address.ts';
+import type { Delivery } from './delivery.ts';
+import type { Route } from './envelope.ts';
+import { InvalidArgs, NotAllowed, ProtocolError } from './errors.ts';
+import type { AnyMessageSpec, AnyProtocol } from './protocol.ts';
+import { routeFrom, type Speaker } from './speaker.ts';
+
+export type Handler = (this: unknown, args: unknown, ctx: Context) => unknown;
+
+/** `always` checks all args against their schema, `remote` those that were encoded in another process. */
+export type Validate = 'always' | 'remote';
+
+/** How messages of one route are taken, or why they are not. */
+export interface Entry {
+  readonly handler: Handler;
+  readonly replyRoute: Route;
+  readonly spec: AnyMessageSpec | null;
+  readonly refusal: Error | null;
+}
+
+export class Admission {
+  readonly #protocol: AnyProtocol;
+  readonly #speaker: Pick<Speaker, 'address' | 'incarnation'>;
+  readonly #validate: Validate;
+  readonly #entries = new WeakMap<Route, Entry>();
+  #actor: object = {};
+
+  constructor(protocol: AnyProtocol, speaker: Pick<Speaker, 'address' | 'incarnation'>, validate: Validate) {
+    this.#protocol = protocol;
+    this.#speaker = speaker;
+    this.#validate = validate;
+  }
+
+  /** Names the object whose methods handle; throws `ProtocolError` if a message has none. */
+  admitTo(actor: object): void {
+    for (const message of Object.keys(this.#protocol.messages)) {
+      if (methodOf(actor, message) !== null) continue;
+      throw new ProtocolError(this.#speaker.address, `has no method '${message}'; add it to the actor`);
+    }
+    this.#actor = actor;
+  }
+
+  entry(route: Route): Entry {
+    const known = this.#entries.get(route);
+    if (known !== undefined) return known;
+    const entry = this.#resolve(route);
+    this.#entries.set(route, entry);
+    return entry;
+  }
+
+  /** Why this message is not taken, or null. */
+  refusal({ refusal, spec }: Entry, delivery: Delivery): Error | null {
+    if (refusal !== null) return refusal;
+    if (this.#validate === 'remote' && delivery.trusted) return null;
+    if (spec === null) return null;
+    if (spec.args === null) return delivery.args === undefined ? null : this.#invalid(delivery, 'has args but takes none');
+    const { error } = spec.args.safeParse(delivery.args);
+    if (error === undefined) return null;
+    const { path, message } = error.issues[0];
+    return this.#invalid(delivery, `${path.length > 0 ? `args.${path.join('.')}` : 'args'}: ${message}`);
+  }
+
+  #invalid(delivery: Delivery, problem: string): InvalidArgs {
+    return new InvalidArgs(this.#speaker.address, delivery.route.message, problem);
+  }
+
+  #resolve(route: Route): Entry {
+    const { to, from, message, kind, fenced } = route;
+    const replyRoute = routeFrom(this.#speaker, from, message, 'reply', 'control', fenced);
+    const spec = ownSpec(this.#protocol, message);
+    const handler = methodOf(this.#actor, message);
+    if (spec?.kind !== kind || handler === null) {
+      const refusal = new ProtocolError(to, `has no ${kind} '${message}' in protocol '${this.#protocol.name}'`);
+      return { handler: ignore, replyRoute, spec: null, refusal };
+    }
+    const isAllowed = spec.from === null || matcher(spec.from)(from);
+    const refusal = isAllowed ? this.#misstated(route, spec) : new NotAllowed(to, message, from);
+    return { handler, replyRoute, spec, refusal };
+  }
+
+  /** Lane and fence are the receiver's to say: a sender cannot talk its way past them. */
+  #misstated({ to, message, lane, fenced }: Route, spec: AnyMessageSpec): Error | null {
+    if (lane === spec.lane && fenced === spec.fenced) return null;
+    return new ProtocolError(to, `'${message}' came with lane or fence unlike its table; run the same version everywhere`);
+  }
+}
+
+const ignore: Handler = () => undefined;
+
+function ownSpec(protocol: AnyProtocol, message: Address): AnyMessageSpec | undefined {
+  return Object.hasOwn(protocol.messages, message) ? protocol.messages[message] : undefined;
+}
+
+/** The method of that name, or null. */
+export function methodOf(actor: object, name: string): Handler | null {
+  const method: unknown = Reflect.get(actor, name);
+  return isHandler(method) ? method : null;
+}
+
+const isHandler = (value: unknown): value is Handler => typeof value === 'function';

@@ -1,0 +1,273 @@
+/**
+ * Where messages leave and enter a system. Leaving: the post stamps them (id, gen, parameter version, chain, trace) and
+ * hands them to the transport. Entering: it fences by gen, matches answers to asks, and puts the rest into mailboxes.
+ */
+
+import { ActorRef } from './actor_ref.ts';
+import { outsideAddress, type Address } from './address.ts';
+import { Asks } from './asks.ts';
+import type { Cell } from './cell.ts';
+import type { Clock } from './clock.ts';
+import type { Counters } from './counters.ts';
+import type { Delivery } from './delivery.ts';
+import { NO_CHAIN, type Envelope, type ErrorForm, type Route } from './envelope.ts';
+import {
+  AskCycle,
+  describeError,
+  MailboxFull,
+  MalformedFrame,
+  NoSuchActor,
+  RemoteError,
+  SystemStopped,
+  tagOf,
+  WrongGen,
+} from './errors.ts';
+import type { Faults } from './faults.ts';
+import { loggerFor, type LogSink } from './log.ts';
+import { protocolNamed, type AnyProtocol } from './protocol.ts';
+import type { RefIdentity } from './ref.ts';
+import { Outside, routeFrom, type Speaker } from './speaker.ts';
+import type { Endpoint, Transport } from './transport_port.ts';
+import { sendDown } from './watch.ts';
+
+export interface PostOptions {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly transport: Transport;
+  readonly cells: ReadonlyMap<Address, Cell>;
+  readonly askTimeoutMs: number;
+  readonly faults: Faults | null;
+  readonly logSink: LogSink;
+}
+
+export class Post implements Endpoint {
+  readonly outside: Address;
+  /** Speaks for code that is no actor. */
+  readonly speaker: Speaker;
+  readonly counters: Counters;
+  readonly asks: Asks;
+  readonly #options: PostOptions;
+  readonly #transport: Transport;
+  readonly #cells: ReadonlyMap<Address, Cell>;
+  readonly #faults: Faults | null;
+  readonly #out = new Outgoing();
+  #gen = 0;
+  #nextId = 1;
+  #stopped = false;
+
+  constructor(options: PostOptions) {
+    this.#options = options;
+    this.outside = outsideAddress(options.name);
+    this.speaker = new Outside(this.outside);
+    this.counters = options.counters;
+    this.#transport = options.transport;
+    this.#cells = options.cells;
+    this.#faults = options.faults;
+    this.asks = new Asks(options.clock, (address) => {
+      const cell = options.cells.get(address);
+      return { mailboxDepth: cell?.mailboxDepth ?? null, lastHandled: cell?.lastHandled ?? null };
+    });
+    options.transport.attach(this);
+  }
+
+  get gen(): number {
+    return this.#gen;
+  }
+
+  /** Raises the gen; asks of former gens fail with `WrongGen`. */
+  enter(gen: number): void {
+    this.#gen = gen;
+    this.asks.enter(gen);
+  }
+
+  ref<P extends AnyProtocol>(speaker: Speaker, protocol: P, address: Address): ActorRef<P> {
+    return new ActorRef(this, speaker, protocol, address);
+  }
+
+  tell(route: Route, speaker: Speaker, args: unknown): void {
+    if (speaker.ended) this.counters.deadLetters += 1;
+    else this.#send(route, speaker, this.#nextId++, 0, null, NO_CHAIN, args);
+  }
+
+  ask(route: Route, speaker: Speaker, args: unknown, timeoutMs = this.#options.askTimeoutMs): Promise<unknown> {
+    if (speaker.ended || this.#stopped) return Promise.reject(new SystemStopped(this.#options.name));
+    const chain = speaker.isActor ? [...(speaker.current?.askChain ?? NO_CHAIN), speaker.address] : NO_CHAIN;
+    if (chain.includes(route.to)) return Promise.reject(new AskCycle(chain, route.to, route.message));
+    const waitMs = Math.min(timeoutMs, this.remainingMs(speaker.current) ?? timeoutMs);
+    const id = this.#nextId++;
+    // Opened before it is sent: in process the refusal of a message comes back before send returns.
+    const answer = this.asks.open(id, route, this.#genOf(speaker), waitMs);
+    try {
+      const bytes = this.#send(route, speaker, id, 0, waitMs, chain, args);
+      if (bytes === 0) this.asks.take(id)?.reject(new NoSuchActor(route.to, route.message));
+    } catch (error) {
+      this.asks.take(id)?.reject(error);
+    }
+    return answer;
+  }
+
+  /** Sends what is neither tell nor ask; `inReplyTo` is the message it answers. */
+  send(route: Route, speaker: Speaker, inReplyTo: number, args: unknown): number {
+    return this.#send(route, speaker, this.#nextId++, inReplyTo, null, NO_CHAIN, args);
+  }
+
+  /** Milliseconds until the asker of `delivery` gives up. */
+  remainingMs(delivery: Delivery | null): number | null {
+    if (delivery === null || delivery.remainingMs === null) return null;
+    return Math.max(0, delivery.remainingMs - (this.#options.clock.now() - delivery.receivedAtMs));
+  }
+
+  receive(delivery: Delivery): void {
+    if (this.#faults === null) this.#admit(delivery);
+    else this.#faults.apply(delivery, { admit: (d) => this.#admit(d), kill: (to) => this.#cells.get(to)?.kill() });
+  }
+
+  malformed(error: Error): void {
+    this.counters.malformed += 1;
+    loggerFor(this.outside, this.#options.logSink).warn(error.message);
+  }
+
+  revive(owner: Address, address: Address, protocolName: string): RefIdentity {
+    const protocol = protocolNamed(protocolName);
+    if (protocol === undefined) throw new MalformedFrame(`a ref of protocol '${protocolName}', which is not declared here`);
+    return this.#cells.get(owner)?.ref(protocol, address) ?? this.ref(this.speaker, protocol, address);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.asks.stop(new SystemStopped(this.#options.name));
+    this.#transport.detach(this);
+  }
+
+  /** Tells the sender of `delivery`, if it asked, that it failed. */
+  sendError(delivery: Delivery, { incarnation }: Pick<Speaker, 'incarnation'>, error: unknown): void {
+    const { kind, to, from, message, fenced } = delivery.route;
+    if (kind !== 'ask') return;
+    const route = routeFrom({ address: to, incarnation }, from, message, 'error', 'control', fenced);
+    const form: ErrorForm = { tag: tagOf(error), message: describeError(error) };
+    this.send(route, this.speaker, delivery.id, form);
+  }
+
+  /** `sendError`, and lets the delivery go unhandled. */
+  refuse(delivery: Delivery, speaker: Pick<Speaker, 'incarnation'>, error: unknown): void {
+    this.sendError(delivery, speaker, error);
+    delivery.lease?.release();
+  }
+
+  /** A message that nobody takes. */
+  deadLetter(delivery: Delivery): void {
+    this.counters.deadLetters += 1;
+    this.refuse(delivery, this.speaker, new NoSuchActor(delivery.route.to, delivery.route.message));
+  }
+
+  /** Lets go and counts what is not of this system's gen; true if `delivery` was. */
+  fence(delivery: Delivery): boolean {
+    if (delivery.gen === this.#gen || !delivery.route.fenced) return false;
+    if (delivery.gen < this.#gen) {
+      this.counters.droppedStale += 1;
+      delivery.lease?.release();
+    } else {
+      this.counters.refusedAhead += 1;
+      const { to, message } = delivery.route;
+      this.refuse(delivery, this.speaker, new WrongGen(to, message, delivery.gen, this.#gen));
+    }
+    return true;
+  }
+
+  #admit(delivery: Delivery): void {
+    if (this.fence(delivery)) return;
+    const { kind, to } = delivery.route;
+    if (kind === 'reply' || kind === 'error') return this.#settle(delivery);
+    const cell = this.#cells.get(to);
+    if (kind === 'undeliverable') return this.#overflowed(delivery, cell);
+    if (delivery.remainingMs !== null) delivery.receivedAtMs = this.#options.clock.now();
+    if (cell === undefined) this.#miss(delivery);
+    else if (!cell.accept(delivery)) this.#refuseFull(delivery, cell);
+  }
+
+  #settle(delivery: Delivery): void {
+    const asked = this.asks.take(delivery.replyTo);
+    if (asked === undefined) this.counters.lateReplies += 1;
+    else if (delivery.route.kind === 'reply') asked.resolve(delivery.args);
+    else asked.reject(asError(delivery.args));
+    delivery.lease?.release();
+  }
+
+  #miss(delivery: Delivery): void {
+    const { kind, to, from } = delivery.route;
+    if (kind === 'watch') sendDown(this, to, from, 'gone', null);
+    else this.deadLetter(delivery);
+  }
+
+  #refuseFull(delivery: Delivery, cell: Cell): void {
+    const { kind, to, from, message, fenced } = delivery.route;
+    const error = new MailboxFull(to, message, cell.dataCapacity);
+    if (kind === 'tell') {
+      const route = routeFrom(cell, from, message, 'undeliverable', 'control', fenced);
+      this.send(route, this.speaker, delivery.id, { tag: error.tag, message: error.message });
+    } else {
+      this.counters.mailboxFull += 1;
+    }
+    this.refuse(delivery, cell, error);
+  }
+
+  /** A message of ours found a full mailbox: whoever sent it did not keep to its credits. */
+  #overflowed(delivery: Delivery, sender: Cell | undefined): void {
+    this.counters.mailboxFull += 1;
+    const error = asError(delivery.args);
+    if (sender === undefined) loggerFor(delivery.route.to, this.#options.logSink).error(error.message);
+    else sender.fail(error);
+  }
+
+  #genOf({ current }: Speaker): number {
+    // A handler that outlives its gen goes on speaking in the old one, so that nobody listens.
+    return current !== null && current.route.fenced ? current.gen : this.#gen;
+  }
+
+  #send(
+    route: Route,
+    speaker: Speaker,
+    id: number,
+    replyTo: number,
+    remainingMs: number | null,
+    askChain: readonly Address[],
+    args: unknown,
+  ): number {
+    const out = this.#out;
+    out.route = route;
+    out.gen = this.#genOf(speaker);
+    out.paramsVersion = speaker.ownParamsVersion;
+    out.id = id;
+    out.replyTo = replyTo;
+    out.remainingMs = remainingMs;
+    out.askChain = askChain;
+    out.traceparent = speaker.outgoingTraceparent;
+    out.args = args;
+    const bytes = this.#stopped ? 0 : this.#transport.send(out);
+    this.counters.sent += 1;
+    this.counters.bytesSent += bytes;
+    if (bytes === 0 && route.kind === 'tell') this.counters.deadLetters += 1;
+    return bytes;
+  }
+}
+
+/** The one envelope that is filled anew for each message: a transport keeps nothing of it. */
+class Outgoing implements Envelope {
+  route: Route = routeFrom({ address: '', incarnation: 0 }, '', '', 'tell', 'control', false);
+  gen = 0;
+  paramsVersion: number | null = null;
+  id = 0;
+  replyTo = 0;
+  remainingMs: number | null = null;
+  askChain: readonly Address[] = NO_CHAIN;
+  traceparent: string | null = null;
+  args: unknown = undefined;
+}
+
+function asError(args: unknown): RemoteError {
+  if (typeof args === 'object' && args !== null && 'tag' in args && 'message' in args) {
+    return new RemoteError(String(args.tag), String(args.message));
+  }
+  return new RemoteError('Error', 'an error without a description');
+}

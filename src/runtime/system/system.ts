@@ -1,0 +1,163 @@
+/**
+ * A company of actors on one thread: the post carries their messages, the scheduler gives them turns, the root
+ * supervisor sees to it that they live. Several systems, on threads or nodes, speak through transports.
+ */
+
+import { actor, type CellHost, type ChildOptions, type ChildSpec } from './child_spec.ts';
+import type { Create } from './actor.ts';
+import type { Address } from './address.ts';
+import type { Validate } from './admission.ts';
+import type { Cell } from './cell.ts';
+import { SystemClock, type Clock } from './clock.ts';
+import { Counters } from './counters.ts';
+import type { DeliveryFilter } from './delivery_filter.ts';
+import { ProtocolError, WrongGen } from './errors.ts';
+import { Faults } from './faults.ts';
+import { FlightRecord, type FlightEntry } from './flight_record.ts';
+import { stderrSink, type LogSink } from './log.ts';
+import { Post } from './post.ts';
+import type { AnyProtocol } from './protocol.ts';
+import type { Ref } from './ref.ts';
+import { Roster } from './roster.ts';
+import { Scheduler } from './scheduler.ts';
+import { SUPERVISION, type SupervisionOptions } from './strategies.ts';
+import { Supervisor, supervisor } from './supervisor.ts';
+import { Tracing } from './tracing.ts';
+import type { Transport } from './transport_port.ts';
+
+export interface SystemOptions {
+  readonly transport: Transport;
+  /** Names the system among others; `@name` is the sender of what its outside sends. Default `local`. */
+  readonly name?: string;
+  readonly clock?: Clock;
+  /** Default of `ask`, in milliseconds. */
+  readonly askTimeoutMs?: number;
+  /** Which args are checked against their schema; default `remote`. */
+  readonly validate?: Validate;
+  /** Puts in faults; for tests. */
+  readonly filter?: DeliveryFilter;
+  readonly logSink?: LogSink;
+  /** Of the root supervisor. */
+  readonly supervision?: Partial<SupervisionOptions>;
+  /** The root supervisor has given up, and all actors have ended. Default: a line to the log sink. */
+  readonly onFailure?: (error: string) => void;
+}
+
+export const ASK_TIMEOUT_MS = 5_000;
+
+export class ActorSystem {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly counters = new Counters();
+  readonly #post: Post;
+  readonly #scheduler: Scheduler;
+  readonly #roster: Roster;
+  readonly #flight = new FlightRecord();
+  readonly #cells = new Map<Address, Cell>();
+  readonly #root: Supervisor;
+  readonly #rootAddress: Address;
+
+  constructor(options: SystemOptions) {
+    const { transport, name = 'local', clock = new SystemClock(), logSink = stderrSink } = options;
+    this.name = name;
+    this.clock = clock;
+    this.#rootAddress = `${name}/root`;
+    this.#scheduler = new Scheduler(clock);
+    this.#post = new Post({
+      name,
+      clock,
+      counters: this.counters,
+      transport,
+      cells: this.#cells,
+      askTimeoutMs: options.askTimeoutMs ?? ASK_TIMEOUT_MS,
+      faults: options.filter === undefined ? null : new Faults(options.filter, clock, this.counters),
+      logSink,
+    });
+    const onFailure =
+      options.onFailure ??
+      ((text: string) => logSink({ level: 'error', address: this.#rootAddress, text, fields: {} }));
+    this.#roster = new Roster({
+      systemName: name,
+      post: this.#post,
+      transport,
+      scheduler: this.#scheduler,
+      clock,
+      flight: this.#flight,
+      tracing: Tracing.detect(),
+      validate: options.validate ?? 'remote',
+      logSink,
+      cells: this.#cells,
+      onRootEnd: (reason, error) => {
+        if (reason !== 'stopped') onFailure(error ?? reason);
+      },
+    });
+    this.#root = this.#startRoot({ ...SUPERVISION, ...options.supervision });
+  }
+
+  /** The gen whose fenced messages are let in; 0 at first. */
+  get gen(): number {
+    return this.#post.gen;
+  }
+
+  /** Enters a gen: drops what is of lower ones and fails their asks. Throws `WrongGen` if it is lower than the own. */
+  enter(gen: number): void {
+    if (gen < this.gen) throw new WrongGen(this.name, 'enter', gen, this.gen);
+    if (gen > this.gen) this.#post.enter(gen);
+  }
+
+  /** Starts an actor under the root supervisor. Throws `InvalidAddress`, `AddressTaken`, `StartFailed`. */
+  spawn<P extends AnyProtocol>(protocol: P, address: Address, create: Create<P>, options?: ChildOptions): Ref<P> {
+    this.start(actor(protocol, address, create, options));
+    return this.ref(protocol, address);
+  }
+
+  /** Starts what a spec describes, such as a supervisor with its children, under the root supervisor. */
+  start(spec: ChildSpec): void {
+    this.#root.add(spec);
+  }
+
+  /** A ref owned by no actor: its asks come from `@name` and have no chain. */
+  ref<P extends AnyProtocol>(protocol: P, address: Address): Ref<P> {
+    return this.#post.ref(this.#post.speaker, protocol, address);
+  }
+
+  /** Resolves when no message waits for a turn; async handlers may still be under way. */
+  idle(): Promise<void> {
+    return this.#scheduler.idle();
+  }
+
+  /** The last messages handled, oldest first. */
+  flightRecord(): FlightEntry[] {
+    return this.#flight.entries();
+  }
+
+  /** Messages in the mailbox of `address`; null if no actor lives there. */
+  mailboxDepth(address: Address): number | null {
+    return this.#cells.get(address)?.mailboxDepth ?? null;
+  }
+
+  /** Stops all actors, last started first, each after its message in hand and its `stopped` hook. */
+  async stop(): Promise<void> {
+    await this.#roster.stop(this.#rootAddress);
+    this.#roster.close();
+    this.#post.stop();
+  }
+
+  #startRoot(supervision: SupervisionOptions): Supervisor {
+    let root: Supervisor | null = null;
+    const spec = supervisor(this.#rootAddress, supervision, []);
+    const create = (...args: Parameters<ChildSpec['create']>): object => {
+      const made = spec.create(...args);
+      if (made instanceof Supervisor) root = made;
+      return made;
+    };
+    this.#roster.start({ ...spec, create }, null);
+    return root ?? unreachable(this.#rootAddress);
+  }
+}
+
+function unreachable(address: Address): never {
+  throw new ProtocolError(address, 'is no supervisor');
+}
+
+export type { CellHost };

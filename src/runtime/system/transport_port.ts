@@ -1,0 +1,30 @@
+/**
+ * How a system and a transport meet. The system hands over envelopes and gets deliveries; how they travel (same thread,
+ * shared memory, NATS) it does not know. A transport encodes before `send` returns: nothing it was given is kept.
+ */
+
+import type { Address } from './address.ts';
+import type { Delivery } from './delivery.ts';
+import type { Envelope } from './envelope.ts';
+import type { RefIdentity } from './ref.ts';
+
+/** The receiving side of a system. */
+export interface Endpoint {
+  /** The address of callers that are no actors. */
+  readonly outside: Address;
+  receive(delivery: Delivery): void;
+  /** Bytes that were no frame. */
+  malformed(error: Error): void;
+  /** Makes the ref that arrived in args sent to `owner`; throws `ProtocolError` if no such protocol is declared here. */
+  revive(owner: Address, address: Address, protocolName: string): RefIdentity;
+}
+
+export interface Transport {
+  attach(endpoint: Endpoint): void;
+  detach(endpoint: Endpoint): void;
+  /** An actor at `address` starts or ends at `endpoint`. */
+  register(address: Address, endpoint: Endpoint): void;
+  unregister(address: Address, endpoint: Endpoint): void;
+  /** Encodes and sends; returns the frame's size in bytes, 0 if it is known that nobody has the address. */
+  send(envelope: Envelope): number;
+}

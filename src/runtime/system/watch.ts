@@ -1,0 +1,58 @@
+/**
+ * The actors one actor watches, and those that watch it. Watching is asked for and answered by messages, so it works
+ * wherever the other lives; each ending is told once.
+ */
+
+import type { Down, ExitReason } from './actor.ts';
+import type { Address } from './address.ts';
+import { routeFrom, type Speaker } from './speaker.ts';
+import type { Post } from './post.ts';
+
+export class Watch {
+  readonly #post: Post;
+  readonly #self: Speaker;
+  readonly #watched = new Set<Address>();
+  readonly #watchers = new Set<Address>();
+
+  constructor(post: Post, self: Speaker) {
+    this.#post = post;
+    this.#self = self;
+  }
+
+  watch(address: Address): void {
+    this.#watched.add(address);
+    const route = routeFrom(this.#self, address, 'watch', 'watch', 'control', false);
+    if (this.#post.send(route, this.#self, 0, undefined) === 0) sendDown(this.#post, address, this.#self.address, 'gone', null);
+  }
+
+  unwatch(address: Address): void {
+    if (!this.#watched.delete(address)) return;
+    const route = routeFrom(this.#self, address, 'unwatch', 'unwatch', 'control', false);
+    this.#post.send(route, this.#self, 0, undefined);
+  }
+
+  addWatcher(address: Address): void {
+    this.#watchers.add(address);
+  }
+
+  removeWatcher(address: Address): void {
+    this.#watchers.delete(address);
+  }
+
+  /** True once for each watched actor that has ended. */
+  takeEnded(address: Address): boolean {
+    return this.#watched.delete(address);
+  }
+
+  /** Tells all watchers that this actor has ended. */
+  announce(reason: ExitReason, error: string | null): void {
+    for (const watcher of this.#watchers) sendDown(this.#post, this.#self.address, watcher, reason, error);
+  }
+}
+
+/** Tells `watcher` that `address` has ended. */
+export function sendDown(post: Post, address: Address, watcher: Address, reason: ExitReason, error: string | null): void {
+  const down: Down = { address, reason, error };
+  const route = routeFrom({ address, incarnation: 0 }, watcher, 'down', 'down', 'control', false);
+  post.send(route, post.speaker, 0, down);
+}

@@ -1,0 +1,155 @@
+/**
+ * Envelopes to frames and back. A frame is a stamp of 64 fixed bytes, the route (packed once, and left out where the
+ * receiver knows it), ask chain and traceparent if there are any, args, then tensors as raw bytes, copied once. Small
+ * frames lie in one scratch buffer; those with tensors in memory leased from a pool.
+ */
+
+import { Delivery } from '../system/delivery.ts';
+import { NO_CHAIN, type Envelope, type Route } from '../system/envelope.ts';
+import { CannotEncode, MalformedFrame } from '../system/errors.ts';
+import type { Endpoint } from '../system/transport_port.ts';
+import type { Frame, FramePool } from './frame.ts';
+import { Packer } from './packer.ts';
+import { isExtras, RouteTable } from './route_table.ts';
+import { Unpacker } from './unpacker.ts';
+import { MAGIC, MAX_FRAME_BYTES, MAX_HEADER_BYTES, Stamp, TENSOR_ALIGN } from './wire.ts';
+
+/** Encoded bytes; without a frame they lie in the codec's scratch and last until its next `encode`. */
+export interface Encoded {
+  bytes: Uint8Array;
+  view: DataView;
+  length: number;
+  frame: Frame | null;
+}
+
+const alignUp = (bytes: number): number => (bytes + TENSOR_ALIGN - 1) & -TENSOR_ALIGN;
+
+export class Codec {
+  readonly #pool: FramePool;
+  readonly #packer = new Packer();
+  readonly #unpacker = new Unpacker();
+  readonly #routes = new RouteTable();
+  readonly #encoded: Encoded;
+
+  constructor(pool: FramePool) {
+    this.#pool = pool;
+    const { bytes, view } = this.#packer;
+    this.#encoded = { bytes, view, length: 0, frame: null };
+  }
+
+  /** Encodes into the one `Encoded` that this codec has; with `withRoute` for a receiver that does not know the route. */
+  encode(envelope: Envelope, withRoute: boolean): Encoded {
+    const packer = this.#packer;
+    const { route, askChain, traceparent, args } = envelope;
+    packer.clear(Stamp.bytes);
+    if (withRoute) packer.append(this.#routes.bytesOf(route));
+    const extrasAt = packer.position;
+    if (askChain.length > 0 || traceparent !== null) packer.write([askChain, traceparent]);
+    const argsAt = packer.position;
+    if (args !== undefined) packer.write(args);
+    const headerBytes = packer.position;
+    if (headerBytes > MAX_HEADER_BYTES) {
+      throw new CannotEncode(`'${route.message}' packs to ${headerBytes} bytes of at most ${MAX_HEADER_BYTES} without tensors`);
+    }
+    const { view } = packer;
+    view.setUint16(Stamp.magicU16, MAGIC, true);
+    view.setUint8(Stamp.versionU8, route.v);
+    view.setFloat64(Stamp.idF64, envelope.id, true);
+    view.setFloat64(Stamp.replyToF64, envelope.replyTo, true);
+    view.setFloat64(Stamp.remainingMsF64, envelope.remainingMs ?? -1, true);
+    view.setUint32(Stamp.genU32, envelope.gen, true);
+    view.setUint32(Stamp.paramsVersionU32, envelope.paramsVersion === null ? 0 : envelope.paramsVersion + 1, true);
+    view.setUint32(Stamp.routeBytesU32, extrasAt - Stamp.bytes, true);
+    view.setUint32(Stamp.extraBytesU32, argsAt - extrasAt, true);
+    view.setUint32(Stamp.argsBytesU32, headerBytes - argsAt, true);
+    view.setUint32(Stamp.arrayBytesU32, packer.arrayBytes, true);
+    const encoded = this.#encoded;
+    if (packer.arrayBytes > 0) return this.#encodeArrays(headerBytes, route);
+    encoded.bytes = packer.bytes;
+    encoded.view = view;
+    encoded.length = headerBytes;
+    encoded.frame = null;
+    return encoded;
+  }
+
+  /**
+   * Decodes what `encoded` holds, for `endpoint`; `knownRoute` if the bytes have none. Tensors are views over its frame,
+   * whose lease goes to the delivery; those of answers are copies. Throws `MalformedFrame`, and lets the frame go.
+   */
+  decode(encoded: Encoded, knownRoute: Route | null, endpoint: Endpoint, trusted: boolean): Delivery {
+    try {
+      return this.#decode(encoded, knownRoute, endpoint, trusted);
+    } catch (error) {
+      encoded.frame?.release();
+      throw error;
+    }
+  }
+
+  #encodeArrays(headerBytes: number, route: Route): Encoded {
+    const { arrays, arrayBytes, bytes } = this.#packer;
+    const arraysAt = alignUp(headerBytes);
+    const length = arraysAt + arrayBytes;
+    if (length > MAX_FRAME_BYTES) {
+      throw new CannotEncode(`'${route.message}' has ${arrayBytes} bytes of tensors, a frame holds ${MAX_FRAME_BYTES}`);
+    }
+    const frame = this.#pool.lease(length);
+    frame.bytes.set(bytes.subarray(0, headerBytes));
+    frame.bytes.fill(0, headerBytes, arraysAt);
+    let at = arraysAt;
+    for (const array of arrays) {
+      frame.bytes.set(array, at);
+      at += Math.max(TENSOR_ALIGN, alignUp(array.byteLength));
+    }
+    this.#packer.clear(0);
+    return Object.assign(this.#encoded, { bytes: frame.bytes, view: frame.view, length, frame });
+  }
+
+  #decode({ bytes, view, length, frame }: Encoded, knownRoute: Route | null, endpoint: Endpoint, trusted: boolean): Delivery {
+    if (length < Stamp.bytes) throw new MalformedFrame(`${length} bytes are less than a stamp`);
+    if (view.getUint16(Stamp.magicU16, true) !== MAGIC) throw new MalformedFrame('the magic number is missing');
+    const extrasAt = Stamp.bytes + view.getUint32(Stamp.routeBytesU32, true);
+    const argsAt = extrasAt + view.getUint32(Stamp.extraBytesU32, true);
+    const headerEnd = argsAt + view.getUint32(Stamp.argsBytesU32, true);
+    const arrayBytes = view.getUint32(Stamp.arrayBytesU32, true);
+    const arraysAt = alignUp(headerEnd);
+    if (headerEnd > length || (arrayBytes > 0 && arraysAt + arrayBytes > length)) {
+      throw new MalformedFrame(`its parts are longer than its ${length} bytes`);
+    }
+    const route = knownRoute ?? this.#routes.routeOf(bytes, Stamp.bytes, extrasAt);
+    const isAnswer = route.kind === 'reply';
+    this.#unpacker.open(bytes, view, arraysAt, arrayBytes, isAnswer);
+    const extras = argsAt > extrasAt ? this.#unpacker.read(extrasAt, argsAt) : NO_EXTRAS;
+    if (!isExtras(extras)) throw new MalformedFrame('ask chain and traceparent are neither');
+    const args =
+      headerEnd > argsAt
+        ? this.#unpacker.read(argsAt, headerEnd, (address, protocol) => endpoint.revive(route.to, address, protocol))
+        : undefined;
+    const id = readCount(view, Stamp.idF64);
+    const replyTo = readCount(view, Stamp.replyToF64);
+    const remainingMs = view.getFloat64(Stamp.remainingMsF64, true);
+    const gen = view.getUint32(Stamp.genU32, true);
+    const version = view.getUint32(Stamp.paramsVersionU32, true);
+    if (isAnswer) frame?.release();
+    return new Delivery(
+      route,
+      gen,
+      version === 0 ? null : version - 1,
+      id,
+      replyTo,
+      remainingMs >= 0 ? remainingMs : null,
+      extras[0],
+      extras[1],
+      args,
+      isAnswer ? null : frame,
+      trusted,
+    );
+  }
+}
+
+const NO_EXTRAS = [NO_CHAIN, null];
+
+function readCount(view: DataView, offset: number): number {
+  const count = view.getFloat64(offset, true);
+  if (!Number.isSafeInteger(count) || count < 0) throw new MalformedFrame('a message id is no whole number');
+  return count;
+}

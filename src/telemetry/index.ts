@@ -1,0 +1,6 @@
+/** The public face of telemetry: what a run writes about itself, and the directory that it writes to. */
+export * from './errors.ts';
+export * from './events.ts';
+export * from './metrics.ts';
+export * from './run_directory.ts';
+export * from './step_metrics.ts';

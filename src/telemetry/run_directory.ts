@@ -1,0 +1,108 @@
+/**
+ * The directory of a run: `config.yaml`, `metrics.jsonl`, `events.jsonl`, `checkpoints/`. One process owns it at a time,
+ * by a lock file with its process id; a lock of a process that is gone is taken over. Nothing of an earlier run, or of
+ * anybody else, is ever overwritten.
+ */
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { RunDirectoryRefused } from './errors.ts';
+import { RunLock } from './run_lock.ts';
+
+export interface RunDirectoryOptions {
+  /** The directory to use, or null for a new `runs/<name>-<time>` below `parent`. */
+  readonly directory: string | null;
+  readonly parent: string;
+  readonly name: string;
+  /** Continue the run that the directory holds. */
+  readonly resume: boolean;
+  /** Milliseconds since 1970. */
+  readonly nowMs: number;
+}
+
+export class RunDirectory {
+  readonly path: string;
+  readonly #lock: RunLock;
+
+  private constructor(path: string, lock: RunLock) {
+    this.path = path;
+    this.#lock = lock;
+  }
+
+  get metricsPath(): string {
+    return join(this.path, 'metrics.jsonl');
+  }
+
+  get eventsPath(): string {
+    return join(this.path, 'events.jsonl');
+  }
+
+  get checkpointsPath(): string {
+    return join(this.path, 'checkpoints');
+  }
+
+  /** Creates or takes a run directory. Throws RunDirectoryRefused where it is foreign, used, in use, or not to be had. */
+  static open(options: RunDirectoryOptions): RunDirectory {
+    const path = options.directory ?? freshPath(options.parent, options.name, options.nowMs);
+    const refuse = (reason: string): never => {
+      throw new RunDirectoryRefused(path, reason);
+    };
+    const entries = listEntries(path, refuse);
+    const isOurs = entries.includes('config.yaml');
+    if (options.resume && !isOurs) refuse('holds no run to resume; name one with --run-dir, or leave out --resume');
+    if (!options.resume && hasBegun(path)) {
+      refuse('holds a run already; continue it with --resume, or give another --run-dir');
+    }
+    if (!isOurs && entries.some((entry) => entry !== RunLock.fileName)) {
+      refuse('holds files that are no run; give an empty or a new directory to --run-dir');
+    }
+    try {
+      mkdirSync(path, { recursive: true });
+    } catch (error) {
+      refuse(`cannot be made (${codeOf(error)}); give another one to --run-dir`);
+    }
+    return new RunDirectory(path, RunLock.take(path));
+  }
+
+  /** Writes the resolved config; whole or not at all. */
+  writeConfig(yaml: string): void {
+    const temporary = join(this.path, 'config.yaml.new');
+    writeFileSync(temporary, yaml, { flush: true });
+    renameSync(temporary, join(this.path, 'config.yaml'));
+  }
+
+  /** Gives the directory back; its files stay. */
+  release(): void {
+    this.#lock.release();
+  }
+}
+
+/** `runs/quickstart-20260131-120000`, in UTC; `-2`, `-3` ... follow where that exists. */
+function freshPath(parent: string, name: string, nowMs: number): string {
+  const time = new Date(nowMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
+  const first = join(parent, `${name}-${time}`);
+  for (let count = 1; ; count += 1) {
+    const path = count === 1 ? first : `${first}-${count}`;
+    if (!existsSync(path)) return path;
+  }
+}
+
+/** A run that failed before its first step leaves nothing worth keeping, and may begin again in the same place. */
+function hasBegun(path: string): boolean {
+  const metrics = statSync(join(path, 'metrics.jsonl'), { throwIfNoEntry: false });
+  const checkpoints = join(path, 'checkpoints');
+  return (metrics?.size ?? 0) > 0 || (existsSync(checkpoints) && readdirSync(checkpoints).length > 0);
+}
+
+function listEntries(path: string, refuse: (reason: string) => never): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    if (codeOf(error) === 'ENOTDIR') return refuse('is a file; give a directory to --run-dir');
+    return refuse(`cannot be read (${codeOf(error)}); give another one to --run-dir`);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}

@@ -1,0 +1,72 @@
+/**
+ * Who owns a run directory: a file with the owner's process id. It outlives a crash, so a lock counts only while its
+ * process lives.
+ */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { RunDirectoryRefused } from './errors.ts';
+
+/** Locks of this process. In a container every start may get the same id, so a file with our own id proves nothing. */
+const held = new Set<string>();
+
+export class RunLock {
+  static readonly fileName = 'lock';
+  readonly #path: string;
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Takes the lock of a directory. Throws RunDirectoryRefused naming the process that has it. */
+  static take(directory: string): RunLock {
+    const path = join(directory, RunLock.fileName);
+    if (!tryCreate(path)) {
+      const owner = ownerOf(path);
+      if (owner !== null) {
+        throw new RunDirectoryRefused(
+          directory,
+          `is in use by process ${owner}; wait for it, stop it, or give another --run-dir`,
+        );
+      }
+      rmSync(path, { force: true });
+      if (!tryCreate(path)) {
+        throw new RunDirectoryRefused(directory, 'was taken by another process just now; give another --run-dir');
+      }
+    }
+    held.add(path);
+    return new RunLock(path);
+  }
+
+  release(): void {
+    held.delete(this.#path);
+    rmSync(this.#path, { force: true });
+  }
+}
+
+function tryCreate(path: string): boolean {
+  try {
+    writeFileSync(path, `${process.pid}\n`, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Process id of a lock that counts; null where its process is gone. */
+function ownerOf(path: string): number | null {
+  const pid = Number(readFileSync(path, 'utf8'));
+  if (!Number.isInteger(pid) || pid <= 0) return null;
+  if (pid === process.pid) return held.has(path) ? pid : null;
+  return isAlive(pid) ? pid : null;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Not permitted to signal it: it lives, and belongs to somebody else.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}

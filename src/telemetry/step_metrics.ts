@@ -1,0 +1,33 @@
+/**
+ * One line of `metrics.jsonl`: everything that a step measured. The keys are the file's format, so they are spelled as
+ * in the file; losses are in nats a token, counts are of (token, expert) pairs.
+ */
+export interface StepMetrics {
+  readonly step: number;
+  /** Cross-entropy of the batch, nats a token. */
+  readonly loss: number;
+  readonly aux_loss: number;
+  readonly z_loss: number;
+  readonly lr: number;
+  /** Global gradient norm before clipping. */
+  readonly grad_norm: number;
+  /** Tokens of the global batch. */
+  readonly tokens: number;
+  readonly tokens_per_second: number;
+  readonly step_ms: number;
+  /** `routed = processed + spilled + dropped`, over all mixture-of-experts layers; all 0 for a dense model. */
+  readonly routed: number;
+  readonly processed: number;
+  readonly spilled: number;
+  readonly dropped: number;
+  /** Tokens that chose each expert, by layer index. */
+  readonly expert_load: Readonly<Record<string, readonly number[]>>;
+  /** Bytes sent in the step, by transport: `local`, `thread`, `nats`. */
+  readonly bytes_sent: Readonly<Record<string, number>>;
+  readonly nodes: number;
+  readonly workers: number;
+  /** Cross-entropy on held-out data, on evaluated steps only. */
+  readonly eval_loss?: number;
+  /** Digest of all parameters after the step, where it was asked for. */
+  readonly params_digest?: string;
+}

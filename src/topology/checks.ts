@@ -1,0 +1,142 @@
+/**
+ * Rules that concern several keys, applied to a file that passed the schema. Each is a pure function from the topology
+ * to a problem or null; a message names every key that has a part in it, with its number.
+ */
+import type { Problem } from './problem.ts';
+import type { Topology } from './schema.ts';
+
+/** Every rule that the topology breaks, in the order of the sections. */
+export function checkTopology(topology: Topology): Problem[] {
+  return rules.flatMap((rule) => rule(topology) ?? []);
+}
+
+type Rule = (topology: Topology) => Problem | null;
+
+/** onnxruntime's row sums are the same at every position only for widths that are multiples of 16. */
+const widthMultiple = 16;
+
+const rules: readonly Rule[] = [
+  ({ model }) =>
+    model.hidden_size % widthMultiple !== 0
+      ? problem(`hidden_size ${model.hidden_size} is not a multiple of ${widthMultiple}`, 'model.hidden_size')
+      : null,
+
+  ({ model }) =>
+    model.intermediate_size % widthMultiple !== 0
+      ? problem(
+          `intermediate_size ${model.intermediate_size} is not a multiple of ${widthMultiple}`,
+          'model.intermediate_size',
+        )
+      : null,
+
+  ({ model: { hidden_size: hidden, num_attention_heads: heads } }) =>
+    (hidden / heads) % widthMultiple !== 0
+      ? problem(
+          `hidden_size ${hidden} / num_attention_heads ${heads} is ${round(hidden / heads)} a head; ` +
+            `it must be a multiple of ${widthMultiple}`,
+          'model.num_attention_heads',
+          'model.hidden_size',
+        )
+      : null,
+
+  ({ model, moe }) =>
+    model.architecture === 'transformer' && moe !== undefined
+      ? problem('a transformer has no experts; remove the section, or set model.architecture: switch', 'moe')
+      : null,
+
+  ({ moe }) =>
+    moe !== undefined && moe.top_k > moe.num_experts
+      ? problem(`top_k ${moe.top_k} exceeds num_experts ${moe.num_experts}`, 'moe.top_k', 'moe.num_experts')
+      : null,
+
+  ({ moe, model }) =>
+    moe !== undefined && moe.every_n_layers > model.num_hidden_layers
+      ? problem(
+          `every_n_layers ${moe.every_n_layers} exceeds model.num_hidden_layers ${model.num_hidden_layers}, ` +
+            'so that no layer would have experts',
+          'moe.every_n_layers',
+          'model.num_hidden_layers',
+        )
+      : null,
+
+  ({ moe, parallelism: { expert_parallel: groups } }) =>
+    moe !== undefined && moe.num_experts % groups !== 0
+      ? problem(
+          `moe.num_experts ${moe.num_experts} cannot be divided into expert_parallel ${groups} equal groups`,
+          'parallelism.expert_parallel',
+          'moe.num_experts',
+        )
+      : null,
+
+  ({ moe, parallelism: { expert_parallel: groups } }) =>
+    moe === undefined && groups > 1
+      ? problem(
+          `expert_parallel ${groups} needs experts, and a transformer has none; set it to 1`,
+          'parallelism.expert_parallel',
+          'model.architecture',
+        )
+      : null,
+
+  ({ model, parallelism }) =>
+    parallelism.pipeline_parallel > model.num_hidden_layers
+      ? problem(
+          `pipeline_parallel ${parallelism.pipeline_parallel} exceeds model.num_hidden_layers ` +
+            `${model.num_hidden_layers}; every stage needs a layer`,
+          'parallelism.pipeline_parallel',
+          'model.num_hidden_layers',
+        )
+      : null,
+
+  ({ training: { global_batch_size: batch }, parallelism: { data_parallel: ranks, micro_batches: each } }) =>
+    batch % (ranks * each) !== 0
+      ? problem(
+          `global_batch_size ${batch} is not divisible by parallelism.data_parallel ${ranks} x ` +
+            `parallelism.micro_batches ${each} = ${ranks * each}`,
+          'training.global_batch_size',
+          'parallelism.data_parallel',
+          'parallelism.micro_batches',
+        )
+      : null,
+
+  ({ training, model }) =>
+    training.sequence_length > model.max_position_embeddings
+      ? problem(
+          `sequence_length ${training.sequence_length} exceeds model.max_position_embeddings ` +
+            String(model.max_position_embeddings),
+          'training.sequence_length',
+          'model.max_position_embeddings',
+        )
+      : null,
+
+  ({ optimizer, training }) =>
+    optimizer.warmup_steps >= training.steps
+      ? problem(
+          `warmup_steps ${optimizer.warmup_steps} must be less than training.steps ${training.steps}; ` +
+            'lower it, for example --set optimizer.warmup_steps=0',
+          'optimizer.warmup_steps',
+          'training.steps',
+        )
+      : null,
+
+  ({ optimizer }) =>
+    optimizer.min_lr > optimizer.lr
+      ? problem(`min_lr ${optimizer.min_lr} exceeds lr ${optimizer.lr}`, 'optimizer.min_lr', 'optimizer.lr')
+      : null,
+
+  ({ data }) => {
+    const names = data.blend.map((corpus) => corpus.name);
+    const twice = names.findIndex((name, index) => names.indexOf(name) < index);
+    return twice < 0
+      ? null
+      : problem(
+          `another corpus of the blend is named "${names[twice]}" too; names must differ`,
+          `data.blend.${twice}.name`,
+        );
+  },
+];
+
+function problem(text: string, key: string, ...others: readonly string[]): Problem {
+  return { path: key.split('.'), others: others.map((other) => other.split('.')), text, atKey: false };
+}
+
+const round = (value: number): number => Math.round(value * 100) / 100;

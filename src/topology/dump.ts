@@ -1,0 +1,40 @@
+/**
+ * A resolved topology as YAML again, every key present: the `config.yaml` of a run directory. Parsing it gives the same
+ * topology; its relative paths and globs can be rewritten, so that it means the same from another folder.
+ */
+import { isAbsolute, join, relative, sep } from 'node:path';
+import { stringify } from 'yaml';
+import { z } from 'zod';
+import { type Topology, topologySchema } from './schema.ts';
+
+/** Plain values of a topology, sizes with their units: what JSON and YAML can hold. */
+export function toPlain(topology: Topology): z.input<typeof topologySchema> {
+  return z.encode(topologySchema, topology);
+}
+
+/** A topology as the text of a YAML file. */
+export function dumpTopology(topology: Topology): string {
+  return stringify(toPlain(topology), { lineWidth: 120, flowCollectionPadding: true });
+}
+
+/** The same topology for a file in the folder `to` instead of `from`, both absolute. */
+export function rebaseTopology(topology: Topology, from: string, to: string): Topology {
+  const move = (path: string): string =>
+    isAbsolute(path) ? path : relative(to, join(from, path)).split(sep).join('/') || '.';
+  const moveAll = (paths: string | string[]): string | string[] =>
+    typeof paths === 'string' ? move(paths) : paths.map(move);
+  const { tokenizer, blend, cache_dir } = topology.data;
+  return {
+    ...topology,
+    data: {
+      ...topology.data,
+      tokenizer: tokenizer.startsWith('hf:') ? `hf:${move(tokenizer.slice('hf:'.length))}` : tokenizer,
+      cache_dir: move(cache_dir),
+      blend: blend.map((corpus) => ({
+        ...corpus,
+        glob: moveAll(corpus.glob),
+        ...(corpus.exclude === undefined ? {} : { exclude: moveAll(corpus.exclude) }),
+      })),
+    },
+  };
+}

@@ -1,0 +1,12 @@
+/** The public face of the topology: the file's schema, its parser, the mesh, placement and the plan. */
+export * from './checks.ts';
+export * from './config_error.ts';
+export * from './dump.ts';
+export * from './mesh.ts';
+export * from './model_sizes.ts';
+export * from './overrides.ts';
+export * from './parse.ts';
+export * from './placement.ts';
+export * from './plan.ts';
+export * from './schema.ts';
+export * from './byte_size.ts';

@@ -1,0 +1,93 @@
+/**
+ * The keys of a topology file as a tree: what each means and what it allows, in words. Read back from the schema through
+ * its JSON Schema, so that error messages and the reference can never disagree with what is checked.
+ */
+import { z } from 'zod';
+import { topologySchema } from './schema.ts';
+
+export interface KeyNode {
+  readonly description: string;
+  /** What a value may be, in words: `a whole number, 1 or more`. */
+  readonly allowed: string;
+  /** Known values that a later version will run. */
+  readonly laterValues: readonly string[];
+  /** Why other values are refused for now; empty where there is nothing to say. */
+  readonly later: string;
+  /** Whether a list's item must have it; nothing else in the file is required. */
+  readonly required: boolean;
+  /** Keys of a section; empty for a value. */
+  readonly keys: ReadonlyMap<string, KeyNode>;
+  /** Items of a list of sections. */
+  readonly item: KeyNode | null;
+}
+
+type JsonSchema = z.core.JSONSchema.BaseSchema;
+
+/** The root of the tree: the whole file. */
+export const keyTree: KeyNode = nodeOf(z.toJSONSchema(topologySchema, { io: 'input' }), false);
+
+/** The node that speaks for a path: the key itself, or the list that holds an item. */
+export function nodeAt(path: readonly string[]): KeyNode | null {
+  let node = keyTree;
+  for (const segment of path) {
+    const next = node.keys.get(segment) ?? (/^\d+$/.test(segment) ? (node.item ?? node) : null);
+    if (next === null) return null;
+    node = next;
+  }
+  return node;
+}
+
+/** Every path of the tree that ends in `key`, for keys written in the wrong section. */
+export function pathsOfKey(key: string, node: KeyNode = keyTree, prefix: readonly string[] = []): string[] {
+  return [...node.keys].flatMap(([name, child]) => {
+    const path = [...prefix, name];
+    return [...(name === key ? [path.join('.')] : []), ...pathsOfKey(key, child, path)];
+  });
+}
+
+function nodeOf(schema: JsonSchema, required: boolean): KeyNode {
+  const keys = new Map<string, KeyNode>();
+  for (const [name, property] of Object.entries(schema.properties ?? {})) {
+    if (typeof property !== 'boolean') keys.set(name, nodeOf(property, schema.required?.includes(name) ?? false));
+  }
+  const items = schema.items;
+  const isListOfSections = typeof items === 'object' && !Array.isArray(items) && items.type === 'object';
+  return {
+    description: schema.description ?? '',
+    allowed: allowedBy(schema),
+    laterValues: Array.isArray(schema.laterValues) ? schema.laterValues.map(String) : [],
+    later: typeof schema.later === 'string' ? schema.later : '',
+    required,
+    keys,
+    item: isListOfSections ? nodeOf(items, false) : null,
+  };
+}
+
+function allowedBy(schema: JsonSchema): string {
+  if (typeof schema.allowed === 'string') return schema.allowed;
+  if (schema.enum !== undefined) return schema.enum.map(String).join(' or ');
+  if (schema.const !== undefined) return String(schema.const);
+  switch (schema.type) {
+    case 'integer':
+      return `a whole number${rangeOf(schema)}`;
+    case 'number':
+      return `a number${rangeOf(schema)}`;
+    case 'boolean':
+      return 'true or false';
+    case 'array':
+      return 'a list with at least one item';
+    case 'object':
+      return 'a mapping of keys';
+    default:
+      return 'text';
+  }
+}
+
+function rangeOf(schema: JsonSchema): string {
+  const { minimum, exclusiveMinimum, exclusiveMaximum } = schema;
+  // Zod bounds every integer by what a double holds exactly; that is no news to anyone.
+  const maximum = schema.maximum === Number.MAX_SAFE_INTEGER ? undefined : schema.maximum;
+  if (minimum !== undefined && maximum !== undefined) return ` from ${minimum} to ${maximum}`;
+  const least = minimum !== undefined ? `, ${minimum} or more` : ` above ${exclusiveMinimum ?? '-∞'}`;
+  return exclusiveMaximum === undefined ? least : `${least} and less than ${exclusiveMaximum}`;
+}

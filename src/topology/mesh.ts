@@ -1,0 +1,111 @@
+/**
+ * The logical mesh: which stage ranks and expert groups a run is made of, and what each holds. It follows from the
+ * config alone, never from the workers, so the numbers of a run do not depend on where its ranks live.
+ */
+import type { Topology } from './schema.ts';
+
+/** One data-parallel replica of one pipeline stage. */
+export interface StageRank {
+  /** Role name, such as `stage-p0-d1`. */
+  readonly role: string;
+  readonly pipelineRank: number;
+  readonly dataRank: number;
+  /** Layer indices, contiguous; empty never. */
+  readonly layers: readonly number[];
+  /** The first stage holds the embedding, the last the final norm and the head. */
+  readonly isFirst: boolean;
+  readonly isLast: boolean;
+}
+
+/** The experts of one layer that are placed, and executed, together. */
+export interface ExpertGroup {
+  /** Role name, such as `experts-l1-g0`. */
+  readonly role: string;
+  readonly layer: number;
+  readonly group: number;
+  /** Expert indices, contiguous. */
+  readonly experts: readonly number[];
+}
+
+export interface Mesh {
+  /** Pipeline-major: `p0-d0`, `p0-d1`, `p1-d0` ... */
+  readonly stages: readonly StageRank[];
+  /** By layer, then group. */
+  readonly expertGroups: readonly ExpertGroup[];
+  readonly moeLayers: readonly number[];
+  /** Microbatches of a step over all data-parallel ranks. */
+  readonly globalMicrobatches: number;
+  /** Sequences of one microbatch. */
+  readonly microbatchSequences: number;
+}
+
+export const stageRole = (pipelineRank: number, dataRank: number): string => `stage-p${pipelineRank}-d${dataRank}`;
+
+export const expertGroupRole = (layer: number, group: number): string => `experts-l${layer}-g${group}`;
+
+/** The mesh of a topology that passed its checks. */
+export function meshOf(topology: Topology): Mesh {
+  const { data_parallel: dataParallel, pipeline_parallel: pipelineParallel, micro_batches } = topology.parallelism;
+  const stages = range(pipelineParallel).flatMap((pipelineRank) =>
+    range(dataParallel).map((dataRank) => ({
+      role: stageRole(pipelineRank, dataRank),
+      pipelineRank,
+      dataRank,
+      layers: layersOfStage(topology.model.num_hidden_layers, pipelineParallel, pipelineRank),
+      isFirst: pipelineRank === 0,
+      isLast: pipelineRank === pipelineParallel - 1,
+    })),
+  );
+  const moeLayers = moeLayersOf(topology);
+  const expertParallel = topology.parallelism.expert_parallel;
+  const numExperts = topology.moe?.num_experts ?? 0;
+  const expertGroups = moeLayers.flatMap((layer) =>
+    range(expertParallel).map((group) => ({
+      role: expertGroupRole(layer, group),
+      layer,
+      group,
+      experts: expertsOfGroup(numExperts, expertParallel, group),
+    })),
+  );
+  const globalMicrobatches = dataParallel * micro_batches;
+  return {
+    stages,
+    expertGroups,
+    moeLayers,
+    globalMicrobatches,
+    microbatchSequences: topology.training.global_batch_size / globalMicrobatches,
+  };
+}
+
+/** Layers whose feed-forward network is a mixture: with `every_n_layers: 2`, 1, 3, 5 ... */
+export function moeLayersOf(topology: Topology): number[] {
+  const { moe, model } = topology;
+  if (moe === undefined) return [];
+  return range(model.num_hidden_layers).filter((layer) => (layer + 1) % moe.every_n_layers === 0);
+}
+
+/** Layers of one pipeline stage: contiguous, as even as can be, the longer stages first. */
+export function layersOfStage(layerCount: number, pipelineParallel: number, pipelineRank: number): number[] {
+  const each = Math.floor(layerCount / pipelineParallel);
+  const longer = layerCount % pipelineParallel;
+  const first = pipelineRank * each + Math.min(pipelineRank, longer);
+  return range(each + (pipelineRank < longer ? 1 : 0)).map((index) => first + index);
+}
+
+/** Experts of one group: contiguous blocks of equal size. */
+export function expertsOfGroup(numExperts: number, expertParallel: number, group: number): number[] {
+  const each = numExperts / expertParallel;
+  return range(each).map((index) => group * each + index);
+}
+
+/** The group that holds an expert. */
+export function groupOfExpert(numExperts: number, expertParallel: number, expert: number): number {
+  return Math.floor(expert / (numExperts / expertParallel));
+}
+
+/** Index of a rank's microbatch in the whole step; batches and reduction order go by it. */
+export function globalMicrobatch(dataRank: number, microBatches: number, microbatch: number): number {
+  return dataRank * microBatches + microbatch;
+}
+
+const range = (length: number): number[] => Array.from({ length }, (_, index) => index);

@@ -1,0 +1,41 @@
+/**
+ * Overrides from the command line: `--set training.steps=100` puts a value over the file's before validation. The value
+ * is read as YAML, so numbers, booleans and flow lists work. Each remembers the argument it came from, so that an error
+ * in it points there.
+ */
+import { parseDocument } from 'yaml';
+import { ConfigError } from './config_error.ts';
+import { withValueAt } from './plain.ts';
+
+export interface Override {
+  readonly path: readonly string[];
+  readonly value: unknown;
+  /** The argument as given, such as `--set training.steps=100`. */
+  readonly source: string;
+}
+
+/** Reads `KEY=VALUE`. Throws ConfigError naming the argument. */
+export function parseOverride(argument: string): Override {
+  const source = `--set ${argument}`;
+  const split = argument.indexOf('=');
+  const path = argument.slice(0, Math.max(split, 0)).trim().split('.');
+  if (split < 0 || path.includes('')) {
+    throw new ConfigError(source, '', 'not of the form KEY=VALUE, for example training.steps=100');
+  }
+  const document = parseDocument(argument.slice(split + 1), { prettyErrors: false });
+  if (document.errors.length > 0) {
+    throw new ConfigError(source, path.join('.'), `the value is not YAML (${document.errors[0].message})`);
+  }
+  const value: unknown = document.toJS();
+  return { path, value, source };
+}
+
+/** Puts the overrides over the file's values, in order. Throws ConfigError where a key leads through a plain value. */
+export function applyOverrides(root: unknown, overrides: readonly Override[]): unknown {
+  return overrides.reduce((before, { path, value, source }) => {
+    const after = withValueAt(before, path, value);
+    if ('root' in after) return after.root;
+    const blocked = path.slice(0, after.blockedAt).join('.');
+    throw new ConfigError(source, path.join('.'), `${blocked} has no key or item "${path[after.blockedAt]}"`);
+  }, root);
+}

@@ -1,0 +1,138 @@
+/**
+ * From the text of a topology file to a resolved `Topology`, or to one line that says what is wrong and where. Four
+ * stages: YAML, overrides, schema, rules between keys; the first fault in the file is reported, the others are counted.
+ */
+import { type Document, LineCounter, parseDocument, visit } from 'yaml';
+import { checkTopology } from './checks.ts';
+import { ConfigError } from './config_error.ts';
+import { keyTree, type KeyNode } from './key_tree.ts';
+import { applyOverrides, type Override } from './overrides.ts';
+import { describeValue, isPlainMap } from './plain.ts';
+import { type Problem, problemsOf } from './problem.ts';
+import { moeSchema } from './schema/moe.ts';
+import { type Topology, topologySchema } from './schema.ts';
+import { placeOf } from './source_map.ts';
+
+/**
+ * Parses a topology file. `file` is its name for messages; `overrides` go over its values. Throws ConfigError with one
+ * line: place, key, what was found, what is allowed.
+ */
+export function parseTopology(text: string, file: string, overrides: readonly Override[] = []): Topology {
+  const source = readYaml(text, file);
+  const root = fillEmptySections(applyOverrides(source.root, overrides), keyTree);
+  const result = topologySchema.safeParse(root);
+  if (!result.success) throw report(problemsOf(result.error.issues, root), source, overrides);
+
+  const topology = withExperts(result.data);
+  const problems = checkTopology(topology);
+  if (problems.length > 0) throw report(problems, source, overrides);
+  return topology;
+}
+
+interface Source {
+  readonly file: string;
+  readonly document: Document;
+  readonly lines: LineCounter;
+  readonly root: unknown;
+}
+
+function readYaml(text: string, file: string): Source {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
+  for (const error of document.errors) {
+    throw new ConfigError(position(file, lines, error.pos[0]), '', `not YAML: ${error.message}`);
+  }
+  refuseLooseAliases(document, file, lines);
+  const root = plainValues(document, file);
+  if (root === null) return { file, document, lines, root: {} };
+  if (isPlainMap(root)) return { file, document, lines, root };
+  throw new ConfigError(`${file}:1:1`, '', `found ${describeValue(root)}, allowed: a mapping of sections`);
+}
+
+function refuseLooseAliases(document: Document, file: string, lines: LineCounter): void {
+  visit(document, {
+    Alias: (_key, alias) => {
+      if (alias.resolve(document) !== undefined) return;
+      const where = position(file, lines, alias.range?.[0] ?? 0);
+      throw new ConfigError(where, '', `not YAML: the alias *${alias.source} has no anchor &${alias.source} before it`);
+    },
+  });
+}
+
+function plainValues(document: Document, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    // The parser refuses aliases that would expand without bound.
+    throw new ConfigError(file, '', `not YAML: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** A section of which every key is commented out reads as null, and means its defaults. */
+function fillEmptySections(value: unknown, node: KeyNode): unknown {
+  if (node.keys.size === 0) return value;
+  if (value === null) return {};
+  if (!isPlainMap(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => {
+      const child = node.keys.get(key);
+      return [key, child === undefined ? inner : fillEmptySections(inner, child)];
+    }),
+  );
+}
+
+/** Architectures with experts take the defaults of a missing `moe` section. */
+function withExperts(topology: Topology): Topology {
+  if (topology.model.architecture === 'transformer' || topology.moe !== undefined) return topology;
+  return { ...topology, moe: moeSchema.parse({}) };
+}
+
+/** Faults of arguments come after those of the file. */
+const afterFile = Number.MAX_SAFE_INTEGER;
+
+interface Located {
+  readonly where: string;
+  readonly key: string;
+  readonly text: string;
+  /** Offset in the file, for order. */
+  readonly offset: number;
+}
+
+function report(problems: readonly Problem[], source: Source, overrides: readonly Override[]): ConfigError {
+  const located = problems.map((problem) => locate(problem, source, overrides)).sort((a, b) => a.offset - b.offset);
+  const [first] = located;
+  const more = located.length - 1;
+  const suffix = more === 0 ? '' : ` (and ${more} more ${more === 1 ? 'error' : 'errors'})`;
+  return new ConfigError(first.where, first.key, first.text + suffix);
+}
+
+function locate(problem: Problem, source: Source, overrides: readonly Override[]): Located {
+  const { text, atKey } = problem;
+  const candidates = [problem.path, ...problem.others];
+  const key = problem.path.join('.');
+  for (const path of candidates) {
+    const argument = overrides.findLast((override) => startsWith(path, override.path));
+    if (argument !== undefined) return { where: argument.source, key, text, offset: afterFile };
+    const place = placeOf(source.document, path);
+    if (place === null) continue;
+    const offset = atKey ? place.keyOffset : place.valueOffset;
+    return { where: position(source.file, source.lines, offset), key, text, offset };
+  }
+  // A section that only an override made, or a key that is missing: the nearest thing around it that was written.
+  const argument = overrides.findLast((override) => startsWith(override.path, problem.path));
+  if (argument !== undefined) return { where: argument.source, key, text, offset: afterFile };
+  for (let length = problem.path.length - 1; length >= 0; length -= 1) {
+    const place = placeOf(source.document, problem.path.slice(0, length));
+    if (place === null) continue;
+    return { where: position(source.file, source.lines, place.keyOffset), key, text, offset: place.keyOffset };
+  }
+  return { where: `${source.file}:1:1`, key, text, offset: 0 };
+}
+
+const startsWith = (path: readonly string[], prefix: readonly string[]): boolean =>
+  prefix.length <= path.length && prefix.every((segment, index) => segment === path[index]);
+
+function position(file: string, lines: LineCounter, offset: number): string {
+  const { line, col } = lines.linePos(offset);
+  return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}`;
+}

@@ -1,0 +1,36 @@
+/**
+ * Placement: which worker hosts each role. A pure function, so that every node computes the same one and a restart finds
+ * its actors where it left them. Stage ranks go round robin; expert groups then fill up the least loaded workers.
+ */
+import type { Mesh } from './mesh.ts';
+
+/** A worker thread of a node, both by index. */
+export interface Worker {
+  readonly node: number;
+  readonly worker: number;
+}
+
+/** Role name (`stage-p0-d0`, `experts-l1-g0`) to the worker that hosts it. Routers live with their stage rank. */
+export type Placement = ReadonlyMap<string, Worker>;
+
+/**
+ * Places every role of a mesh. `flopsByRole` holds the FLOPs of a training step of each role; ties go to the first worker
+ * in node-then-worker order. Throws RangeError without workers, and where a role has no FLOPs.
+ */
+export function place(mesh: Mesh, flopsByRole: ReadonlyMap<string, number>, workers: readonly Worker[]): Placement {
+  if (workers.length === 0) throw new RangeError('placement needs at least one worker; none joined');
+  const ordered = [...workers].sort((a, b) => a.node - b.node || a.worker - b.worker);
+  const load = ordered.map(() => 0);
+  const placement = new Map<string, Worker>();
+
+  const put = (role: string, index: number): void => {
+    const flops = flopsByRole.get(role);
+    if (flops === undefined)
+      throw new RangeError(`placement of ${role}: its FLOPs are not given; pass flopsByRole(...)`);
+    load[index] += flops;
+    placement.set(role, ordered[index]);
+  };
+  mesh.stages.forEach((stage, order) => put(stage.role, order % ordered.length));
+  for (const group of mesh.expertGroups) put(group.role, load.indexOf(Math.min(...load)));
+  return placement;
+}

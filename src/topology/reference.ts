@@ -1,0 +1,63 @@
+/**
+ * The reference of the topology file, made from the schema: one table a section, one line a key. Run this file to write
+ * `docs/reference/topology.md`; a test fails when that page is out of date.
+ */
+import { writeFileSync } from 'node:fs';
+import { stringify } from 'yaml';
+import { toPlain } from './dump.ts';
+import { keyTree, type KeyNode } from './key_tree.ts';
+import { parseTopology } from './parse.ts';
+import { valueAt } from './plain.ts';
+
+const introduction = `# The topology file
+
+One YAML file describes a run. Every key has a default, so an empty file is a valid one; unknown keys are errors. Paths and
+globs are relative to the file. Any key can be set for one run: \`troupe launch FILE.yaml --set training.steps=100\`.
+
+This page is made from the schema (\`node src/topology/reference.ts\`).`;
+
+/** The whole page, as Markdown. */
+export function topologyReference(): string {
+  const defaults = toPlain(parseTopology('', 'defaults'));
+  const values = [...keyTree.keys].filter(([, node]) => node.keys.size === 0);
+  const sections = [...keyTree.keys].filter(([, node]) => node.keys.size > 0);
+  return [
+    introduction,
+    table(new Map(values), [], defaults),
+    ...sections.flatMap(([name, node]) => section(name, node, [name], defaults)),
+  ]
+    .join('\n\n')
+    .concat('\n');
+}
+
+function section(title: string, node: KeyNode, path: readonly string[], defaults: unknown): string[] {
+  const parts = [`## \`${title}\``, node.description, table(node.keys, path, defaults)];
+  for (const [name, child] of node.keys) {
+    const inner = child.item ?? child;
+    if (inner.keys.size === 0) continue;
+    const suffix = child.item === null ? '' : '[]';
+    parts.push(
+      ...section(`${title}.${name}${suffix}`, inner, [...path, name, ...(suffix === '' ? [] : ['0'])], defaults),
+    );
+  }
+  return parts;
+}
+
+function table(keys: ReadonlyMap<string, KeyNode>, path: readonly string[], defaults: unknown): string {
+  const rows = [...keys].map(([name, node]) => {
+    const later = node.laterValues.length > 0 ? ` Later: ${node.laterValues.join(', ')}.` : '';
+    return `| \`${name}\` | ${defaultOf(node, [...path, name], defaults)} | ${node.allowed} | ${node.description}${later} |`;
+  });
+  return ['| key | default | allowed | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+function defaultOf(node: KeyNode, path: readonly string[], defaults: unknown): string {
+  if (node.keys.size > 0 || node.item !== null) return 'below';
+  if (node.required) return 'required';
+  const value = valueAt(defaults, path);
+  return value === undefined ? 'none' : `\`${stringify(value, { collectionStyle: 'flow' }).trim()}\``;
+}
+
+if (import.meta.main) {
+  writeFileSync(new URL('../../docs/reference/topology.md', import.meta.url), topologyReference());
+}

@@ -1,0 +1,46 @@
+/**
+ * The schema of a topology file: one strict section a file under `schema/`. A missing section or key takes its default,
+ * an unknown one is an error. `Topology` is the resolved file: every key present, sizes in bytes.
+ */
+import { z } from 'zod';
+import { checkpointSchema } from './schema/checkpoint.ts';
+import { clusterSchema } from './schema/cluster.ts';
+import { corpusSchema, dataSchema } from './schema/data.ts';
+import { modelSchema } from './schema/model.ts';
+import { moeSchema } from './schema/moe.ts';
+import { optimizerSchema } from './schema/optimizer.ts';
+import { parallelismSchema } from './schema/parallelism.ts';
+import { recoverySchema } from './schema/recovery.ts';
+import { telemetrySchema } from './schema/telemetry.ts';
+import { trainingSchema } from './schema/training.ts';
+
+export const topologySchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/)
+    .meta({ allowed: 'letters, digits, ".", "_" and "-", beginning with a letter or a digit' })
+    .default('run')
+    .describe('Name of the run; its directory begins with it.'),
+  cluster: clusterSchema.prefault({}).describe('Where the run lives: nodes, workers, devices.'),
+  model: modelSchema.prefault({}).describe('The architecture and its sizes.'),
+  moe: moeSchema.optional().describe('Mixture of experts, for architectures that have experts.'),
+  parallelism: parallelismSchema.prefault({}).describe('The logical mesh.'),
+  training: trainingSchema.prefault({}).describe('Length, batch and evaluation.'),
+  optimizer: optimizerSchema.prefault({}).describe('The update rule and the learning rate.'),
+  data: dataSchema.prefault({}).describe('What to train on.'),
+  checkpoint: checkpointSchema.prefault({}).describe('Checkpoints on disk.'),
+  recovery: recoverySchema.prefault({}).describe('What to do about failures.'),
+  telemetry: telemetrySchema.prefault({}).describe('What to report.'),
+});
+
+/** A resolved topology file. `moe` is present exactly when `model.architecture` has experts. */
+export type Topology = z.output<typeof topologySchema>;
+export type ClusterSection = z.output<typeof clusterSchema>;
+export type ModelSection = z.output<typeof modelSchema>;
+export type MoeSection = z.output<typeof moeSchema>;
+export type ParallelismSection = z.output<typeof parallelismSchema>;
+export type TrainingSection = z.output<typeof trainingSchema>;
+export type OptimizerSection = z.output<typeof optimizerSchema>;
+export type DataSection = z.output<typeof dataSchema>;
+export type CorpusSection = z.output<typeof corpusSchema>;
+export type CheckpointSection = z.output<typeof checkpointSchema>;

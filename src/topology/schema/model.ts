@@ -1,0 +1,23 @@
+/**
+ * The architecture and its sizes, under the names that Hugging Face configurations use. The vocabulary is not here: it
+ * is the tokenizer's.
+ */
+import { z } from 'zod';
+import { choice, positive, whole } from './kinds.ts';
+
+const laterArchitectures = ['mixtral', 'mamba', 'moe_mamba', 'nemotron', 'switch_t5'];
+
+export const modelSchema = z.strictObject({
+  architecture: choice(['transformer', 'switch'], laterArchitectures)
+    .default('switch')
+    .describe('`transformer`: dense decoder. `switch`: the same with mixture-of-experts layers (Switch Transformers).'),
+  hidden_size: whole(1).default(128).describe('Width of the residual stream; a multiple of 16.'),
+  num_hidden_layers: whole(1).default(4).describe('Decoder layers, each attention and a feed-forward network.'),
+  num_attention_heads: whole(1).default(4).describe('Attention heads; hidden_size / heads is a multiple of 16.'),
+  intermediate_size: whole(1)
+    .default(512)
+    .describe('Inner width of a feed-forward network, dense or expert; a multiple of 16.'),
+  max_position_embeddings: whole(2).default(256).describe('Longest sequence in tokens that the model can read.'),
+  rope_theta: positive().default(10_000).describe('Base of the rotary position embedding.'),
+  rms_norm_eps: positive().default(1e-6).describe('Added to the mean square inside RMSNorm.'),
+});

@@ -1,0 +1,140 @@
+/** Run directories: whose they are, who is in them, and what is never overwritten. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { RunDirectory, RunDirectoryRefused } from '../../src/telemetry/index.ts';
+
+let parent: string;
+beforeEach(() => {
+  parent = mkdtempSync(join(tmpdir(), 'troupe-runs-'));
+});
+afterEach(() => rmSync(parent, { recursive: true }));
+
+const nowMs = Date.UTC(2026, 0, 31, 12, 30, 5);
+const open = (directory: string | null, resume = false): RunDirectory =>
+  RunDirectory.open({ directory, parent, name: 'quick', resume, nowMs });
+
+/** A directory as a run leaves it behind. */
+function finishedRun(): string {
+  const run = open(join(parent, 'old'));
+  run.writeConfig('name: quick\n');
+  writeFileSync(run.metricsPath, '{"step":1}\n');
+  run.release();
+  return run.path;
+}
+
+describe('a new run', () => {
+  test('gets a directory by name and time, and another when that exists', () => {
+    const runs = [open(null), open(null), open(null)];
+    expect(runs.map((run) => run.path)).toEqual([
+      join(parent, 'quick-20260131-123005'),
+      join(parent, 'quick-20260131-123005-2'),
+      join(parent, 'quick-20260131-123005-3'),
+    ]);
+    for (const run of runs) run.release();
+  });
+
+  test('takes the directory it is given, new or empty, and holds its files there', () => {
+    mkdirSync(join(parent, 'empty'));
+    for (const name of ['empty', 'deep/new']) {
+      const run = open(join(parent, name));
+      run.writeConfig('name: quick\n');
+      expect(readFileSync(join(parent, name, 'config.yaml'), 'utf8')).toBe('name: quick\n');
+      expect(run.metricsPath).toBe(join(parent, name, 'metrics.jsonl'));
+      expect(run.eventsPath).toBe(join(parent, name, 'events.jsonl'));
+      expect(run.checkpointsPath).toBe(join(parent, name, 'checkpoints'));
+      run.release();
+      expect(readdirSync(join(parent, name))).toEqual(['config.yaml']);
+    }
+  });
+
+  test('may begin again where one failed before its first step', () => {
+    const run = open(join(parent, 'failed'));
+    run.writeConfig('name: quick\n');
+    writeFileSync(run.metricsPath, '');
+    run.release();
+    open(run.path).release();
+    expect(existsSync(join(run.path, 'lock'))).toBe(false);
+  });
+});
+
+describe('a directory is refused', () => {
+  const refusal = (directory: string, resume = false): string => {
+    try {
+      open(directory, resume).release();
+    } catch (error) {
+      if (error instanceof RunDirectoryRefused) return error.message;
+      throw error;
+    }
+    return 'taken';
+  };
+
+  test('when it holds a run already', () => {
+    const path = finishedRun();
+    expect(refusal(path)).toBe(
+      `run directory ${path}: holds a run already; continue it with --resume, or give another --run-dir`,
+    );
+    expect(readFileSync(join(path, 'metrics.jsonl'), 'utf8')).toBe('{"step":1}\n');
+  });
+
+  test('when it holds a checkpoint but no metrics', () => {
+    const path = join(parent, 'kept');
+    mkdirSync(join(path, 'checkpoints', 'step-000100.g1'), { recursive: true });
+    writeFileSync(join(path, 'config.yaml'), '');
+    expect(refusal(path)).toContain('holds a run already');
+  });
+
+  test('when it holds files of somebody else', () => {
+    writeFileSync(join(parent, 'thesis.tex'), '');
+    expect(refusal(parent)).toBe(
+      `run directory ${parent}: holds files that are no run; give an empty or a new directory to --run-dir`,
+    );
+    expect(readdirSync(parent)).toEqual(['thesis.tex']);
+  });
+
+  test('when it is a file', () => {
+    const path = join(parent, 'file');
+    writeFileSync(path, '');
+    expect(refusal(path)).toBe(`run directory ${path}: is a file; give a directory to --run-dir`);
+  });
+
+  test('when there is nothing to resume', () => {
+    const path = join(parent, 'none');
+    expect(refusal(path, true)).toBe(
+      `run directory ${path}: holds no run to resume; name one with --run-dir, or leave out --resume`,
+    );
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test('when a living process has it', () => {
+    const path = finishedRun();
+    writeFileSync(join(path, 'lock'), `${process.ppid}\n`);
+    expect(refusal(path, true)).toBe(
+      `run directory ${path}: is in use by process ${process.ppid}; wait for it, stop it, or give another --run-dir`,
+    );
+  });
+
+  test('when this process has it, until it is released', () => {
+    const path = finishedRun();
+    const run = open(path, true);
+    expect(refusal(path, true)).toContain(`is in use by process ${process.pid}`);
+    run.release();
+    expect(refusal(path, true)).toBe('taken');
+  });
+});
+
+describe('a run is resumed', () => {
+  test.each([
+    ['a process that is gone', () => String(spawnSync(process.execPath, ['--version']).pid)],
+    ['an earlier process that had our id', () => String(process.pid)],
+    ['nobody that can be read', () => 'torn'],
+  ])('over the lock of %s', (_who, owner) => {
+    const path = finishedRun();
+    writeFileSync(join(path, 'lock'), owner());
+    const run = open(path, true);
+    expect(readFileSync(join(path, 'lock'), 'utf8')).toBe(`${process.pid}\n`);
+    run.release();
+  });
+});

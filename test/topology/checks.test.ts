@@ -1,0 +1,95 @@
+/** Rules between keys: the line each says when it is broken, and the values just inside that pass. */
+import { describe, expect, test } from 'vitest';
+import { ConfigError, parseTopology } from '../../src/topology/index.ts';
+
+function messageOf(text: string): string {
+  try {
+    parseTopology(text, 'run.yaml');
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  return 'accepted';
+}
+
+describe('a broken rule names both keys and their numbers', () => {
+  test.each([
+    [
+      'model: { hidden_size: 100 }',
+      'run.yaml:1:23: model.hidden_size: hidden_size 100 is not a multiple of 16 (and 1 more error)',
+    ],
+    [
+      'model: { intermediate_size: 500 }',
+      'run.yaml:1:29: model.intermediate_size: intermediate_size 500 is not a multiple of 16',
+    ],
+    [
+      'model: { num_attention_heads: 3 }',
+      'run.yaml:1:31: model.num_attention_heads: hidden_size 128 / num_attention_heads 3 is 42.67 a head; it must be a multiple of 16',
+    ],
+    [
+      'model: { num_attention_heads: 16 }',
+      'run.yaml:1:31: model.num_attention_heads: hidden_size 128 / num_attention_heads 16 is 8 a head; it must be a multiple of 16',
+    ],
+    [
+      'model: { architecture: transformer }\nmoe: { top_k: 1 }',
+      'run.yaml:2:6: moe: a transformer has no experts; remove the section, or set model.architecture: switch',
+    ],
+    ['moe: { top_k: 9 }', 'run.yaml:1:15: moe.top_k: top_k 9 exceeds num_experts 8'],
+    [
+      'moe: { every_n_layers: 5 }',
+      'run.yaml:1:24: moe.every_n_layers: every_n_layers 5 exceeds model.num_hidden_layers 4, so that no layer would have experts',
+    ],
+    [
+      'parallelism: { expert_parallel: 3 }',
+      'run.yaml:1:33: parallelism.expert_parallel: moe.num_experts 8 cannot be divided into expert_parallel 3 equal groups',
+    ],
+    [
+      'model: { architecture: transformer }\nparallelism: { expert_parallel: 2 }',
+      'run.yaml:2:33: parallelism.expert_parallel: expert_parallel 2 needs experts, and a transformer has none; set it to 1',
+    ],
+    [
+      'parallelism: { pipeline_parallel: 5 }',
+      'run.yaml:1:35: parallelism.pipeline_parallel: pipeline_parallel 5 exceeds model.num_hidden_layers 4; every stage needs a layer',
+    ],
+    [
+      'parallelism: { data_parallel: 3, micro_batches: 2 }',
+      'run.yaml:1:31: training.global_batch_size: global_batch_size 16 is not divisible by parallelism.data_parallel 3 x parallelism.micro_batches 2 = 6',
+    ],
+    [
+      'training: { sequence_length: 257 }',
+      'run.yaml:1:30: training.sequence_length: sequence_length 257 exceeds model.max_position_embeddings 256',
+    ],
+    [
+      'training: { steps: 20 }',
+      'run.yaml:1:20: optimizer.warmup_steps: warmup_steps 20 must be less than training.steps 20; lower it, for example --set optimizer.warmup_steps=0',
+    ],
+    ['optimizer: { lr: 1.0e-4 }', 'run.yaml:1:18: optimizer.min_lr: min_lr 0.0002 exceeds lr 0.0001'],
+    [
+      'data: { blend: [ { name: a, glob: x }, { name: b, glob: y }, { name: a, glob: z } ] }',
+      'run.yaml:1:70: data.blend.2.name: another corpus of the blend is named "a" too; names must differ',
+    ],
+    ['moe: { num_experts: 1 }', 'run.yaml:1:21: moe.num_experts: found 1, allowed: a whole number, 2 or more'],
+    [
+      'data: { blend: [ { name: a, glob: x, weight: 0 } ] }',
+      'run.yaml:1:46: data.blend.0.weight: found 0, allowed: a number above 0',
+    ],
+  ])('%s', (text, message) => {
+    expect(messageOf(text)).toBe(message);
+  });
+});
+
+test.each([
+  'model: { num_attention_heads: 8 }',
+  'moe: { top_k: 8 }',
+  'moe: { every_n_layers: 4 }',
+  'parallelism: { expert_parallel: 8 }',
+  'parallelism: { pipeline_parallel: 4 }',
+  'parallelism: { data_parallel: 4, micro_batches: 4 }',
+  'training: { steps: 21 }',
+  'optimizer: { lr: 2.0e-4 }',
+  'optimizer: { warmup_steps: 0 }',
+  'moe: { num_experts: 2 }',
+  'model: { architecture: transformer }',
+])('the edge of a rule is accepted: %s', (text) => {
+  expect(messageOf(text)).toBe('accepted');
+});

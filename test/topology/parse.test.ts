@@ -1,0 +1,279 @@
+/** What a bad topology file says: one exact line each. */
+import { describe, expect, test } from 'vitest';
+import { ConfigError, parseOverride, parseTopology } from '../../src/topology/index.ts';
+
+function messageOf(text: string, ...overrides: string[]): string {
+  try {
+    parseTopology(text, 'run.yaml', overrides.map(parseOverride));
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  return 'accepted';
+}
+
+const sections =
+  'name, cluster, model, moe, parallelism, training, optimizer, data, checkpoint, recovery, telemetry' as const;
+
+describe('a faulty file is refused in one line that names place, key, what was found and what is allowed', () => {
+  test.each([
+    [
+      'an unknown key, with the nearest known one',
+      'data: { blend: [ { name: a, glob: x, wieght: 3 } ] }',
+      'run.yaml:1:38: data.blend.0.wieght: unknown key; did you mean weight? allowed here: name, glob, exclude, weight, format, max_file_bytes',
+    ],
+    [
+      'an unknown section',
+      'trainig:\n  steps: 3\n',
+      `run.yaml:1:1: trainig: unknown key; did you mean training? allowed here: ${sections}`,
+    ],
+    [
+      'a key in the wrong section',
+      '# comment\nseed: 3',
+      `run.yaml:2:1: seed: unknown key; did you mean training.seed? allowed here: ${sections}`,
+    ],
+    ['a key like none', 'zzz: 3', `run.yaml:1:1: zzz: unknown key; allowed here: ${sections}`],
+    [
+      'text for a number, and more errors after it',
+      'training:\n  steps: abc\n  seed: -1\nmodel: { hidden_size: 1.5 }',
+      'run.yaml:2:10: training.steps: found "abc", allowed: a whole number, 1 or more (and 2 more errors)',
+    ],
+    [
+      'two errors of which the schema finds the later one first',
+      'training: { steps: 0 }\nmodel: { hidden_size: 0 }',
+      'run.yaml:1:20: training.steps: found 0, allowed: a whole number, 1 or more (and 1 more error)',
+    ],
+    ['no number', 'optimizer: { lr: .nan }', 'run.yaml:1:18: optimizer.lr: found NaN, allowed: a number above 0'],
+    [
+      'a number out of range',
+      'training: { seed: 4294967296 }',
+      'run.yaml:1:19: training.seed: found 4294967296, allowed: a whole number from 0 to 4294967295',
+    ],
+    [
+      'a fraction out of range',
+      'data: { held_out: 0.5 }',
+      'run.yaml:1:19: data.held_out: found 0.5, allowed: a number above 0 and less than 0.5',
+    ],
+    [
+      'an empty value',
+      'training: { steps: }',
+      'run.yaml:1:20: training.steps: found nothing, allowed: a whole number, 1 or more',
+    ],
+    [
+      'a mistyped word',
+      'model: { architecture: swich }',
+      'run.yaml:1:24: model.architecture: found "swich", allowed: transformer or switch (did you mean switch?)',
+    ],
+    [
+      'an architecture of a later version',
+      'model: { architecture: mixtral }',
+      'run.yaml:1:24: model.architecture: found "mixtral", allowed: transformer or switch (mixtral arrives in a later version)',
+    ],
+    [
+      'more than one process',
+      'cluster: { nodes: 2 }',
+      'run.yaml:1:19: cluster.nodes: found 2, allowed: 1 (this version runs in one process; worker threads and nodes arrive later)',
+    ],
+    [
+      'more than one worker',
+      'cluster: { workers_per_node: 2 }',
+      'run.yaml:1:30: cluster.workers_per_node: found 2, allowed: 1 (this version runs in one process; worker threads and nodes arrive later)',
+    ],
+    [
+      'tensor parallelism',
+      'parallelism: { tensor_parallel: 2 }',
+      'run.yaml:1:33: parallelism.tensor_parallel: found 2, allowed: 1 (tensor parallelism arrives in a later version)',
+    ],
+    [
+      'a GPU',
+      'cluster: { device: webgpu }',
+      'run.yaml:1:20: cluster.device: found "webgpu", allowed: auto or cpu (webgpu arrives in a later version)',
+    ],
+    [
+      'an overflow policy of a later version',
+      'moe: { overflow: dropless }',
+      'run.yaml:1:18: moe.overflow: found "dropless", allowed: drop (dropless arrives in a later version)',
+    ],
+    [
+      'a score order of a later version',
+      'moe: { score_order: post_softmax }',
+      'run.yaml:1:21: moe.score_order: found "post_softmax", allowed: pre_softmax (post_softmax arrives in a later version)',
+    ],
+    [
+      'another router precision',
+      'moe: { router_dtype: bf16 }',
+      'run.yaml:1:22: moe.router_dtype: found "bf16", allowed: fp32',
+    ],
+    [
+      'another dispatch precision',
+      'moe: { dispatch_dtype: f16 }',
+      'run.yaml:1:24: moe.dispatch_dtype: found "f16", allowed: bf16 or fp32 (did you mean bf16?)',
+    ],
+    [
+      'a size without sense',
+      'cluster: { memory_per_worker: lots }',
+      'run.yaml:1:31: cluster.memory_per_worker: found "lots", allowed: a size such as 256KiB, 512MiB or 2GiB',
+    ],
+    [
+      'a corpus without a name',
+      'data:\n  blend:\n    - glob: x\n',
+      'run.yaml:3:7: data.blend.0.name: missing; allowed: text',
+    ],
+    [
+      'an empty blend',
+      'data: { blend: [] }',
+      'run.yaml:1:16: data.blend: found an empty list, allowed: a list with at least one item',
+    ],
+    [
+      'a glob that is none',
+      'data: { blend: [ { name: a, glob: 3 } ] }',
+      'run.yaml:1:35: data.blend.0.glob: found 3, allowed: a glob such as "texts/**/*.md", or a list of globs',
+    ],
+    [
+      'an unknown tokenizer',
+      'data: { tokenizer: gpt2 }',
+      'run.yaml:1:20: data.tokenizer: found "gpt2", allowed: `bytes`, or `hf:` and the path of a tokenizer.json',
+    ],
+    [
+      'a name that is no file name',
+      'name: a/b',
+      'run.yaml:1:7: name: found "a/b", allowed: letters, digits, ".", "_" and "-", beginning with a letter or a digit',
+    ],
+    [
+      'one beta',
+      'optimizer: { betas: [0.9] }',
+      'run.yaml:1:21: optimizer.betas: found a list of 1, allowed: a list of two numbers, each 0 or more and less than 1',
+    ],
+    [
+      'a beta out of range',
+      'optimizer: { betas: [0.9, 2] }',
+      'run.yaml:1:27: optimizer.betas.1: found 2, allowed: a list of two numbers, each 0 or more and less than 1',
+    ],
+    ['a value for a section', 'training: 3', 'run.yaml:1:11: training: found 3, allowed: a mapping of keys'],
+    ['a list for a file', '- a', 'run.yaml:1:1: found a list of 1, allowed: a mapping of sections'],
+    ['a word for a file', 'hello', 'run.yaml:1:1: found "hello", allowed: a mapping of sections'],
+    ['a key twice', 'name: a\nname: b\n', 'run.yaml:2:1: not YAML: Map keys must be unique'],
+    ['a tab', 'training:\n\tsteps: 3', 'run.yaml:2:1: not YAML: Tabs are not allowed as indentation'],
+    [
+      'an open bracket',
+      'data: { blend: [\n',
+      'run.yaml:2:1: not YAML: Flow sequence in block collection must be sufficiently indented and end with a ]',
+    ],
+    ['a loose alias', 'model: *big', 'run.yaml:1:8: not YAML: the alias *big has no anchor &big before it'],
+    [
+      'a fault that came through a merge key is shown where it was written',
+      'training: &t { steps: 30 }\nmodel: { <<: *t }',
+      'run.yaml:1:16: model.steps: unknown key; did you mean training.steps? allowed here: architecture, hidden_size, num_hidden_layers, num_attention_heads, intermediate_size, max_position_embeddings, rope_theta, rms_norm_eps',
+    ],
+  ])('%s', (_what, text, message) => {
+    expect(messageOf(text)).toBe(message);
+  });
+});
+
+describe('an override', () => {
+  test.each([
+    [
+      'of a wrong type is blamed, not the file',
+      'training.steps=abc',
+      '--set training.steps=abc: training.steps: found "abc", allowed: a whole number, 1 or more',
+    ],
+    [
+      'of an unknown key is blamed',
+      'training.stesp=1',
+      '--set training.stesp=1: training.stesp: unknown key; did you mean steps? allowed here: steps, global_batch_size, sequence_length, seed, eval_interval, eval_sequences',
+    ],
+    [
+      'of an unknown section is blamed',
+      'trainig.steps=1',
+      `--set trainig.steps=1: trainig: unknown key; did you mean training? allowed here: ${sections}`,
+    ],
+    [
+      'that breaks a rule between keys is blamed',
+      'optimizer.warmup_steps=400',
+      '--set optimizer.warmup_steps=400: optimizer.warmup_steps: warmup_steps 400 must be less than training.steps 300; lower it, for example --set optimizer.warmup_steps=0',
+    ],
+    [
+      'is blamed when it is the other key of a broken rule',
+      'model.max_position_embeddings=128',
+      '--set model.max_position_embeddings=128: training.sequence_length: sequence_length 256 exceeds model.max_position_embeddings 128',
+    ],
+    [
+      'without a value is refused',
+      'training.steps',
+      '--set training.steps: not of the form KEY=VALUE, for example training.steps=100',
+    ],
+    ['without a key is refused', '=3', '--set =3: not of the form KEY=VALUE, for example training.steps=100'],
+    [
+      'that is no YAML is refused',
+      'training.steps=[1',
+      '--set training.steps=[1: training.steps: the value is not YAML (Flow sequence must end with a ])',
+    ],
+    [
+      'through a plain value is refused',
+      'name.first=x',
+      '--set name.first=x: name.first: name has no key or item "first"',
+    ],
+    [
+      'past the end of a list is refused',
+      'data.blend.4.weight=1',
+      '--set data.blend.4.weight=1: data.blend.4.weight: data.blend has no key or item "4"',
+    ],
+    [
+      'cannot reach a prototype',
+      '__proto__.x=1',
+      `--set __proto__.x=1: __proto__: unknown key; allowed here: ${sections}`,
+    ],
+  ])('%s', (_what, override, message) => {
+    expect(messageOf('name: a\ndata: { blend: [ { name: a, glob: x } ] }', override)).toBe(message);
+  });
+
+  test('replaces values of the file, in items of lists too, and the last one wins', () => {
+    const text = 'training: { steps: 50 }\ndata: { blend: [ { name: a, glob: x, weight: 2 } ] }';
+    const overrides = [
+      'training.steps=60',
+      'data.blend.0.weight=0.5',
+      'optimizer.betas=[0.8, 0.9]',
+      'training.steps=70',
+    ];
+    const topology = parseTopology(text, 'run.yaml', overrides.map(parseOverride));
+    expect(topology.training.steps).toBe(70);
+    expect(topology.data.blend[0].weight).toBe(0.5);
+    expect(topology.optimizer.betas).toEqual([0.8, 0.9]);
+  });
+
+  test('mends a value of the file before it is validated', () => {
+    expect(messageOf('training: { steps: abc }', 'training.steps=100')).toBe('accepted');
+  });
+});
+
+describe('a good file', () => {
+  test('may be empty, and then trains a small sparse model on the Markdown and text files beside it', () => {
+    const topology = parseTopology('', 'run.yaml');
+    expect(topology.model.architecture).toBe('switch');
+    expect(topology.moe?.num_experts).toBe(8);
+    expect(topology.cluster.memory_per_worker).toBe(2147483648);
+    expect(topology.data.blend).toEqual([
+      { name: 'text', glob: '**/*.{md,txt}', weight: 1, format: 'text', max_file_bytes: 1048576 },
+    ]);
+  });
+
+  test('may have a section of which every key is commented out', () => {
+    const topology = parseTopology('training:\n  # steps: 3\nmoe:\n', 'run.yaml');
+    expect(topology).toEqual(parseTopology('', 'run.yaml'));
+  });
+
+  test('may use anchors and merge keys', () => {
+    const text = 'data:\n  blend:\n    - &a { name: a, glob: x, weight: 3 }\n    - { <<: *a, name: b }';
+    const [, second] = parseTopology(text, 'run.yaml').data.blend;
+    expect(second).toEqual({ name: 'b', glob: 'x', weight: 3, format: 'text', max_file_bytes: 1048576 });
+  });
+
+  test('has no moe section when its architecture has no experts', () => {
+    expect(parseTopology('model: { architecture: transformer }', 'run.yaml').moe).toBeUndefined();
+  });
+});
+
+test('an error carries exit code 2, its place and its key', () => {
+  const error = new ConfigError('run.yaml:2:10', 'training.steps', 'found 0');
+  expect(error).toMatchObject({ tag: 'ConfigError', exitCode: 2, where: 'run.yaml:2:10', key: 'training.steps' });
+});

@@ -1,0 +1,156 @@
+/** The plan's arithmetic against hand counts of the quickstart and published figures of known models. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import {
+  countParameters,
+  dispatchBytesPerStep,
+  expertCapacity,
+  flopsByRole,
+  flopsPerToken,
+  meshOf,
+  type ModelSizes,
+  parseTopology,
+  modelSizesOf,
+  sliceBytes,
+} from '../../src/topology/index.ts';
+
+const configOf = (name: string) => {
+  const file = new URL(`../../configs/${name}.yaml`, import.meta.url);
+  return parseTopology(readFileSync(file, 'utf8'), `${name}.yaml`);
+};
+const quickstart = configOf('quickstart');
+const dense = configOf('quickstart-dense');
+const sizes = modelSizesOf(quickstart, 256);
+
+/** Sizes of Mixtral 8x7B, of which the totals are published. */
+const mixtral: ModelSizes = {
+  layers: 32,
+  hidden: 4096,
+  heads: 32,
+  keyValueHeads: 8,
+  headDim: 128,
+  intermediate: 14336,
+  ffnMatrices: 3,
+  vocabulary: 32000,
+  moeLayers: Array.from({ length: 32 }, (_, layer) => layer),
+  experts: 8,
+  topK: 2,
+};
+
+/** Nemotron-4 340B: dense, squared ReLU. */
+const nemotron: ModelSizes = {
+  layers: 96,
+  hidden: 18432,
+  heads: 96,
+  keyValueHeads: 8,
+  headDim: 192,
+  intermediate: 73728,
+  ffnMatrices: 2,
+  vocabulary: 256000,
+  moeLayers: [],
+  experts: 0,
+  topK: 0,
+};
+
+describe('parameters', () => {
+  test('of the quickstart are counted part by part', () => {
+    expect(countParameters(sizes)).toEqual({
+      embedding: 256 * 128,
+      attention: 4 * 4 * 128 * 128,
+      denseFfn: 2 * 2 * 128 * 512,
+      router: 2 * 128 * 8,
+      experts: 2 * 8 * 2 * 128 * 512,
+      norms: 9 * 128,
+      head: 128 * 256,
+      total: 2_690_176,
+      active: 855_168,
+    });
+  });
+
+  test('of Mixtral 8x7B are the published totals', () => {
+    const { total, active } = countParameters(mixtral);
+    expect(total).toBe(46_702_792_704);
+    expect(active).toBe(12_879_925_248);
+  });
+
+  test('of the dense twin are the active ones of the quickstart without its routers', () => {
+    const { total, active } = countParameters(modelSizesOf(dense, 256));
+    expect(total).toBe(853_120);
+    expect(active).toBe(total);
+    expect(countParameters(sizes).active - countParameters(sizes).router).toBe(total);
+  });
+});
+
+describe('FLOPs', () => {
+  test('of the quickstart are those of its dense twin', () => {
+    // 3 * (2 * (262,144 + 524,288) + 4 layers * 4 * 256 * 128 + 2 * 32,768)
+    expect(flopsPerToken(sizes, 256)).toBe(6_488_064);
+    expect(flopsPerToken(modelSizesOf(dense, 256), 256)).toBe(6_488_064);
+  });
+
+  test('of a 4,096-token sequence through Nemotron-4 340B are 8.62e15', () => {
+    expect((4096 * flopsPerToken(nemotron, 4096)) / 1e15).toBeCloseTo(8.62, 2);
+  });
+
+  test('of a stage are those of its layers, and the head belongs to the last', () => {
+    const topology = parseTopology('parallelism: { pipeline_parallel: 3 }', 'run.yaml');
+    const roles = flopsByRole(meshOf(topology), sizes, 4096, 256);
+    const [attention, ffn, scores] = [2 * 65_536, 2 * 131_072, 4 * 256 * 128];
+    expect(roles.get('stage-p0-d0')).toBe(3 * 4096 * (2 * (attention + scores) + ffn));
+    expect(roles.get('stage-p1-d0')).toBe(3 * 4096 * (attention + scores + ffn));
+    expect(roles.get('stage-p2-d0')).toBe(3 * 4096 * (attention + scores + 2 * 32_768));
+    expect(roles.get('experts-l1-g0')).toBe(3 * 4096 * ffn);
+  });
+
+  test('of all roles sum to those of the step, however the model is divided', () => {
+    for (const text of ['pipeline_parallel: 1', 'pipeline_parallel: 3, data_parallel: 2', 'expert_parallel: 4']) {
+      const topology = parseTopology(`parallelism: { ${text} }`, 'run.yaml');
+      const roles = flopsByRole(meshOf(topology), modelSizesOf(topology, 256), 4096, 256);
+      expect([...roles.values()].reduce((sum, flops) => sum + flops, 0)).toBe(4096 * 6_488_064);
+    }
+  });
+});
+
+test('slices hold parameters, gradients and two moments, and replicas count each', () => {
+  const bytes = sliceBytes(meshOf(quickstart), sizes);
+  const stage = 2_690_176 - 2_097_152;
+  expect(Object.fromEntries(bytes)).toEqual({
+    'stage-p0-d0': stage * 16,
+    'stage-p0-d1': stage * 16,
+    'experts-l1-g0': 4 * 131_072 * 16,
+    'experts-l1-g1': 4 * 131_072 * 16,
+    'experts-l3-g0': 4 * 131_072 * 16,
+    'experts-l3-g1': 4 * 131_072 * 16,
+  });
+});
+
+test('slices of a pipeline hold the embedding first, the head and the final norm last', () => {
+  const topology = parseTopology('parallelism: { pipeline_parallel: 3 }', 'run.yaml');
+  const bytes = sliceBytes(meshOf(topology), sizes);
+  const [attention, ffn, router, table] = [65_536 + 2 * 128, 131_072, 1024, 32_768];
+  expect(bytes.get('stage-p0-d0')).toBe(16 * (table + 2 * attention + ffn + router));
+  expect(bytes.get('stage-p1-d0')).toBe(16 * (attention + ffn));
+  expect(bytes.get('stage-p2-d0')).toBe(16 * (attention + router + 128 + table));
+  expect([...bytes.values()].reduce((sum, slice) => sum + slice, 0)).toBe(16 * 2_690_176);
+});
+
+test('capacity is the fair share times the factor, rounded up, within the least and all tokens', () => {
+  expect(expertCapacity(2048, 1, 8, 1.25, 4)).toBe(320);
+  expect(expertCapacity(100, 1, 8, 1.25, 4)).toBe(16);
+  expect(expertCapacity(8, 1, 8, 1.25, 4)).toBe(4);
+  expect(expertCapacity(3, 1, 8, 1.25, 4)).toBe(3);
+  expect(expertCapacity(1000, 2, 4, 1.1, 4)).toBe(550);
+});
+
+describe('bytes of token dispatch', () => {
+  test('are four crossings of every token of every sparse layer in bf16', () => {
+    expect(dispatchBytesPerStep(quickstart, meshOf(quickstart))).toBe(2 * 4 * 4096 * 128 * 2);
+  });
+
+  test('stop at capacity, double in fp32, and are none for a dense model', () => {
+    const text = 'moe: { capacity_factor: 0.5, dispatch_dtype: fp32 }\nparallelism: { data_parallel: 2 }';
+    const halved = parseTopology(text, 'run.yaml');
+    expect(dispatchBytesPerStep(halved, meshOf(halved))).toBe(2 * 4 * 2048 * 128 * 4);
+    expect(dispatchBytesPerStep(dense, meshOf(dense))).toBe(0);
+  });
+});
