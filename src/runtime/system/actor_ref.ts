@@ -10,7 +10,8 @@ import type { AnyProtocol } from './protocol.ts';
 import { RefIdentity, type AskMethods, type AskOptions, type Ref, type TellMethods } from './ref.ts';
 import { routeFrom, type Speaker } from './speaker.ts';
 
-export class ActorRef<P extends AnyProtocol> extends RefIdentity<P> implements Ref<P> {
+export class ActorRef<P extends AnyProtocol> extends RefIdentity implements Ref<P> {
+  declare readonly protocol: P;
   readonly tell: TellMethods<P>;
   readonly ask: AskMethods<P>;
 

@@ -59,7 +59,8 @@ export class Admission {
     if (refusal !== null) return refusal;
     if (this.#validate === 'remote' && delivery.trusted) return null;
     if (spec === null) return null;
-    if (spec.args === null) return delivery.args === undefined ? null : this.#invalid(delivery, 'has args but takes none');
+    if (spec.args === null)
+      return delivery.args === undefined ? null : this.#invalid(delivery, 'has args but takes none');
     const { error } = spec.args.safeParse(delivery.args);
     if (error === undefined) return null;
     const { path, message } = error.issues[0];
@@ -87,7 +88,10 @@ export class Admission {
   /** Lane and fence are the receiver's to say: a sender cannot talk its way past them. */
   #misstated({ to, message, lane, fenced }: Route, spec: AnyMessageSpec): Error | null {
     if (lane === spec.lane && fenced === spec.fenced) return null;
-    return new ProtocolError(to, `'${message}' came with lane or fence unlike its table; run the same version everywhere`);
+    return new ProtocolError(
+      to,
+      `'${message}' came with lane or fence unlike its table; run the same version everywhere`,
+    );
   }
 }
 

@@ -9,7 +9,10 @@ import type { Route } from './envelope.ts';
 import { AskTimeout, WrongGen } from './errors.ts';
 
 /** What is known of the actor asked, for the report of a timeout. */
-export type Inspect = (address: Address) => { readonly mailboxDepth: number | null; readonly lastHandled: string | null };
+export type Inspect = (address: Address) => {
+  readonly mailboxDepth: number | null;
+  readonly lastHandled: string | null;
+};
 
 export class Asks {
   readonly #pending = new Map<number, Pending>();

@@ -1,38 +1,31 @@
 /**
- * One life of an actor: its object, its mailbox, and the message in hand. A cell takes one message at a time, calls the
- * handler, answers, and lets the message's memory go. When the handler throws, the life is over; a supervisor may start
- * another.
+ * One life of an actor: its object, its mailbox, and the hand that holds one message at a time. The cell decides what is
+ * handled next and when the life is over; when a handler throws it is, and a supervisor may start another.
  */
 
-import type { Span } from '@opentelemetry/api';
-import type { ActorScope, ExitReason } from './actor.ts';
+import type { ActorScope, Context, ExitReason } from './actor.ts';
 import type { Address } from './address.ts';
-import { Admission, methodOf, type Handler, type Validate } from './admission.ts';
+import { Admission, methodOf, type Validate } from './admission.ts';
 import type { ChildSpec } from './child_spec.ts';
 import type { Clock } from './clock.ts';
 import { MessageContext } from './context.ts';
 import { Deferrals } from './deferrals.ts';
 import type { Delivery } from './delivery.ts';
 import { describeError, NoSuchActor, StaleParams } from './errors.ts';
-import type { FlightRecord } from './flight_record.ts';
+import { Hand, type HandDeps, type HandOwner } from './hand.ts';
 import type { Logger } from './log.ts';
 import { Mailbox } from './mailbox.ts';
 import type { Post } from './post.ts';
 import type { AnyProtocol } from './protocol.ts';
 import type { Addressed, AskMethods, Ref } from './ref.ts';
-import { Reply } from './reply.ts';
-import type { Runnable, Scheduler } from './scheduler.ts';
-import type { Speaker } from './speaker.ts';
-import { formatTraceparent, type Tracing } from './tracing.ts';
+import { RefCache } from './ref_cache.ts';
+import type { Reply } from './reply.ts';
+import type { Runnable } from './scheduler.ts';
 import { Watch } from './watch.ts';
 
 /** What a cell needs of its system. */
-export interface CellDeps {
-  readonly post: Post;
-  readonly scheduler: Scheduler;
+export interface CellDeps extends HandDeps {
   readonly clock: Clock;
-  readonly flight: FlightRecord;
-  readonly tracing: Tracing | null;
   readonly validate: Validate;
   readonly log: Logger;
   /** Called once, when the life is over. */
@@ -42,7 +35,7 @@ export interface CellDeps {
 /** Messages a turn, before other actors get theirs. */
 const BATCH = 16;
 
-export class Cell implements Runnable, ActorScope, Speaker {
+export class Cell implements Runnable, ActorScope, HandOwner {
   readonly address: Address;
   readonly incarnation: number;
   readonly isActor = true;
@@ -51,22 +44,18 @@ export class Cell implements Runnable, ActorScope, Speaker {
   readonly clock: Clock;
   readonly log: Logger;
   ended = false;
-  current: Delivery | null = null;
-  lastHandled: string | null = null;
   ownParamsVersion: number | null = null;
   readonly #deps: CellDeps;
   readonly #post: Post;
   readonly #mailbox: Mailbox;
+  readonly #hand: Hand;
   readonly #admission: Admission;
   readonly #deferrals: Deferrals;
   readonly #watch: Watch;
-  readonly #refs = new Map<Address, Ref<AnyProtocol>[]>();
+  readonly #refs: RefCache;
   #actor: object = {};
-  #span: Span | null = null;
   /** In the run queue, or being run. */
   #queued = false;
-  /** An async handler is under way. */
-  #busy = false;
   #stopping: Promise<void> | null = null;
   #finishStop: () => void = () => undefined;
   /** A failure that came from elsewhere while a message was in hand. */
@@ -81,9 +70,11 @@ export class Cell implements Runnable, ActorScope, Speaker {
     this.clock = deps.clock;
     this.log = deps.log;
     this.#mailbox = new Mailbox(spec.dataCapacity);
+    this.#hand = new Hand(deps, this);
     this.#admission = new Admission(spec.protocol, this, deps.validate);
     this.#deferrals = new Deferrals(deps.post, this);
     this.#watch = new Watch(deps.post, this);
+    this.#refs = new RefCache(deps.post, this);
   }
 
   /** Gives the cell its actor; throws `ProtocolError` if a message has no method. */
@@ -95,47 +86,48 @@ export class Cell implements Runnable, ActorScope, Speaker {
   get gen(): number {
     return this.#post.gen;
   }
+  get current(): Delivery | null {
+    return this.#hand.current;
+  }
+  get outgoingTraceparent(): string | null {
+    return this.#hand.traceparent;
+  }
+  get lastHandled(): string | null {
+    return this.#hand.lastHandled;
+  }
   get mailboxDepth(): number {
     return this.#mailbox.depth;
   }
   get dataCapacity(): number {
     return this.#mailbox.dataCapacity;
   }
-  get outgoingTraceparent(): string | null {
-    if (this.#span !== null) return formatTraceparent(this.#span.spanContext());
-    return this.current === null ? null : this.current.traceparent;
+  get isStopping(): boolean {
+    return this.#stopping !== null;
   }
 
   ref<P extends AnyProtocol>(protocol: P, address: Address): Ref<P> {
-    const known = this.#refs.get(address);
-    const found = known?.find((ref): ref is Ref<P> => ref.protocol === protocol);
-    if (found !== undefined) return found;
-    const made = this.#post.ref(this, protocol, address);
-    if (known === undefined) this.#refs.set(address, [made]);
-    else known.push(made);
-    return made;
+    return this.#refs.ref(protocol, address);
   }
-
   ask<P extends AnyProtocol>(ref: Ref<P>): AskMethods<P> {
-    return this.ref(ref.protocol, ref.address).ask;
+    return this.#refs.ref(ref.protocol, ref.address).ask;
   }
-
   setParamsVersion(version: number | null): void {
     this.ownParamsVersion = version;
     this.#mailbox.unpark(version);
     this.#wake();
   }
-
   watch({ address }: Addressed): void {
     this.#watch.watch(address);
   }
-
   unwatch({ address }: Addressed): void {
     this.#watch.unwatch(address);
   }
-
   stop(): void {
     void this.requestStop();
+  }
+
+  context(delivery: Delivery): Context {
+    return new MessageContext(this, delivery);
   }
 
   /** Milliseconds until the asker of `delivery` gives up. */
@@ -150,7 +142,7 @@ export class Cell implements Runnable, ActorScope, Speaker {
 
   /** Takes a message into the mailbox; false if the data lane is full. */
   accept(delivery: Delivery): boolean {
-    if (this.ended || this.#stopping !== null) {
+    if (this.ended || this.isStopping) {
       this.#post.deadLetter(delivery);
       return true;
     }
@@ -170,6 +162,25 @@ export class Cell implements Runnable, ActorScope, Speaker {
     return this.#queued;
   }
 
+  handled(): void {
+    if (this.#doom !== null) this.#end('failed', describeError(this.#doom));
+    else if (this.isStopping) void this.#stopNow();
+    else this.#wake();
+  }
+
+  crashed(error: unknown): void {
+    if (!this.ended) this.#post.counters.failures += 1;
+    this.#end('failed', describeError(error));
+  }
+
+  /** Ends in failure for a reason found elsewhere, after the message in hand if there is one. */
+  fail(error: Error): void {
+    if (this.ended) return;
+    this.#post.counters.failures += 1;
+    if (this.current === null) this.#end('failed', describeError(error));
+    else this.#doom = error;
+  }
+
   /** Ends after the message in hand; resolves when the `stopped` hook has. */
   requestStop(): Promise<void> {
     if (this.#stopping !== null) return this.#stopping;
@@ -179,14 +190,6 @@ export class Cell implements Runnable, ActorScope, Speaker {
     if (this.ended) this.#finishStop();
     else if (this.current === null) void this.#stopNow();
     return this.#stopping;
-  }
-
-  /** Ends in failure for a reason found elsewhere, after the message in hand if there is one. */
-  fail(error: Error): void {
-    if (this.ended) return;
-    this.#post.counters.failures += 1;
-    if (this.current === null) this.#end('failed', describeError(error));
-    else this.#doom = error;
   }
 
   /** Ends at once; what a handler still does is ignored. */
@@ -200,7 +203,7 @@ export class Cell implements Runnable, ActorScope, Speaker {
   }
 
   #isFree(): boolean {
-    return !this.#busy && !this.ended && this.#stopping === null;
+    return this.#hand.current === null && !this.ended && this.#stopping === null;
   }
 
   #wake(): void {
@@ -215,7 +218,7 @@ export class Cell implements Runnable, ActorScope, Speaker {
     if (route.kind !== 'tell' && route.kind !== 'ask') return this.#handleSignal(delivery);
     const entry = this.#admission.entry(route);
     const refusal = this.#admission.refusal(entry, delivery);
-    if (refusal === null) return this.#call(entry.handler, delivery);
+    if (refusal === null) return this.#hand.handle(entry, this.#actor, delivery);
     this.#post.counters.refusedInvalid += 1;
     this.log.warn(refusal.message);
     this.#post.refuse(delivery, this, refusal);
@@ -238,70 +241,12 @@ export class Cell implements Runnable, ActorScope, Speaker {
   }
 
   #handleSignal(delivery: Delivery): void {
-    const { kind, from } = delivery.route;
-    if (kind === 'watch') this.#watch.addWatcher(from);
-    if (kind === 'unwatch') this.#watch.removeWatcher(from);
-    if (kind !== 'down' || !this.#watch.takeEnded(from)) return;
-    const hook = methodOf(this.#actor, 'down');
-    if (hook !== null) this.#call(hook, delivery);
-  }
-
-  #call(handler: Handler, delivery: Delivery): void {
-    const { flight, scheduler, tracing } = this.#deps;
-    flight.note(this.address, delivery.route.message, delivery.id, scheduler.nowMs);
-    this.#post.counters.delivered += 1;
-    this.current = delivery;
-    if (tracing !== null) this.#span = tracing.start(delivery);
-    try {
-      const result = handler.call(this.#actor, delivery.args, new MessageContext(this, delivery));
-      if (result instanceof Promise) this.#await(result, delivery);
-      else this.#finish(delivery, result);
-    } catch (error) {
-      this.#crash(delivery, error);
-    }
-  }
-
-  #await(result: Promise<unknown>, delivery: Delivery): void {
-    this.#busy = true;
-    result
-      .then((value) => this.#finish(delivery, value))
-      .catch((error: unknown) => this.#crash(delivery, error))
-      .finally(() => {
-        this.#busy = false;
-        this.#wake();
-      });
-  }
-
-  /** The handler has returned `value`. */
-  #finish(delivery: Delivery, value: unknown): void {
-    const { route, id, lease } = delivery;
-    if (route.kind === 'ask' && !this.ended && !(value instanceof Reply)) {
-      this.#post.send(this.#admission.entry(route).replyRoute, this, id, value);
-    }
-    if (lease !== null) lease.release();
-    this.lastHandled = route.message;
-    this.#putDown(undefined);
-    if (this.#doom !== null) this.#end('failed', describeError(this.#doom));
-    else if (this.#stopping !== null) void this.#stopNow();
-  }
-
-  /** The handler has thrown. */
-  #crash(delivery: Delivery, error: unknown): void {
-    if (this.ended) {
-      delivery.lease?.release();
-    } else {
-      this.#post.counters.failures += 1;
-      this.#post.refuse(delivery, this, error);
-    }
-    this.#putDown(error);
-    this.#end('failed', describeError(error));
-  }
-
-  #putDown(error: unknown): void {
-    this.current = null;
-    if (this.#span === null) return;
-    this.#deps.tracing?.end(this.#span, error);
-    this.#span = null;
+    const { route } = delivery;
+    if (route.kind === 'watch') this.#watch.addWatcher(route.from);
+    if (route.kind === 'unwatch') this.#watch.removeWatcher(route.from);
+    if (route.kind !== 'down' || !this.#watch.takeEnded(route.from)) return;
+    const handler = methodOf(this.#actor, 'down');
+    if (handler !== null) this.#hand.handle({ handler, replyRoute: route }, this.#actor, delivery);
   }
 
   async #stopNow(): Promise<void> {
@@ -321,9 +266,9 @@ export class Cell implements Runnable, ActorScope, Speaker {
     this.ended = true;
     this.#deps.onEnd(this, reason, error);
     this.#watch.announce(reason, error);
-    if (this.current !== null) {
-      const { to, message } = this.current.route;
-      this.#post.sendError(this.current, this, new NoSuchActor(to, message));
+    const { current } = this.#hand;
+    if (current !== null) {
+      this.#post.sendError(current, this, new NoSuchActor(current.route.to, current.route.message));
     }
     this.#deferrals.refuseAll();
     this.#dropMail();

@@ -48,10 +48,4 @@ export interface Envelope {
   readonly args: unknown;
 }
 
-/** How an error crosses: its stack stays where it was thrown. */
-export interface ErrorForm {
-  readonly tag: string;
-  readonly message: string;
-}
-
 export const NO_CHAIN: readonly Address[] = [];

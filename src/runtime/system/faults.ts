@@ -10,8 +10,8 @@ import type { Delivery } from './delivery.ts';
 import type { DeliveryFilter } from './delivery_filter.ts';
 
 export interface FaultPorts {
-  admit(delivery: Delivery): void;
-  kill(address: Address): void;
+  readonly admit: (delivery: Delivery) => void;
+  readonly kill: (address: Address) => void;
 }
 
 export class Faults {

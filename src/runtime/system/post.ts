@@ -10,22 +10,14 @@ import type { Cell } from './cell.ts';
 import type { Clock } from './clock.ts';
 import type { Counters } from './counters.ts';
 import type { Delivery } from './delivery.ts';
-import { NO_CHAIN, type Envelope, type ErrorForm, type Route } from './envelope.ts';
-import {
-  AskCycle,
-  describeError,
-  MailboxFull,
-  MalformedFrame,
-  NoSuchActor,
-  RemoteError,
-  SystemStopped,
-  tagOf,
-  WrongGen,
-} from './errors.ts';
+import { NO_CHAIN, type Route } from './envelope.ts';
+import { fromErrorForm, toErrorForm } from './error_form.ts';
+import { AskCycle, MailboxFull, MalformedFrame, NoSuchActor, SystemStopped, WrongGen } from './errors.ts';
 import type { Faults } from './faults.ts';
 import { loggerFor, type LogSink } from './log.ts';
+import { Outgoing } from './outgoing.ts';
 import { protocolNamed, type AnyProtocol } from './protocol.ts';
-import type { RefIdentity } from './ref.ts';
+import type { Addressed } from './ref.ts';
 import { Outside, routeFrom, type Speaker } from './speaker.ts';
 import type { Endpoint, Transport } from './transport_port.ts';
 import { sendDown } from './watch.ts';
@@ -128,9 +120,10 @@ export class Post implements Endpoint {
     loggerFor(this.outside, this.#options.logSink).warn(error.message);
   }
 
-  revive(owner: Address, address: Address, protocolName: string): RefIdentity {
+  revive(owner: Address, address: Address, protocolName: string): Addressed {
     const protocol = protocolNamed(protocolName);
-    if (protocol === undefined) throw new MalformedFrame(`a ref of protocol '${protocolName}', which is not declared here`);
+    if (protocol === undefined)
+      throw new MalformedFrame(`a ref of protocol '${protocolName}', which is not declared here`);
     return this.#cells.get(owner)?.ref(protocol, address) ?? this.ref(this.speaker, protocol, address);
   }
 
@@ -145,8 +138,7 @@ export class Post implements Endpoint {
     const { kind, to, from, message, fenced } = delivery.route;
     if (kind !== 'ask') return;
     const route = routeFrom({ address: to, incarnation }, from, message, 'error', 'control', fenced);
-    const form: ErrorForm = { tag: tagOf(error), message: describeError(error) };
-    this.send(route, this.speaker, delivery.id, form);
+    this.send(route, this.speaker, delivery.id, toErrorForm(error));
   }
 
   /** `sendError`, and lets the delivery go unhandled. */
@@ -190,7 +182,7 @@ export class Post implements Endpoint {
     const asked = this.asks.take(delivery.replyTo);
     if (asked === undefined) this.counters.lateReplies += 1;
     else if (delivery.route.kind === 'reply') asked.resolve(delivery.args);
-    else asked.reject(asError(delivery.args));
+    else asked.reject(fromErrorForm(delivery.args));
     delivery.lease?.release();
   }
 
@@ -205,7 +197,7 @@ export class Post implements Endpoint {
     const error = new MailboxFull(to, message, cell.dataCapacity);
     if (kind === 'tell') {
       const route = routeFrom(cell, from, message, 'undeliverable', 'control', fenced);
-      this.send(route, this.speaker, delivery.id, { tag: error.tag, message: error.message });
+      this.send(route, this.speaker, delivery.id, toErrorForm(error));
     } else {
       this.counters.mailboxFull += 1;
     }
@@ -215,7 +207,7 @@ export class Post implements Endpoint {
   /** A message of ours found a full mailbox: whoever sent it did not keep to its credits. */
   #overflowed(delivery: Delivery, sender: Cell | undefined): void {
     this.counters.mailboxFull += 1;
-    const error = asError(delivery.args);
+    const error = fromErrorForm(delivery.args);
     if (sender === undefined) loggerFor(delivery.route.to, this.#options.logSink).error(error.message);
     else sender.fail(error);
   }
@@ -250,24 +242,4 @@ export class Post implements Endpoint {
     if (bytes === 0 && route.kind === 'tell') this.counters.deadLetters += 1;
     return bytes;
   }
-}
-
-/** The one envelope that is filled anew for each message: a transport keeps nothing of it. */
-class Outgoing implements Envelope {
-  route: Route = routeFrom({ address: '', incarnation: 0 }, '', '', 'tell', 'control', false);
-  gen = 0;
-  paramsVersion: number | null = null;
-  id = 0;
-  replyTo = 0;
-  remainingMs: number | null = null;
-  askChain: readonly Address[] = NO_CHAIN;
-  traceparent: string | null = null;
-  args: unknown = undefined;
-}
-
-function asError(args: unknown): RemoteError {
-  if (typeof args === 'object' && args !== null && 'tag' in args && 'message' in args) {
-    return new RemoteError(String(args.tag), String(args.message));
-  }
-  return new RemoteError('Error', 'an error without a description');
 }

@@ -45,10 +45,10 @@ export interface Ref<P extends AnyProtocol> extends Addressed {
 }
 
 /** Base of every ref, so that the codec knows one when it meets it. */
-export abstract class RefIdentity<P extends AnyProtocol = AnyProtocol> implements Addressed {
+export abstract class RefIdentity implements Addressed {
   readonly address: Address;
-  readonly protocol: P;
-  constructor(address: Address, protocol: P) {
+  readonly protocol: AnyProtocol;
+  constructor(address: Address, protocol: AnyProtocol) {
     this.address = address;
     this.protocol = protocol;
   }

@@ -94,6 +94,8 @@ export class Roster implements CellHost {
     const { post, onRootEnd } = this.#options;
     const { address, incarnation, parent } = cell;
     if (parent === null) onRootEnd(reason, error);
-    else post.ref(post.speaker, supervisorProtocol, parent).tell.ended({ address, incarnation, reason, error });
+    // A supervisor that stops its children knows.
+    else if (this.#cells.get(parent)?.isStopping !== true)
+      post.ref(post.speaker, supervisorProtocol, parent).tell.ended({ address, incarnation, reason, error });
   }
 }

@@ -71,7 +71,13 @@ export function decide(options: SupervisionOptions, ending: Ending): Action {
   const together = affected(options.strategy, children, ended);
   const stop = together.filter(({ address }) => address !== ended).map(({ address }) => address);
   const start = together.filter((c) => c.address === ended || c.restart !== 'temporary').map(({ address }) => address);
-  return { kind: 'restart', stop: stop.reverse(), start, delayMs: delayOf(options.backoff, restartsMs.length), restartsMs };
+  return {
+    kind: 'restart',
+    stop: stop.reverse(),
+    start,
+    delayMs: delayOf(options.backoff, restartsMs.length),
+    restartsMs,
+  };
 }
 
 /** Whether a child of this kind is restarted after ending so. */

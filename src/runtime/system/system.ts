@@ -4,14 +4,14 @@
  */
 
 import { actor, type CellHost, type ChildOptions, type ChildSpec } from './child_spec.ts';
-import type { Create } from './actor.ts';
+import type { ActorScope, Create } from './actor.ts';
 import type { Address } from './address.ts';
 import type { Validate } from './admission.ts';
 import type { Cell } from './cell.ts';
 import { SystemClock, type Clock } from './clock.ts';
 import { Counters } from './counters.ts';
 import type { DeliveryFilter } from './delivery_filter.ts';
-import { ProtocolError, WrongGen } from './errors.ts';
+import { WrongGen } from './errors.ts';
 import { Faults } from './faults.ts';
 import { FlightRecord, type FlightEntry } from './flight_record.ts';
 import { stderrSink, type LogSink } from './log.ts';
@@ -144,20 +144,14 @@ export class ActorSystem {
   }
 
   #startRoot(supervision: SupervisionOptions): Supervisor {
-    let root: Supervisor | null = null;
     const spec = supervisor(this.#rootAddress, supervision, []);
-    const create = (...args: Parameters<ChildSpec['create']>): object => {
-      const made = spec.create(...args);
-      if (made instanceof Supervisor) root = made;
-      return made;
+    const made: Supervisor[] = [];
+    const create = (scope: ActorScope, host: CellHost): Supervisor => {
+      const root = new Supervisor(scope, host, supervision, []);
+      made.push(root);
+      return root;
     };
     this.#roster.start({ ...spec, create }, null);
-    return root ?? unreachable(this.#rootAddress);
+    return made[0];
   }
 }
-
-function unreachable(address: Address): never {
-  throw new ProtocolError(address, 'is no supervisor');
-}
-
-export type { CellHost };

@@ -5,7 +5,6 @@
 
 import {
   isSpanContextValid,
-  ProxyTracerProvider,
   ROOT_CONTEXT,
   SpanKind,
   SpanStatusCode,
@@ -28,10 +27,10 @@ export class Tracing {
 
   /** Tracing by the registered provider, or null if there is none. */
   static detect(): Tracing | null {
-    const provider = trace.getTracerProvider();
-    const isProxy = provider instanceof ProxyTracerProvider;
-    if (isProxy && provider.getDelegateTracer(TRACER) === undefined) return null;
-    return new Tracing(provider.getTracer(TRACER));
+    const tracer = trace.getTracer(TRACER);
+    // Without a provider spans have no identity. This one is never ended, hence never exported.
+    const span = tracer.startSpan('detect', { root: true });
+    return isSpanContextValid(span.spanContext()) ? new Tracing(tracer) : null;
   }
 
   /** Starts the span of one handler, child of the sender's. */

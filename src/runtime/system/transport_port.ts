@@ -6,7 +6,7 @@
 import type { Address } from './address.ts';
 import type { Delivery } from './delivery.ts';
 import type { Envelope } from './envelope.ts';
-import type { RefIdentity } from './ref.ts';
+import type { Addressed } from './ref.ts';
 
 /** The receiving side of a system. */
 export interface Endpoint {
@@ -16,7 +16,7 @@ export interface Endpoint {
   /** Bytes that were no frame. */
   malformed(error: Error): void;
   /** Makes the ref that arrived in args sent to `owner`; throws `ProtocolError` if no such protocol is declared here. */
-  revive(owner: Address, address: Address, protocolName: string): RefIdentity;
+  revive(owner: Address, address: Address, protocolName: string): Addressed;
 }
 
 export interface Transport {

@@ -22,7 +22,8 @@ export class Watch {
   watch(address: Address): void {
     this.#watched.add(address);
     const route = routeFrom(this.#self, address, 'watch', 'watch', 'control', false);
-    if (this.#post.send(route, this.#self, 0, undefined) === 0) sendDown(this.#post, address, this.#self.address, 'gone', null);
+    if (this.#post.send(route, this.#self, 0, undefined) === 0)
+      sendDown(this.#post, address, this.#self.address, 'gone', null);
   }
 
   unwatch(address: Address): void {
@@ -51,7 +52,13 @@ export class Watch {
 }
 
 /** Tells `watcher` that `address` has ended. */
-export function sendDown(post: Post, address: Address, watcher: Address, reason: ExitReason, error: string | null): void {
+export function sendDown(
+  post: Post,
+  address: Address,
+  watcher: Address,
+  reason: ExitReason,
+  error: string | null,
+): void {
   const down: Down = { address, reason, error };
   const route = routeFrom({ address, incarnation: 0 }, watcher, 'down', 'down', 'control', false);
   post.send(route, post.speaker, 0, down);

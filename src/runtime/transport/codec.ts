@@ -49,13 +49,15 @@ export class Codec {
     if (args !== undefined) packer.write(args);
     const headerBytes = packer.position;
     if (headerBytes > MAX_HEADER_BYTES) {
-      throw new CannotEncode(`'${route.message}' packs to ${headerBytes} bytes of at most ${MAX_HEADER_BYTES} without tensors`);
+      throw new CannotEncode(
+        `'${route.message}' packs to ${headerBytes} bytes of at most ${MAX_HEADER_BYTES} without tensors`,
+      );
     }
     const { view } = packer;
     view.setUint16(Stamp.magicU16, MAGIC, true);
     view.setUint8(Stamp.versionU8, route.v);
-    view.setFloat64(Stamp.idF64, envelope.id, true);
-    view.setFloat64(Stamp.replyToF64, envelope.replyTo, true);
+    writeCount(view, Stamp.idU64, envelope.id);
+    writeCount(view, Stamp.replyToU64, envelope.replyTo);
     view.setFloat64(Stamp.remainingMsF64, envelope.remainingMs ?? -1, true);
     view.setUint32(Stamp.genU32, envelope.gen, true);
     view.setUint32(Stamp.paramsVersionU32, envelope.paramsVersion === null ? 0 : envelope.paramsVersion + 1, true);
@@ -104,7 +106,12 @@ export class Codec {
     return Object.assign(this.#encoded, { bytes: frame.bytes, view: frame.view, length, frame });
   }
 
-  #decode({ bytes, view, length, frame }: Encoded, knownRoute: Route | null, endpoint: Endpoint, trusted: boolean): Delivery {
+  #decode(
+    { bytes, view, length, frame }: Encoded,
+    knownRoute: Route | null,
+    endpoint: Endpoint,
+    trusted: boolean,
+  ): Delivery {
     if (length < Stamp.bytes) throw new MalformedFrame(`${length} bytes are less than a stamp`);
     if (view.getUint16(Stamp.magicU16, true) !== MAGIC) throw new MalformedFrame('the magic number is missing');
     const extrasAt = Stamp.bytes + view.getUint32(Stamp.routeBytesU32, true);
@@ -124,8 +131,8 @@ export class Codec {
       headerEnd > argsAt
         ? this.#unpacker.read(argsAt, headerEnd, (address, protocol) => endpoint.revive(route.to, address, protocol))
         : undefined;
-    const id = readCount(view, Stamp.idF64);
-    const replyTo = readCount(view, Stamp.replyToF64);
+    const id = readCount(view, Stamp.idU64);
+    const replyTo = readCount(view, Stamp.replyToU64);
     const remainingMs = view.getFloat64(Stamp.remainingMsF64, true);
     const gen = view.getUint32(Stamp.genU32, true);
     const version = view.getUint32(Stamp.paramsVersionU32, true);
@@ -148,8 +155,19 @@ export class Codec {
 
 const NO_EXTRAS = [NO_CHAIN, null];
 
+const TWO_32 = 2 ** 32;
+const MAX_HIGH = 2 ** 21;
+
+// Two halves and not a float: a count read as an integer needs no heap number.
+function writeCount(view: DataView, offset: number, count: number): void {
+  view.setUint32(offset, count >>> 0, true);
+  view.setUint32(offset + 4, count < TWO_32 ? 0 : Math.floor(count / TWO_32), true);
+}
+
 function readCount(view: DataView, offset: number): number {
-  const count = view.getFloat64(offset, true);
-  if (!Number.isSafeInteger(count) || count < 0) throw new MalformedFrame('a message id is no whole number');
-  return count;
+  const low = view.getUint32(offset, true);
+  const high = view.getUint32(offset + 4, true);
+  if (high === 0) return low;
+  if (high >= MAX_HIGH) throw new MalformedFrame('a message id is beyond 2^53');
+  return high * TWO_32 + low;
 }

@@ -68,8 +68,10 @@ function toRoute(value: unknown): Route {
 
 /** Ask chain and traceparent as they travel. */
 export function isExtras(value: unknown): value is readonly [readonly string[], string | null] {
-  if (!Array.isArray(value) || value.length !== 2) return false;
-  const [chain, traceparent]: readonly unknown[] = value;
+  if (!isList(value) || value.length !== 2) return false;
+  const [chain, traceparent] = value;
   if (traceparent !== null && typeof traceparent !== 'string') return false;
-  return Array.isArray(chain) && chain.every((address) => typeof address === 'string');
+  return isList(chain) && chain.every((address) => typeof address === 'string');
 }
+
+const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);

@@ -5,8 +5,10 @@
  */
 
 import { MalformedFrame } from '../system/errors.ts';
-import type { RefIdentity } from '../system/ref.ts';
 import { arrayView, elementBytes, Ext, MAX_DEPTH, TENSOR_ALIGN } from './wire.ts';
+
+/** Makes the ref that was read. */
+export type Revive = (address: string, protocol: string) => unknown;
 
 export class Unpacker {
   #bytes: Uint8Array = new Uint8Array(0);
@@ -17,7 +19,7 @@ export class Unpacker {
   #arraysAt = 0;
   #arrayBytes = 0;
   #copyArrays = false;
-  #revive: (address: string, protocol: string) => RefIdentity = refuseRef;
+  #revive: Revive = refuseRef;
   readonly #names = new NameCache();
 
   /** Points at a frame whose tensors are at `[arraysAt, arraysAt + arrayBytes)`. */
@@ -30,7 +32,7 @@ export class Unpacker {
   }
 
   /** Reads the one value in bytes `[start, end)`; `revive` makes the refs in it. */
-  read(start: number, end: number, revive: (address: string, protocol: string) => RefIdentity = refuseRef): unknown {
+  read(start: number, end: number, revive: Revive = refuseRef): unknown {
     this.#position = start;
     this.#end = end;
     this.#revive = revive;
@@ -164,7 +166,8 @@ export class Unpacker {
     const offset = this.#readUint32();
     const byteLength = this.#readUint32();
     const width = elementBytes(code);
-    if (width === 0 || byteLength % width !== 0) throw new MalformedFrame(`no array of type ${code}, ${byteLength} bytes`);
+    if (width === 0 || byteLength % width !== 0)
+      throw new MalformedFrame(`no array of type ${code}, ${byteLength} bytes`);
     if (offset % TENSOR_ALIGN !== 0 || offset + byteLength > this.#arrayBytes) {
       throw new MalformedFrame(`an array at ${offset}, ${byteLength} bytes lies outside of ${this.#arrayBytes} bytes`);
     }
@@ -206,6 +209,6 @@ function decodeUtf8(bytes: Uint8Array, start: number, length: number): string {
   }
 }
 
-function refuseRef(address: string): RefIdentity {
+function refuseRef(address: string): never {
   throw new MalformedFrame(`a ref to ${address} where none belongs`);
 }

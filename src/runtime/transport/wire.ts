@@ -15,13 +15,7 @@ export const TENSOR_ALIGN = 64;
 export const Ext = { undefined: 0, array: 0x41, ref: 0x42 } as const;
 
 export type RawArray = Uint8Array;
-export type TravellingArray =
-  | Float32Array
-  | Int32Array
-  | Uint32Array
-  | Uint16Array
-  | Uint8Array
-  | Float64Array;
+export type TravellingArray = Float32Array | Int32Array | Uint32Array | Uint16Array | Uint8Array | Float64Array;
 
 /** The element type's code on the wire; 0 if arrays of it do not travel. */
 export function arrayCode(value: ArrayBufferView): number {
@@ -58,8 +52,7 @@ export function arrayView(code: number, buffer: ArrayBufferLike, offset: number,
 }
 
 /**
- * The stamp: 64 bytes at the start of every frame, little-endian. Offsets in bytes; u16, u8, u8, u32 … f64 as the name
- * says. Behind it: route bytes (none if the receiver knows the route), extras (ask chain, traceparent), args, each as MessagePack,
+ * The stamp: 64 bytes at the start of every frame, little-endian: offsets in bytes, types in the names. Behind it: route bytes (none if the receiver knows the route), extras (ask chain, traceparent), args, each as MessagePack,
  * then, from the next multiple of 64, the tensors.
  */
 export const Stamp = {
@@ -68,8 +61,8 @@ export const Stamp = {
   /** Not used yet, zero: flags, and an id for routes that a link has agreed on. */
   flagsU8: 3,
   routeIdU32: 4,
-  idF64: 8,
-  replyToF64: 16,
+  idU64: 8,
+  replyToU64: 16,
   remainingMsF64: 24,
   genU32: 32,
   /** Parameter version + 1; 0 is none. */
