@@ -1,0 +1,78 @@
+/**
+ * What can go wrong between the state of a run and a disk. Each error is data: switch on `tag`. Its message is one line
+ * that says what, where, and what to do; none of them ever costs a checkpoint that was complete before.
+ */
+
+/** A file is not what a checkpoint needs it to be: cut short, changed, or not of its format. */
+export class DamagedCheckpoint extends Error {
+  readonly tag = 'DamagedCheckpoint';
+  readonly path: string;
+  constructor(path: string, reason: string, remedy: string, cause?: unknown) {
+    super(`damaged checkpoint: ${path}: ${reason}; ${remedy}`, { cause });
+    this.path = path;
+  }
+}
+
+/** The file system refused: disk full, no permission, gone. */
+export class CheckpointIo extends Error {
+  readonly tag = 'CheckpointIo';
+  readonly path: string;
+  /** The system's code, such as `ENOSPC`; null where there is none. */
+  readonly code: string | null;
+  constructor(path: string, cause: unknown) {
+    const code = codeOf(cause);
+    const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
+    super(`checkpoint ${path}: ${reason}; ${remedyFor(code)} (checkpoints written before are untouched)`, { cause });
+    this.path = path;
+    this.code = code;
+  }
+}
+
+/** A checkpoint of this step and generation is there already, complete or being written; nothing is overwritten. */
+export class CheckpointExists extends Error {
+  readonly tag = 'CheckpointExists';
+  readonly path: string;
+  constructor(path: string) {
+    super(`checkpoint ${path} exists already; raise the generation or remove it, none is ever overwritten`);
+    this.path = path;
+  }
+}
+
+/** No checkpoint can be opened: none is there, or each was refused. */
+export class NoCheckpoint extends Error {
+  readonly tag = 'NoCheckpoint';
+  readonly path: string;
+  constructor(path: string, reason: string) {
+    super(`no checkpoint to open in ${path}: ${reason}; start a new run or name another directory`);
+    this.path = path;
+  }
+}
+
+/** A tensor was asked for that the checkpoint does not hold, or is given in a form that cannot be stored. */
+export class BadTensor extends Error {
+  readonly tag = 'BadTensor';
+  readonly tensor: string;
+  constructor(tensor: string, where: string, reason: string, remedy: string) {
+    super(`tensor '${tensor}' in ${where}: ${reason}; ${remedy}`);
+    this.tensor = tensor;
+  }
+}
+
+/** The system code of an error, or null. */
+export function codeOf(cause: unknown): string | null {
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : null;
+}
+
+function remedyFor(code: string | null): string {
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'free space on that disk or lower checkpoint.keep';
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return 'give write permission there or choose another --run-dir';
+    default:
+      return 'check that disk or choose another --run-dir';
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Writing and reading safetensors files. Writing streams through one staging buffer, whatever the size of the tensors,
+ * and digests on the way; reading loads the header and then only the tensors that are asked for.
+ */
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import type { WritableFile } from './disk.ts';
+import { BadTensor, CheckpointIo, DamagedCheckpoint } from './errors.ts';
+import { LENGTH_BYTES, decodeHeader, encodeHeader, headerBytes } from './safetensors_header.ts';
+import type { SafetensorsHeader, TensorEntry } from './safetensors_header.ts';
+import { DTYPE_BYTES, elementCount } from './tensor.ts';
+import type { TensorBytes } from './tensor.ts';
+
+const STAGING_BYTES = 2 ** 20;
+const REMEDY = 'use another checkpoint, or fetch or export that file again';
+
+/** What was written: enough to tell later whether a file is still the same. */
+export interface WrittenFile {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/**
+ * Writes tensors to a file opened at its begin, without syncing or closing it.
+ *
+ * Tensors lie by falling element size, then in the given order, so that each is aligned to its elements. Throws
+ * `BadTensor` before the first byte for a name given twice or data that does not fit its shape; the file's errors pass.
+ */
+export async function writeSafetensors(
+  file: WritableFile,
+  tensors: readonly TensorBytes[],
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<WrittenFile> {
+  const ordered = tensors.toSorted((a, b) => DTYPE_BYTES[b.dtype] - DTYPE_BYTES[a.dtype]);
+  const hash = createHash('sha256');
+  const staging = new Uint8Array(STAGING_BYTES);
+  let staged = 0;
+  let bytes = 0;
+  const flush = async (): Promise<void> => {
+    const chunk = staging.subarray(0, staged);
+    hash.update(chunk);
+    await file.write(chunk);
+    bytes += staged;
+    staged = 0;
+  };
+  for (const part of [encodeHeader(layOut(ordered), metadata), ...ordered.map((tensor) => tensor.data)]) {
+    for (let at = 0; at < part.length;) {
+      const taken = part.subarray(at, at + STAGING_BYTES - staged);
+      staging.set(taken, staged);
+      staged += taken.length;
+      at += taken.length;
+      if (staged === STAGING_BYTES) await flush();
+    }
+  }
+  await flush();
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+function layOut(tensors: readonly TensorBytes[]): TensorEntry[] {
+  const names = new Set<string>();
+  let begin = 0;
+  return tensors.map(({ name, dtype, shape, data }) => {
+    const wanted = elementCount(shape) * DTYPE_BYTES[dtype];
+    if (data.length !== wanted) {
+      const reason = `[${shape.join(', ')}] of ${dtype} is ${wanted} bytes, not ${data.length}`;
+      throw new BadTensor(name, 'a checkpoint shard', reason, 'give the bytes of the whole tensor');
+    }
+    if (names.has(name) || name === '__metadata__') {
+      throw new BadTensor(name, 'a checkpoint shard', 'its name is taken', 'give each tensor its own name');
+    }
+    names.add(name);
+    const entry = { name, dtype, shape, begin, end: begin + wanted };
+    begin = entry.end;
+    return entry;
+  });
+}
+
+/** A safetensors file open for reading, from any tool; close it, or hold it by `await using`. */
+export class SafetensorsFile implements AsyncDisposable {
+  readonly path: string;
+  readonly header: SafetensorsHeader;
+  readonly #handle: FileHandle;
+  readonly #dataAt: number;
+
+  private constructor(path: string, header: SafetensorsHeader, handle: FileHandle, dataAt: number) {
+    this.path = path;
+    this.header = header;
+    this.#handle = handle;
+    this.#dataAt = dataAt;
+  }
+
+  /** Opens a file and checks its header; throws `DamagedCheckpoint`, or `CheckpointIo` if it cannot be read. */
+  static async open(path: string): Promise<SafetensorsFile> {
+    const handle = await io(path, () => open(path, 'r'));
+    try {
+      const fileBytes = (await io(path, () => handle.stat())).size;
+      if (fileBytes < LENGTH_BYTES) throw new DamagedCheckpoint(path, `it has only ${fileBytes} bytes`, REMEDY);
+      const length = headerBytes(await readRange(handle, path, 0, LENGTH_BYTES), fileBytes, path, REMEDY);
+      const dataAt = LENGTH_BYTES + length;
+      const header = decodeHeader(
+        await readRange(handle, path, LENGTH_BYTES, length),
+        fileBytes - dataAt,
+        path,
+        REMEDY,
+      );
+      return new SafetensorsFile(path, header, handle, dataAt);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** Reads one tensor into fresh memory; throws `BadTensor` if the file has none of that name. */
+  async read(name: string): Promise<TensorBytes> {
+    const entry = this.header.entries.get(name);
+    if (entry === undefined) throw new BadTensor(name, this.path, 'there is none of that name', 'check the model');
+    const data = await readRange(this.#handle, this.path, this.#dataAt + entry.begin, entry.end - entry.begin);
+    return { name, dtype: entry.dtype, shape: entry.shape, data };
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+async function readRange(handle: FileHandle, path: string, from: number, bytes: number): Promise<Uint8Array> {
+  const into = new Uint8Array(bytes);
+  for (let at = 0; at < bytes;) {
+    const { bytesRead } = await io(path, () => handle.read(into, at, bytes - at, from + at));
+    if (bytesRead === 0) throw new DamagedCheckpoint(path, `it ends at byte ${from + at}`, REMEDY);
+    at += bytesRead;
+  }
+  return into;
+}
+
+async function io<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    throw new CheckpointIo(path, cause);
+  }
+}

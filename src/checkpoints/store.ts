@@ -1,0 +1,154 @@
+/**
+ * The directory of a run's checkpoints. A checkpoint is complete or absent: written under a partial name, renamed last,
+ * then pointed at by `latest.json`. A damaged one is refused by name and the one before it is there to go on from.
+ * One process writes a store at a time; any number may read it.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { openCheckpoint } from './checkpoint.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { nodeDisk, writeDurably } from './disk.ts';
+import type { Disk } from './disk.ts';
+import { CheckpointExists, CheckpointIo, DamagedCheckpoint, NoCheckpoint, codeOf } from './errors.ts';
+import { PARTIAL, formatName, newestFirst, parseName } from './name.ts';
+import type { CheckpointName } from './name.ts';
+import { CheckpointWriter } from './writer.ts';
+
+export const POINTER_FILE = 'latest.json';
+
+const pointerSchema = z.strictObject({ version: z.literal(1), checkpoint: z.string() });
+
+/** The newest checkpoint that is whole, and those that are newer and are not. */
+export interface NewestValid {
+  readonly checkpoint: Checkpoint;
+  readonly refused: readonly (DamagedCheckpoint | CheckpointIo)[];
+}
+
+export class CheckpointStore {
+  readonly dir: string;
+  readonly #disk: Disk;
+
+  /** Touches nothing; a store that is only read may be made so. */
+  constructor(dir: string, disk: Disk = nodeDisk) {
+    this.dir = dir;
+    this.#disk = disk;
+  }
+
+  /** Opens a store for writing: makes its directory and removes what a crash left unfinished. Throws `CheckpointIo`. */
+  static async forWriting(dir: string, disk: Disk = nodeDisk): Promise<CheckpointStore> {
+    await io(dir, async () => {
+      await disk.ensureFolder(dir);
+      for (const name of await disk.names(dir)) if (name.endsWith(PARTIAL)) await disk.remove(join(dir, name));
+    });
+    return new CheckpointStore(dir, disk);
+  }
+
+  /** Begins the checkpoint of a step and generation; throws `CheckpointExists` or `CheckpointIo`. */
+  async begin(step: number, gen: number): Promise<CheckpointWriter> {
+    const name = { step, gen };
+    const path = join(this.dir, formatName(name));
+    const there = await io(this.dir, () => this.#disk.names(this.dir));
+    if (there.includes(formatName(name)) || there.includes(formatName(name) + PARTIAL)) {
+      throw new CheckpointExists(path);
+    }
+    await io(path, () => this.#disk.makeFolder(path + PARTIAL));
+    return new CheckpointWriter(this.#disk, this.dir, name, (committed) => this.pointAt(committed));
+  }
+
+  /** Names of the complete checkpoints, the newest first; not verified. Empty where there is no directory. */
+  async list(): Promise<CheckpointName[]> {
+    const names = await io(this.dir, async () => {
+      try {
+        return await this.#disk.names(this.dir);
+      } catch (cause) {
+        if (codeOf(cause) === 'ENOENT') return [];
+        throw cause;
+      }
+    });
+    return names
+      .map(parseName)
+      .filter((name) => name !== null)
+      .sort(newestFirst);
+  }
+
+  /** The checkpoint that `latest.json` names, or null where there is no pointer; throws `DamagedCheckpoint`. */
+  async latest(): Promise<CheckpointName | null> {
+    const path = join(this.dir, POINTER_FILE);
+    const remedy = 'remove that file, the newest checkpoint is used then';
+    let text: string;
+    try {
+      text = await readFile(path, 'utf8');
+    } catch (cause) {
+      if (codeOf(cause) === 'ENOENT') return null;
+      throw new CheckpointIo(path, cause);
+    }
+    try {
+      const name = parseName(pointerSchema.parse(JSON.parse(text)).checkpoint);
+      if (name !== null) return name;
+    } catch (cause) {
+      throw new DamagedCheckpoint(path, 'it is no pointer to a checkpoint', remedy, cause);
+    }
+    throw new DamagedCheckpoint(path, 'it names no checkpoint', remedy);
+  }
+
+  /** Moves `latest.json`; `commit` does so, and a rollback to an earlier checkpoint may. Throws `CheckpointIo`. */
+  async pointAt(name: CheckpointName): Promise<void> {
+    const bytes = Buffer.from(`${JSON.stringify({ version: 1, checkpoint: formatName(name) })}\n`);
+    await io(join(this.dir, POINTER_FILE), () => writeDurably(this.#disk, this.dir, POINTER_FILE, bytes));
+  }
+
+  /**
+   * Opens and verifies one checkpoint: of a step (its highest generation), or the one `latest.json` names (the newest
+   * without a pointer). Throws `NoCheckpoint`, `DamagedCheckpoint`, `CheckpointIo`.
+   */
+  async open(which: number | 'latest'): Promise<Checkpoint> {
+    const names = await this.list();
+    const pointer = which === 'latest' ? await this.latest() : null;
+    const name = pointer ?? names.find(({ step }) => which === 'latest' || step === which);
+    if (name === undefined) {
+      throw new NoCheckpoint(this.dir, which === 'latest' ? 'it holds none' : `it holds none of step ${which}`);
+    }
+    return await openCheckpoint(join(this.dir, formatName(name)));
+  }
+
+  /** Opens the newest checkpoint that is whole, whatever the pointer says; throws `NoCheckpoint` if none is. */
+  async openNewestValid(): Promise<NewestValid> {
+    const refused: (DamagedCheckpoint | CheckpointIo)[] = [];
+    for (const name of await this.list()) {
+      try {
+        return { checkpoint: await openCheckpoint(join(this.dir, formatName(name))), refused };
+      } catch (error) {
+        if (!(error instanceof DamagedCheckpoint || error instanceof CheckpointIo)) throw error;
+        refused.push(error);
+      }
+    }
+    const reasons = refused.map((error) => error.message).join(' | ');
+    throw new NoCheckpoint(this.dir, refused.length === 0 ? 'it holds none' : `all are refused: ${reasons}`);
+  }
+
+  /** Removes all but the newest `keep` checkpoints and the one `latest.json` names; returns what was removed. */
+  async prune(keep: number): Promise<CheckpointName[]> {
+    const latest = await this.latest();
+    const removed = (await this.list()).slice(keep).filter((name) => {
+      return latest === null || formatName(name) !== formatName(latest);
+    });
+    for (const name of removed) {
+      const path = join(this.dir, formatName(name));
+      await io(path, async () => {
+        // Under a partial name first: half removed, it must not look like a checkpoint.
+        await this.#disk.rename(path, path + PARTIAL);
+        await this.#disk.remove(path + PARTIAL);
+      });
+    }
+    return removed;
+  }
+}
+
+async function io<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    throw new CheckpointIo(path, cause);
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * A tensor as it lies in a file: a name, a dtype, a shape and raw little-endian bytes in row-major order. This layer
+ * moves bytes and knows nothing of devices; the few conversions below are what callers need to get numbers in and out.
+ */
+import { BadTensor } from './errors.ts';
+
+export type Dtype = 'F32' | 'BF16' | 'F16' | 'I32' | 'I64' | 'U8';
+
+/** Bytes of one element. */
+export const DTYPE_BYTES: Readonly<Record<Dtype, number>> = { F32: 4, BF16: 2, F16: 2, I32: 4, I64: 8, U8: 1 };
+
+export interface TensorBytes {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** `elementCount(shape)` elements, little-endian, row-major; may view shared memory. */
+  readonly data: Uint8Array;
+}
+
+export function isDtype(text: string): text is Dtype {
+  return Object.hasOwn(DTYPE_BYTES, text);
+}
+
+/** Elements of a shape: 1 for the empty shape of a scalar. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+/** Views fp32 values as a tensor, without a copy. */
+export function f32Tensor(name: string, shape: readonly number[], values: Float32Array): TensorBytes {
+  return { name, dtype: 'F32', shape, data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+}
+
+/** Views i32 values as a tensor, without a copy. */
+export function i32Tensor(name: string, shape: readonly number[], values: Int32Array): TensorBytes {
+  return { name, dtype: 'I32', shape, data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+}
+
+/** The values of an F32, BF16 or F16 tensor as fp32, exactly, in fresh memory; throws `BadTensor` for other dtypes. */
+export function float32Of(tensor: TensorBytes): Float32Array<ArrayBuffer> {
+  const { buffer } = new Uint8Array(tensor.data);
+  switch (tensor.dtype) {
+    case 'F32':
+      return new Float32Array(buffer);
+    case 'BF16':
+      return new Float32Array(Uint32Array.from(new Uint16Array(buffer), (bits) => bits << 16).buffer);
+    case 'F16':
+      return Float32Array.from(new Uint16Array(buffer), fromHalf);
+    default:
+      throw new BadTensor(tensor.name, 'this checkpoint', `${tensor.dtype} is no float`, 'read its bytes');
+  }
+}
+
+/** The value of an IEEE binary16 bit pattern. */
+function fromHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}

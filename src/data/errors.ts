@@ -1,0 +1,65 @@
+/**
+ * What can go wrong between files on disk and a batch of tokens. Each error is data: switch on `tag`. Its message is one
+ * line that says what was wrong, where, and what to do about it.
+ */
+
+/** No document is left for a corpus: its globs match no file, or every file was skipped. */
+export class EmptyCorpus extends Error {
+  readonly tag = 'EmptyCorpus';
+  readonly corpus: string;
+  constructor(corpus: string, reason: string, remedy: string) {
+    super(`corpus '${corpus}' is empty: ${reason}; ${remedy}`);
+    this.corpus = corpus;
+  }
+}
+
+/** A file that belongs to a corpus cannot be read, or is not in the format that the corpus declares. */
+export class UnreadableFile extends Error {
+  readonly tag = 'UnreadableFile';
+  readonly path: string;
+  constructor(corpus: string, path: string, reason: string, remedy: string, cause?: unknown) {
+    super(`corpus '${corpus}': cannot use ${path}: ${reason}; ${remedy}`, { cause });
+    this.path = path;
+  }
+}
+
+/** A tokenizer cannot be loaded, or lacks something that packing needs. */
+export class BadTokenizer extends Error {
+  readonly tag = 'BadTokenizer';
+  readonly tokenizer: string;
+  constructor(tokenizer: string, reason: string, remedy: string, cause?: unknown) {
+    super(`tokenizer '${tokenizer}': ${reason}; ${remedy}`, { cause });
+    this.tokenizer = tokenizer;
+  }
+}
+
+/** A packed corpus on disk is not what its index says it is. */
+export class DamagedPack extends Error {
+  readonly tag = 'DamagedPack';
+  readonly path: string;
+  constructor(path: string, reason: string, cause?: unknown) {
+    super(`packed corpus ${path}: ${reason}; remove that folder and launch again, it is packed anew`, { cause });
+    this.path = path;
+  }
+}
+
+/** The packed corpora cannot be written (disk full, no permission). */
+export class PackNotWritten extends Error {
+  readonly tag = 'PackNotWritten';
+  readonly path: string;
+  constructor(path: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`cannot write the packed corpus below ${path}: ${reason}; free space there or choose another cache folder`, {
+      cause,
+    });
+    this.path = path;
+  }
+}
+
+/** A blend cannot give what is asked of it: weights, vocabularies, window length or batch shape do not fit. */
+export class BadBlend extends Error {
+  readonly tag = 'BadBlend';
+  constructor(reason: string, remedy: string) {
+    super(`data blend: ${reason}; ${remedy}`);
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * The baseline that a trained model must beat: the order-1 model, which predicts a token from the one before it by
+ * counting pairs. It is fitted on the part of the blend that training sees, with each corpus counted at its weight, so
+ * that it knows the same mixture.
+ */
+import type { Blend } from './blend.ts';
+import { BadBlend } from './errors.ts';
+import type { HeldOutWindows } from './evaluation.ts';
+
+/** The table of pairs has this many rows and columns at most. */
+const MAX_VOCAB = 512;
+
+export class Order1 {
+  readonly vocabSize: number;
+  /** `[vocab, vocab]`: how often, weighted, `next` followed `previous`. */
+  readonly #counts: Float64Array;
+  /** `[vocab]`: sums of the rows of counts. */
+  readonly #rowSums: Float64Array;
+
+  /** Over a table of pair counts `[vocab, vocab]`. */
+  constructor(vocabSize: number, counts: Float64Array) {
+    this.vocabSize = vocabSize;
+    this.#counts = counts;
+    this.#rowSums = Float64Array.from({ length: vocabSize }, (_, previous) =>
+      counts.subarray(previous * vocabSize, (previous + 1) * vocabSize).reduce((sum, c) => sum + c, 0),
+    );
+  }
+
+  /**
+   * Fits the train part of a blend; throws `BadBlend` for a vocabulary above 512.
+   *
+   * A corpus with share w and n train tokens counts each of its pairs as `w N / n`, where N is the train tokens of all
+   * corpora: the mixture is the blend's, and one token of smoothing weighs as much as one token of text.
+   */
+  static fit(blend: Blend): Order1 {
+    const { vocabSize, corpora, shares } = blend;
+    if (vocabSize > MAX_VOCAB) {
+      throw new BadBlend(`an order-1 table of ${vocabSize} tokens is too large`, `use a vocabulary up to ${MAX_VOCAB}`);
+    }
+    const total = corpora.reduce((sum, corpus) => sum + corpus.trainTokens, 0);
+    const counts = new Float64Array(vocabSize * vocabSize);
+    for (const [i, { tokens, train, trainTokens }] of corpora.entries()) {
+      if (shares[i] === 0 || trainTokens === 0) continue;
+      const pairs = new Uint32Array(vocabSize * vocabSize);
+      for (const { begin, end } of train) {
+        for (let at = begin + 1; at < end; at++) pairs[tokens[at - 1] * vocabSize + tokens[at]]++;
+      }
+      const weight = (shares[i] * total) / trainTokens;
+      for (let pair = 0; pair < pairs.length; pair++) counts[pair] += weight * pairs[pair];
+    }
+    return new Order1(vocabSize, counts);
+  }
+
+  /** Loss of predicting `next` after `previous`, in nats: add-one smoothing, `-ln((count + 1) / (row + vocab))`. */
+  nats(previous: number, next: number): number {
+    const count = this.#counts[previous * this.vocabSize + next];
+    return -Math.log((count + 1) / (this.#rowSums[previous] + this.vocabSize));
+  }
+
+  /** Mean loss in nats a token over windows `[rows, T + 1]`: each predicts its last T tokens. NaN without rows. */
+  loss({ tokens, rows, sequenceLength }: Pick<HeldOutWindows, 'tokens' | 'rows' | 'sequenceLength'>): number {
+    const width = sequenceLength + 1;
+    let sum = 0;
+    for (let row = 0; row < rows; row++) {
+      for (let t = 1; t < width; t++) sum += this.nats(tokens[row * width + t - 1], tokens[row * width + t]);
+    }
+    return sum / (rows * sequenceLength);
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * The port between text and token ids. A tokenizer has no state between calls; what a stream of ids needs to remember (a
+ * character cut in two, say) lives in the decoder it hands out. `identity` goes into a corpus digest, so it must change
+ * whenever the ids of any text would.
+ */
+
+/** Token ids, in the narrowest of the three widths that holds the vocabulary. */
+export type TokenIds = Uint8Array | Uint16Array | Uint32Array;
+
+/** How ids are stored in a packed corpus, little-endian. */
+export type TokenDtype = 'u8' | 'u16' | 'u32';
+
+export interface Tokenizer {
+  /** As in the topology file: `bytes` or `hf:<path>`. */
+  readonly name: string;
+  /** Changes whenever the ids of any text would change. */
+  readonly identity: string;
+  /** Number of ids; every id is below it. */
+  readonly vocabSize: number;
+  /** The id that ends each document, and at which generation may stop. */
+  readonly separatorId: number;
+  /** Ids of one document's text, without the separator. */
+  encode(text: string): TokenIds;
+  /** Text of a whole sequence of ids; what is not valid text becomes U+FFFD. */
+  decode(ids: Iterable<number>): string;
+  /** Decodes ids as they arrive, one stream a decoder. */
+  decoder(): TokenDecoder;
+}
+
+/** Turns a stream of ids into text without cutting characters in two. */
+export interface TokenDecoder {
+  /** The text that became certain with this id; often empty. */
+  push(id: number): string;
+  /** The rest, incomplete characters as U+FFFD; the decoder starts afresh. */
+  end(): string;
+}
+
+/** The narrowest storage for a vocabulary: up to 256 ids `u8`, up to 65,536 `u16`, else `u32`. */
+export function tokenDtype(vocabSize: number): TokenDtype {
+  if (vocabSize <= 2 ** 8) return 'u8';
+  return vocabSize <= 2 ** 16 ? 'u16' : 'u32';
+}
+
+/** Bytes of one stored id. */
+export function tokenBytes(dtype: TokenDtype): 1 | 2 | 4 {
+  return dtype === 'u8' ? 1 : dtype === 'u16' ? 2 : 4;
+}
+
+/** Ids as an array of the given storage type; copies only when the type differs. */
+export function tokensAs(dtype: TokenDtype, ids: ArrayLike<number>): TokenIds {
+  if (dtype === 'u8') return ids instanceof Uint8Array ? ids : Uint8Array.from(ids);
+  if (dtype === 'u16') return ids instanceof Uint16Array ? ids : Uint16Array.from(ids);
+  return ids instanceof Uint32Array ? ids : Uint32Array.from(ids);
+}

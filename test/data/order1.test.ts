@@ -1,0 +1,63 @@
+/** The order-1 baseline, against counts made by hand. */
+import { describe, expect, it } from 'vitest';
+import { BLOCK_TOKENS, Blend, Order1, PackedCorpus } from '../../src/data/index.ts';
+import { constantCorpus, corpusOf, thrownBy } from './scratch.ts';
+
+const alternating = (name: string, count: number, a: number, b: number): PackedCorpus =>
+  corpusOf(
+    name,
+    Uint8Array.from({ length: count }, (_, i) => (i % 2 === 0 ? a : b)),
+  );
+
+describe('order-1 model', () => {
+  it('predicts by add-one-smoothed pair counts', () => {
+    const model = Order1.fit(new Blend([alternating('ab', 101, 1, 2)], [1], 1));
+    expect(model.nats(1, 2)).toBeCloseTo(-Math.log(51 / (50 + 256)), 14);
+    expect(model.nats(1, 1)).toBeCloseTo(-Math.log(1 / (50 + 256)), 14);
+    expect(model.nats(9, 9)).toBeCloseTo(Math.log(256), 14);
+  });
+
+  it('is a distribution after every token', () => {
+    const model = Order1.fit(new Blend([alternating('ab', 999, 1, 2), constantCorpus('c', 5000, 1)], [0.3, 0.7], 1));
+    for (const previous of [0, 1, 2]) {
+      let sum = 0;
+      for (let next = 0; next < 256; next++) sum += Math.exp(-model.nats(previous, next));
+      expect(sum).toBeCloseTo(1, 12);
+    }
+  });
+
+  it('counts each corpus at its weight, whatever its length', () => {
+    // 1 is followed by 2 in `ab` and by 1 in `c`; c is nine times as long and weighs a quarter.
+    const model = Order1.fit(new Blend([alternating('ab', 1001, 1, 2), constantCorpus('c', 9000, 1)], [0.75, 0.25], 1));
+    const total = 10_001;
+    const ab = 500 * ((0.75 * total) / 1001);
+    const c = 8999 * ((0.25 * total) / 9000);
+    expect(model.nats(1, 2)).toBeCloseTo(-Math.log((ab + 1) / (ab + c + 256)), 10);
+    expect(model.nats(1, 1)).toBeCloseTo(-Math.log((c + 1) / (ab + c + 256)), 10);
+  });
+
+  it('learns nothing from held-out blocks, nor across them', () => {
+    const tokens = new Uint8Array(3 * BLOCK_TOKENS).fill(1);
+    const empty = corpusOf('docs', tokens, 1e-9);
+    const { begin, end } = empty.heldOut[0];
+    tokens.fill(2, begin, end);
+    const model = Order1.fit(new Blend([corpusOf('docs', tokens, 1e-9)], [1], 1));
+    expect(model.nats(2, 2)).toBeCloseTo(Math.log(256), 14);
+    // Each run of train blocks has one pair less than tokens.
+    const pairs = 2 * BLOCK_TOKENS - empty.train.length;
+    expect(model.nats(1, 1)).toBeCloseTo(-Math.log((pairs + 1) / (pairs + 256)), 14);
+  });
+
+  it('averages over the last T tokens of each window', () => {
+    const model = Order1.fit(new Blend([alternating('ab', 101, 1, 2)], [1], 1));
+    const tokens = Int32Array.of(1, 2, 1, 7, 7, 7);
+    const expected = (model.nats(1, 2) + model.nats(2, 1) + 2 * model.nats(7, 7)) / 4;
+    expect(model.loss({ tokens, rows: 2, sequenceLength: 2 })).toBeCloseTo(expected, 14);
+  });
+
+  it('refuses a vocabulary whose table would not be small', () => {
+    const { index, tokens } = constantCorpus('c', 100, 1);
+    const blend = new Blend([new PackedCorpus({ ...index, vocabSize: 513 }, tokens)], [1], 1);
+    expect(thrownBy(() => Order1.fit(blend))).toHaveProperty('tag', 'BadBlend');
+  });
+});

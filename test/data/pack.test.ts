@@ -1,0 +1,157 @@
+/** Packing: the stream on disk, its index, reuse by digest, and what damage or a full disk leads to. */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import {
+  BytesTokenizer,
+  DamagedPack,
+  PackNotWritten,
+  PackedCorpus,
+  loadTokenizer,
+  packBlend,
+  packCorpus,
+} from '../../src/data/index.ts';
+import type { PackOptions } from '../../src/data/index.ts';
+import { byteLevelBpe } from './byte_level_bpe.ts';
+import { scratchFolder, spec, thrownBy } from './scratch.ts';
+
+const TEXTS = { 'b.txt': 'second', 'a.txt': 'first\0', 'c.txt': 'second' };
+
+function options(baseDir: string, fields: Partial<PackOptions> = {}): PackOptions {
+  const cacheDir = join(baseDir, 'cache');
+  return { baseDir, cacheDir, tokenizer: new BytesTokenizer(), heldOutFraction: 0.1, ...fields };
+}
+
+describe('pack', () => {
+  it('writes documents in order, each ended by the separator, and an index that describes them', () => {
+    const folder = scratchFolder(TEXTS);
+    const result = packCorpus(spec(), options(folder));
+    const stream = Buffer.from('first\0second\0');
+    expect(Buffer.from(result.corpus.tokens)).toEqual(stream);
+    expect(readFileSync(join(result.folder, 'texts.bin'))).toEqual(stream);
+    expect(readdirSync(result.folder).sort()).toEqual(['index.json', 'texts.bin']);
+    expect(result.folder).toBe(join(folder, 'cache', result.corpus.digest));
+    expect(result.corpus.index).toEqual({
+      version: 1,
+      name: 'texts',
+      digest: result.corpus.digest,
+      tokenizer: 'bytes',
+      vocabSize: 256,
+      separatorId: 0,
+      dtype: 'u8',
+      tokenCount: 13,
+      documentCount: 2,
+      bytes: 12,
+      filesFound: 3,
+      skipped: { empty: 0, tooLarge: 0, notUtf8: 0, duplicate: 1, notAFile: 0 },
+      heldOutFraction: 0.1,
+      heldOut: [],
+      sha256: createHash('sha256').update(stream).digest('hex'),
+    });
+  });
+
+  it('stores a larger vocabulary in two bytes, little-endian', () => {
+    const folder = scratchFolder({ 'a.txt': 'hel', 'tokenizer.json': byteLevelBpe() });
+    const tokenizer = loadTokenizer('hf:tokenizer.json', folder);
+    const { corpus, folder: packed } = packCorpus(spec(), options(folder, { tokenizer }));
+    expect(corpus.tokens).toEqual(Uint16Array.of(257, 258));
+    expect([...readFileSync(join(packed, 'texts.bin'))]).toEqual([1, 1, 2, 1]);
+  });
+
+  it('reuses what is packed, without writing', () => {
+    const folder = scratchFolder(TEXTS);
+    const first = packCorpus(spec(), options(folder));
+    const written = statSync(join(first.folder, 'texts.bin'), { bigint: true }).mtimeNs;
+    const second = packCorpus(spec(), options(folder));
+    expect([first.reused, second.reused]).toEqual([false, true]);
+    expect(second.corpus).toEqual(first.corpus);
+    expect(statSync(join(first.folder, 'texts.bin'), { bigint: true }).mtimeNs).toBe(written);
+  });
+
+  it('gives another digest to another content, file name, tokenizer, format, name or held-out fraction', () => {
+    const digest = (files: Record<string, string>, fields = {}, packing: Partial<PackOptions> = {}): string => {
+      const folder = scratchFolder({ ...files, 'tokenizer.json': byteLevelBpe() });
+      return packCorpus(spec(fields), options(folder, packing)).corpus.digest;
+    };
+    const hf = loadTokenizer('hf:tokenizer.json', scratchFolder({ 'tokenizer.json': byteLevelBpe() }));
+    const files = { 'a.txt': '"1"', 'b.txt': '"2"' };
+    const digests = [
+      digest(files),
+      digest({ ...files, 'b.txt': '"3"' }),
+      digest({ 'a.txt': '"1"', 'c.txt': '"2"' }),
+      digest(files, {}, { tokenizer: hf }),
+      digest(files, { format: 'json_strings' }),
+      digest(files, { name: 'other' }),
+      digest(files, {}, { heldOutFraction: 0.2 }),
+    ];
+    expect(new Set(digests).size).toBe(digests.length);
+    expect(digest(files, { weight: 7 })).toBe(digests[0]);
+  });
+
+  it.each([
+    ['cut short', (folder: string) => truncateSync(join(folder, 'texts.bin'), 5), 'it has 5 bytes, not 13'],
+    [
+      'changed',
+      (folder: string) => writeFileSync(join(folder, 'texts.bin'), 'First\0second\0'),
+      'its content is not what its index says',
+    ],
+    ['lost', (folder: string) => rmSync(join(folder, 'texts.bin')), 'it cannot be opened'],
+    ['with a broken index', (folder: string) => writeFileSync(join(folder, 'index.json'), '{'), 'it is not JSON'],
+    ['without an index', (folder: string) => rmSync(join(folder, 'index.json')), 'it has no readable index'],
+  ])('refuses to open a stream %s, and packs it again', (_, damage, reason) => {
+    const base = scratchFolder(TEXTS);
+    const { folder, corpus } = packCorpus(spec(), options(base));
+    damage(folder);
+    const error = thrownBy(() => PackedCorpus.open(folder));
+    expect(error).toBeInstanceOf(DamagedPack);
+    expect(error).toHaveProperty('message', expect.stringContaining(`: ${reason}; remove that folder`));
+    const again = packCorpus(spec(), options(base));
+    expect(again.reused).toBe(false);
+    expect(again.corpus).toEqual(corpus);
+  });
+
+  it('leaves no partial file when a document cannot be packed', () => {
+    const folder = scratchFolder({ 'a.txt': '"fine"', 'b.txt': 'no JSON' });
+    expect(thrownBy(() => packCorpus(spec({ format: 'json_strings' }), options(folder)))).toHaveProperty(
+      'tag',
+      'UnreadableFile',
+    );
+    const [digest] = readdirSync(join(folder, 'cache'));
+    expect(readdirSync(join(folder, 'cache', digest))).toEqual([]);
+  });
+
+  it('says what to do where the cache cannot be written', () => {
+    const folder = scratchFolder({ ...TEXTS, cache: 'a file in the way' });
+    const error = thrownBy(() => packCorpus(spec(), options(folder)));
+    expect(error).toBeInstanceOf(PackNotWritten);
+    expect(error).toHaveProperty(
+      'message',
+      expect.stringMatching(/; free space there or choose another cache folder$/),
+    );
+  });
+
+  it('keeps a corpus whose name is no file name', () => {
+    const folder = scratchFolder(TEXTS);
+    const result = packCorpus(spec({ name: '../a b' }), options(folder));
+    expect(existsSync(join(result.folder, '..%2Fa%20b.bin'))).toBe(true);
+    expect(PackedCorpus.open(result.folder).name).toBe('../a b');
+  });
+
+  it('packs a blend in order, reports each corpus, and stops when told to', async () => {
+    const folder = scratchFolder({ 'a.txt': 'a'.repeat(40), 'b.md': 'b'.repeat(40) });
+    const corpora = [spec({ weight: 3 }), spec({ name: 'notes', globs: ['*.md'], weight: 1 })];
+    const seen: string[] = [];
+    const packed = await packBlend({
+      ...options(folder),
+      corpora,
+      seed: 1,
+      observe: ({ corpus }) => seen.push(corpus.name),
+    });
+    expect(seen).toEqual(['texts', 'notes']);
+    expect(packed.blend.shares).toEqual([0.75, 0.25]);
+    expect(packed.folders.map((path) => PackedCorpus.open(path).name)).toEqual(seen);
+    const signal = AbortSignal.abort(new Error('stop'));
+    await expect(packBlend({ ...options(folder), corpora, seed: 1, signal })).rejects.toThrow('stop');
+  });
+});

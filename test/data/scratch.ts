@@ -1,0 +1,65 @@
+/**
+ * A folder with real files for one test, gone after it; and corpora that exist only in memory.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { PackedCorpus, splitHeldOut } from '../../src/data/index.ts';
+import type { CorpusSpec, TokenIds } from '../../src/data/index.ts';
+
+/** Makes a folder that holds these files, by path below it. */
+export function scratchFolder(files: Readonly<Record<string, string | Uint8Array>> = {}): string {
+  const folder = mkdtempSync(join(tmpdir(), 'troupe-data-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), content);
+  }
+  return folder;
+}
+
+/** A corpus specification with everything at its default but what is given. */
+export function spec(fields: Partial<CorpusSpec> = {}): CorpusSpec {
+  return { name: 'texts', globs: ['**/*.txt'], weight: 1, format: 'text', maxFileBytes: 2 ** 20, ...fields };
+}
+
+/** A packed corpus over tokens in memory, as the `bytes` tokenizer would make it. */
+export function corpusOf(name: string, tokens: TokenIds, heldOutFraction = 0.1): PackedCorpus {
+  return new PackedCorpus(
+    {
+      version: 1,
+      name,
+      digest: createHash('sha256').update(name).update(tokens).digest('hex'),
+      tokenizer: 'bytes',
+      vocabSize: 256,
+      separatorId: 0,
+      dtype: 'u8',
+      tokenCount: tokens.length,
+      documentCount: 1,
+      bytes: tokens.length,
+      filesFound: 1,
+      skipped: { empty: 0, tooLarge: 0, notUtf8: 0, duplicate: 0, notAFile: 0 },
+      heldOutFraction,
+      heldOut: [...splitHeldOut(name, tokens.length, heldOutFraction).heldOut],
+      sha256: '0'.repeat(64),
+    },
+    tokens,
+  );
+}
+
+/** A corpus of `count` tokens, each of the given value. */
+export function constantCorpus(name: string, count: number, value: number): PackedCorpus {
+  return corpusOf(name, new Uint8Array(count).fill(value));
+}
+
+/** What an action throws. */
+export function thrownBy(action: () => unknown): unknown {
+  try {
+    action();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}
