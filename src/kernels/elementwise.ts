@@ -3,16 +3,19 @@
  * that follows IEEE 754 gives the same bits), the ONNX op of the same meaning, and NumPy broadcasting.
  */
 import { floats } from './dtype.ts';
+import type { OnnxGraph } from './cpu/onnx_graph.ts';
 import { DTypeError } from './errors.ts';
 import { defineOp, type GradientCall, type Operand, type Type } from './op.ts';
 import type { Value } from './graph.ts';
-import { broadcastShapes, elements, strides } from './shape.ts';
+import { broadcastShapes, elements, maxElements, strides } from './shape.ts';
 import { sumTo } from './ops/sum_to.ts';
+
+/** The ONNX op of the same meaning, or the nodes that make it; none where ONNX breaks the numbers contract. */
+type Lowering = string | ((graph: OnnxGraph, ...inputs: readonly string[]) => string);
 
 interface Binary {
   readonly name: string;
-  /** ONNX op of the same meaning, or none where its bits differ from the scalar function's. */
-  readonly onnx?: string;
+  readonly onnx?: Lowering;
   readonly scalar: (a: number, b: number) => number;
   /** d(loss)/da and d(loss)/db before they are summed down to the operands' shapes. */
   readonly gradient?: (c: Value, a: Value, b: Value, y: Value) => readonly [Value | null, Value | null];
@@ -24,7 +27,7 @@ export function binary({ name, onnx, scalar, gradient }: Binary): (a: Value, b: 
     name,
     infer: ([a, b]) => [{ dtype: real(name, a!), shape: broadcastShapes(name, a!.shape, b!.shape) }],
     reference: ([a, b], [y]) => broadcastApply(name, a!, b!, y!, scalar),
-    ...(onnx === undefined ? {} : { onnx: (graph, inputs) => [graph.one(onnx, inputs)] }),
+    ...(onnx === undefined ? {} : { onnx: (graph, inputs, { outputs: [type] }) => lower(onnx, graph, inputs, type) }),
     ...(gradient === undefined
       ? {}
       : {
@@ -39,7 +42,7 @@ export function binary({ name, onnx, scalar, gradient }: Binary): (a: Value, b: 
 
 interface Unary {
   readonly name: string;
-  readonly onnx?: string;
+  readonly onnx?: Lowering;
   readonly scalar: (x: number) => number;
   /** d(loss)/dx from the cotangent, the operand and the result. */
   readonly gradient?: (c: Value, x: Value, y: Value) => Value;
@@ -55,12 +58,17 @@ export function unary({ name, onnx, scalar, gradient }: Unary): (x: Value) => Va
       const to = floats(name, y!.data);
       for (let i = 0; i < to.length; i++) to[i] = scalar(from[i]!);
     },
-    ...(onnx === undefined ? {} : { onnx: (graph, inputs) => [graph.one(onnx, inputs)] }),
+    ...(onnx === undefined ? {} : { onnx: (graph, inputs, { outputs: [type] }) => lower(onnx, graph, inputs, type) }),
     ...(gradient === undefined
       ? {}
       : { gradient: ({ inputs: [x], outputs: [y], cotangents: [c] }: GradientCall) => [gradient(c!, x!, y!)] }),
   });
   return (x) => op([x], undefined)[0]!;
+}
+
+function lower(onnx: Lowering, graph: OnnxGraph, inputs: readonly string[], { shape }: Type): string[] | null {
+  if (maxElements(shape) === 0) return null;
+  return [typeof onnx === 'string' ? graph.one(onnx, inputs) : onnx(graph, ...inputs)];
 }
 
 function real(op: string, type: Type): 'f32' {

@@ -83,7 +83,9 @@ export class CpuExecutable implements Executable {
   private runEmpty(bound: ReadonlyMap<Value, CpuTensor>, live: LiveSizes): void {
     const inputs = this.program.inputs.map(({ name, value }) => [name, bound.get(value)!.data] as const);
     const outputs = runReference(this.program, Object.fromEntries(inputs), live);
-    for (const { name, value } of this.program.outputs) bound.get(value)!.data.set(outputs[name]!);
+    for (const { name, value } of this.program.outputs) {
+      if (!this.program.inputs.some((b) => b.value === value)) bound.get(value)!.data.set(outputs[name]!);
+    }
   }
 
   async release(): Promise<void> {

@@ -1,8 +1,15 @@
 /** y = max(x, 0). The gradient is 0 at x = 0, and reads y, so that x need not be kept. */
 import { binary, unary } from '../elementwise.ts';
 
-/** dx = dy where y > 0, else 0. */
-export const reluGradient = binary({ name: 'relu_gradient', scalar: (dy, y) => (y > 0 ? dy : 0) });
+/** dx = dy · [y > 0]: a product, since onnxruntime's Where takes three times as long as comparing and multiplying. */
+export const reluGradient = binary({
+  name: 'relu_gradient',
+  onnx: (graph, dy, y) => {
+    const isPositive = graph.one('Greater', [y, graph.float32([0], [])]);
+    return graph.one('Mul', [dy, graph.one('Cast', [isPositive], { to: 1 })]);
+  },
+  scalar: (dy, y) => dy * (y > 0 ? 1 : 0),
+});
 
 export const relu = unary({
   name: 'relu',

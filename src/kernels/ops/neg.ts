@@ -1,0 +1,5 @@
+/** y = −x. */
+import type { Value } from '../graph.ts';
+import { unary } from '../elementwise.ts';
+
+export const neg = unary({ name: 'neg', onnx: 'Neg', scalar: (x) => -x, gradient: (c): Value => neg(c) });

@@ -1,0 +1,55 @@
+/**
+ * What the reductions share: which axes go, the shape that is left, and the walk over x that tells each element where it
+ * ends up. `reduceSum`, `reduceMean` and `reduceMax` differ only in what they do there.
+ */
+import { axisOf } from '../check.ts';
+import { broadcastStrides } from '../elementwise.ts';
+import type { Operand } from '../op.ts';
+import type { Dim, Shape } from '../shape.ts';
+
+export interface Reduction {
+  /** Sorted, counted from the front. */
+  readonly axes: readonly number[];
+  readonly keepDims: boolean;
+}
+
+export function reduction(op: string, shape: Shape, axes: readonly number[], keepDims: boolean): Reduction {
+  const counted = axes.map((axis) => axisOf(op, axis, shape.length));
+  return { axes: [...new Set(counted)].sort((a, b) => a - b), keepDims };
+}
+
+/** `shape` with its reduced axes of size 1. */
+export function keptShape(shape: Shape, { axes }: Reduction): Shape {
+  return shape.map((dim, axis): Dim => (axes.includes(axis) ? 1 : dim));
+}
+
+/** `shape` after the reduction. */
+export function reducedShape(shape: Shape, { axes, keepDims }: Reduction): Shape {
+  return keepDims ? keptShape(shape, { axes, keepDims }) : shape.filter((_, axis) => !axes.includes(axis));
+}
+
+/** Calls `visit(from, to)` for every element of x, in row-major order, with the element of the result it falls in. */
+export function forEachReduced(x: Operand, { axes }: Reduction, visit: (from: number, to: number) => void): void {
+  const sizes = x.shape;
+  const steps = broadcastStrides(
+    sizes.map((size, axis) => (axes.includes(axis) ? 1 : size)),
+    sizes,
+  );
+  const at = new Array<number>(sizes.length).fill(0);
+  let to = 0;
+  for (let from = 0; from < x.data.length; from++) {
+    visit(from, to);
+    for (let axis = at.length - 1; axis >= 0; axis--) {
+      to += steps[axis];
+      if (++at[axis] < sizes[axis]) break;
+      to -= steps[axis] * sizes[axis];
+      at[axis] = 0;
+    }
+  }
+}
+
+/** Is this a sum over the last axis alone, of a width at which onnxruntime gives a row the same bits everywhere? */
+export function isStableSum(shape: Shape, { axes }: Reduction): boolean {
+  const last = shape.at(-1);
+  return axes.length === 1 && axes[0] === shape.length - 1 && typeof last === 'number' && last > 0 && last % 16 === 0;
+}

@@ -1,0 +1,48 @@
+/** The largest element over some axes. The gradient goes to the first of equal maxima in row-major order. */
+import { isEmpty, requireFloats } from '../check.ts';
+import { floats } from '../dtype.ts';
+import type { Value } from '../graph.ts';
+import { defineOp } from '../op.ts';
+import { forEachReduced, reducedShape, reduction, type Reduction } from './reduce.ts';
+
+const op = defineOp<Reduction>({
+  name: 'reduce_max',
+  infer: ([x], attributes) => {
+    requireFloats('reduce_max', [x]);
+    return [{ dtype: 'f32', shape: reducedShape(x.shape, attributes) }];
+  },
+  reference: ([x], [y], attributes) => {
+    const from = floats('reduce_max', x.data);
+    const to = floats('reduce_max', y.data);
+    to.fill(-Infinity);
+    forEachReduced(x, attributes, (i, j) => (to[j] = Math.max(to[j], from[i])));
+  },
+  gradient: ({ inputs: [x], outputs: [y], cotangents: [c] }, attributes) => [c && gradientOp([x, y, c], attributes)[0]],
+  onnx: (graph, [x], { inputs: [{ shape }] }, { axes, keepDims }) =>
+    isEmpty(shape) || axes.some((axis) => typeof shape[axis] !== 'number')
+      ? null
+      : [graph.one('ReduceMax', [x, graph.int64(axes)], { keepdims: Number(keepDims) })],
+});
+
+const gradientOp = defineOp<Reduction>({
+  name: 'reduce_max_gradient',
+  infer: ([x]) => [x],
+  reference: ([x, y, dy], [dx], attributes) => {
+    const from = floats('reduce_max_gradient', x.data);
+    const max = floats('reduce_max_gradient', y.data);
+    const c = floats('reduce_max_gradient', dy.data);
+    const to = floats('reduce_max_gradient', dx.data);
+    const taken = new Uint8Array(max.length);
+    to.fill(0);
+    forEachReduced(x, attributes, (i, j) => {
+      if (taken[j] === 1 || from[i] !== max[j]) return;
+      taken[j] = 1;
+      to[i] = c[j];
+    });
+  },
+});
+
+/** max x over `axes` (negative: from the back), which vanish unless `keepDims`. */
+export function reduceMax(x: Value, axes: readonly number[], keepDims = false): Value {
+  return op([x], reduction('reduce_max', x.type.shape, axes, keepDims))[0];
+}

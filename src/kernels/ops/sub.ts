@@ -1,0 +1,10 @@
+/** y = a − b, broadcasting. */
+import { binary } from '../elementwise.ts';
+import { neg } from './neg.ts';
+
+export const sub = binary({
+  name: 'sub',
+  onnx: 'Sub',
+  scalar: (a, b) => Math.fround(a - b),
+  gradient: (c) => [c, neg(c)],
+});
