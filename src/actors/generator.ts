@@ -2,8 +2,8 @@
  * Text from a model that is in actors: the stages of one replica take the tokens so far as a pass and answer with the
  * logits of the next. Sampling is a pure function of the seed and the position.
  */
-import type { TokenDecoder, Tokenizer } from '../data/index.ts';
-import { hashU32 } from '../data/index.ts';
+import { hashU32, type TokenDecoder, type Tokenizer } from '../data/index.ts';
+
 import { floats } from '../kernels/dtype.ts';
 import type { ActorSystem } from '../runtime/index.ts';
 import { stageAddress } from './addresses.ts';

@@ -6,20 +6,18 @@ import type { Actor, ActorScope, ArgsOf, Context, Ref, Reply } from '../runtime/
 import type { StepMetrics } from '../telemetry/index.ts';
 import type { Mesh, Topology } from '../topology/index.ts';
 import { globalMicrobatch } from '../topology/index.ts';
-import { checkpointerAddress, expertAddress, routerAddress, stageAddress, trainerAddress } from './addresses.ts';
+import { checkpointerAddress, stageAddress, trainerAddress } from './addresses.ts';
 import type { DecisionStore } from './decision_store.ts';
 import { clipScale } from './gradient_norm.ts';
 import { learningRate } from './learning_rate.ts';
-import { expertProtocol } from './protocol/expert.ts';
-import { routerProtocol } from './protocol/router.ts';
 import { stageProtocol } from './protocol/stage.ts';
 import type { Decision, Vote } from './protocol/stateful.ts';
 import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from './protocol/trainer.ts';
+import { rolesOf, type Role } from './roles.ts';
 import { judge, Unstable } from './sentinel.ts';
 import { meanLoss, tally, type Tally } from './tally.ts';
 
 type Messages = typeof trainerProtocol;
-type Role = Ref<typeof stageProtocol> | Ref<typeof routerProtocol> | Ref<typeof expertProtocol>;
 
 export interface TrainerParts {
   readonly topology: Topology;
@@ -90,7 +88,10 @@ export class Trainer implements Actor<Messages> {
       const isEnd = this.step === training.steps;
       const isEvaluated = isEnd || (training.eval_interval > 0 && this.step % training.eval_interval === 0);
       if (isEvaluated) this.evalLoss = await this.evaluate();
-      this.parts.observer.step(isEvaluated && this.evalLoss !== null ? { ...metrics, eval_loss: this.evalLoss } : metrics);
+      // A skipped batch has no finite numbers to log; it is an event.
+      if (this.skipped === 0) {
+        this.parts.observer.step(isEvaluated && this.evalLoss !== null ? { ...metrics, eval_loss: this.evalLoss } : metrics);
+      }
       if (isEvaluated && this.evalLoss !== null) this.parts.observer.evaluated(this.step, this.evalLoss);
       if (checkpoint.interval > 0 && this.step % checkpoint.interval === 0) await this.writeCheckpoint();
       this.scope.ref(trainerProtocol, trainerAddress).tell.next();
@@ -198,16 +199,4 @@ export class Trainer implements Actor<Messages> {
   private apply(role: Role, decision: Decision): Promise<void> {
     return role.ask.apply(decision, { timeoutMs: patienceMs });
   }
-}
-
-/** Refs of all actors that hold parameters, in the mesh's order. */
-export function rolesOf(scope: Pick<ActorScope, 'ref'>, mesh: Mesh): Role[] {
-  const dataRanks = [...new Set(mesh.stages.map((stage) => stage.dataRank))];
-  return [
-    ...mesh.stages.map(({ pipelineRank, dataRank }) => scope.ref(stageProtocol, stageAddress(pipelineRank, dataRank))),
-    ...mesh.moeLayers.flatMap((layer) => dataRanks.map((dataRank) => scope.ref(routerProtocol, routerAddress(layer, dataRank)))),
-    ...mesh.expertGroups.flatMap(({ layer, experts }) =>
-      experts.map((expert) => scope.ref(expertProtocol, expertAddress(layer, expert))),
-    ),
-  ];
 }

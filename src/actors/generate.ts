@@ -1,0 +1,51 @@
+/** Text from a checkpoint: the model's actors on one worker, whatever mesh trained them. What `troupe generate` calls. */
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { CheckpointStore, openCheckpoint, type Checkpoint } from '../checkpoints/index.ts';
+import { loadTokenizer } from '../data/index.ts';
+import { topologySchema, type Topology } from '../topology/index.ts';
+import { Generator } from './generator.ts';
+import { restore, ResumeRefused } from './resume.ts';
+import type { GenerateOptions } from './run_port.ts';
+import { Troupe } from './troupe.ts';
+
+/** Writes text as it is made. Throws `NoCheckpoint`, `DamagedCheckpoint`, `ResumeRefused`. */
+export async function generate({ checkpointDir, prompt, maxTokens, temperature, seed, write }: GenerateOptions): Promise<void> {
+  const checkpoint = await find(checkpointDir);
+  const topology = singleWorker(checkpoint);
+  // Paths in a checkpoint's topology are relative to the run directory, two folders above it.
+  const tokenizer = loadTokenizer(topology.data.tokenizer, resolve(checkpoint.path, '..', '..'));
+  const batches = {
+    microbatch: () => {
+      throw new Error('generation has no corpus');
+    },
+  };
+  const troupe = await Troupe.start({ topology, vocabulary: tokenizer.vocabSize, batches, gen: checkpoint.manifest.gen + 1 });
+  try {
+    await restore(troupe.system, checkpoint, troupe.company.holders);
+    const generator = new Generator(troupe.system, tokenizer, topology.training.sequence_length, 1);
+    write(prompt);
+    for await (const text of generator.generate({ prompt, maxTokens, temperature, seed })) write(text);
+  } finally {
+    await troupe.stop();
+  }
+}
+
+/** A checkpoint, a folder of checkpoints, or a run directory. */
+async function find(path: string): Promise<Checkpoint> {
+  if (existsSync(join(path, 'manifest.json'))) return await openCheckpoint(resolve(path));
+  const inRun = join(path, 'checkpoints');
+  const { checkpoint } = await new CheckpointStore(resolve(existsSync(inRun) ? inRun : path)).openNewestValid();
+  return checkpoint;
+}
+
+/** The checkpoint's topology with every rank on one worker and one sequence at a time. */
+function singleWorker({ path, manifest }: Checkpoint): Topology {
+  const parsed = topologySchema.safeParse(manifest.topology);
+  if (!parsed.success) {
+    throw new ResumeRefused(dirname(path), 'its topology is not one this version reads; use the version that wrote it');
+  }
+  const { parallelism, training } = parsed.data;
+  const mesh = { data_parallel: 1, pipeline_parallel: 1, expert_parallel: 1, micro_batches: 1 } as const;
+  return { ...parsed.data, parallelism: { ...parallelism, ...mesh }, training: { ...training, global_batch_size: 1 } };
+}

@@ -1,0 +1,66 @@
+/**
+ * Going on from a checkpoint: is it this run's, and every role's share of it. A role asks for its tensors by name, so a
+ * run may be placed otherwise than the one that wrote them.
+ */
+import { float32Of, readTensors, type Checkpoint, type Json } from '../checkpoints/index.ts';
+import type { ActorSystem } from '../runtime/index.ts';
+import { toPlain, type Topology } from '../topology/index.ts';
+import type { Holder } from './company.ts';
+import { payload } from './protocol/pass.ts';
+import { expertProtocol } from './protocol/expert.ts';
+
+/** The checkpoint was made by another run, or on what gives other bits. */
+export class ResumeRefused extends Error {
+  readonly tag = 'ResumeRefused';
+  readonly exitCode: 1 | 2;
+  constructor(path: string, what: string, exitCode: 1 | 2 = 1) {
+    super(`checkpoint ${path}: ${what}`);
+    this.name = 'ResumeRefused';
+    this.exitCode = exitCode;
+  }
+}
+
+/** What must be the same from one end of a run to the other. `training.steps` may grow. */
+export function identityOf(topology: Topology): Json {
+  const { model, moe, parallelism, optimizer, training } = toPlain(topology);
+  const { global_batch_size, sequence_length, seed } = training ?? {};
+  const identity = { model, moe, parallelism, optimizer, training: { global_batch_size, sequence_length, seed } };
+  return JSON.parse(JSON.stringify(identity)) as Json;
+}
+
+/** Throws `ResumeRefused` when the checkpoint is not of the run that the topology describes. */
+export function checkIdentity(checkpoint: Checkpoint, topology: Topology): void {
+  const difference = firstDifference('', checkpoint.manifest.model, identityOf(topology));
+  if (difference === null) return;
+  const { key, was, is } = difference;
+  throw new ResumeRefused(checkpoint.path, `${key} was ${was} and is ${is} now; resume with what the run began with`, 2);
+}
+
+/** Hands every holder its parameters and moments. Throws `BadTensor` when the checkpoint lacks one. */
+export async function restore(system: ActorSystem, checkpoint: Checkpoint, holders: readonly Holder[]): Promise<void> {
+  for (const { address, parameters } of holders) {
+    const names = parameters.flatMap(({ name }) => [name, `${name}.exp_avg`, `${name}.exp_avg_sq`]);
+    const tensors: Record<string, ReturnType<typeof payload>> = {};
+    for await (const tensor of readTensors(checkpoint, names)) {
+      tensors[tensor.name] = payload(float32Of(tensor), tensor.shape);
+    }
+    // `restore` is the same message for every role that holds parameters.
+    const holder = system.ref(expertProtocol, address);
+    await holder.ask.restore({ tensors, dataStep: checkpoint.manifest.step }, { timeoutMs: 60_000 });
+  }
+}
+
+function firstDifference(key: string, was: Json | undefined, is: Json | undefined): { key: string; was: string; is: string } | null {
+  if (isObject(was) && isObject(is)) {
+    for (const name of [...new Set([...Object.keys(was), ...Object.keys(is)])]) {
+      const found = firstDifference(key === '' ? name : `${key}.${name}`, was[name], is[name]);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+  const [before, after] = [JSON.stringify(was) ?? 'absent', JSON.stringify(is) ?? 'absent'];
+  return before === after ? null : { key, was: before, is: after };
+}
+
+const isObject = (value: Json | undefined): value is Record<string, Json> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

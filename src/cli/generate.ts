@@ -1,0 +1,53 @@
+/** `troupe generate`: continues a prompt with a trained model, read from a checkpoint. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { exitCodes } from './failure.ts';
+
+interface GenerateFlags {
+  readonly checkpoint: string;
+  readonly prompt: string;
+  readonly maxTokens: number;
+  readonly temperature: number;
+  readonly seed: number;
+}
+
+/** Adds the command; `finish` is told its exit code. */
+export function addGenerate(program: Command, finish: (exitCode: number) => void): void {
+  program
+    .command('generate')
+    .description('continue a prompt with a trained model')
+    .requiredOption('--checkpoint <DIR>', 'checkpoint, or the run directory whose newest one to use')
+    .requiredOption('--prompt <TEXT>', 'text to continue')
+    .option('--max-tokens <N>', 'tokens to generate', wholeNumber(1), 200)
+    .option('--temperature <T>', 'randomness: 0 takes the likeliest token', notNegative, 0.8)
+    .option('--seed <S>', 'seed of the random choices', wholeNumber(0), 1)
+    .option('--verbose', 'show the stack of a failure')
+    .action(async (flags: GenerateFlags) => finish(await generate(flags)));
+}
+
+async function generate(flags: GenerateFlags): Promise<number> {
+  const actors = await import('../actors/generate.ts');
+  await actors.generate({
+    checkpointDir: flags.checkpoint,
+    prompt: flags.prompt,
+    maxTokens: flags.maxTokens,
+    temperature: flags.temperature,
+    seed: flags.seed,
+    write: (text) => void process.stdout.write(text),
+  });
+  process.stdout.write('\n');
+  return exitCodes.done;
+}
+
+const wholeNumber =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`Allowed: a whole number, ${least} or more.`);
+  };
+
+function notNegative(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value) && value >= 0) return value;
+  throw new InvalidArgumentError('Allowed: a number, 0 or more.');
+}

@@ -1,0 +1,80 @@
+/**
+ * Progress of a run: turns its events into lines. `linesOf` says what an event reads like; `Progress` decides what is
+ * shown, which on a terminal is every step in place and elsewhere one line every ten steps.
+ */
+import { styleText } from 'node:util';
+import type { RunEvent } from '../actors/run_port.ts';
+import { count, plural } from './figures.ts';
+import { Pace } from './pace.ts';
+import type { Screen } from './screen.ts';
+
+const plainInterval = 10;
+
+export interface ProgressOptions {
+  readonly screen: Screen;
+  readonly totalSteps: number;
+  /** Milliseconds of any clock that only goes forward. */
+  readonly nowMs: () => number;
+}
+
+export class Progress {
+  readonly #screen: Screen;
+  readonly #totalSteps: number;
+  readonly #nowMs: () => number;
+  readonly #pace: Pace;
+
+  constructor({ screen, totalSteps, nowMs }: ProgressOptions) {
+    this.#screen = screen;
+    this.#totalSteps = totalSteps;
+    this.#nowMs = nowMs;
+    this.#pace = new Pace(totalSteps);
+  }
+
+  observe(event: RunEvent): void {
+    if (event.kind === 'step') {
+      this.#step(event.metrics.step, () => this.#pace.add(event.metrics, this.#nowMs()));
+    } else if (event.kind === 'phase' && this.#screen.isLive) {
+      this.#screen.draw(dim(event.text));
+    } else {
+      for (const line of linesOf(event)) this.#screen.print(line);
+      if (this.#pace.line !== '') this.#screen.draw(this.#pace.line);
+    }
+  }
+
+  end(): void {
+    this.#screen.end();
+  }
+
+  #step(step: number, record: () => void): void {
+    record();
+    if (this.#screen.isLive) this.#screen.draw(this.#pace.line);
+    else if (step % plainInterval === 0 || step === this.#totalSteps) this.#screen.print(this.#pace.line);
+  }
+}
+
+/** What an event other than a step reads like. Losses are nats a token. */
+export function linesOf(event: Exclude<RunEvent, { kind: 'step' }>): string[] {
+  switch (event.kind) {
+    case 'ready': {
+      const { parameters, activeParameters, tokensPerStep, workers, nodes } = event;
+      const size = `${count(parameters)} parameters, ${count(activeParameters, parameters)} active`;
+      return [`${size}; ${tokensPerStep} tokens a step; ${plural(workers, 'worker')} on ${plural(nodes, 'node')}`];
+    }
+    case 'evaluated': {
+      const baseline = event.order1Loss === null ? '' : ` (order-1 model: ${event.order1Loss.toFixed(3)})`;
+      return [`step ${event.step}: held-out loss ${event.evalLoss.toFixed(3)}${baseline}`];
+    }
+    case 'checkpoint':
+      return [dim(`step ${event.step}: checkpoint ${event.path}`)];
+    case 'sample':
+      return [`sample: ${bold(event.prompt)}${event.text}`];
+    case 'notice':
+      return [event.text];
+    case 'phase':
+      return [dim(event.text)];
+  }
+}
+
+// Plain text where the output is no terminal, or where NO_COLOR is set.
+const dim = (text: string): string => styleText('dim', text);
+const bold = (text: string): string => styleText('bold', text);

@@ -1,0 +1,25 @@
+/** Anything thrown becomes one line and an exit code. */
+import { expect, test } from 'vitest';
+import { failureOf } from '../../src/cli/failure.ts';
+import { RunDirectoryRefused } from '../../src/telemetry/index.ts';
+import { ConfigError } from '../../src/topology/index.ts';
+
+class OutOfMemory extends Error {
+  readonly tag = 'OutOfMemory';
+}
+
+test.each<[string, unknown, string, number]>([
+  ['a config error', new ConfigError('a.yaml:1:1', 'name', 'found 3'), 'troupe: a.yaml:1:1: name: found 3', 2],
+  ['a refused directory', new RunDirectoryRefused('d', 'is a file'), 'troupe: run directory d: is a file', 2],
+  ['a tagged error without a code', new OutOfMemory('slice full'), 'troupe: slice full', 1],
+  [
+    'an error of ours',
+    new TypeError('x is undefined'),
+    'troupe: TypeError: x is undefined (unexpected; --verbose shows where)',
+    1,
+  ],
+  ['a long message', new OutOfMemory('one\n  two\n'), 'troupe: one two', 1],
+  ['something that is no error', 'oops', 'troupe: oops', 1],
+])('%s', (_what, thrown, line, exitCode) => {
+  expect(failureOf(thrown)).toEqual({ line, exitCode });
+});
