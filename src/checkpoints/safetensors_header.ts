@@ -35,7 +35,6 @@ const entrySchema = z.object({
   data_offsets: z.tuple([count, count]),
 });
 const metadataSchema = z.record(z.string(), z.string());
-const headerSchema = z.record(z.string(), z.unknown());
 
 /** The length field and the padded header for entries that lie one after another. */
 export function encodeHeader(entries: readonly TensorEntry[], metadata: Readonly<Record<string, string>>): Uint8Array {
@@ -81,7 +80,10 @@ export function decodeHeader(header: Uint8Array, dataBytes: number, path: string
   }
   const entries = new Map<string, TensorEntry>();
   let metadata: Record<string, string> = {};
-  for (const [name, value] of Object.entries(check(headerSchema, parsed, 'its header'))) {
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return refuse('its header is no object');
+  // Not a schema's record: that would lose a tensor named `__proto__`.
+  const members: [string, unknown][] = Object.entries(parsed);
+  for (const [name, value] of members) {
     if (name === '__metadata__') metadata = check(metadataSchema, value, "'__metadata__'");
     else entries.set(name, entryOf(name, check(entrySchema, value, `the entry of '${name}'`), refuse));
   }

@@ -5,10 +5,10 @@
  */
 import { hashText, hashU32 } from './hash.ts';
 
-export const BLOCK_TOKENS = 16 * 1024;
+export const BLOCK_TOKENS = 4 * 1024;
 
 /** Part of the corpus digest: change it with the rule. */
-export const HELD_OUT_RULE = 'held-out/1';
+export const HELD_OUT_RULE = 'held-out/2';
 
 /** Tokens `[begin, end)` of a stream. */
 export interface TokenRange {

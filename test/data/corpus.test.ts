@@ -10,13 +10,13 @@ describe('corpus', () => {
   it('sorts files by path in code-unit order, also below node_modules', () => {
     const folder = scratchFolder({
       'b.txt': '1',
-      'B.txt': '2',
+      'Z.txt': '2',
       'node_modules/p/z.txt': '3',
       'a/ü.txt': '4',
       'a/z.txt': '5',
     });
     const { files } = findCorpus(spec(), folder);
-    expect(files.map((file) => file.name)).toEqual(['B.txt', 'a/z.txt', 'a/ü.txt', 'b.txt', 'node_modules/p/z.txt']);
+    expect(files.map((file) => file.name)).toEqual(['Z.txt', 'a/z.txt', 'a/ü.txt', 'b.txt', 'node_modules/p/z.txt']);
   });
 
   it('finds files above its base folder and names them the same from any base folder', () => {
@@ -79,8 +79,8 @@ describe('corpus', () => {
   it('joins all string values of a JSON file in file order', () => {
     const json = JSON.stringify({ b: 'one', a: ['two', 3, { c: 'three' }], d: null });
     const folder = scratchFolder({ 'm.json': json });
-    const { spec: json_spec, files } = findCorpus(spec({ globs: ['*.json'], format: 'json_strings' }), folder);
-    expect(readText(json_spec, files[0])).toBe('one\ntwo\nthree');
+    const { spec: found, files } = findCorpus(spec({ globs: ['*.json'], format: 'json_strings' }), folder);
+    expect(readText(found, files[0])).toBe('one\ntwo\nthree');
   });
 
   it('refuses a file that is not JSON where the corpus says it is', () => {

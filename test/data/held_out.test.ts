@@ -5,7 +5,7 @@ import type { HeldOutSplit, TokenRange } from '../../src/data/index.ts';
 
 const tokensIn = (runs: readonly TokenRange[]): number => runs.reduce((sum, run) => sum + run.end - run.begin, 0);
 
-/** Blocks of 16 Ki tokens that the held-out runs cover. */
+/** Blocks of 4 Ki tokens that the held-out runs cover. */
 function heldBlocks(split: HeldOutSplit): number[] {
   return split.heldOut.flatMap(({ begin, end }) => {
     const first = begin / BLOCK_TOKENS;

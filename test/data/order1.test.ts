@@ -27,11 +27,11 @@ describe('order-1 model', () => {
   });
 
   it('counts each corpus at its weight, whatever its length', () => {
-    // 1 is followed by 2 in `ab` and by 1 in `c`; c is nine times as long and weighs a quarter.
-    const model = Order1.fit(new Blend([alternating('ab', 1001, 1, 2), constantCorpus('c', 9000, 1)], [0.75, 0.25], 1));
-    const total = 10_001;
+    // 1 is followed by 2 in `ab` and by 1 in `c`; c is four times as long and weighs a quarter.
+    const model = Order1.fit(new Blend([alternating('ab', 1001, 1, 2), constantCorpus('c', 4000, 1)], [0.75, 0.25], 1));
+    const total = 5_001;
     const ab = 500 * ((0.75 * total) / 1001);
-    const c = 8999 * ((0.25 * total) / 9000);
+    const c = 3999 * ((0.25 * total) / 4000);
     expect(model.nats(1, 2)).toBeCloseTo(-Math.log((ab + 1) / (ab + c + 256)), 10);
     expect(model.nats(1, 1)).toBeCloseTo(-Math.log((c + 1) / (ab + c + 256)), 10);
   });
