@@ -6,7 +6,7 @@
 
 import { cpus } from 'node:os';
 import { pathToFileURL } from 'node:url';
-import { dispatch, query, spawn, start, type Ref as NactRef } from 'nact';
+import { dispatch, query, spawn, start } from 'nact';
 import { z } from 'zod';
 import { ask, createLocalSystem, defineProtocol, tell } from '../src/runtime/index.ts';
 
@@ -14,7 +14,7 @@ const ROUNDS = 5;
 const TELLS = 200_000;
 const ASKS = 50_000;
 const BURST = 1_000;
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 5_000;
 
 const benchProtocol = defineProtocol('bench', {
   bump: tell(),
@@ -47,7 +47,7 @@ class Tally {
 interface Side {
   readonly bump: () => void;
   readonly add: (n: number) => void;
-  readonly get: () => Promise<number>;
+  readonly get: () => Promise<unknown>;
   readonly tally: Tally;
   stop(): Promise<void>;
 }
@@ -72,7 +72,7 @@ function ours(): Side {
 type NactMessage =
   | { readonly kind: 'bump' }
   | { readonly kind: 'add'; readonly n: number }
-  | { readonly kind: 'get'; readonly sender: NactRef<number> };
+  | { readonly kind: 'get'; readonly sender: object };
 
 function nacts(): Side {
   const system = start();
@@ -85,7 +85,7 @@ function nacts(): Side {
   return {
     bump: () => dispatch(counter, { kind: 'bump' }),
     add: (n) => dispatch(counter, { kind: 'add', n }),
-    get: () => query(counter, (sender: NactRef<number>) => ({ kind: 'get', sender }), TIMEOUT_MS),
+    get: () => query(counter, (sender: object) => ({ kind: 'get', sender }), TIMEOUT_MS),
     tally,
     stop: () => Promise.resolve(),
   };
@@ -136,10 +136,23 @@ const CASES: readonly Case[] = [
   },
 ];
 
-async function nanosecondsEach({ messages, run: runCase }: Case, side: Side): Promise<number> {
+async function nanosecondsEach(each: Case, side: Side): Promise<number> {
   const startMs = performance.now();
-  await runCase(side);
-  return ((performance.now() - startMs) / messages) * 1e6;
+  await each.run(side);
+  return ((performance.now() - startMs) / each.messages) * 1e6;
+}
+
+/**
+ * nact names each waiting query by 32 random bits: of 1,000 in flight two may share a name, and one is never answered.
+ * Such a round is repeated.
+ */
+async function nactNanosecondsEach(each: Case, side: Side): Promise<number> {
+  try {
+    return await nanosecondsEach(each, side);
+  } catch {
+    console.log(`  ${each.name}: nact lost a query; its round is repeated`);
+    return nactNanosecondsEach(each, side);
+  }
 }
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1];
@@ -153,7 +166,7 @@ export async function run(): Promise<void> {
     const results: { us: number; nact: number }[] = [];
     // The first round warms both up and is not counted.
     for (let round = 0; round <= ROUNDS; round++) {
-      const result = { us: await nanosecondsEach(each, us), nact: await nanosecondsEach(each, nact) };
+      const result = { us: await nanosecondsEach(each, us), nact: await nactNanosecondsEach(each, nact) };
       if (round > 0) results.push(result);
     }
     const [a, b] = [median(results.map((r) => r.us)), median(results.map((r) => r.nact))];

@@ -3,7 +3,8 @@ import { stageRole } from '../topology/index.ts';
 
 export const trainerAddress = 'run/trainer';
 export const checkpointerAddress = 'run/checkpointer';
-export const stageAddress = (pipelineRank: number, dataRank: number): string => `run/${stageRole(pipelineRank, dataRank)}`;
+export const stageAddress = (pipelineRank: number, dataRank: number): string =>
+  `run/${stageRole(pipelineRank, dataRank)}`;
 export const routerAddress = (layer: number, dataRank: number): string => `run/router-l${layer}-d${dataRank}`;
 export const groupAddress = (layer: number, group: number): string => `run/experts-l${layer}-g${group}`;
 export const expertAddress = (layer: number, expert: number): string => `run/expert-l${layer}-e${expert}`;

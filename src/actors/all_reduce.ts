@@ -51,11 +51,12 @@ export class AllReduce {
   async contribute(step: number, blocks: readonly Block<Gradient>[], into: Gradient): Promise<void> {
     for (const { level, index, value } of blocks) {
       for (const [arena, length] of this.lengths.entries()) {
-        const flat = this.flat(value.arenas[arena]!.flat);
+        const flat = this.flat(value.arenas[arena].flat);
         for (let chunk = 0; chunk < this.ranks; chunk++) {
           const values = flat.subarray(...chunkRange(length, this.ranks, chunk));
           if (chunk === this.rank) await this.fold(step, arena, values, level, index);
-          else this.replicas.block(chunk, { step, arena, chunk, level, index, values: payload(values, [values.length]) });
+          else
+            this.replicas.block(chunk, { step, arena, chunk, level, index, values: payload(values, [values.length]) });
         }
       }
     }
@@ -75,7 +76,7 @@ export class AllReduce {
     if (this.result === null || this.sums.size < this.lengths.length * this.ranks) return null;
     const result = this.result;
     for (const [arena, length] of this.lengths.entries()) {
-      const flat = this.flat(result.arenas[arena]!.flat);
+      const flat = this.flat(result.arenas[arena].flat);
       for (let chunk = 0; chunk < this.ranks; chunk++) {
         flat.set(this.sums.get(`${arena}/${chunk}`)!, chunkRange(length, this.ranks, chunk)[0]);
       }
@@ -111,6 +112,6 @@ function chunkRange(length: number, ranks: number, chunk: number): [number, numb
 }
 
 function addTo(into: Float32Array, from: Float32Array): Promise<void> {
-  for (let i = 0; i < into.length; i++) into[i] = into[i]! + from[i]!;
+  for (let i = 0; i < into.length; i++) into[i] = into[i] + from[i];
   return Promise.resolve();
 }

@@ -26,9 +26,9 @@ export function balance(
   const R = probs_RE.length / E;
   if (R === 0) return { auxLoss: 0, zLoss: 0 };
   const mass_E = new Float64Array(E);
-  for (let i = 0; i < probs_RE.length; i++) mass_E[i % E]! += probs_RE[i]!;
+  for (let i = 0; i < probs_RE.length; i++) mass_E[i % E] += probs_RE[i];
   let dot = 0;
-  for (let e = 0; e < E; e++) dot += (first_E[e]! / R) * (mass_E[e]! / R);
+  for (let e = 0; e < E; e++) dot += (first_E[e] / R) * (mass_E[e] / R);
   let squares = 0;
   if (zCoef > 0) for (let t = 0; t < R; t++) squares += logSumExp(logits_RE, t, E) ** 2;
   return { auxLoss: auxCoef * E * dot, zLoss: (zCoef * squares) / R };
@@ -49,12 +49,12 @@ export function addBalanceGradient(
 ): void {
   const R = probs_RE.length / E;
   for (let i = 0; i < probs_RE.length; i++) {
-    dProbs_RE[i] = dProbs_RE[i]! + (share * auxCoef * E * first_E[i % E]!) / R / R;
+    dProbs_RE[i] = dProbs_RE[i] + (share * auxCoef * E * first_E[i % E]) / R / R;
   }
   if (zCoef === 0) return;
   for (let t = 0; t < R; t++) {
     const factor = (share * zCoef * 2 * logSumExp(logits_RE, t, E)) / R;
-    for (let e = 0; e < E; e++) dLogits_RE[t * E + e] = dLogits_RE[t * E + e]! + factor * probs_RE[t * E + e]!;
+    for (let e = 0; e < E; e++) dLogits_RE[t * E + e] = dLogits_RE[t * E + e] + factor * probs_RE[t * E + e];
   }
 }
 

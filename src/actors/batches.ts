@@ -31,7 +31,11 @@ export class Batches implements BatchPort {
   microbatch({ mode, step, microbatch }: Unit): Microbatch {
     const { globalBatchSize, globalMicrobatches, sequenceLength } = this.shape;
     if (mode === 'train') {
-      const windows = this.blend.microbatch(step, microbatch, { globalBatchSize, microbatches: globalMicrobatches, sequenceLength });
+      const windows = this.blend.microbatch(step, microbatch, {
+        globalBatchSize,
+        microbatches: globalMicrobatches,
+        sequenceLength,
+      });
       return split(windows, this.rows, sequenceLength);
     }
     const width = sequenceLength + 1;

@@ -2,7 +2,13 @@
  * The checkpointer: gathers the state of every role, one shard an actor, and makes it a checkpoint, complete or absent.
  */
 import { createHash } from 'node:crypto';
-import { f32Tensor, formatName, type CheckpointStore, type ManifestFields, type TensorBytes } from '../checkpoints/index.ts';
+import {
+  f32Tensor,
+  formatName,
+  type CheckpointStore,
+  type ManifestFields,
+  type TensorBytes,
+} from '../checkpoints/index.ts';
 import { floats } from '../kernels/dtype.ts';
 import type { Actor, ActorScope, ArgsOf, TensorPayload } from '../runtime/index.ts';
 import type { Mesh } from '../topology/index.ts';

@@ -9,7 +9,14 @@ import { modelShapeOf } from '../models/from_topology.ts';
 import { isSparse, type Mixture, type Model, type ProgramStep, type Step } from '../models/model.ts';
 import type { Parameter } from '../models/parameter.ts';
 import { actor, type ActorScope, type ChildSpec } from '../runtime/index.ts';
-import { expertCapacity, type ExpertGroup as GroupPlace, type Mesh, type MoeSection, type StageRank, type Topology } from '../topology/index.ts';
+import {
+  expertCapacity,
+  type ExpertGroup as GroupPlace,
+  type Mesh,
+  type MoeSection,
+  type StageRank,
+  type Topology,
+} from '../topology/index.ts';
 import { expertAddress, groupAddress, routerAddress, stageAddress } from './addresses.ts';
 import type { BatchPort } from './batch_port.ts';
 import { weightBindings } from './bindings.ts';
@@ -24,8 +31,9 @@ import { stageProtocol } from './protocol/stage.ts';
 import { Router } from './router.ts';
 import { compileRouter, createRouterContext } from './router_context.ts';
 import { depth } from './schedule.ts';
-import { Stage, type LogitsHead } from './stage.ts';
+import { Stage } from './stage.ts';
 import { createStageContext } from './stage_context.ts';
+import { LogitsHead } from './logits_head.ts';
 
 export interface CompanyOptions {
   readonly topology: Topology;
@@ -58,7 +66,13 @@ export async function gather(options: CompanyOptions): Promise<Company> {
   const holders: Holder[] = [];
   for (const rank of mesh.stages) {
     const steps = (of: Model): Step[] => of.steps.filter((step) => belongs(step, rank));
-    const { spec, parameters } = await stageSpec(options, rank, steps(model), steps(single), rank.isLast ? single.logits : null);
+    const { spec, parameters } = await stageSpec(
+      options,
+      rank,
+      steps(model),
+      steps(single),
+      rank.isLast ? single.logits : null,
+    );
     specs.push(spec);
     holders.push({ address: spec.address, parameters: parameters.parameters });
     for (const layer of rank.layers.filter((l) => isSparse(shape, l))) {
@@ -96,7 +110,7 @@ async function stageSpec(
   const contexts = [];
   for (let i = 0; i < count; i++) contexts.push(await createStageContext(device, slice, steps, parameters.values));
   const context = await createStageContext(device, slice, single, parameters.values);
-  const head = logits && (await logitsHead(device, slice, logits, context.steps.at(-1)!, parameters));
+  const head = logits && (await LogitsHead.create(device, slice, logits, context, parameters.values));
   const parts = {
     device,
     parameters,
@@ -117,21 +131,6 @@ async function stageSpec(
   return { spec: actor(stageProtocol, stageAddress(rank.pipelineRank, rank.dataRank), create), parameters };
 }
 
-async function logitsHead(
-  device: Device,
-  slice: Slice,
-  { program, weights }: ProgramStep,
-  head: Awaited<ReturnType<typeof createStageContext>>['steps'][number],
-  parameters: ParameterSet,
-): Promise<LogitsHead> {
-  if (head.kind === 'exchange') throw new TypeError('a model ends with its head');
-  const position = slice.tensor('position', 'i32', [2]);
-  const output = slice.tensor('logits', 'f32', program.outputs[0]!.value.type.shape.map(Number));
-  const x_RD = head.bindings.x_RD!;
-  const bindings = { ...weightBindings(weights, parameters.values), x_RD, position_2: position, logits_2V: output };
-  return { executable: await device.compile(program), bindings, position, output };
-}
-
 async function routerSpec(
   { topology, mesh, deviceOf }: CompanyOptions,
   rank: StageRank,
@@ -148,6 +147,11 @@ async function routerSpec(
   const programs = await compileRouter(device, mixture.programs);
   const bindings = weightBindings(weights, parameters.values);
   const count = depth(rank.pipelineRank, parallelism.pipeline_parallel, parallelism.micro_batches);
+  const tokens = mesh.microbatchSequences * training.sequence_length;
+  const capacity = (of: number, isTraining: boolean): number => {
+    const factor = isTraining ? moe.capacity_factor : moe.eval_capacity_factor;
+    return expertCapacity(of, moe.top_k, moe.num_experts, factor, moe.min_capacity);
+  };
   const parts = {
     device,
     parameters,
@@ -165,10 +169,8 @@ async function routerSpec(
     programs,
     contexts: Array.from({ length: count }, () => createRouterContext(slice, programs, bindings)),
     seed: training.seed,
-    capacity: (tokens: number, isTraining: boolean): number => {
-      const factor = isTraining ? moe.capacity_factor : moe.eval_capacity_factor;
-      return expertCapacity(tokens, moe.top_k, moe.num_experts, factor, moe.min_capacity);
-    },
+    capacity,
+    grant: Math.max(capacity(tokens, true), capacity(tokens, false)),
   };
   return { spec: actor(routerProtocol, address, (scope) => new Router(parts, scope)), parameters };
 }
@@ -191,14 +193,25 @@ async function groupSpecs(
     const parts = { device, slice, parameters, weights, programs };
     cores.push(new ExpertCore(expert, parts, { contexts, expected: mesh.globalMicrobatches }));
   }
-  const groupSpec = actor(expertGroupProtocol, groupAddress(layer, group), (scope) => new ExpertGroup(group, cores, scope));
+  const groupSpec = actor(
+    expertGroupProtocol,
+    groupAddress(layer, group),
+    (scope) => new ExpertGroup(group, cores, scope),
+  );
   const place = { layer, group };
   const expertSpecs = cores.map((core) =>
-    actor(expertProtocol, expertAddress(layer, core.expert), (scope) => new Expert(core, topology.optimizer, place, scope)),
+    actor(
+      expertProtocol,
+      expertAddress(layer, core.expert),
+      (scope) => new Expert(core, topology.optimizer, place, scope),
+    ),
   );
   return {
     specs: [groupSpec, ...expertSpecs],
-    holders: cores.map((core) => ({ address: expertAddress(layer, core.expert), parameters: core.parameters.parameters })),
+    holders: cores.map((core) => ({
+      address: expertAddress(layer, core.expert),
+      parameters: core.parameters.parameters,
+    })),
   };
 }
 

@@ -31,7 +31,10 @@ export class CreditLedger {
     if (this.outstanding.has(key)) throw new CreditError(`credit ${key} is taken already`);
     const most = Math.max(...rowsByExpert);
     if (most > this.grant) throw new CreditError(`credit ${key}: ${most} rows for one expert, granted ${this.grant}`);
-    this.outstanding.set(key, rowsByExpert.reduce((sum, rows) => sum + rows, 0));
+    this.outstanding.set(
+      key,
+      rowsByExpert.reduce((sum, rows) => sum + rows, 0),
+    );
   }
 
   /** Returns the credit that `rows` rows coming back settle. Throws `CreditError` when they are not those sent. */

@@ -42,35 +42,40 @@ export class ExpertCore {
     this.programs = programs;
     this.leaves = new LeafGradients(parameters);
     this.expected = expected;
-    this.idle = Array.from({ length: contexts }, () => createContext(slice, programs, weightBindings(weights, parameters.values)));
+    this.idle = Array.from({ length: contexts }, () =>
+      createContext(slice, programs, weightBindings(weights, parameters.values)),
+    );
   }
 
   /** outputs_SD of the given rows. In training they are kept for the way back. */
   async forward(unit: Unit, rows: Data, count: number): Promise<Data> {
     const bindings = this.idle.pop();
     if (bindings === undefined) throw new Error(`expert ${this.expert}: more microbatches under way than contexts`);
-    this.device.write(bindings.rows_SD!, rows);
+    this.device.write(bindings.rows_SD, rows);
     await this.programs.forward.run(bindings, { rows: count });
     if (unit.mode === 'train') {
       this.held.set(keyOf(unit), { bindings, rows: count });
       this.processed += count;
     } else this.idle.push(bindings);
-    return this.head(bindings.outputs_SD!, count);
+    return this.head(bindings.outputs_SD, count);
   }
 
   /** d_rows_SD of rows that went forward, from the gradients of their outputs. */
   async backwardInput(unit: Unit, gradients: Data): Promise<Data> {
     const { bindings, rows } = this.context(unit);
-    this.device.write(bindings.d_outputs_SD!, gradients);
+    this.device.write(bindings.d_outputs_SD, gradients);
     await this.programs.backwardInput.run(bindings, { rows });
-    return this.head(bindings.d_rows_SD!, rows);
+    return this.head(bindings.d_rows_SD, rows);
   }
 
   /** The microbatch's leaf of the gradient; nobody waits for it but the step's end. */
   async backwardWeight(unit: Unit): Promise<void> {
     const { bindings, rows } = this.context(unit);
     const leaf = this.leaves.open(unit.microbatch);
-    await this.programs.backwardWeight.run({ ...bindings, ...weightBindings(this.weights, leaf.views, 'd_') }, { rows });
+    await this.programs.backwardWeight.run(
+      { ...bindings, ...weightBindings(this.weights, leaf.views, 'd_') },
+      { rows },
+    );
     this.held.delete(keyOf(unit));
     this.idle.push(bindings);
     await this.leaves.close(unit.microbatch);
@@ -95,12 +100,13 @@ export class ExpertCore {
 
   private context(unit: Unit): { readonly bindings: Bindings; readonly rows: number } {
     const context = this.held.get(keyOf(unit));
-    if (context === undefined) throw new Error(`expert ${this.expert}: a gradient of ${keyOf(unit)}, which it never saw`);
+    if (context === undefined)
+      throw new Error(`expert ${this.expert}: a gradient of ${keyOf(unit)}, which it never saw`);
     return context;
   }
 
   private head(tensor: Tensor, rows: number): Data {
-    return this.device.read(tensor, rows * tensor.shape[1]!);
+    return this.device.read(tensor, rows * tensor.shape[1]);
   }
 }
 

@@ -28,7 +28,7 @@ export class ExpertGroup implements Actor<Messages> {
   async dispatch({ counts, rows, ...unit }: ArgsOf<Messages, 'dispatch'>, ctx: Context): Promise<void> {
     const outputs: Data[] = [];
     for (const [i, part] of parts(rows, counts).entries()) {
-      outputs.push(await this.cores[i]!.forward(unit, part, counts[i]!));
+      outputs.push(await this.cores[i].forward(unit, part, counts[i]));
     }
     this.router(ctx).tell.outputs({ ...unit, group: this.group, rows: joined(outputs, rows) });
   }
@@ -36,7 +36,7 @@ export class ExpertGroup implements Actor<Messages> {
   async outputsGradient({ counts, rows, ...unit }: ArgsOf<Messages, 'outputsGradient'>, ctx: Context): Promise<void> {
     const gradients: Data[] = [];
     for (const [i, part] of parts(rows, counts).entries()) {
-      gradients.push(await this.cores[i]!.backwardInput(unit, part));
+      gradients.push(await this.cores[i].backwardInput(unit, part));
     }
     this.router(ctx).tell.rowsGradient({ ...unit, group: this.group, rows: joined(gradients, rows) });
     // The router goes on with the input gradients while these are made.
@@ -58,7 +58,7 @@ export class ExpertGroup implements Actor<Messages> {
 
 /** The rows of each expert, which follow one another. */
 function parts(rows: TensorPayload, counts: readonly number[]): Data[] {
-  const width = rows.shape[1]!;
+  const width = rows.shape[1];
   const data = dataOf(rows);
   let at = 0;
   return counts.map((count) => data.subarray(at * width, (at += count) * width));
@@ -67,7 +67,7 @@ function parts(rows: TensorPayload, counts: readonly number[]): Data[] {
 /** All experts' rows in one tensor, in the precision they came in. */
 function joined(chunks: readonly Data[], { shape }: TensorPayload): TensorPayload {
   const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  const first = chunks[0]!;
+  const first = chunks[0];
   const all = first instanceof Float32Array ? new Float32Array(length) : new Uint16Array(length);
   let at = 0;
   for (const chunk of chunks) {

@@ -10,7 +10,14 @@ import type { GenerateOptions } from './run_port.ts';
 import { Troupe } from './troupe.ts';
 
 /** Writes text as it is made. Throws `NoCheckpoint`, `DamagedCheckpoint`, `ResumeRefused`. */
-export async function generate({ checkpointDir, prompt, maxTokens, temperature, seed, write }: GenerateOptions): Promise<void> {
+export async function generate({
+  checkpointDir,
+  prompt,
+  maxTokens,
+  temperature,
+  seed,
+  write,
+}: GenerateOptions): Promise<void> {
   const checkpoint = await find(checkpointDir);
   const topology = singleWorker(checkpoint);
   // Paths in a checkpoint's topology are relative to the run directory, two folders above it.
@@ -20,7 +27,12 @@ export async function generate({ checkpointDir, prompt, maxTokens, temperature, 
       throw new Error('generation has no corpus');
     },
   };
-  const troupe = await Troupe.start({ topology, vocabulary: tokenizer.vocabSize, batches, gen: checkpoint.manifest.gen + 1 });
+  const troupe = await Troupe.start({
+    topology,
+    vocabulary: tokenizer.vocabSize,
+    batches,
+    gen: checkpoint.manifest.gen + 1,
+  });
   try {
     await restore(troupe.system, checkpoint, troupe.company.holders);
     const generator = new Generator(troupe.system, tokenizer, topology.training.sequence_length, 1);

@@ -56,9 +56,13 @@ export class Generator {
     const tokens = new Int32Array(this.sequenceLength);
     tokens.set(ids);
     const prompt = { tokens: payload(tokens, [tokens.length]), position: ids.length - 1 };
-    const stages = Array.from({ length: this.pipelineRanks }, (_, p) => this.system.ref(stageProtocol, stageAddress(p, 0)));
+    const stages = Array.from({ length: this.pipelineRanks }, (_, p) =>
+      this.system.ref(stageProtocol, stageAddress(p, 0)),
+    );
     for (const stage of stages) stage.tell.open({ mode: 'generate', step, microbatches: [0], prompt });
-    const votes = await Promise.all(stages.map((s) => s.ask.prepare({ mode: 'generate', step }, { timeoutMs: patienceMs })));
+    const votes = await Promise.all(
+      stages.map((s) => s.ask.prepare({ mode: 'generate', step }, { timeoutMs: patienceMs })),
+    );
     const logits = votes.at(-1)?.logits ?? null;
     if (logits === null) throw new Error('the last stage gave no logits');
     return floats('logits', dataOf(logits));

@@ -10,7 +10,7 @@ export function sumOfSquares(values: Float32Array): number {
   for (let start = 0; start < values.length; start += chunkElements) {
     const end = Math.min(start + chunkElements, values.length);
     let chunk = 0;
-    for (let i = start; i < end; i++) chunk += values[i]! * values[i]!;
+    for (let i = start; i < end; i++) chunk += values[i] * values[i];
     total += chunk;
   }
   return total;
@@ -19,7 +19,7 @@ export function sumOfSquares(values: Float32Array): number {
 /** The norm over all tensors, from their sums of squares by name. */
 export function globalNorm(squares: Readonly<Record<string, number>>): number {
   const names = Object.keys(squares).sort();
-  return Math.sqrt(names.reduce((sum, name) => sum + squares[name]!, 0));
+  return Math.sqrt(names.reduce((sum, name) => sum + squares[name], 0));
 }
 
 /** What gradients are multiplied by so that their norm is at most `limit` (0: no limit), as one float32. */

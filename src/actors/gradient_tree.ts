@@ -56,7 +56,7 @@ export class GradientTree<B> {
         blocks.push(parent);
         continue;
       }
-      const sibling = blocks[twin]!;
+      const sibling = blocks[twin];
       const [left, right] = parent.index % 2 === 0 ? [parent, sibling] : [sibling, parent];
       await this.add(left.value, right.value);
       this.free(right.value);

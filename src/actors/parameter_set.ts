@@ -49,14 +49,19 @@ export class ParameterSet {
   }
 
   /** Takes the memory from `slice` and fills in initial values. Throws `OutOfSliceMemory`. */
-  static async create(device: Device, slice: Slice, parameters: readonly Parameter[], seed: number): Promise<ParameterSet> {
+  static async create(
+    device: Device,
+    slice: Slice,
+    parameters: readonly Parameter[],
+    seed: number,
+  ): Promise<ParameterSet> {
     const groups: Group[] = [];
     for (const decays of [true, false]) {
       const members = parameters.filter((parameter) => parameter.decays === decays);
       if (members.length === 0) continue;
       const shapes = shapesOf(members);
       const values = slice.arena('parameters', shapes);
-      const length = values.flat.shape[0]!;
+      const length = values.flat.shape[0];
       groups.push({
         parameters: members,
         values,
@@ -67,13 +72,13 @@ export class ParameterSet {
       });
     }
     const set = new ParameterSet(device, slice, parameters, groups);
-    for (const parameter of parameters) device.write(set.values[parameter.name]!, initialValues(parameter, seed));
+    for (const parameter of parameters) device.write(set.values[parameter.name], initialValues(parameter, seed));
     return set;
   }
 
   /** Lengths of the flat arenas, in elements. */
   get lengths(): readonly number[] {
-    return this.groups.map((group) => group.values.flat.shape[0]!);
+    return this.groups.map((group) => group.values.flat.shape[0]);
   }
 
   /** Memory for one gradient, from those given back or from the slice. Its content is unspecified. */
@@ -91,14 +96,17 @@ export class ParameterSet {
   /** into += from. */
   async add(into: Gradient, from: Gradient): Promise<void> {
     for (const [i, group] of this.groups.entries()) {
-      await group.accumulate.run({ sum: into.arenas[i]!.flat, addend: from.arenas[i]!.flat });
+      await group.accumulate.run({ sum: into.arenas[i].flat, addend: from.arenas[i].flat });
     }
   }
 
   /** Sum of squares of each tensor of a gradient, by parameter name. */
   squares(gradient: Gradient): Record<string, number> {
     return Object.fromEntries(
-      this.parameters.map(({ name }) => [name, sumOfSquares(floats('squares', this.device.read(gradient.views[name]!)))]),
+      this.parameters.map(({ name }) => [
+        name,
+        sumOfSquares(floats('squares', this.device.read(gradient.views[name]))),
+      ]),
     );
   }
 
@@ -114,7 +122,7 @@ export class ParameterSet {
         parameters: group.values.flat,
         moment1: group.moment1.flat,
         moment2: group.moment2.flat,
-        gradient: gradient.arenas[i]!.flat,
+        gradient: gradient.arenas[i].flat,
         hyper: this.hyper,
       });
     }
@@ -122,14 +130,17 @@ export class ParameterSet {
 
   /** Parameters under their names, moments under `<name>.exp_avg` and `<name>.exp_avg_sq`, as views. */
   save(): Record<string, TensorPayload> {
-    return Object.fromEntries([...this.stored()].map(([name, tensor]) => [name, payload(this.device.read(tensor), tensor.shape)]));
+    return Object.fromEntries(
+      [...this.stored()].map(([name, tensor]) => [name, payload(this.device.read(tensor), tensor.shape)]),
+    );
   }
 
   /** Takes over what `save` gave. Throws `MissingTensor` when one is absent or has another shape. */
   restore(tensors: Readonly<Record<string, TensorPayload>>): void {
     for (const [name, tensor] of this.stored()) {
       const saved = tensors[name];
-      if (saved === undefined || saved.data.length !== this.device.read(tensor).length) throw new MissingTensor(name, tensor.shape);
+      if (saved === undefined || saved.data.length !== this.device.read(tensor).length)
+        throw new MissingTensor(name, tensor.shape);
       this.device.write(tensor, dataOf(saved));
     }
   }
@@ -137,16 +148,19 @@ export class ParameterSet {
   /** SHA-256 of each parameter's bytes. */
   digest(): Record<string, string> {
     return Object.fromEntries(
-      this.parameters.map(({ name }) => [name, createHash('sha256').update(this.device.read(this.values[name]!)).digest('hex')]),
+      this.parameters.map(({ name }) => [
+        name,
+        createHash('sha256').update(this.device.read(this.values[name])).digest('hex'),
+      ]),
     );
   }
 
   private *stored(): Generator<[string, Tensor]> {
     for (const { parameters, values, moment1, moment2 } of this.groups) {
       for (const { name } of parameters) {
-        yield [name, values.views[name]!];
-        yield [`${name}.exp_avg`, moment1.views[name]!];
-        yield [`${name}.exp_avg_sq`, moment2.views[name]!];
+        yield [name, values.views[name]];
+        yield [`${name}.exp_avg`, moment1.views[name]];
+        yield [`${name}.exp_avg_sq`, moment2.views[name]];
       }
     }
   }
@@ -157,7 +171,9 @@ export class MissingTensor extends Error {
   readonly tag = 'MissingTensor';
   readonly exitCode = 1;
   constructor(name: string, shape: readonly number[]) {
-    super(`checkpoint: no tensor ${name} of shape [${shape.join(', ')}]; it belongs to another model, check model and moe`);
+    super(
+      `checkpoint: no tensor ${name} of shape [${shape.join(', ')}]; it belongs to another model, check model and moe`,
+    );
     this.name = 'MissingTensor';
   }
 }
@@ -165,4 +181,5 @@ export class MissingTensor extends Error {
 const shapesOf = (parameters: readonly Parameter[]): Record<string, readonly number[]> =>
   Object.fromEntries(parameters.map(({ name, shape }) => [name, shape]));
 
-const viewsOf = (arenas: readonly FlatArena[]): Bindings => Object.assign({}, ...arenas.map((arena) => arena.views)) as Bindings;
+const viewsOf = (arenas: readonly FlatArena[]): Bindings =>
+  Object.assign({}, ...arenas.map((arena) => arena.views)) as Bindings;

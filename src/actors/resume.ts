@@ -33,7 +33,11 @@ export function checkIdentity(checkpoint: Checkpoint, topology: Topology): void 
   const difference = firstDifference('', checkpoint.manifest.model, identityOf(topology));
   if (difference === null) return;
   const { key, was, is } = difference;
-  throw new ResumeRefused(checkpoint.path, `${key} was ${was} and is ${is} now; resume with what the run began with`, 2);
+  throw new ResumeRefused(
+    checkpoint.path,
+    `${key} was ${was} and is ${is} now; resume with what the run began with`,
+    2,
+  );
 }
 
 /** Hands every holder its parameters and moments. Throws `BadTensor` when the checkpoint lacks one. */
@@ -50,7 +54,11 @@ export async function restore(system: ActorSystem, checkpoint: Checkpoint, holde
   }
 }
 
-function firstDifference(key: string, was: Json | undefined, is: Json | undefined): { key: string; was: string; is: string } | null {
+function firstDifference(
+  key: string,
+  was: Json | undefined,
+  is: Json | undefined,
+): { key: string; was: string; is: string } | null {
   if (isObject(was) && isObject(is)) {
     for (const name of [...new Set([...Object.keys(was), ...Object.keys(is)])]) {
       const found = firstDifference(key === '' ? name : `${key}.${name}`, was[name], is[name]);

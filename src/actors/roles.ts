@@ -12,7 +12,9 @@ export function rolesOf(scope: Pick<ActorScope, 'ref'>, mesh: Mesh): Role[] {
   const dataRanks = [...new Set(mesh.stages.map((stage) => stage.dataRank))];
   return [
     ...mesh.stages.map(({ pipelineRank, dataRank }) => scope.ref(stageProtocol, stageAddress(pipelineRank, dataRank))),
-    ...mesh.moeLayers.flatMap((layer) => dataRanks.map((rank) => scope.ref(routerProtocol, routerAddress(layer, rank)))),
+    ...mesh.moeLayers.flatMap((layer) =>
+      dataRanks.map((rank) => scope.ref(routerProtocol, routerAddress(layer, rank))),
+    ),
     ...mesh.expertGroups.flatMap(({ layer, experts }) =>
       experts.map((expert) => scope.ref(expertProtocol, expertAddress(layer, expert))),
     ),

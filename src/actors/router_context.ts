@@ -29,7 +29,9 @@ export interface RouterContext {
 
 export async function compileRouter(device: Device, programs: MixturePrograms): Promise<RouterPrograms> {
   const rows = typeOf(programs.dispatch, 'h_RD').shape;
-  const sum = trace('sum_gradients', { a_RD: f32(rows), b_RD: f32(rows) }, ({ a_RD, b_RD }) => ({ sum_RD: add(a_RD, b_RD) }));
+  const sum = trace('sum_gradients', { a_RD: f32(rows), b_RD: f32(rows) }, ({ a_RD, b_RD }) => ({
+    sum_RD: add(a_RD, b_RD),
+  }));
   return {
     score: await differentiate(device, programs.score),
     scoreEvaluation: await device.compile(programs.scoreEvaluation),
@@ -55,6 +57,10 @@ export function createRouterContext(slice: Slice, programs: RouterPrograms, weig
   };
   const score = bind(programs.score);
   const dispatch = bind(programs.dispatch);
-  const sum = { a_RD: dispatch.d_h_RD!, b_RD: score.d_h_RD!, sum_RD: tensorFor(slice, 'sum_RD', typeOf(programs.dispatch.vjp.forward, 'h_RD')) };
+  const sum = {
+    a_RD: dispatch.d_h_RD,
+    b_RD: score.d_h_RD,
+    sum_RD: tensorFor(slice, 'sum_RD', typeOf(programs.dispatch.vjp.forward, 'h_RD')),
+  };
   return { score, dispatch, combine: bind(programs.combine), sum };
 }

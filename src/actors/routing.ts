@@ -50,18 +50,18 @@ export function route(probs_RE: Float32Array, { experts: E, topK: K, capacity }:
   const slots_RK = new Int32Array(R * K).fill(-1);
   for (let k = 0; k < K; k++) {
     for (let t = 0; t < R; t++) {
-      const e = experts_RK[t * K + k]!;
-      routed_E[e]!++;
-      if (k === 0) first_E[e]!++;
-      if (kept_E[e]! < capacity) slots_RK[t * K + k] = kept_E[e]!++;
+      const e = experts_RK[t * K + k];
+      routed_E[e]++;
+      if (k === 0) first_E[e]++;
+      if (kept_E[e] < capacity) slots_RK[t * K + k] = kept_E[e]++;
     }
   }
   const start_E = startsOf(kept_E);
   const order_S = new Int32Array(kept_E.reduce((sum, n) => sum + n, 0));
   for (let i = 0; i < R * K; i++) {
     if (slots_RK[i] === -1) continue;
-    slots_RK[i] = slots_RK[i]! + start_E[experts_RK[i]!]!;
-    order_S[slots_RK[i]!] = Math.floor(i / K);
+    slots_RK[i] = slots_RK[i] + start_E[experts_RK[i]];
+    order_S[slots_RK[i]] = Math.floor(i / K);
   }
   return { experts_RK, gates_RK, slots_RK, order_S, routed_E, kept_E, first_E };
 }
@@ -69,7 +69,7 @@ export function route(probs_RE: Float32Array, { experts: E, topK: K, capacity }:
 /** First row of each expert among rows packed by expert. */
 export function startsOf(kept_E: ArrayLike<number>): number[] {
   const starts: number[] = [];
-  for (let e = 0, at = 0; e < kept_E.length; at += kept_E[e]!, e++) starts.push(at);
+  for (let e = 0, at = 0; e < kept_E.length; at += kept_E[e], e++) starts.push(at);
   return starts;
 }
 
@@ -85,7 +85,7 @@ function chooseTopK(
     let best = -1;
     let bestProb = -Infinity;
     for (let e = 0; e < E; e++) {
-      const p = probs_RE[token * E + e]!;
+      const p = probs_RE[token * E + e];
       if (!Number.isFinite(p)) throw new NonFiniteRouting(token);
       if (p > bestProb && !chosen(experts_RK, token * K, k, e)) {
         best = e;

@@ -38,15 +38,25 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
     return { status: 'interrupted', step: found?.manifest.step ?? 0, evalLoss: null, order1Loss: null, runDir };
   }
   if (found !== null && found.manifest.corpusDigest !== blend.digest) {
-    throw new ResumeRefused(found.path, 'the corpora are not those it was trained on; restore the files, or start a new run');
+    throw new ResumeRefused(
+      found.path,
+      'the corpora are not those it was trained on; restore the files, or start a new run',
+    );
   }
   const heldOut = blend.heldOutWindows(topology.training.sequence_length, topology.training.eval_sequences);
   if (heldOut.rows < heldOut.asked) {
-    observe({ kind: 'notice', text: `held-out text has room for ${heldOut.rows} of ${heldOut.asked} evaluation sequences` });
+    observe({
+      kind: 'notice',
+      text: `held-out text has room for ${heldOut.rows} of ${heldOut.asked} evaluation sequences`,
+    });
   }
   const mesh = meshOf(topology);
   const { global_batch_size: globalBatchSize, sequence_length: sequenceLength } = topology.training;
-  const batches = new Batches(blend, heldOut, { globalBatchSize, globalMicrobatches: mesh.globalMicrobatches, sequenceLength });
+  const batches = new Batches(blend, heldOut, {
+    globalBatchSize,
+    globalMicrobatches: mesh.globalMicrobatches,
+    sequenceLength,
+  });
 
   observe({ kind: 'phase', text: 'compiling programs' });
   const gen = (found?.manifest.gen ?? 0) + 1;
@@ -55,7 +65,14 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
     if (found !== null) await takeUp(troupe, found, topology, logs);
     const parameters = countParameters(modelSizesOf(topology, tokenizer.vocabSize));
     const tokensPerStep = globalBatchSize * sequenceLength;
-    observe({ kind: 'ready', parameters: parameters.total, activeParameters: parameters.active, tokensPerStep, workers: 1, nodes: 1 });
+    observe({
+      kind: 'ready',
+      parameters: parameters.total,
+      activeParameters: parameters.active,
+      tokensPerStep,
+      workers: 1,
+      nodes: 1,
+    });
     const baseline = order1Of(blend, heldOut);
     const outcome = await train(options, { troupe, batches, store, logs, blend, found, baseline });
     if (outcome.status === 'done') {
@@ -109,7 +126,7 @@ async function train(options: RunOptions, parts: Parts): Promise<TrainingOutcome
     numericsClass: troupe.device.numericsClass,
     corpusDigest: blend.digest,
     model: identityOf(topology),
-    topology: JSON.parse(JSON.stringify(toPlain(rebaseTopology(topology, baseDir, resolve(runDir)))))  as Json,
+    topology: JSON.parse(JSON.stringify(toPlain(rebaseTopology(topology, baseDir, resolve(runDir))))) as Json,
   };
   const observer = {
     step: (metrics: Parameters<MetricsLog['append']>[0]) => {

@@ -16,7 +16,10 @@ export type Judgement =
 
 /** Judges a step; `skipped` is how many steps right before this one were skipped. */
 export function judge({ loss, gradNorm }: Findings, skipped: number): Judgement {
-  const bad = [...(Number.isFinite(loss) ? [] : [`loss is ${loss}`]), ...(Number.isFinite(gradNorm) ? [] : [`gradient norm is ${gradNorm}`])];
+  const bad = [
+    ...(Number.isFinite(loss) ? [] : [`loss is ${loss}`]),
+    ...(Number.isFinite(gradNorm) ? [] : [`gradient norm is ${gradNorm}`]),
+  ];
   if (bad.length === 0) return { verdict: 'commit' };
   return { verdict: skipped === 0 ? 'skip' : 'stop', evidence: bad.join(', ') };
 }
@@ -26,7 +29,9 @@ export class Unstable extends Error {
   readonly tag = 'Unstable';
   readonly exitCode = 1;
   constructor(step: number, evidence: string) {
-    super(`step ${step}: ${evidence}, and skipping the batch before did not help; lower optimizer.lr and --resume from the last checkpoint`);
+    super(
+      `step ${step}: ${evidence}, and skipping the batch before did not help; lower optimizer.lr and --resume from the last checkpoint`,
+    );
     this.name = 'Unstable';
   }
 }

@@ -4,30 +4,24 @@
  * turns is `schedule`'s; everything it sends names the microbatch.
  */
 import { floats } from '../kernels/dtype.ts';
-import type { Device, Executable, Tensor } from '../kernels/device.ts';
-import type { Actor, ActorScope, ArgsOf, Context, Reply, TensorPayload } from '../runtime/index.ts';
-import type { OptimizerSection } from '../topology/index.ts';
+import type { Tensor } from '../kernels/device.ts';
+import type { Actor, ActorScope, ArgsOf, TensorPayload } from '../runtime/index.ts';
 import { routerAddress, stageAddress } from './addresses.ts';
-import { AllReduce } from './all_reduce.ts';
 import type { BatchPort } from './batch_port.ts';
-import { LeafGradients } from './leaf_gradients.ts';
-import { ParameterRole } from './parameter_role.ts';
-import type { ParameterSet } from './parameter_set.ts';
+import type { LogitsHead } from './logits_head.ts';
 import { dataOf, keyOf, payload, type Unit } from './protocol/pass.ts';
 import { routerProtocol } from './protocol/router.ts';
 import { stageProtocol, type Open } from './protocol/stage.ts';
-import { emptyVote, type Decision, type LossReport, type Vote } from './protocol/stateful.ts';
+import { emptyVote, type LossReport, type Vote } from './protocol/stateful.ts';
+import { ReplicatedRole, type ReplicatedParts } from './replicated_role.ts';
 import { schedule, type Turn } from './schedule.ts';
-import type { StageContext } from './stage_context.ts';
+import type { ReadyExchange, StageContext } from './stage_context.ts';
 import { StageRun } from './stage_run.ts';
 
 type Messages = typeof stageProtocol;
 
 /** What a stage is made with; all memory was taken before, so that starting cannot fail for lack of it. */
-export interface StageParts {
-  readonly device: Device;
-  readonly parameters: ParameterSet;
-  readonly optimizer: OptimizerSection;
+export interface StageParts extends ReplicatedParts {
   readonly place: StagePlace;
   /** One for each microbatch that may be under way at once. */
   readonly contexts: readonly StageContext[];
@@ -35,14 +29,6 @@ export interface StageParts {
   readonly generation: { readonly context: StageContext; readonly logits: LogitsHead | null };
   readonly batches: BatchPort;
   readonly tokensPerStep: number;
-}
-
-export interface LogitsHead {
-  readonly executable: Executable;
-  readonly bindings: Readonly<Record<string, Tensor>>;
-  readonly position: Tensor;
-  /** logits_2V. */
-  readonly output: Tensor;
 }
 
 export interface StagePlace {
@@ -53,6 +39,7 @@ export interface StagePlace {
   readonly globalMicrobatches: number;
 }
 
+/** A pass that this stage is in. */
 interface Pass {
   readonly open: Open;
   readonly prompt: { readonly tokens: Int32Array; readonly position: number } | null;
@@ -64,31 +51,23 @@ interface Pass {
   isDone: boolean;
 }
 
-export class Stage extends ParameterRole implements Actor<Messages> {
+export class Stage extends ReplicatedRole implements Actor<Messages> {
   private readonly parts: StageParts;
   private readonly scope: ActorScope;
-  private readonly leaves: LeafGradients;
-  private readonly reduce: AllReduce;
   private readonly idle: StageContext[];
   /** Rows that came from neighbours before their turn, by phase and microbatch. */
   private readonly early = new Map<string, Float32Array>();
   private pass: Pass | null = null;
-  private waiting: Reply<Vote> | null = null;
 
   constructor(parts: StageParts, scope: ActorScope) {
-    super(parts.parameters, parts.optimizer, scope, parts.place.dataRank === 0);
+    const replica = (rank: number) => scope.ref(stageProtocol, stageAddress(parts.place.pipelineRank, rank));
+    super(parts, scope, {
+      block: (rank, message) => replica(rank).tell.block(message),
+      sum: (rank, message) => replica(rank).tell.sum(message),
+    });
     this.parts = parts;
     this.scope = scope;
     this.idle = [...parts.contexts];
-    this.leaves = new LeafGradients(parts.parameters);
-    const { pipelineRank, dataRank, dataRanks, globalMicrobatches } = parts.place;
-    const replica = (rank: number) => scope.ref(stageProtocol, stageAddress(pipelineRank, rank));
-    this.reduce = new AllReduce(
-      parts.device,
-      { rank: dataRank, ranks: dataRanks, leaves: globalMicrobatches },
-      parts.parameters.lengths,
-      { block: (rank, message) => replica(rank).tell.block(message), sum: (rank, message) => replica(rank).tell.sum(message) },
-    );
   }
 
   async open(open: Open): Promise<void> {
@@ -124,37 +103,22 @@ export class Stage extends ParameterRole implements Actor<Messages> {
     await this.arrived(`backward/${keyOf(unit)}`, rows);
   }
 
-  async block(message: ArgsOf<Messages, 'block'>): Promise<void> {
-    await this.reduce.onBlock(message);
-    this.conclude();
+  protected override progress(): { isDone: boolean; hasGradient: boolean } {
+    return { isDone: this.pass?.isDone === true, hasGradient: this.pass?.open.mode === 'train' };
   }
 
-  sum(message: ArgsOf<Messages, 'sum'>): void {
-    this.reduce.onSum(message);
-    this.conclude();
-  }
-
-  prepare(_args: ArgsOf<Messages, 'prepare'>, ctx: Context): Reply<Vote> {
-    this.waiting = ctx.defer<Vote>();
-    const reply = this.waiting;
-    this.conclude();
-    return reply;
-  }
-
-  async apply(decision: Decision): Promise<void> {
-    await this.applyDecision(decision);
+  protected override report(): Omit<Vote, 'squares'> {
+    const { losses, logits } = this.pass!;
+    this.pass = null;
+    return { ...emptyVote, losses, logits };
   }
 
   private async arrived(key: string, { data }: TensorPayload): Promise<void> {
-    this.early.set(key, floats('rows', dataOf({ dtype: 'f32', shape: [data.length], data: Float32Array.from(data) })));
+    this.early.set(key, Float32Array.from(data));
     if (this.pass !== null) await this.proceed(this.pass);
   }
 
-  private async cameBack(
-    unit: Unit,
-    target: (exchange: NonNullable<StageRun['waitsFor']>) => Tensor,
-    rows: TensorPayload,
-  ): Promise<void> {
+  private async cameBack(unit: Unit, target: (exchange: ReadyExchange) => Tensor, rows: TensorPayload): Promise<void> {
     const run = this.pass?.runs.get(unit.microbatch);
     if (this.pass === null || run?.waitsFor == null || keyOf(run.unit) !== keyOf(unit)) {
       throw new Error(`${this.scope.address}: rows of ${keyOf(unit)} came back, which were not sent`);
@@ -166,22 +130,23 @@ export class Stage extends ParameterRole implements Actor<Messages> {
 
   /** Takes turns in the schedule's order until one has to wait for a message. */
   private async proceed(pass: Pass): Promise<void> {
-    for (let turn = pass.turns[pass.at]; turn !== undefined; turn = pass.turns[++pass.at]) {
-      const microbatch = pass.open.microbatches[turn.microbatch]!;
+    for (let turn = pass.turns.at(pass.at); turn !== undefined; turn = pass.turns.at(++pass.at)) {
+      const microbatch = pass.open.microbatches[turn.microbatch];
       const run = pass.runs.get(microbatch) ?? this.start(pass, microbatch);
       if (run === null || run.waitsFor !== null) return;
       if (turn.phase === 'backward' && !run.isBackward && !this.turnBack(run)) return;
-      const gradient = turn.phase === 'backward' ? this.leaves.open(microbatch) : null;
-      const exchange = await run.advance(gradient?.views ?? {});
+      const gradients = turn.phase === 'backward' ? this.leaves.open(microbatch).views : {};
+      const exchange = await run.advance(gradients);
       if (exchange !== null) {
-        const router = this.scope.ref(routerProtocol, routerAddress(exchange.layer, this.parts.place.dataRank));
-        if (run.isBackward) router.tell.combineGradient({ ...run.unit, rows: this.rowsOf(exchange.dMixed) });
-        else router.tell.route({ ...run.unit, rows: this.rowsOf(exchange.routed) });
+        this.handOver(run, exchange);
         return;
       }
       await this.finishTurn(pass, turn, run);
     }
-    if (!pass.isDone) await this.finishPass(pass);
+    if (pass.isDone) return;
+    pass.isDone = true;
+    if (pass.open.mode === 'train') await this.reduce(pass.open.step);
+    this.conclude();
   }
 
   /** Gives a microbatch a context and its input; null when that has not come yet. */
@@ -218,61 +183,38 @@ export class Stage extends ParameterRole implements Actor<Messages> {
     return true;
   }
 
-  private async finishTurn(pass: Pass, turn: Turn, run: StageRun): Promise<void> {
-    const { place } = this.parts;
-    const { unit, context } = run;
-    const neighbour = (by: number) => this.scope.ref(stageProtocol, stageAddress(place.pipelineRank + by, place.dataRank));
+  private handOver(run: StageRun, { layer, routed, dMixed }: ReadyExchange): void {
+    const router = this.scope.ref(routerProtocol, routerAddress(layer, this.parts.place.dataRank));
+    if (run.isBackward) router.tell.combineGradient({ ...run.unit, rows: this.rowsOf(dMixed) });
+    else router.tell.route({ ...run.unit, rows: this.rowsOf(routed) });
+  }
+
+  private async finishTurn(pass: Pass, turn: Turn, { unit, context }: StageRun): Promise<void> {
     if (turn.phase === 'backward') {
       if (context.input !== null) {
-        neighbour(-1).tell.activationsGradient({ ...unit, rows: this.rowsOf(context.input.gradient) });
+        this.neighbour(-1).tell.activationsGradient({ ...unit, rows: this.rowsOf(context.input.gradient) });
       }
       await this.leaves.close(unit.microbatch);
     } else if (context.output !== null) {
-      neighbour(1).tell.activations({ ...unit, rows: this.rowsOf(context.output.rows) });
+      this.neighbour(1).tell.activations({ ...unit, rows: this.rowsOf(context.output.rows) });
     } else if (pass.prompt !== null) {
-      pass.logits = await this.logits(pass.prompt.position);
-    } else pass.losses.push(this.lossReport(run));
-    if (turn.phase === 'backward' || pass.open.mode !== 'train') {
-      pass.runs.delete(unit.microbatch);
-      if (unit.mode !== 'generate') this.idle.push(context);
-    }
+      pass.logits = await this.parts.generation.logits!.at(pass.prompt.position);
+    } else pass.losses.push(this.lossOf(unit, context));
+    if (turn.phase === 'forward' && pass.open.mode === 'train') return;
+    pass.runs.delete(unit.microbatch);
+    if (unit.mode !== 'generate') this.idle.push(context);
   }
 
-  private async finishPass(pass: Pass): Promise<void> {
-    pass.isDone = true;
-    if (pass.open.mode === 'train') await this.leaves.reduce(pass.open.step, this.reduce);
-    this.conclude();
-  }
-
-  /** Answers `prepare` once the pass is done and, in training, its gradient is summed over the replicas. */
-  private conclude(): void {
-    const { pass, waiting } = this;
-    if (pass?.isDone !== true || waiting === null) return;
-    if (pass.open.mode === 'train') {
-      const gradient = this.reduce.take();
-      if (gradient === null) return;
-      this.holdGradient(gradient);
-    }
-    this.pass = null;
-    this.waiting = null;
-    waiting.resolve({ ...emptyVote, squares: this.squares(), losses: pass.losses, logits: pass.logits });
-  }
-
-  private lossReport({ unit, context }: StageRun): LossReport {
-    const { losses_R, targets_R } = context.ends;
-    const losses = floats('losses', this.parts.device.read(losses_R!));
-    const targets = this.parts.device.read(targets_R!);
+  private lossOf({ microbatch }: Unit, { ends }: StageContext): LossReport {
+    const losses = floats('losses', this.parts.device.read(ends.losses_R!));
     let tokens = 0;
-    for (const target of targets) if (target >= 0) tokens++;
-    return { microbatch: unit.microbatch, sum: losses.reduce((sum, loss) => sum + loss, 0), tokens };
+    for (const target of this.parts.device.read(ends.targets_R!)) if (target >= 0) tokens++;
+    return { microbatch, sum: losses.reduce((sum, loss) => sum + loss, 0), tokens };
   }
 
-  private async logits(at: number): Promise<TensorPayload> {
-    const { executable, bindings, position, output } = this.parts.generation.logits!;
-    this.parts.device.write(position, Int32Array.of(at, at));
-    await executable.run(bindings);
-    const vocabulary = output.shape[1]!;
-    return payload(this.parts.device.read(output, vocabulary).slice(), [vocabulary]);
+  private neighbour(by: -1 | 1) {
+    const { pipelineRank, dataRank } = this.parts.place;
+    return this.scope.ref(stageProtocol, stageAddress(pipelineRank + by, dataRank));
   }
 
   private rowsOf(tensor: Tensor): TensorPayload {

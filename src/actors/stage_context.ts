@@ -65,8 +65,9 @@ export async function createStageContext(
     for (const { name, role, value } of step.program.inputs) {
       if (role !== 'input') continue;
       bindings[name] = name === 'x_RD' && stream !== null ? stream : shared(name, value.type, kept.has(name));
-      if (value.type.dtype === 'f32') bindings[`d_${name}`] = shared(name === 'x_RD' ? `d_${parity}` : `d_${name}`, value.type);
-      if (name === 'x_RD' && stream === null) input = { rows: bindings.x_RD!, gradient: bindings.d_x_RD! };
+      if (value.type.dtype === 'f32')
+        bindings[`d_${name}`] = shared(name === 'x_RD' ? `d_${parity}` : `d_${name}`, value.type);
+      if (name === 'x_RD' && stream === null) input = { rows: bindings.x_RD, gradient: bindings.d_x_RD };
     }
     for (const { name, value } of step.program.outputs) {
       // Each step's y_RD is the next one's x_RD; two gradients alternate along the stream.
@@ -82,7 +83,7 @@ export async function createStageContext(
   return {
     steps: steps.map((step, i) => ready[i] ?? exchange(step.layer, ready[i - 1]!.bindings, ready[i + 1]!.bindings)),
     input,
-    output: last!.bindings.y_RD === undefined ? null : { rows: last!.bindings.y_RD, gradient: last!.bindings.d_y_RD! },
+    output: last.bindings.y_RD === undefined ? null : { rows: last.bindings.y_RD, gradient: last.bindings.d_y_RD },
     ends: Object.fromEntries(['tokens_R', 'targets_R', 'losses_R', 'd_losses_R'].map((name) => [name, pool.get(name)])),
   };
 }
@@ -91,9 +92,9 @@ function exchange(layer: number, block: Bindings, merge: Bindings): ReadyExchang
   return {
     kind: 'exchange',
     layer,
-    routed: block.h_RD!,
-    dRouted: block.d_h_RD!,
-    mixed: merge.moe_RD!,
-    dMixed: merge.d_moe_RD!,
+    routed: block.h_RD,
+    dRouted: block.d_h_RD,
+    mixed: merge.moe_RD,
+    dMixed: merge.d_moe_RD,
   };
 }

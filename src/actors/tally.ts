@@ -37,7 +37,8 @@ export function tally(step: number, votes: readonly Vote[], microbatches: number
     .sort((a, b) => a.layer - b.layer || a.microbatch - b.microbatch);
   const layers = [...new Set(reports.map((report) => report.layer))];
   const perLayer = layers.map((layer) => layerTally(step, layer, reports, votes));
-  const sum = (of: (layer: (typeof perLayer)[number]) => number): number => perLayer.reduce((total, layer) => total + of(layer), 0);
+  const sum = (of: (layer: (typeof perLayer)[number]) => number): number =>
+    perLayer.reduce((total, layer) => total + of(layer), 0);
   return {
     loss: meanLoss(votes.flatMap((vote) => vote.losses)),
     auxLoss: sum((layer) => layer.auxLoss / microbatches),
@@ -65,7 +66,17 @@ function layerTally(step: number, layer: number, reports: readonly RoutingReport
   const spilled = sum((report) => report.spilled);
   const dropped = sum((report) => report.dropped);
   const processed = votes.reduce((total, vote) => total + (vote.processed[layer] ?? 0), 0);
-  if (routed !== processed + spilled + dropped) throw new RowsNotConserved(step, layer, routed, processed, spilled, dropped);
+  if (routed !== processed + spilled + dropped)
+    throw new RowsNotConserved(step, layer, routed, processed, spilled, dropped);
   const load = own.reduce<number[]>((total, report) => report.load.map((n, e) => n + (total[e] ?? 0)), []);
-  return { layer, routed, processed, spilled, dropped, load, auxLoss: sum((r) => r.auxLoss), zLoss: sum((r) => r.zLoss) };
+  return {
+    layer,
+    routed,
+    processed,
+    spilled,
+    dropped,
+    load,
+    auxLoss: sum((r) => r.auxLoss),
+    zLoss: sum((r) => r.zLoss),
+  };
 }

@@ -90,7 +90,9 @@ export class Trainer implements Actor<Messages> {
       if (isEvaluated) this.evalLoss = await this.evaluate();
       // A skipped batch has no finite numbers to log; it is an event.
       if (this.skipped === 0) {
-        this.parts.observer.step(isEvaluated && this.evalLoss !== null ? { ...metrics, eval_loss: this.evalLoss } : metrics);
+        this.parts.observer.step(
+          isEvaluated && this.evalLoss !== null ? { ...metrics, eval_loss: this.evalLoss } : metrics,
+        );
       }
       if (isEvaluated && this.evalLoss !== null) this.parts.observer.evaluated(this.step, this.evalLoss);
       if (checkpoint.interval > 0 && this.step % checkpoint.interval === 0) await this.writeCheckpoint();
@@ -109,7 +111,9 @@ export class Trainer implements Actor<Messages> {
     const before = bytesSent();
     const { micro_batches } = topology.parallelism;
     for (const { pipelineRank, dataRank } of mesh.stages) {
-      const microbatches = Array.from({ length: micro_batches }, (_, i) => globalMicrobatch(dataRank, micro_batches, i));
+      const microbatches = Array.from({ length: micro_batches }, (_, i) =>
+        globalMicrobatch(dataRank, micro_batches, i),
+      );
       this.stage(pipelineRank, dataRank).tell.open({ mode: 'train', step, microbatches, prompt: null });
     }
     const votes = await Promise.all(this.roles().map((role) => this.prepare(role, 'train')));

@@ -49,7 +49,12 @@ export class Troupe {
     const mesh = meshOf(topology);
     const device = new CpuDevice({ bytes: topology.cluster.memory_per_worker });
     const { global_batch_size, sequence_length } = topology.training;
-    const flops = flopsByRole(mesh, modelSizesOf(topology, vocabulary), global_batch_size * sequence_length, sequence_length);
+    const flops = flopsByRole(
+      mesh,
+      modelSizesOf(topology, vocabulary),
+      global_batch_size * sequence_length,
+      sequence_length,
+    );
     const placement = place(mesh, flops, [{ node: 0, worker: 0 }]);
     const devices = new Map([['0/0', device]]);
     const deviceOf = (role: string): Device => {
@@ -61,7 +66,11 @@ export class Troupe {
     const company = await gather({ topology, mesh, vocabulary, batches, deviceOf });
     const { promise: failure, reject } = Promise.withResolvers<never>();
     failure.catch(() => undefined);
-    const system = createLocalSystem({ name: 'node-0', onFailure: (cause) => reject(new RunFailed(cause)), ...settings });
+    const system = createLocalSystem({
+      name: 'node-0',
+      onFailure: (cause) => reject(new RunFailed(cause)),
+      ...settings,
+    });
     system.enter(gen);
     // The roles' state goes together: none is restarted alone.
     system.start(supervisor('run/roles', { strategy: 'one_for_all', intensity: 0 }, company.specs));

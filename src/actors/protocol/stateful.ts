@@ -54,7 +54,10 @@ const tensorsSchema = z.record(z.string(), tensorSchema);
 
 export const statefulMessages = {
   /** Answered when the role has all gradients of the step. */
-  prepare: ask({ args: z.object({ mode: z.enum(['train', 'evaluate', 'generate']), step: z.int() }), reply: voteSchema }),
+  prepare: ask({
+    args: z.object({ mode: z.enum(['train', 'evaluate', 'generate']), step: z.int() }),
+    reply: voteSchema,
+  }),
   /** Idempotent: a decision of a step that was applied already changes nothing. */
   apply: ask({ args: decisionSchema }),
   /** Parameters and moments that this role answers for, by tensor name. */

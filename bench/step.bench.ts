@@ -1,0 +1,123 @@
+/**
+ * Where the time of a training step goes: the quickstart's model and mesh, tokens from a hash instead of a corpus, every
+ * message through the codec. Prints the split by program and the share of device work.
+ */
+import { readFileSync } from 'node:fs';
+import { MemoryDecisionStore } from '../src/actors/decision_store.ts';
+import { trainerAddress } from '../src/actors/addresses.ts';
+import { trainerProtocol } from '../src/actors/protocol/trainer.ts';
+import { Trainer } from '../src/actors/trainer.ts';
+import { Troupe } from '../src/actors/troupe.ts';
+import { hashU32 } from '../src/data/index.ts';
+import type { RunTimes } from '../src/kernels/device.ts';
+import type { StepMetrics } from '../src/telemetry/index.ts';
+import { meshOf, parseTopology, type Topology } from '../src/topology/index.ts';
+import { machine, median } from './report.ts';
+
+const warmUp = 5;
+const measured = 30;
+const vocabulary = 256;
+
+export async function run(): Promise<void> {
+  const file = new URL('../configs/quickstart.yaml', import.meta.url);
+  const settings = { 'training.steps': warmUp + measured, 'training.eval_interval': 0, 'optimizer.warmup_steps': 0 };
+  const overrides = Object.entries(settings).map(([key, value]) => ({ path: key.split('.'), value, source: key }));
+  const topology = parseTopology(readFileSync(file, 'utf8'), file.pathname, overrides);
+  const troupe = await Troupe.start({ topology, vocabulary, batches: hashedBatches(topology), gen: 1 });
+  const steps: { readonly metrics: StepMetrics; readonly times: Map<string, RunTimes> }[] = [];
+  const { promise: done, resolve } = Promise.withResolvers<undefined>();
+  let executables = await troupe.device.executables();
+  const observer = {
+    step: (metrics: StepMetrics) => {
+      steps.push({ metrics, times: snapshot(executables) });
+      if (steps.length === warmUp + measured) resolve(undefined);
+    },
+    evaluated: () => undefined,
+    checkpoint: () => undefined,
+    incident: () => undefined,
+  };
+  executables = await troupe.device.executables();
+  const parts = {
+    topology,
+    mesh: troupe.mesh,
+    decisions: new MemoryDecisionStore(),
+    evaluationMicrobatches: 0,
+    observer,
+    bytesSent: () => ({ local: troupe.system.counters.bytesSent }),
+  };
+  const trainer = troupe.system.spawn(trainerProtocol, trainerAddress, (scope) => new Trainer(parts, scope));
+  void trainer.ask.train({ firstStep: 0, updateStep: 0 }, { timeoutMs: 2 ** 31 - 1 }).catch(() => undefined);
+  await Promise.race([done, troupe.failure]);
+  await troupe.stop();
+  print(topology, steps.slice(warmUp - 1));
+}
+
+function print(topology: Topology, steps: readonly { metrics: StepMetrics; times: Map<string, RunTimes> }[]): void {
+  const [first, last] = [steps[0], steps[steps.length - 1]];
+  const count = steps.length - 1;
+  const stepMs = steps.slice(1).map((step) => step.metrics.step_ms);
+  const wallMs = stepMs.reduce((sum, ms) => sum + ms, 0) / count;
+  const rows = [...last.times].map(([program, times]) => {
+    const before = first.times.get(program) ?? { runs: 0, nativeMs: 0, hostMs: 0 };
+    const perStep = (of: (t: RunTimes) => number): number => (of(times) - of(before)) / count;
+    return {
+      program,
+      runs: perStep((t) => t.runs),
+      native: perStep((t) => t.nativeMs),
+      host: perStep((t) => t.hostMs),
+    };
+  });
+  const native = rows.reduce((sum, row) => sum + row.native, 0);
+  const host = rows.reduce((sum, row) => sum + row.host, 0);
+  const share = (ms: number): string => `${((100 * ms) / wallMs).toFixed(1)} %`;
+  console.log(machine());
+  console.log(
+    `step of ${topology.name}: ${topology.training.global_batch_size} x ${topology.training.sequence_length} tokens`,
+  );
+  console.log(
+    `${count} steps, median ${median(stepMs).toFixed(0)} ms, mean ${wallMs.toFixed(0)} ms, ${(last.metrics.tokens / median(stepMs)).toFixed(1)} k tokens/s`,
+  );
+  console.log(
+    `device work ${share(native + host)}: onnxruntime ${share(native)}, host ops ${share(host)}; actors, codec, routing ${share(wallMs - native - host)}`,
+  );
+  console.log('program'.padEnd(26), 'runs', 'onnx ms'.padStart(9), 'host ms'.padStart(9));
+  for (const row of rows.sort((a, b) => b.native + b.host - a.native - a.host)) {
+    if (row.runs === 0) continue;
+    console.log(
+      row.program.padEnd(26),
+      row.runs.toFixed(0).padStart(4),
+      row.native.toFixed(2).padStart(9),
+      row.host.toFixed(2).padStart(9),
+    );
+  }
+}
+
+/** Times by program name; programs of one name (an optimizer's lengths) count together. */
+function snapshot(
+  executables: readonly { program: { name: string }; times: Readonly<RunTimes> }[],
+): Map<string, RunTimes> {
+  const sums = new Map<string, RunTimes>();
+  for (const { program, times } of executables) {
+    const sum = sums.get(program.name) ?? { runs: 0, nativeMs: 0, hostMs: 0 };
+    sums.set(program.name, {
+      runs: sum.runs + times.runs,
+      nativeMs: sum.nativeMs + times.nativeMs,
+      hostMs: sum.hostMs + times.hostMs,
+    });
+  }
+  return sums;
+}
+
+function hashedBatches(topology: Topology) {
+  const { sequence_length: T } = topology.training;
+  const rows = meshOf(topology).microbatchSequences;
+  return {
+    microbatch: ({ step, microbatch }: { step: number; microbatch: number }) => {
+      const token = (row: number, t: number): number => hashU32(step, microbatch, row, t) % vocabulary;
+      return {
+        tokens: Int32Array.from({ length: rows * T }, (_, i) => token(Math.floor(i / T), i % T)),
+        targets: Int32Array.from({ length: rows * T }, (_, i) => token(Math.floor(i / T), (i % T) + 1)),
+      };
+    },
+  };
+}

@@ -1,0 +1,101 @@
+/** The numbers contract of a training run: one curve, whatever the mesh's placement, the arrival order or the history. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MemoryDecisionStore } from '../../src/actors/decision_store.ts';
+import { CheckpointStore } from '../../src/checkpoints/index.ts';
+import { FaultPlan } from '../../src/runtime/testing/index.ts';
+import { play, smallTopology, type Played } from './kit.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'troupe-contract-'));
+let count = 0;
+const directory = (): string => join(root, String(count++));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+let alone: Played;
+const fourMicrobatches = { 'parallelism.micro_batches': 4 };
+beforeAll(async () => {
+  alone = await play(smallTopology(fourMicrobatches), { directory: directory() });
+});
+
+const outcomeOf = ({ curve, digest, evalLoss }: Played) => ({ curve, digest, evalLoss });
+
+describe('a curve', () => {
+  it('falls, and every step keeps the rows it routed', () => {
+    expect(alone.curve).toHaveLength(4);
+    expect(alone.curve.at(-1)!.loss).toBeLessThan(alone.curve[0].loss);
+    for (const line of alone.curve) {
+      expect(line.routed).toBe(2 * 8 * 16);
+      expect(line.processed + line.spilled + line.dropped).toBe(line.routed);
+      expect(
+        Object.values(line.expert_load)
+          .flat()
+          .reduce((sum, n) => sum + n, 0),
+      ).toBe(line.routed);
+    }
+    expect(alone.leasedFrames).toBe(0);
+  });
+
+  it.each([
+    ['2 replicas of 2 microbatches', { data_parallel: 2, micro_batches: 2 }],
+    ['4 replicas of 1 microbatch', { data_parallel: 4, micro_batches: 1 }],
+    ['experts in 2 groups', { expert_parallel: 2, micro_batches: 4 }],
+    ['experts in 4 groups, 2 replicas', { expert_parallel: 4, data_parallel: 2, micro_batches: 2 }],
+    ['a pipeline of 2 stages', { pipeline_parallel: 2, micro_batches: 4 }],
+    [
+      'a pipeline of 4 stages, 2 replicas, 2 groups',
+      { pipeline_parallel: 4, data_parallel: 2, expert_parallel: 2, micro_batches: 2 },
+    ],
+  ])('is the same bits with %s', async (_name, parallelism) => {
+    const settings = Object.fromEntries(
+      Object.entries(parallelism).map(([key, value]) => [`parallelism.${key}`, value]),
+    );
+    const other = await play(smallTopology(settings), { directory: directory() });
+    expect(outcomeOf(other)).toEqual(outcomeOf(alone));
+  });
+
+  it.each([1, 2, 3, 4, 5])('is the same bits with messages shuffled by seed %i', async (seed) => {
+    const often = { times: Infinity, probability: 0.25 };
+    const filter = new FaultPlan(seed, [
+      { fault: { kind: 'reorder', ms: 1 }, ...often },
+      { fault: { kind: 'delay', ms: 2 }, ...often },
+    ]);
+    const settings = {
+      'parallelism.data_parallel': 2,
+      'parallelism.micro_batches': 2,
+      'parallelism.expert_parallel': 2,
+    };
+    const other = await play(smallTopology(settings), { directory: directory(), system: { filter } });
+    expect(outcomeOf(other)).toEqual(outcomeOf(alone));
+    expect(filter.events.length).toBeGreaterThan(100);
+  });
+
+  it('is another one with another seed', async () => {
+    const other = await play(smallTopology({ ...fourMicrobatches, 'training.seed': 4 }), { directory: directory() });
+    expect(other.digest).not.toBe(alone.digest);
+  });
+});
+
+describe('a resumed run', () => {
+  it.each([1, 2, 3])('that stopped after step %i draws the curve of the undisturbed one', async (stopAfter) => {
+    const where = directory();
+    const first = await play(smallTopology(fourMicrobatches), { directory: where, stopAfter });
+    const { checkpoint } = await new CheckpointStore(where).openNewestValid();
+    expect(checkpoint.name).toEqual({ step: stopAfter, gen: 1 });
+    const second = await play(smallTopology(fourMicrobatches), { directory: where, from: checkpoint });
+    expect([...first.curve, ...second.curve]).toEqual(alone.curve);
+    expect(second.digest).toBe(alone.digest);
+  });
+
+  it('replays recorded decisions and judges only new steps', async () => {
+    const decisions = new MemoryDecisionStore();
+    const skipped = { gen: 1, step: 1, verdict: 'skip', updateStep: 1, lr: 0, clip: 1 } as const;
+    decisions.decide(skipped);
+    const played = await play(smallTopology(fourMicrobatches), { directory: directory(), decisions });
+    expect(decisions.find(1)).toEqual(skipped);
+    expect(decisions.find(2)!.updateStep).toBe(2);
+    expect(played.curve.map((line) => line.step)).toEqual([1, 3, 4]);
+    expect(played.curve[1]).not.toEqual(alone.curve[2]);
+  });
+});

@@ -1,0 +1,144 @@
+/**
+ * A small company for tests: a Switch model of a few thousand parameters, tokens from a hash, everything in one process
+ * through the real codec, with schemas checked. A curve is what must be equal to the last bit.
+ */
+import { Troupe } from '../../src/actors/troupe.ts';
+import { Checkpointer } from '../../src/actors/checkpointer.ts';
+import { MemoryDecisionStore, type DecisionStore } from '../../src/actors/decision_store.ts';
+import { Trainer } from '../../src/actors/trainer.ts';
+import { checkpointerAddress, trainerAddress } from '../../src/actors/addresses.ts';
+import { checkpointerProtocol, trainerProtocol } from '../../src/actors/protocol/trainer.ts';
+import type { BatchPort } from '../../src/actors/batch_port.ts';
+import { CheckpointStore, type Checkpoint } from '../../src/checkpoints/index.ts';
+import { restore } from '../../src/actors/resume.ts';
+import { hashU32 } from '../../src/data/index.ts';
+import { HeapFramePool, type LocalSystemOptions } from '../../src/runtime/index.ts';
+import type { StepMetrics } from '../../src/telemetry/index.ts';
+import { meshOf, parseTopology, type Topology } from '../../src/topology/index.ts';
+
+export const vocabulary = 32;
+
+const yaml = `
+name: small
+model: { architecture: switch, hidden_size: 32, num_hidden_layers: 4, num_attention_heads: 2, intermediate_size: 64, max_position_embeddings: 16 }
+moe: { num_experts: 4, top_k: 1, every_n_layers: 2, capacity_factor: 1.25, eval_capacity_factor: 2.0, z_loss_coef: 0.001 }
+training: { steps: 4, global_batch_size: 8, sequence_length: 16, seed: 3, eval_interval: 2, eval_sequences: 8 }
+optimizer: { lr: 1.0e-2, min_lr: 1.0e-3, warmup_steps: 1 }
+checkpoint: { interval: 0, keep: 3 }
+cluster: { memory_per_worker: 64MiB }
+data: { blend: [ { name: none, glob: "*.md" } ] }
+`;
+
+/** The small topology, with keys set as by `--set`. */
+export function smallTopology(settings: Readonly<Record<string, unknown>> = {}): Topology {
+  const overrides = Object.entries(settings).map(([key, value]) => ({ path: key.split('.'), value, source: key }));
+  return parseTopology(yaml, 'small.yaml', overrides);
+}
+
+/** Tokens of a language in which the next token mostly follows from the last two. */
+function hashedBatches(topology: Topology): BatchPort {
+  const { sequence_length: T } = topology.training;
+  const rows = meshOf(topology).microbatchSequences;
+  return {
+    microbatch: ({ mode, step, microbatch }) => {
+      const tokens = new Int32Array(rows * T);
+      const targets = new Int32Array(rows * T);
+      for (let row = 0; row < rows; row++) {
+        const sequence =
+          (mode === 'train' ? 1_000 + step * topology.training.global_batch_size : 0) + microbatch * rows + row;
+        let token = hashU32(sequence, 1) % vocabulary;
+        for (let t = 0; t < T; t++) {
+          tokens[row * T + t] = token;
+          const isNoise = hashU32(sequence, t, 2) % 8 === 0;
+          token = isNoise ? hashU32(sequence, t, 3) % vocabulary : (token * 5 + 7) % vocabulary;
+          targets[row * T + t] = token;
+        }
+      }
+      return { tokens, targets };
+    },
+  };
+}
+
+export interface Played {
+  /** What must not depend on arrival order, placement or interruption. */
+  readonly curve: readonly Curve[];
+  readonly digest: string;
+  readonly evalLoss: number | null;
+  /** Frames of the codec still in use at the end. */
+  readonly leasedFrames: number;
+}
+
+export type Curve = Omit<StepMetrics, 'tokens_per_second' | 'step_ms' | 'bytes_sent' | 'nodes' | 'workers' | 'tokens'>;
+
+export interface PlayOptions {
+  readonly system?: LocalSystemOptions;
+  readonly decisions?: DecisionStore;
+  /** Writes a checkpoint here at the end of the run, and at the topology's interval. */
+  readonly directory: string;
+  readonly from?: Checkpoint;
+  readonly stopAfter?: number;
+}
+
+/** Trains the topology to its end, or until after the step `stopAfter`. */
+export async function play(topology: Topology, options: PlayOptions): Promise<Played> {
+  const { directory, from, stopAfter, decisions = new MemoryDecisionStore() } = options;
+  const pool = new HeapFramePool({ poison: true });
+  const troupe = await Troupe.start({
+    topology,
+    vocabulary,
+    batches: hashedBatches(topology),
+    gen: (from?.manifest.gen ?? 0) + 1,
+    system: { validate: 'always', pool, ...options.system },
+  });
+  try {
+    const { system, mesh } = troupe;
+    if (from !== undefined) await restore(system, from, troupe.company.holders);
+    const store = await CheckpointStore.forWriting(directory);
+    const fields = { runId: 'test', numericsClass: 'test', corpusDigest: 'test', model: {}, topology: {} };
+    system.spawn(
+      checkpointerProtocol,
+      checkpointerAddress,
+      (scope) => new Checkpointer({ mesh, store, keep: 9, fields }, scope),
+    );
+    const curve: Curve[] = [];
+    const observer = {
+      step: ({
+        tokens_per_second: _1,
+        step_ms: _2,
+        bytes_sent: _3,
+        nodes: _4,
+        workers: _5,
+        tokens: _6,
+        ...line
+      }: StepMetrics) => {
+        curve.push(line);
+        if (line.step === stopAfter) trainer.tell.interrupt();
+      },
+      evaluated: () => undefined,
+      checkpoint: () => undefined,
+      incident: () => undefined,
+    };
+    const evaluationMicrobatches = Math.ceil(topology.training.eval_sequences / mesh.microbatchSequences);
+    const parts = { topology, mesh, decisions, evaluationMicrobatches, observer, bytesSent: () => ({}) };
+    const trainer = system.spawn(trainerProtocol, trainerAddress, (scope) => new Trainer(parts, scope));
+    const place = { firstStep: from?.manifest.step ?? 0, updateStep: from?.manifest.updateStep ?? 0 };
+    const { evalLoss } = await Promise.race([trainer.ask.train(place, { timeoutMs: 60_000 }), troupe.failure]);
+    const { manifest } = (await store.openNewestValid()).checkpoint;
+    await system.idle();
+    return { curve, digest: digestOf(manifest.extra), evalLoss, leasedFrames: pool.leased };
+  } finally {
+    await troupe.stop();
+  }
+}
+
+function digestOf(extra: unknown): string {
+  if (
+    typeof extra === 'object' &&
+    extra !== null &&
+    'params_digest' in extra &&
+    typeof extra.params_digest === 'string'
+  ) {
+    return extra.params_digest;
+  }
+  throw new Error('the checkpoint holds no digest of its parameters');
+}
