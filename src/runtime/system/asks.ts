@@ -6,7 +6,7 @@ import type { Address } from './address.ts';
 import type { Clock } from './clock.ts';
 import { Deadlines, type Deadline } from './deadlines.ts';
 import type { Route } from './envelope.ts';
-import { AskTimeout, WrongGen } from './errors.ts';
+import { AskTimeout, NoSuchActor, WrongGen } from './errors.ts';
 
 /** What is known of the actor asked, for the report of a timeout. */
 export type Inspect = (address: Address) => {
@@ -59,6 +59,13 @@ export class Asks {
     for (const { id, route, gen: asked } of [...this.#pending.values()]) {
       if (!route.fenced || asked === gen) continue;
       this.take(id)?.reject(new WrongGen(route.to, route.message, asked, gen));
+    }
+  }
+
+  /** Fails the asks to actors that are out of reach. */
+  lost(isLost: (address: Address) => boolean): void {
+    for (const { id, route } of [...this.#pending.values()]) {
+      if (isLost(route.to)) this.take(id)?.reject(new NoSuchActor(route.to, route.message));
     }
   }
 

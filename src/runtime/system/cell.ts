@@ -3,7 +3,7 @@
  * handled next and when the life is over; when a handler throws it is, and a supervisor may start another.
  */
 
-import type { ActorScope, Context, ExitReason } from './actor.ts';
+import type { Context, ExitReason } from './actor.ts';
 import type { Address } from './address.ts';
 import { Admission, methodOf, type Validate } from './admission.ts';
 import type { ChildSpec } from './child_spec.ts';
@@ -16,8 +16,6 @@ import { Hand, type HandDeps, type HandOwner } from './hand.ts';
 import type { Logger } from './log.ts';
 import { Mailbox } from './mailbox.ts';
 import type { Post } from './post.ts';
-import type { AnyProtocol } from './protocol.ts';
-import type { Addressed, AskMethods, Ref } from './ref.ts';
 import { RefCache } from './ref_cache.ts';
 import type { Reply } from './reply.ts';
 import type { Runnable } from './scheduler.ts';
@@ -35,7 +33,7 @@ export interface CellDeps extends HandDeps {
 /** Messages a turn, before other actors get theirs. */
 const BATCH = 16;
 
-export class Cell implements Runnable, ActorScope, HandOwner {
+export class Cell implements Runnable, HandOwner {
   readonly address: Address;
   readonly incarnation: number;
   readonly isActor = true;
@@ -43,16 +41,16 @@ export class Cell implements Runnable, ActorScope, HandOwner {
   readonly parent: Address | null;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly post: Post;
+  readonly mailbox: Mailbox;
+  readonly hand: Hand;
+  readonly refs: RefCache;
+  readonly watching: Watch;
   ended = false;
   ownParamsVersion: number | null = null;
   readonly #deps: CellDeps;
-  readonly #post: Post;
-  readonly #mailbox: Mailbox;
-  readonly #hand: Hand;
   readonly #admission: Admission;
   readonly #deferrals: Deferrals;
-  readonly #watch: Watch;
-  readonly #refs: RefCache;
   #actor: object = {};
   /** In the run queue, or being run. */
   #queued = false;
@@ -63,18 +61,18 @@ export class Cell implements Runnable, ActorScope, HandOwner {
 
   constructor(deps: CellDeps, spec: ChildSpec, incarnation: number, parent: Address | null) {
     this.#deps = deps;
-    this.#post = deps.post;
+    this.post = deps.post;
     this.address = spec.address;
     this.incarnation = incarnation;
     this.parent = parent;
     this.clock = deps.clock;
     this.log = deps.log;
-    this.#mailbox = new Mailbox(spec.dataCapacity);
-    this.#hand = new Hand(deps, this);
+    this.mailbox = new Mailbox(spec.dataCapacity);
+    this.hand = new Hand(deps, this);
     this.#admission = new Admission(spec.protocol, this, deps.validate);
     this.#deferrals = new Deferrals(deps.post, this);
-    this.#watch = new Watch(deps.post, this);
-    this.#refs = new RefCache(deps.post, this);
+    this.watching = new Watch(deps.post, this);
+    this.refs = new RefCache(deps.post, this);
   }
 
   /** Gives the cell its actor; throws `ProtocolError` if a message has no method. */
@@ -84,55 +82,25 @@ export class Cell implements Runnable, ActorScope, HandOwner {
   }
 
   get gen(): number {
-    return this.#post.gen;
+    return this.post.gen;
   }
   get current(): Delivery | null {
-    return this.#hand.current;
+    return this.hand.current;
   }
   get outgoingTraceparent(): string | null {
-    return this.#hand.traceparent;
-  }
-  get lastHandled(): string | null {
-    return this.#hand.lastHandled;
-  }
-  get mailboxDepth(): number {
-    return this.#mailbox.depth;
-  }
-  get dataCapacity(): number {
-    return this.#mailbox.dataCapacity;
+    return this.hand.traceparent;
   }
   get isStopping(): boolean {
     return this.#stopping !== null;
   }
 
-  ref<P extends AnyProtocol>(protocol: P, address: Address): Ref<P> {
-    return this.#refs.ref(protocol, address);
-  }
-  ask<P extends AnyProtocol>(ref: Ref<P>): AskMethods<P> {
-    return this.#refs.ref(ref.protocol, ref.address).ask;
-  }
   setParamsVersion(version: number | null): void {
     this.ownParamsVersion = version;
-    this.#mailbox.unpark(version);
+    this.mailbox.unpark(version);
     this.#wake();
   }
-  watch({ address }: Addressed): void {
-    this.#watch.watch(address);
-  }
-  unwatch({ address }: Addressed): void {
-    this.#watch.unwatch(address);
-  }
-  stop(): void {
-    void this.requestStop();
-  }
-
   context(delivery: Delivery): Context {
     return new MessageContext(this, delivery);
-  }
-
-  /** Milliseconds until the asker of `delivery` gives up. */
-  remainingMs(delivery: Delivery): number | null {
-    return this.#post.remainingMs(delivery);
   }
 
   /** An answer to `delivery`, to be given later. */
@@ -143,22 +111,24 @@ export class Cell implements Runnable, ActorScope, HandOwner {
   /** Takes a message into the mailbox; false if the data lane is full. */
   accept(delivery: Delivery): boolean {
     if (this.ended || this.isStopping) {
-      this.#post.deadLetter(delivery);
+      this.post.deadLetter(delivery);
       return true;
     }
-    if (!this.#mailbox.push(delivery)) return false;
+    if (!this.mailbox.push(delivery)) return false;
     this.#wake();
     return true;
   }
 
   /** Handles a batch; true if there is more. */
   run(): boolean {
+    const { poll } = this.post;
     for (let i = 0; i < BATCH && this.#isFree(); i++) {
-      const delivery = this.#mailbox.take();
+      if (poll !== null) poll();
+      const delivery = this.mailbox.take();
       if (delivery === undefined) break;
       this.#handle(delivery);
     }
-    this.#queued = this.#isFree() && this.#mailbox.ready;
+    this.#queued = this.#isFree() && this.mailbox.ready;
     return this.#queued;
   }
 
@@ -169,14 +139,14 @@ export class Cell implements Runnable, ActorScope, HandOwner {
   }
 
   crashed(error: unknown): void {
-    if (!this.ended) this.#post.counters.failures += 1;
+    if (!this.ended) this.post.counters.failures += 1;
     this.#end('failed', describeError(error));
   }
 
   /** Ends in failure for a reason found elsewhere, after the message in hand if there is one. */
   fail(error: Error): void {
-    if (this.ended) return;
-    this.#post.counters.failures += 1;
+    if (this.ended || this.#doom !== null) return;
+    this.post.counters.failures += 1;
     if (this.current === null) this.#end('failed', describeError(error));
     else this.#doom = error;
   }
@@ -203,25 +173,25 @@ export class Cell implements Runnable, ActorScope, HandOwner {
   }
 
   #isFree(): boolean {
-    return this.#hand.current === null && !this.ended && this.#stopping === null;
+    return this.hand.current === null && !this.ended && this.#stopping === null;
   }
 
   #wake(): void {
-    if (this.#queued || !this.#isFree() || !this.#mailbox.ready) return;
+    if (this.#queued || !this.#isFree() || !this.mailbox.ready) return;
     this.#queued = true;
     this.#deps.scheduler.enqueue(this);
   }
 
   #handle(delivery: Delivery): void {
     const { route } = delivery;
-    if (this.#post.fence(delivery) || this.#isUntimely(delivery)) return;
+    if (this.post.fence(delivery) || this.#isUntimely(delivery)) return;
     if (route.kind !== 'tell' && route.kind !== 'ask') return this.#handleSignal(delivery);
     const entry = this.#admission.entry(route);
     const refusal = this.#admission.refusal(entry, delivery);
-    if (refusal === null) return this.#hand.handle(entry, this.#actor, delivery);
-    this.#post.counters.refusedInvalid += 1;
+    if (refusal === null) return this.hand.handle(entry, this.#actor, delivery);
+    this.post.counters.refusedInvalid += 1;
     this.log.warn(refusal.message);
-    this.#post.refuse(delivery, this, refusal);
+    this.post.refuse(delivery, this, refusal);
   }
 
   /** Parks data from the future and refuses data from the past, by parameter version. */
@@ -231,22 +201,19 @@ export class Cell implements Runnable, ActorScope, HandOwner {
     const { lane, to, message } = delivery.route;
     if (own === null || sent === null || sent === own || lane === 'control') return false;
     if (sent > own) {
-      this.#post.counters.parked += 1;
-      this.#mailbox.park(delivery);
+      this.post.counters.parked += 1;
+      this.mailbox.park(delivery);
     } else {
-      this.#post.counters.refusedStaleParams += 1;
-      this.#post.refuse(delivery, this, new StaleParams(to, message, sent, own));
+      this.post.counters.refusedStaleParams += 1;
+      this.post.refuse(delivery, this, new StaleParams(to, message, sent, own));
     }
     return true;
   }
 
   #handleSignal(delivery: Delivery): void {
-    const { route } = delivery;
-    if (route.kind === 'watch') this.#watch.addWatcher(route.from);
-    if (route.kind === 'unwatch') this.#watch.removeWatcher(route.from);
-    if (route.kind !== 'down' || !this.#watch.takeEnded(route.from)) return;
+    if (!this.watching.signal(delivery.route)) return;
     const handler = methodOf(this.#actor, 'down');
-    if (handler !== null) this.#hand.handle({ handler, replyRoute: route }, this.#actor, delivery);
+    if (handler !== null) this.hand.handle({ handler, replyRoute: delivery.route }, this.#actor, delivery);
   }
 
   async #stopNow(): Promise<void> {
@@ -265,10 +232,10 @@ export class Cell implements Runnable, ActorScope, HandOwner {
     if (this.ended) return;
     this.ended = true;
     this.#deps.onEnd(this, reason, error);
-    this.#watch.announce(reason, error);
-    const { current } = this.#hand;
+    this.watching.announce(reason, error);
+    const { current } = this.hand;
     if (current !== null) {
-      this.#post.sendError(current, this, new NoSuchActor(current.route.to, current.route.message));
+      this.post.sendError(current, this, new NoSuchActor(current.route.to, current.route.message));
     }
     this.#deferrals.refuseAll();
     this.#dropMail();
@@ -276,7 +243,7 @@ export class Cell implements Runnable, ActorScope, HandOwner {
   }
 
   #dropMail(): void {
-    for (const delivery of this.#mailbox.clear()) this.#post.deadLetter(delivery);
+    for (const delivery of this.mailbox.clear()) this.post.deadLetter(delivery);
   }
 }
 

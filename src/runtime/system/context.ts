@@ -3,40 +3,21 @@
  * message, so that an async handler's stays true while others come and go.
  */
 
-import type { ActorScope, Context } from './actor.ts';
+import type { Context } from './actor.ts';
 import type { Address } from './address.ts';
 import type { Cell } from './cell.ts';
-import type { Clock } from './clock.ts';
 import type { Delivery } from './delivery.ts';
-import type { Logger } from './log.ts';
-import type { AnyProtocol } from './protocol.ts';
-import type { Addressed, AskMethods, Ref } from './ref.ts';
 import type { Reply } from './reply.ts';
+import { Scope } from './scope.ts';
 
-export class MessageContext implements Context, ActorScope {
-  readonly #cell: Cell;
+export class MessageContext extends Scope implements Context {
   readonly #delivery: Delivery;
 
   constructor(cell: Cell, delivery: Delivery) {
-    this.#cell = cell;
+    super(cell);
     this.#delivery = delivery;
   }
 
-  get address(): Address {
-    return this.#cell.address;
-  }
-  get clock(): Clock {
-    return this.#cell.clock;
-  }
-  get log(): Logger {
-    return this.#cell.log;
-  }
-  get gen(): number {
-    return this.#cell.gen;
-  }
-  get ownParamsVersion(): number | null {
-    return this.#cell.ownParamsVersion;
-  }
   get sender(): Address {
     return this.#delivery.route.from;
   }
@@ -53,31 +34,13 @@ export class MessageContext implements Context, ActorScope {
     return this.#delivery.paramsVersion;
   }
   get remainingMs(): number | null {
-    return this.#cell.remainingMs(this.#delivery);
+    return this.cell.post.remainingMs(this.#delivery);
   }
   get traceparent(): string | null {
     return this.#delivery.traceparent;
   }
-  ref<P extends AnyProtocol>(protocol: P, address: Address): Ref<P> {
-    return this.#cell.ref(protocol, address);
-  }
-  ask<P extends AnyProtocol>(ref: Ref<P>): AskMethods<P> {
-    return this.#cell.ask(ref);
-  }
-  setParamsVersion(version: number | null): void {
-    this.#cell.setParamsVersion(version);
-  }
-  watch(actor: Addressed): void {
-    this.#cell.watch(actor);
-  }
-  unwatch(actor: Addressed): void {
-    this.#cell.unwatch(actor);
-  }
-  stop(): void {
-    this.#cell.stop();
-  }
   defer<R>(): Reply<R> {
-    return this.#cell.defer(this.#delivery);
+    return this.cell.defer(this.#delivery);
   }
   hold(): () => void {
     const { lease } = this.#delivery;

@@ -39,10 +39,11 @@ export class Post implements Endpoint {
   readonly speaker: Speaker;
   readonly counters: Counters;
   readonly asks: Asks;
+  /** See `Transport.poll`. */
+  readonly poll: (() => void) | null;
   readonly #options: PostOptions;
   readonly #transport: Transport;
   readonly #cells: ReadonlyMap<Address, Cell>;
-  readonly #faults: Faults | null;
   readonly #out = new Outgoing();
   #gen = 0;
   #nextId = 1;
@@ -55,10 +56,10 @@ export class Post implements Endpoint {
     this.counters = options.counters;
     this.#transport = options.transport;
     this.#cells = options.cells;
-    this.#faults = options.faults;
+    this.poll = options.transport.poll ?? null;
     this.asks = new Asks(options.clock, (address) => {
       const cell = options.cells.get(address);
-      return { mailboxDepth: cell?.mailboxDepth ?? null, lastHandled: cell?.lastHandled ?? null };
+      return { mailboxDepth: cell?.mailbox.depth ?? null, lastHandled: cell?.hand.lastHandled ?? null };
     });
     options.transport.attach(this);
   }
@@ -91,8 +92,8 @@ export class Post implements Endpoint {
     // Opened before it is sent: in process the refusal of a message comes back before send returns.
     const answer = this.asks.open(id, route, this.#genOf(speaker), waitMs);
     try {
-      const bytes = this.#send(route, speaker, id, 0, waitMs, chain, args);
-      if (bytes === 0) this.asks.take(id)?.reject(new NoSuchActor(route.to, route.message));
+      const isKnown = this.#send(route, speaker, id, 0, waitMs, chain, args) > 0;
+      if (!isKnown) this.asks.take(id)?.reject(new NoSuchActor(route.to, route.message));
     } catch (error) {
       this.asks.take(id)?.reject(error);
     }
@@ -111,8 +112,9 @@ export class Post implements Endpoint {
   }
 
   receive(delivery: Delivery): void {
-    if (this.#faults === null) this.#admit(delivery);
-    else this.#faults.apply(delivery, { admit: (d) => this.#admit(d), kill: (to) => this.#cells.get(to)?.kill() });
+    const { faults } = this.#options;
+    if (faults === null) this.#admit(delivery);
+    else faults.apply(delivery, { admit: (d) => this.#admit(d), kill: (to) => this.#cells.get(to)?.kill() });
   }
 
   malformed(error: Error): void {
@@ -120,11 +122,16 @@ export class Post implements Endpoint {
     loggerFor(this.outside, this.#options.logSink).warn(error.message);
   }
 
+  lost(isLost: (address: Address) => boolean): void {
+    this.asks.lost(isLost);
+    for (const { watching } of this.#cells.values()) watching.lost(isLost);
+  }
+
   revive(owner: Address, address: Address, protocolName: string): Addressed {
     const protocol = protocolNamed(protocolName);
     if (protocol === undefined)
       throw new MalformedFrame(`a ref of protocol '${protocolName}', which is not declared here`);
-    return this.#cells.get(owner)?.ref(protocol, address) ?? this.ref(this.speaker, protocol, address);
+    return this.#cells.get(owner)?.refs.ref(protocol, address) ?? this.ref(this.speaker, protocol, address);
   }
 
   stop(): void {
@@ -155,13 +162,13 @@ export class Post implements Endpoint {
 
   /** Lets go and counts what is not of this system's gen; true if `delivery` was. */
   fence(delivery: Delivery): boolean {
-    if (delivery.gen === this.#gen || !delivery.route.fenced) return false;
+    const { fenced, to, message } = delivery.route;
+    if (delivery.gen === this.#gen || !fenced) return false;
     if (delivery.gen < this.#gen) {
       this.counters.droppedStale += 1;
       delivery.lease?.release();
     } else {
       this.counters.refusedAhead += 1;
-      const { to, message } = delivery.route;
       this.refuse(delivery, this.speaker, new WrongGen(to, message, delivery.gen, this.#gen));
     }
     return true;
@@ -194,13 +201,10 @@ export class Post implements Endpoint {
 
   #refuseFull(delivery: Delivery, cell: Cell): void {
     const { kind, to, from, message, fenced } = delivery.route;
-    const error = new MailboxFull(to, message, cell.dataCapacity);
-    if (kind === 'tell') {
-      const route = routeFrom(cell, from, message, 'undeliverable', 'control', fenced);
-      this.send(route, this.speaker, delivery.id, toErrorForm(error));
-    } else {
-      this.counters.mailboxFull += 1;
-    }
+    const error = new MailboxFull(to, message, cell.mailbox.dataCapacity);
+    const notice = routeFrom(cell, from, message, 'undeliverable', 'control', fenced);
+    if (kind === 'tell') this.send(notice, this.speaker, delivery.id, toErrorForm(error));
+    else this.counters.mailboxFull += 1;
     this.refuse(delivery, cell, error);
   }
 
@@ -208,8 +212,8 @@ export class Post implements Endpoint {
   #overflowed(delivery: Delivery, sender: Cell | undefined): void {
     this.counters.mailboxFull += 1;
     const error = fromErrorForm(delivery.args);
-    if (sender === undefined) loggerFor(delivery.route.to, this.#options.logSink).error(error.message);
-    else sender.fail(error);
+    if (sender !== undefined) sender.fail(error);
+    else loggerFor(delivery.route.to, this.#options.logSink).error(error.message);
   }
 
   #genOf({ current }: Speaker): number {

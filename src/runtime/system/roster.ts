@@ -13,6 +13,7 @@ import type { FlightRecord } from './flight_record.ts';
 import { loggerFor, type LogSink } from './log.ts';
 import type { Clock } from './clock.ts';
 import type { Post } from './post.ts';
+import { Scope } from './scope.ts';
 import type { Scheduler } from './scheduler.ts';
 import { supervisorProtocol } from './supervisor.ts';
 import type { Tracing } from './tracing.ts';
@@ -55,7 +56,7 @@ export class Roster implements CellHost {
     this.#cells.set(address, cell);
     transport.register(address, post);
     try {
-      cell.inhabit(spec.create(cell, this));
+      cell.inhabit(spec.create(new Scope(cell), this));
     } catch (error) {
       cell.abandon();
       throw new StartFailed(address, error);

@@ -133,7 +133,7 @@ export class ActorSystem {
 
   /** Messages in the mailbox of `address`; null if no actor lives there. */
   mailboxDepth(address: Address): number | null {
-    return this.#cells.get(address)?.mailboxDepth ?? null;
+    return this.#cells.get(address)?.mailbox.depth ?? null;
   }
 
   /** Stops all actors, last started first, each after its message in hand and its `stopped` hook. */

@@ -15,6 +15,8 @@ export interface Endpoint {
   receive(delivery: Delivery): void;
   /** Bytes that were no frame. */
   malformed(error: Error): void;
+  /** The actors at these addresses are out of reach for good: asks to them fail, their watchers are told. */
+  lost(isLost: (address: Address) => boolean): void;
   /** Makes the ref that arrived in args sent to `owner`; throws `ProtocolError` if no such protocol is declared here. */
   revive(owner: Address, address: Address, protocolName: string): Addressed;
 }
@@ -27,4 +29,6 @@ export interface Transport {
   unregister(address: Address, endpoint: Endpoint): void;
   /** Encodes and sends; returns the frame's size in bytes, 0 if it is known that nobody has the address. */
   send(envelope: Envelope): number;
+  /** Takes in what has arrived and waits; called before each message is handled, so that control overtakes. */
+  readonly poll?: () => void;
 }

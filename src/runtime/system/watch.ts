@@ -5,6 +5,7 @@
 
 import type { Down, ExitReason } from './actor.ts';
 import type { Address } from './address.ts';
+import type { Route } from './envelope.ts';
 import { routeFrom, type Speaker } from './speaker.ts';
 import type { Post } from './post.ts';
 
@@ -32,17 +33,18 @@ export class Watch {
     this.#post.send(route, this.#self, 0, undefined);
   }
 
-  addWatcher(address: Address): void {
-    this.#watchers.add(address);
+  /** Takes in what others say by `route`; true, once, for the end of an actor that is watched. */
+  signal({ kind, from }: Route): boolean {
+    if (kind === 'watch') this.#watchers.add(from);
+    if (kind === 'unwatch') this.#watchers.delete(from);
+    return kind === 'down' && this.#watched.delete(from);
   }
 
-  removeWatcher(address: Address): void {
-    this.#watchers.delete(address);
-  }
-
-  /** True once for each watched actor that has ended. */
-  takeEnded(address: Address): boolean {
-    return this.#watched.delete(address);
+  /** Has this actor told of those it watches that are out of reach. */
+  lost(isLost: (address: Address) => boolean): void {
+    for (const address of this.#watched) {
+      if (isLost(address)) sendDown(this.#post, address, this.#self.address, 'gone', null);
+    }
   }
 
   /** Tells all watchers that this actor has ended. */

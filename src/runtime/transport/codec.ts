@@ -10,8 +10,8 @@ import { CannotEncode, MalformedFrame } from '../system/errors.ts';
 import type { Endpoint } from '../system/transport_port.ts';
 import type { Frame, FramePool } from './frame.ts';
 import { Packer } from './packer.ts';
-import { isExtras, RouteTable } from './route_table.ts';
-import { Unpacker } from './unpacker.ts';
+import { RouteTable, toExtras } from './route_table.ts';
+import { Unpacker, type Revive } from './unpacker.ts';
 import { MAGIC, MAX_FRAME_BYTES, MAX_HEADER_BYTES, Stamp, TENSOR_ALIGN } from './wire.ts';
 
 /** Encoded bytes; without a frame they lie in the codec's scratch and last until its next `encode`. */
@@ -124,13 +124,11 @@ export class Codec {
     }
     const route = knownRoute ?? this.#routes.routeOf(bytes, Stamp.bytes, extrasAt);
     const isAnswer = route.kind === 'reply';
-    this.#unpacker.open(bytes, view, arraysAt, arrayBytes, isAnswer);
-    const extras = argsAt > extrasAt ? this.#unpacker.read(extrasAt, argsAt) : NO_EXTRAS;
-    if (!isExtras(extras)) throw new MalformedFrame('ask chain and traceparent are neither');
-    const args =
-      headerEnd > argsAt
-        ? this.#unpacker.read(argsAt, headerEnd, (address, protocol) => endpoint.revive(route.to, address, protocol))
-        : undefined;
+    const unpacker = this.#unpacker;
+    if (headerEnd > extrasAt) unpacker.open(bytes, view, arraysAt, arrayBytes, isAnswer);
+    const extras = argsAt > extrasAt ? toExtras(unpacker.read(extrasAt, argsAt)) : null;
+    const revive: Revive = (address, protocol) => endpoint.revive(route.to, address, protocol);
+    const args = headerEnd > argsAt ? unpacker.read(argsAt, headerEnd, revive) : undefined;
     const id = readCount(view, Stamp.idU64);
     const replyTo = readCount(view, Stamp.replyToU64);
     const remainingMs = view.getFloat64(Stamp.remainingMsF64, true);
@@ -144,16 +142,14 @@ export class Codec {
       id,
       replyTo,
       remainingMs >= 0 ? remainingMs : null,
-      extras[0],
-      extras[1],
+      extras === null ? NO_CHAIN : extras[0],
+      extras === null ? null : extras[1],
       args,
       isAnswer ? null : frame,
       trusted,
     );
   }
 }
-
-const NO_EXTRAS = [NO_CHAIN, null];
 
 const TWO_32 = 2 ** 32;
 const MAX_HIGH = 2 ** 21;

@@ -66,8 +66,16 @@ function toRoute(value: unknown): Route {
   return { v, kind, lane, fenced, to: text('to'), from: text('from'), senderIncarnation, message: text('message') };
 }
 
-/** Ask chain and traceparent as they travel. */
-export function isExtras(value: unknown): value is readonly [readonly string[], string | null] {
+/** Ask chain and traceparent, as they travel. */
+export type Extras = readonly [readonly string[], string | null];
+
+/** Throws `MalformedFrame` if `value` is not what it should be. */
+export function toExtras(value: unknown): Extras {
+  if (!isExtras(value)) throw new MalformedFrame('ask chain and traceparent are neither');
+  return value;
+}
+
+function isExtras(value: unknown): value is Extras {
   if (!isList(value) || value.length !== 2) return false;
   const [chain, traceparent] = value;
   if (traceparent !== null && typeof traceparent !== 'string') return false;

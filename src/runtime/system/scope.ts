@@ -1,0 +1,53 @@
+/**
+ * What an actor can do, as a face of its cell: actors get this and never the cell.
+ */
+
+import type { ActorScope } from './actor.ts';
+import type { Address } from './address.ts';
+import type { Cell } from './cell.ts';
+import type { Clock } from './clock.ts';
+import type { Logger } from './log.ts';
+import type { AnyProtocol } from './protocol.ts';
+import type { Addressed, AskMethods, Ref } from './ref.ts';
+
+export class Scope implements ActorScope {
+  protected readonly cell: Cell;
+
+  constructor(cell: Cell) {
+    this.cell = cell;
+  }
+
+  get address(): Address {
+    return this.cell.address;
+  }
+  get clock(): Clock {
+    return this.cell.clock;
+  }
+  get log(): Logger {
+    return this.cell.log;
+  }
+  get gen(): number {
+    return this.cell.gen;
+  }
+  get ownParamsVersion(): number | null {
+    return this.cell.ownParamsVersion;
+  }
+  ref<P extends AnyProtocol>(protocol: P, address: Address): Ref<P> {
+    return this.cell.refs.ref(protocol, address);
+  }
+  ask<P extends AnyProtocol>(ref: Ref<P>): AskMethods<P> {
+    return this.cell.refs.ref(ref.protocol, ref.address).ask;
+  }
+  setParamsVersion(version: number | null): void {
+    this.cell.setParamsVersion(version);
+  }
+  watch(actor: Addressed): void {
+    this.cell.watching.watch(actor.address);
+  }
+  unwatch(actor: Addressed): void {
+    this.cell.watching.unwatch(actor.address);
+  }
+  stop(): void {
+    void this.cell.requestStop();
+  }
+}
