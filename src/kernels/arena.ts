@@ -14,6 +14,13 @@ export interface Range {
 
 export const align = (bytes: number): number => Math.ceil(bytes / alignmentBytes) * alignmentBytes;
 
+const memories = new WeakMap<ArrayBufferLike, WebAssembly.Memory>();
+
+/** The memory of the arena that `buffer` is, or undefined for any other buffer: where generated code may work in place. */
+export function memoryOf(buffer: ArrayBufferLike): WebAssembly.Memory | undefined {
+  return memories.get(buffer);
+}
+
 export class Arena {
   readonly memory: WebAssembly.Memory;
   readonly bytes: number;
@@ -23,6 +30,7 @@ export class Arena {
   constructor(bytes: number) {
     const pages = Math.ceil(bytes / pageBytes);
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    memories.set(this.memory.buffer, this.memory);
     this.bytes = pages * pageBytes;
     this.free = [{ offset: 0, bytes: this.bytes }];
   }

@@ -21,11 +21,19 @@ export interface Executable {
   readonly program: Program;
   /** Device memory that its intermediates take while it runs. */
   readonly scratchBytes: number;
+  readonly times: Readonly<RunTimes>;
   /**
    * Runs over the bound tensors, of which each dynamic dimension is live up to `live`. Inputs must not alias outputs.
    * Resolves when the outputs can be read. Runs of one device happen one after another, in the order of the calls.
    */
   run(bindings: Bindings, live?: LiveSizes): Promise<void>;
+}
+
+/** Where the time of a program's runs went: in the native library or kernels, and in plain host code. */
+export interface RunTimes {
+  runs: number;
+  nativeMs: number;
+  hostMs: number;
 }
 
 /** The part of a device that one actor owns. */
@@ -53,8 +61,8 @@ export interface Device {
   readonly kind: 'cpu' | 'webgpu';
   /** What must be equal for two devices to give the same bits. */
   readonly numericsClass: string;
-  /** Milliseconds spent in `run` so far. */
-  readonly busyMs: number;
+  /** Everything compiled so far, with its times. */
+  executables(): Promise<readonly Executable[]>;
   compile(program: Program): Promise<Executable>;
   slice(owner: string, budgetBytes: number): Slice;
   /** Copies host data into the head of `tensor`. */

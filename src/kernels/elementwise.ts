@@ -25,19 +25,19 @@ interface Binary {
 export function binary({ name, onnx, scalar, gradient }: Binary): (a: Value, b: Value) => Value {
   const op = defineOp<undefined>({
     name,
-    infer: ([a, b]) => [{ dtype: real(name, a!), shape: broadcastShapes(name, a!.shape, b!.shape) }],
-    reference: ([a, b], [y]) => broadcastApply(name, a!, b!, y!, scalar),
+    infer: ([a, b]) => [{ dtype: real(name, a), shape: broadcastShapes(name, a.shape, b.shape) }],
+    reference: ([a, b], [y]) => broadcastApply(name, a, b, y, scalar),
     ...(onnx === undefined ? {} : { onnx: (graph, inputs, { outputs: [type] }) => lower(onnx, graph, inputs, type) }),
     ...(gradient === undefined
       ? {}
       : {
           gradient: ({ inputs: [a, b], outputs: [y], cotangents: [c] }: GradientCall) => {
-            const [da, db] = gradient(c!, a!, b!, y!);
-            return [da && sumTo(da, a!.type.shape), db && sumTo(db, b!.type.shape)];
+            const [da, db] = gradient(c!, a, b, y);
+            return [da && sumTo(da, a.type.shape), db && sumTo(db, b.type.shape)];
           },
         }),
   });
-  return (a, b) => op([a, b], undefined)[0]!;
+  return (a, b) => op([a, b], undefined)[0];
 }
 
 interface Unary {
@@ -52,18 +52,18 @@ interface Unary {
 export function unary({ name, onnx, scalar, gradient }: Unary): (x: Value) => Value {
   const op = defineOp<undefined>({
     name,
-    infer: ([x]) => [{ dtype: real(name, x!), shape: x!.shape }],
+    infer: ([x]) => [{ dtype: real(name, x), shape: x.shape }],
     reference: ([x], [y]) => {
-      const from = floats(name, x!.data);
-      const to = floats(name, y!.data);
-      for (let i = 0; i < to.length; i++) to[i] = scalar(from[i]!);
+      const from = floats(name, x.data);
+      const to = floats(name, y.data);
+      for (let i = 0; i < to.length; i++) to[i] = scalar(from[i]);
     },
     ...(onnx === undefined ? {} : { onnx: (graph, inputs, { outputs: [type] }) => lower(onnx, graph, inputs, type) }),
     ...(gradient === undefined
       ? {}
-      : { gradient: ({ inputs: [x], outputs: [y], cotangents: [c] }: GradientCall) => [gradient(c!, x!, y!)] }),
+      : { gradient: ({ inputs: [x], outputs: [y], cotangents: [c] }: GradientCall) => [gradient(c!, x, y)] }),
   });
-  return (x) => op([x], undefined)[0]!;
+  return (x) => op([x], undefined)[0];
 }
 
 function lower(onnx: Lowering, graph: OnnxGraph, inputs: readonly string[], { shape }: Type): string[] | null {
@@ -76,12 +76,18 @@ function real(op: string, type: Type): 'f32' {
   return 'f32';
 }
 
-function broadcastApply(op: string, a: Operand, b: Operand, y: Operand, scalar: (a: number, b: number) => number): void {
+function broadcastApply(
+  op: string,
+  a: Operand,
+  b: Operand,
+  y: Operand,
+  scalar: (a: number, b: number) => number,
+): void {
   const from = floats(op, a.data);
   const other = floats(op, b.data);
   const to = floats(op, y.data);
   if (elements(a.shape) === to.length && elements(b.shape) === to.length) {
-    for (let i = 0; i < to.length; i++) to[i] = scalar(from[i]!, other[i]!);
+    for (let i = 0; i < to.length; i++) to[i] = scalar(from[i], other[i]);
     return;
   }
   const stepsA = broadcastStrides(a.shape, y.shape);
@@ -90,13 +96,13 @@ function broadcastApply(op: string, a: Operand, b: Operand, y: Operand, scalar: 
   let ia = 0;
   let ib = 0;
   for (let i = 0; i < to.length; i++) {
-    to[i] = scalar(from[ia]!, other[ib]!);
+    to[i] = scalar(from[ia], other[ib]);
     for (let axis = at.length - 1; axis >= 0; axis--) {
-      ia += stepsA[axis]!;
-      ib += stepsB[axis]!;
-      if (++at[axis]! < y.shape[axis]!) break;
-      ia -= stepsA[axis]! * y.shape[axis]!;
-      ib -= stepsB[axis]! * y.shape[axis]!;
+      ia += stepsA[axis];
+      ib += stepsB[axis];
+      if (++at[axis] < y.shape[axis]) break;
+      ia -= stepsA[axis] * y.shape[axis];
+      ib -= stepsB[axis] * y.shape[axis];
       at[axis] = 0;
     }
   }
@@ -107,6 +113,6 @@ export function broadcastStrides(shape: readonly number[], target: readonly numb
   const own = strides(shape);
   return target.map((size, i) => {
     const axis = i - target.length + shape.length;
-    return axis < 0 || (shape[axis] === 1 && size !== 1) ? 0 : own[axis]!;
+    return axis < 0 || (shape[axis] === 1 && size !== 1) ? 0 : own[axis];
   });
 }

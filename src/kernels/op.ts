@@ -39,12 +39,22 @@ export interface OpDefinition<A> {
    */
   reference(inputs: readonly Operand[], outputs: readonly Operand[], attributes: A): void;
   /** d(loss)/d(inputs) as new values, null where none flows. Absent: the op has no gradient. */
-  gradient?(call: GradientCall, attributes: A): readonly (Value | null)[];
+  readonly gradient?: (call: GradientCall, attributes: A) => readonly (Value | null)[];
   /**
    * ONNX nodes for the same numbers: input names to output names. Returns null where ONNX cannot keep the numbers
    * contract for these types; the CPU device then runs the reference.
    */
-  onnx?(graph: OnnxGraph, inputs: readonly string[], types: OnnxTypes, attributes: A): readonly string[] | null;
+  readonly onnx?: (
+    graph: OnnxGraph,
+    inputs: readonly string[],
+    types: OnnxTypes,
+    attributes: A,
+  ) => readonly string[] | null;
+  /**
+   * The reference's bits, made faster where the operands lie in an arena (generated code). Returns false, having done
+   * nothing, where it cannot; the reference runs then.
+   */
+  readonly inArena?: (inputs: readonly Operand[], outputs: readonly Operand[], attributes: A) => boolean;
   /** Indices of inputs that are state, updated in place. */
   readonly writes?: readonly number[];
 }
@@ -63,15 +73,25 @@ export interface Node {
   readonly outputs: readonly Value[];
   readonly writes: readonly number[];
   reference(inputs: readonly Operand[], outputs: readonly Operand[]): void;
+  /** What a device runs on the host: the reference, or something with its bits. */
+  onHost(inputs: readonly Operand[], outputs: readonly Operand[]): void;
   gradient: ((call: GradientCall) => readonly (Value | null)[]) | null;
   onnx: ((graph: OnnxGraph, inputs: readonly string[]) => readonly string[] | null) | null;
 }
 
 /** Makes an op usable: a function that appends a node to the graph of its first operand and returns the outputs. */
-export function defineOp<A>(definition: OpDefinition<A>): (inputs: readonly Value[], attributes: A) => readonly Value[] {
+export function defineOp<A>(
+  definition: OpDefinition<A>,
+): (inputs: readonly Value[], attributes: A) => readonly Value[] {
   return (inputs, attributes) => {
     const graph = graphOf(definition.name, inputs);
-    const types = { inputs: inputs.map((v) => v.type), outputs: definition.infer(inputs.map((v) => v.type), attributes) };
+    const types = {
+      inputs: inputs.map((v) => v.type),
+      outputs: definition.infer(
+        inputs.map((v) => v.type),
+        attributes,
+      ),
+    };
     const { gradient, onnx } = definition;
     return graph.append(types.outputs, (outputs) => ({
       op: definition.name,
@@ -80,6 +100,9 @@ export function defineOp<A>(definition: OpDefinition<A>): (inputs: readonly Valu
       outputs,
       writes: definition.writes ?? [],
       reference: (ins, outs) => definition.reference(ins, outs, attributes),
+      onHost: (ins, outs) => {
+        if (definition.inArena?.(ins, outs, attributes) !== true) definition.reference(ins, outs, attributes);
+      },
       gradient: gradient ? (call) => gradient(call, attributes) : null,
       onnx: onnx ? (g, names) => onnx(g, names, types, attributes) : null,
     }));

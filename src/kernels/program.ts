@@ -39,7 +39,8 @@ export function extract(
   const visit = (value: Value): void => {
     if (given.has(value)) return;
     const node = value.graph.producer(value);
-    if (node === undefined) throw new ProgramError(name, `depends on an input that it is not given (value ${value.id})`);
+    if (node === undefined)
+      throw new ProgramError(name, `depends on an input that it is not given (value ${value.id})`);
     if (needed.has(node)) return;
     needed.add(node);
     node.inputs.forEach(visit);
@@ -64,16 +65,16 @@ function checkState({ name, inputs, nodes }: Program): void {
       if (written.has(value)) throw new ProgramError(name, `${node.op} reads state after it was written`);
     }
     for (const index of node.writes) {
-      const value = node.inputs[index]!;
-      if (!writable.has(value)) throw new ProgramError(name, `${node.op} writes an input that is not declared as state`);
+      const value = node.inputs[index];
+      if (!writable.has(value))
+        throw new ProgramError(name, `${node.op} writes an input that is not declared as state`);
       written.add(value);
     }
   }
 }
 
 export function typeOf(program: Program, name: string): Type {
-  const binding =
-    program.inputs.find((b) => b.name === name) ?? program.outputs.find((b) => b.name === name);
+  const binding = program.inputs.find((b) => b.name === name) ?? program.outputs.find((b) => b.name === name);
   if (binding === undefined) throw new ProgramError(program.name, `has no input or output named ${name}`);
   return binding.value.type;
 }

@@ -18,7 +18,7 @@ const startB = 0x85a308d3;
 
 /**
  * Mixes 32 bits so that each input bit flips each output bit with probability close to one half; a bijection. Shifts and
- * multipliers as found by C. Wellons' hash prospector (two rounds, bias 0.107).
+ * multipliers as found by C. Wellons' hash prospector.
  */
 export function mix(word: number): number {
   let x = word;
@@ -47,10 +47,10 @@ export function draw(a: number, b: number, counter: number): number {
   return (x ^ (x >>> 15)) >>> 0;
 }
 
-/** Fills `out` with numbers uniform in [low, high): element i is a pure function of (seed, name, i). */
+/** Fills `out` with numbers uniform from `low` to `high`, in 2²⁴ steps: element i is a pure function of (seed, name, i). */
 export function fillUniform(out: Float32Array, seed: number, name: string, low: number, high: number): void {
   const { a, b } = namedStream(seed, name);
-  for (let i = 0; i < out.length; i++) out[i] = low + (high - low) * (draw(a, b, i) * 2 ** -32);
+  for (let i = 0; i < out.length; i++) out[i] = low + (high - low) * ((draw(a, b, i) >>> 8) * 2 ** -24);
 }
 
 /**

@@ -31,7 +31,7 @@ export function runReference(
       const shape = resolve(type.shape, live);
       return { data: allocate(type.dtype, elements(shape)), shape };
     });
-    node.outputs.forEach((value, i) => operands.set(value, outputs[i]!));
+    node.outputs.forEach((value, i) => operands.set(value, outputs[i]));
     node.reference(node.inputs.map(operand), outputs);
   }
   return Object.fromEntries(program.outputs.map(({ name, value }) => [name, operand(value).data]));

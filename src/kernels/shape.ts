@@ -27,7 +27,7 @@ export function sameDim(a: Dim, b: Dim): boolean {
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((dim, i) => sameDim(dim, b[i]!));
+  return a.length === b.length && a.every((dim, i) => sameDim(dim, b[i]));
 }
 
 /** Elements at the maximum of every dynamic dimension. */
@@ -74,7 +74,7 @@ export function strides(shape: readonly number[]): number[] {
   let step = 1;
   for (let i = shape.length - 1; i >= 0; i--) {
     out[i] = step;
-    step *= shape[i]!;
+    step *= shape[i];
   }
   return out;
 }

@@ -40,5 +40,10 @@ export function trace<Names extends string>(
     inputs.push({ name: key, role, value: values[key] });
   }
   const outputs = Object.entries(fn(values)).map(([key, value]) => ({ name: key, value }));
-  return extract(name, inputs, outputs, graph.nodes.filter((node) => node.writes.length > 0));
+  return extract(
+    name,
+    inputs,
+    outputs,
+    graph.nodes.filter((node) => node.writes.length > 0),
+  );
 }

@@ -53,26 +53,26 @@ export function vjp(program: Program, options: VjpOptions = {}): Vjp {
   const graph = first.value.graph;
 
   const active = dependents(program, new Set(wrt.map((b) => b.value)));
-  const cotangentInputs = from.map(
-    (b): Binding => ({ name: `d_${b.name}`, role: 'input', value: graph.value(b.value.type) }),
-  );
+  const cotangentInputs = from.map((b): Binding => ({
+    name: `d_${b.name}`,
+    role: 'input',
+    value: graph.value(b.value.type),
+  }));
   const cotangents = new Map<Value, Value>();
   const addTo = (value: Value, cotangent: Value): void => {
     const sum = cotangents.get(value);
     cotangents.set(value, sum === undefined ? cotangent : add(sum, cotangent));
   };
-  from.forEach((b, i) => addTo(b.value, cotangentInputs[i]!.value));
+  from.forEach((b, i) => addTo(b.value, cotangentInputs[i].value));
 
   for (const node of [...program.nodes].reverse()) {
     const flowing = node.outputs.map((output) => cotangents.get(output) ?? null);
     if (flowing.every((c) => c === null) || !node.inputs.some((v) => active.has(v))) continue;
     if (node.gradient === null) throw new ProgramError(name, `${node.op} has no gradient`);
-    node
-      .gradient({ inputs: node.inputs, outputs: node.outputs, cotangents: flowing })
-      .forEach((cotangent, i) => {
-        const value = node.inputs[i]!;
-        if (cotangent !== null && active.has(value)) addTo(value, cotangent);
-      });
+    node.gradient({ inputs: node.inputs, outputs: node.outputs, cotangents: flowing }).forEach((cotangent, i) => {
+      const value = node.inputs[i];
+      if (cotangent !== null && active.has(value)) addTo(value, cotangent);
+    });
   }
 
   const gradients = wrt.map((b) => {
@@ -95,7 +95,13 @@ export function vjp(program: Program, options: VjpOptions = {}): Vjp {
   const inputNodes = extract(`${name}.backward_input`, given, ofInputs).nodes;
   const madeByInputPart = new Set(inputNodes.flatMap((node) => node.outputs));
   const givenValues = new Set(given.map((b) => b.value));
-  const carries = [...inputsOf(ofWeights.map((b) => b.value), (v) => madeByInputPart.has(v), givenValues)]
+  const carries = [
+    ...inputsOf(
+      ofWeights.map((b) => b.value),
+      (v) => madeByInputPart.has(v),
+      givenValues,
+    ),
+  ]
     .sort((a, b) => a.id - b.id)
     .map((value) => ({ name: `c${value.id}`, role: 'input' as const, value }));
   return {

@@ -27,11 +27,10 @@ export class CpuDevice implements Device {
   readonly kind = 'cpu';
   readonly numericsClass: string;
   private readonly arena: Arena;
-  private readonly executables = new Map<Program, Promise<CpuExecutable>>();
+  private readonly compiled = new Map<Program, Promise<CpuExecutable>>();
   private scratchRange: Range | null = null;
   private scratchViews = new WeakMap<ScratchPlan, ReadonlyMap<Value, CpuTensor>>();
   private tail: Promise<void> = Promise.resolve();
-  private busy = 0;
 
   constructor({ bytes }: CpuDeviceOptions) {
     this.arena = new Arena(bytes);
@@ -39,18 +38,18 @@ export class CpuDevice implements Device {
     this.numericsClass = `cpu/${process.arch}/${os.cpus()[0]?.model ?? 'unknown'}/onnxruntime-${version}`;
   }
 
-  get busyMs(): number {
-    return this.busy;
-  }
-
   get usedBytes(): number {
     return this.arena.usedBytes;
   }
 
   async compile(program: Program): Promise<Executable> {
-    const known = this.executables.get(program) ?? this.build(program);
-    this.executables.set(program, known);
+    const known = this.compiled.get(program) ?? this.build(program);
+    this.compiled.set(program, known);
     return await known;
+  }
+
+  executables(): Promise<readonly Executable[]> {
+    return Promise.all(this.compiled.values());
   }
 
   slice(owner: string, budgetBytes: number): Slice {
@@ -68,8 +67,8 @@ export class CpuDevice implements Device {
 
   async close(): Promise<void> {
     await this.tail;
-    for (const executable of this.executables.values()) await (await executable).release();
-    this.executables.clear();
+    for (const executable of this.compiled.values()) await (await executable).release();
+    this.compiled.clear();
   }
 
   private async build(program: Program): Promise<CpuExecutable> {
@@ -78,7 +77,13 @@ export class CpuDevice implements Device {
     const plan = planScratch(segments, (value) => bound.has(value));
     this.reserveScratch(program.name, plan.bytes);
     const runnable = await makeRunnable(program, segments);
-    return new CpuExecutable(program, runnable, plan, (p) => this.scratchOf(p), (job) => this.enqueue(job));
+    return new CpuExecutable(
+      program,
+      runnable,
+      plan,
+      (p) => this.scratchOf(p),
+      (job) => this.enqueue(job),
+    );
   }
 
   private reserveScratch(program: string, bytes: number): void {
@@ -107,15 +112,7 @@ export class CpuDevice implements Device {
 
   /** Runs jobs one after another, in the order of the calls; a job that fails fails its own caller only. */
   private enqueue(job: () => Promise<void>): Promise<void> {
-    const run = async (): Promise<void> => {
-      const start = performance.now();
-      try {
-        await job();
-      } finally {
-        this.busy += performance.now() - start;
-      }
-    };
-    const result = this.tail.then(run);
+    const result = this.tail.then(job);
     this.tail = result.catch(() => undefined);
     return result;
   }

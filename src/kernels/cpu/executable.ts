@@ -3,7 +3,7 @@
  * rows everything runs by the plain reference (some ONNX ops crash on empty tensors). A single row runs as two, the
  * second zero: a matmul of one row sums in another order than the same row among many.
  */
-import type { Bindings, Executable } from '../device.ts';
+import type { Bindings, Executable, RunTimes } from '../device.ts';
 import { ProgramError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import type { Program } from '../program.ts';
@@ -19,6 +19,7 @@ export type ScratchTensors = (plan: ScratchPlan) => ReadonlyMap<Value, CpuTensor
 export class CpuExecutable implements Executable {
   readonly program: Program;
   readonly scratchBytes: number;
+  readonly times: RunTimes = { runs: 0, nativeMs: 0, hostMs: 0 };
   private readonly segments: readonly RunnableSegment[];
   private readonly plan: ScratchPlan;
   private readonly scratch: ScratchTensors;
@@ -62,20 +63,32 @@ export class CpuExecutable implements Executable {
     const scratch = this.scratch(this.plan);
     const tensor = (value: Value): CpuTensor => bound.get(value) ?? scratch.get(value)!;
     const isSingle = Object.values(live).includes(1);
-    const padded = isSingle ? Object.fromEntries(Object.entries(live).map(([name, n]) => [name, Math.max(n, 2)])) : live;
+    const padded = isSingle
+      ? Object.fromEntries(Object.entries(live).map(([name, n]) => [name, Math.max(n, 2)]))
+      : live;
     if (isSingle) for (const { value } of this.program.inputs) clearPadding(tensor(value), value, live, padded);
+    this.times.runs++;
+    let startMs = performance.now();
     for (const segment of this.segments) {
       if (segment.kind === 'onnx') {
         const ort = (list: typeof segment.inputs) =>
-          Object.fromEntries(list.map(({ name, value }) => [name, tensor(value).ort(resolve(value.type.shape, padded))]));
+          Object.fromEntries(
+            list.map(({ name, value }) => [name, tensor(value).ort(resolve(value.type.shape, padded))]),
+          );
         await segment.session.run(ort(segment.inputs), ort(segment.outputs));
+        const endMs = performance.now();
+        this.times.nativeMs += endMs - startMs;
+        startMs = endMs;
         continue;
       }
       for (const node of segment.nodes) {
         const operand = (v: Value) => tensor(v).operand(resolve(v.type.shape, live));
-        node.reference(node.inputs.map(operand), node.outputs.map(operand));
+        node.onHost(node.inputs.map(operand), node.outputs.map(operand));
         if (isSingle) node.outputs.forEach((v) => clearPadding(tensor(v), v, live, padded));
       }
+      const endMs = performance.now();
+      this.times.hostMs += endMs - startMs;
+      startMs = endMs;
     }
     copy(copies, live);
   }
@@ -83,9 +96,7 @@ export class CpuExecutable implements Executable {
   private runEmpty(bound: ReadonlyMap<Value, CpuTensor>, live: LiveSizes): void {
     const inputs = this.program.inputs.map(({ name, value }) => [name, bound.get(value)!.data] as const);
     const outputs = runReference(this.program, Object.fromEntries(inputs), live);
-    for (const { name, value } of this.program.outputs) {
-      if (!this.program.inputs.some((b) => b.value === value)) bound.get(value)!.data.set(outputs[name]!);
-    }
+    for (const { name, value } of this.program.outputs) bound.get(value)!.data.set(outputs[name]);
   }
 
   async release(): Promise<void> {
@@ -102,7 +113,7 @@ function clearPadding(tensor: CpuTensor, { type }: Value, live: LiveSizes, padde
   const first = type.shape[0];
   if (first === undefined || typeof first === 'number' || live[first.name] !== 1) return;
   const row = resolve(type.shape.slice(1), live).reduce((n, size) => n * size, 1);
-  tensor.data.fill(0, row, row * padded[first.name]!);
+  tensor.data.fill(0, row, row * padded[first.name]);
 }
 
 function checkDynamicDims(program: Program): void {

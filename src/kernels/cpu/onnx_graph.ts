@@ -24,16 +24,27 @@ export class OnnxGraph {
   }
 
   /** Adds one node with `outputs` results and returns their names. Integers become ints; `{ float }` a float. */
-  op(opType: string, inputs: readonly string[], attributes: Record<string, AttributeValue> = {}, outputs = 1): string[] {
+  op(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Record<string, AttributeValue> = {},
+    outputs = 1,
+  ): string[] {
     const output = Array.from({ length: outputs }, () => this.fresh());
     const domain = opType === 'FusedMatMul' ? 'com.microsoft' : '';
-    this.nodes.push({ opType, domain, input: inputs, output, attribute: Object.entries(attributes).map(encodeAttribute) });
+    this.nodes.push({
+      opType,
+      domain,
+      input: inputs,
+      output,
+      attribute: Object.entries(attributes).map(encodeAttribute),
+    });
     return output;
   }
 
   /** A node with one result. */
   one(opType: string, inputs: readonly string[], attributes: Record<string, AttributeValue> = {}): string {
-    return this.op(opType, inputs, attributes)[0]!;
+    return this.op(opType, inputs, attributes)[0];
   }
 
   /** A constant vector (or scalar, with no dims) of 64-bit integers: shapes, axes, indices. */

@@ -38,7 +38,10 @@ const root = protobuf.Root.fromJSON({
         rawData: field(9, 'bytes'),
       },
     },
-    Dimension: { oneofs: { value: { oneof: ['dimValue', 'dimParam'] } }, fields: { dimValue: field(1, 'int64'), dimParam: field(2, 'string') } },
+    Dimension: {
+      oneofs: { value: { oneof: ['dimValue', 'dimParam'] } },
+      fields: { dimValue: field(1, 'int64'), dimParam: field(2, 'string') },
+    },
     TensorShapeProto: { fields: { dim: field(1, 'Dimension', 'repeated') } },
     TensorTypeProto: { fields: { elemType: field(1, 'int32'), shape: field(2, 'TensorShapeProto') } },
     TypeProto: { fields: { tensorType: field(1, 'TensorTypeProto') } },

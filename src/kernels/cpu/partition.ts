@@ -26,7 +26,7 @@ export function partition(program: Program, lowers: (node: Node) => boolean): Se
   let kind: 'onnx' | 'host' = 'onnx';
   while (pending.size > 0) {
     const nodes: Node[] = [];
-    for (let progress = true; progress; ) {
+    for (let progress = true; progress;) {
       progress = false;
       for (const node of pending) {
         if (kinds.get(node) !== kind || !isReady(node)) continue;

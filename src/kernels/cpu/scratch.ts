@@ -36,7 +36,7 @@ export function planScratch(segments: readonly Segment[], bound: (value: Value) 
   const offsets = new Map<Value, number>();
   for (const [value, { first, last }] of lives) {
     // Inside a host segment each op's outputs need memory of ours, too.
-    if (bound(value) || (first === last && segments[first]!.kind === 'onnx')) continue;
+    if (bound(value) || (first === last && segments[first].kind === 'onnx')) continue;
     const bytes = valueBytes(value);
     const meeting = placed.filter((p) => p.first <= last && first <= p.last).sort((a, b) => a.offset - b.offset);
     let offset = 0;

@@ -24,7 +24,13 @@ export type RunnableSegment = OnnxSegment | HostSegment;
 
 /** Can onnxruntime run this node within the numbers contract? */
 export function lowersToOnnx(node: Node): boolean {
-  return node.onnx !== null && node.onnx(new OnnxGraph('probe'), node.inputs.map((v) => `v${v.id}`)) !== null;
+  return (
+    node.onnx !== null &&
+    node.onnx(
+      new OnnxGraph('probe'),
+      node.inputs.map((v) => `v${v.id}`),
+    ) !== null
+  );
 }
 
 export async function makeRunnable(program: Program, segments: readonly Segment[]): Promise<RunnableSegment[]> {
@@ -52,9 +58,13 @@ async function onnxSegment(program: Program, segment: Segment, later: ReadonlySe
   const inputs = [...read].map((value) => ({ name: `v${value.id}`, value }));
   inputs.forEach(({ name, value }) => names.set(value, name));
   for (const node of segment.nodes) {
-    const outputs = node.onnx?.(graph, node.inputs.map((v) => names.get(v)!)) ?? null;
+    const outputs =
+      node.onnx?.(
+        graph,
+        node.inputs.map((v) => names.get(v)!),
+      ) ?? null;
     if (outputs === null) throw new ProgramError(program.name, `${node.op} has no ONNX lowering`);
-    node.outputs.forEach((value, i) => names.set(value, outputs[i]!));
+    node.outputs.forEach((value, i) => names.set(value, outputs[i]));
   }
   // A graph output is always the result of a node of its own: never an input, never the same name twice.
   const outputs = [...made]

@@ -17,7 +17,13 @@ export class CpuTensor implements Tensor {
   private readonly bound = new Map<number, OrtTensor>();
 
   /** `capacity` elements at `byteOffset`; never fewer than the shape has. */
-  constructor(buffer: ArrayBufferLike, byteOffset: number, dtype: DType, shape: readonly number[], capacity = elements(shape)) {
+  constructor(
+    buffer: ArrayBufferLike,
+    byteOffset: number,
+    dtype: DType,
+    shape: readonly number[],
+    capacity = elements(shape),
+  ) {
     this.dtype = dtype;
     this.shape = shape;
     this.bytes = capacity * bytesPerElement[dtype];
@@ -45,7 +51,10 @@ export class CpuTensor implements Tensor {
 /** The CPU tensor behind a bound tensor. Throws `ProgramError` for a tensor of another device. */
 export function cpuTensor(program: string, name: string, tensor: Tensor | undefined): CpuTensor {
   if (tensor instanceof CpuTensor) return tensor;
-  throw new ProgramError(program, tensor === undefined ? `nothing is bound to ${name}` : `${name} is not a tensor of the cpu device`);
+  throw new ProgramError(
+    program,
+    tensor === undefined ? `nothing is bound to ${name}` : `${name} is not a tensor of the cpu device`,
+  );
 }
 
 function sameSizes(a: readonly number[], b: readonly number[]): boolean {

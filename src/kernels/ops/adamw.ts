@@ -3,10 +3,11 @@
  * scale, learning rate) comes in as numbers, so that one program serves every step.
  */
 import { requireFloats } from '../check.ts';
+import { adamwInArena, type AdamwNumbers } from '../cpu/wasm_adamw.ts';
 import { floats } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
-import { defineOp } from '../op.ts';
+import { defineOp, type Operand } from '../op.ts';
 import { sameShape, showShape } from '../shape.ts';
 
 const op = defineOp<{ decay: boolean }>({
@@ -29,12 +30,7 @@ const op = defineOp<{ decay: boolean }>({
     const v_ = floats('adamw', moment2.data);
     const g_ = floats('adamw', gradient.data);
     const { fround, sqrt } = Math;
-    const [lr, beta1, beta2, eps, weightDecay, correction1, correction2, clip] = floats('adamw', hyper.data);
-    const rest1 = fround(1 - beta1);
-    const rest2 = fround(1 - beta2);
-    const scale1 = fround(1 / correction1);
-    const scale2 = fround(1 / correction2);
-    const wd = decay ? weightDecay : 0;
+    const [clip, beta1, rest1, beta2, rest2, scale1, scale2, epsilon, rate, wd] = numbersOf(hyper, decay);
     for (let i = 0; i < p_.length; i++) {
       const p = p_[i];
       const g = fround(g_[i] * clip);
@@ -42,12 +38,25 @@ const op = defineOp<{ decay: boolean }>({
       const v = fround(fround(beta2 * v_[i]) + fround(rest2 * fround(g * g)));
       m_[i] = m;
       v_[i] = v;
-      const root = fround(fround(sqrt(fround(v * scale2))) + eps);
+      const root = fround(fround(sqrt(fround(v * scale2))) + epsilon);
       const step = fround(fround(fround(m * scale1) / root) + fround(wd * p));
-      p_[i] = fround(p - fround(lr * step));
+      p_[i] = fround(p - fround(rate * step));
     }
   },
+  inArena: ([parameters, moment1, moment2, gradient, hyper], _outputs, { decay }) => {
+    const [p, m, v, g] = [parameters, moment1, moment2, gradient].map((operand) => floats('adamw', operand.data));
+    return adamwInArena(p, m, v, g, numbersOf(hyper, decay));
+  },
 });
+
+/** The numbers of one update, rounded to fp32. */
+function numbersOf(hyper: Operand, decay: boolean): AdamwNumbers {
+  const [lr, beta1, beta2, epsilon, weightDecay, correction1, correction2, clip] = floats('adamw', hyper.data);
+  const { fround } = Math;
+  const [rest1, rest2] = [fround(1 - beta1), fround(1 - beta2)];
+  const [scale1, scale2] = [fround(1 / correction1), fround(1 / correction2)];
+  return [clip, beta1, rest1, beta2, rest2, scale1, scale2, epsilon, lr, decay ? weightDecay : 0];
+}
 
 /**
  * Updates `parameters`, `moment1`, `moment2` [N], all declared as state, by `gradient` [N]. `hyper` f32 [8]: lr, beta1,

@@ -37,7 +37,10 @@ function checkHeads(q: Type, k: Type, v: Type): void {
   requireFloats('causal_attention', [q, k, v]);
   requireRank('causal_attention', 'q', q, 4);
   const fail = (why: string) =>
-    new ShapeError('causal_attention', `q ${showShape(q.shape)}, k ${showShape(k.shape)}, v ${showShape(v.shape)}: ${why}`);
+    new ShapeError(
+      'causal_attention',
+      `q ${showShape(q.shape)}, k ${showShape(k.shape)}, v ${showShape(v.shape)}: ${why}`,
+    );
   if (!sameShape(k.shape, v.shape)) throw fail('k and v differ');
   if (k.shape.length !== 4 || [0, 2, 3].some((i) => !sameDim(q.shape[i], k.shape[i]))) throw fail('q and k do not fit');
   const heads = staticSize('causal_attention', 'the number of heads', q.shape[1]);

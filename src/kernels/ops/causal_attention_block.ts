@@ -31,7 +31,7 @@ const never = -1e30;
 /** Ranges of 128 queries; the last also takes a single left-over query, since matmuls of one row have other bits. */
 export function queryRanges(tokens: number): QueryRange[] {
   const ranges: QueryRange[] = [];
-  for (let start = 0; start < tokens; ) {
+  for (let start = 0; start < tokens;) {
     const rest = tokens - start;
     const end = rest <= blockRows + 1 ? tokens : start + blockRows;
     ranges.push({ start, end });
@@ -48,7 +48,8 @@ export function attentionBlocks(
   const ranges = queryRanges(tokens);
   const share = heads / keyHeads;
   const sizes = ranges.map(({ start, end }) => end - start);
-  const reshape = (x: string, shape: readonly number[]) => (share === 1 ? x : graph.one('Reshape', [x, graph.int64(shape)]));
+  const reshape = (x: string, shape: readonly number[]) =>
+    share === 1 ? x : graph.one('Reshape', [x, graph.int64(shape)]);
   const triangle = maskOf(Math.max(...sizes), tokens);
   return {
     ranges,

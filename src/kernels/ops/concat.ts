@@ -16,7 +16,10 @@ const op = defineOp<{ axis: number }>({
     for (const type of types) {
       if (type.dtype !== first.dtype) throw new DTypeError('concat', first.dtype, type.dtype);
       if (type.shape.length !== first.shape.length || !sameShape(type.shape.with(axis, 0), first.shape.with(axis, 0))) {
-        throw new ShapeError('concat', `${showShape(first.shape)} and ${showShape(type.shape)} differ beside axis ${axis}`);
+        throw new ShapeError(
+          'concat',
+          `${showShape(first.shape)} and ${showShape(type.shape)} differ beside axis ${axis}`,
+        );
       }
       size += staticSize('concat', `axis ${axis}`, type.shape[axis]);
     }

@@ -13,8 +13,10 @@ import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp, type Type } from '../op.ts';
 import { sameDim, showShape } from '../shape.ts';
+import { concat } from './concat.ts';
 import { cutRows, isLowerable } from './linear_cross_entropy_chunk.ts';
 import { linearCrossEntropyGradient } from './linear_cross_entropy_gradient.ts';
+import { slice } from './slice.ts';
 
 const statistics = defineOp<undefined>({
   name: 'linear_cross_entropy_statistics',
@@ -43,10 +45,11 @@ const statistics = defineOp<undefined>({
       for (let j = 0; j < vocabulary; j++) total += Math.exp(logits[j] - top);
       max_[r] = top;
       sum_[r] = total;
-      chosen_[r] = logits[target[r] < 0 ? vocabulary - 1 : target[r]];
+      chosen_[r] = logits[target[r] < 0 ? vocabulary - 1 : Math.min(target[r], vocabulary - 1)];
     }
   },
-  onnx: (graph, names, { inputs: [x, w] }) => (isLowerable(x.shape, w.shape) ? lower(graph, names, x) : null),
+  onnx: (graph, names, { inputs: [{ shape: x }, { shape: w }] }) =>
+    isLowerable(x, w) ? lower(graph, names, Number(x[0]), Number(w[0])) : null,
 });
 
 // x and w are operands only for the gradient's sake.
@@ -59,7 +62,10 @@ const finish = defineOp<undefined>({
     const losses_ = floats('linear_cross_entropy', losses.data);
     for (let r = 0; r < losses_.length; r++) {
       if (target[r] < -1 || target[r] >= w.shape[0]) {
-        throw new ShapeError('linear_cross_entropy', `target ${target[r]} of row ${r} is outside of ${w.shape[0]} tokens`);
+        throw new ShapeError(
+          'linear_cross_entropy',
+          `target ${target[r]} of row ${r} is outside of ${w.shape[0]} tokens`,
+        );
       }
       losses_[r] = target[r] < 0 ? 0 : Math.log(sum_[r]) + (max_[r] - chosen_[r]);
     }
@@ -76,6 +82,10 @@ const finish = defineOp<undefined>({
  * target outside of −1 … V − 1.
  */
 export function linearCrossEntropy(x: Value, w: Value, targets: Value): Value {
+  // One row runs as two: a matmul of a single row has other bits.
+  if (x.type.shape[0] === 1) {
+    return slice(linearCrossEntropy(concat([x, x], 0), w, concat([targets, targets], 0)), 0, 0, 1);
+  }
   const [max, sum, chosen] = statistics([x, w, targets], undefined);
   return finish([x, w, targets, max, sum, chosen], undefined)[0];
 }
@@ -97,9 +107,10 @@ function checkOperands(x: Type, w: Type, targets: Type): void {
   }
 }
 
-function lower(graph: OnnxGraph, [x, w, targets]: readonly string[], { shape }: Type): string[] {
-  const rows = Number(shape[0]);
-  const column = graph.one('Reshape', [targets, graph.int64([rows, 1])]);
+function lower(graph: OnnxGraph, [x, w, targets]: readonly string[], rows: number, vocabulary: number): string[] {
+  // Clipped, so that an impossible target is refused by the second op, in its own words.
+  const known = graph.one('Clip', [targets, graph.int32([-1], []), graph.int32([vocabulary - 1], [])]);
+  const column = graph.one('Reshape', [known, graph.int64([rows, 1])]);
   const xs = cutRows(graph, x, rows);
   const picks = cutRows(graph, column, rows);
   const parts = xs.map((chunk, i) => {
@@ -110,5 +121,11 @@ function lower(graph: OnnxGraph, [x, w, targets]: readonly string[], { shape }: 
     return [max, sum, graph.one('GatherElements', [logits, picks[i]], { axis: 1 })];
   });
   if (parts.length === 1) return parts[0];
-  return [0, 1, 2].map((k) => graph.one('Concat', parts.map((part) => part[k]), { axis: 0 }));
+  return [0, 1, 2].map((k) =>
+    graph.one(
+      'Concat',
+      parts.map((part) => part[k]),
+      { axis: 0 },
+    ),
+  );
 }

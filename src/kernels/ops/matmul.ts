@@ -22,23 +22,23 @@ type Attributes = Required<MatmulOptions>;
 
 const op = defineOp<Attributes>({
   name: 'matmul',
-  infer: ([a, b], attributes) => [inferMatmul(a!, b!, attributes)],
+  infer: ([a, b], attributes) => [inferMatmul(a, b, attributes)],
   reference: ([a, b], [y], { transposeA, transposeB, scale }) => {
-    const [m, n] = y!.shape.slice(-2) as [number, number];
-    const k = a!.shape.at(transposeA ? -2 : -1)!;
-    const x_ = floats('matmul', a!.data);
-    const w_ = floats('matmul', b!.data);
-    const y_ = floats('matmul', y!.data);
-    const batch = elements(y!.shape.slice(0, -2));
-    const stepA = a!.shape.length === 2 ? 0 : m * k;
-    const stepB = b!.shape.length === 2 ? 0 : k * n;
+    const [m, n] = y.shape.slice(-2) as [number, number];
+    const k = a.shape.at(transposeA ? -2 : -1)!;
+    const x_ = floats('matmul', a.data);
+    const w_ = floats('matmul', b.data);
+    const y_ = floats('matmul', y.data);
+    const batch = elements(y.shape.slice(0, -2));
+    const stepA = a.shape.length === 2 ? 0 : m * k;
+    const stepB = b.shape.length === 2 ? 0 : k * n;
     const [aRow, aCol] = transposeA ? [1, m] : [k, 1];
     const [bRow, bCol] = transposeB ? [1, k] : [n, 1];
     for (let s = 0; s < batch; s++) {
       for (let i = 0; i < m; i++) {
         for (let j = 0; j < n; j++) {
           let sum = 0;
-          for (let l = 0; l < k; l++) sum += x_[s * stepA + i * aRow + l * aCol]! * w_[s * stepB + l * bRow + j * bCol]!;
+          for (let l = 0; l < k; l++) sum += x_[s * stepA + i * aRow + l * aCol] * w_[s * stepB + l * bRow + j * bCol];
           y_[s * m * n + i * n + j] = scale * sum;
         }
       }
@@ -46,15 +46,15 @@ const op = defineOp<Attributes>({
   },
   gradient: ({ inputs: [a, b], cotangents: [c] }, { transposeA, transposeB, scale }) => {
     const da = transposeA
-      ? matmul(b!, c!, { transposeA: transposeB, transposeB: true, scale })
-      : matmul(c!, b!, { transposeB: !transposeB, scale });
+      ? matmul(b, c!, { transposeA: transposeB, transposeB: true, scale })
+      : matmul(c!, b, { transposeB: !transposeB, scale });
     const db = transposeB
-      ? matmul(c!, a!, { transposeA: true, transposeB: transposeA, scale })
-      : matmul(a!, c!, { transposeA: !transposeA, scale });
-    return [sumTo(da, a!.type.shape), sumTo(db, b!.type.shape)];
+      ? matmul(c!, a, { transposeA: true, transposeB: transposeA, scale })
+      : matmul(a, c!, { transposeA: !transposeA, scale });
+    return [sumTo(da, a.type.shape), sumTo(db, b.type.shape)];
   },
   onnx: (graph, inputs, { outputs }, { transposeA, transposeB, scale }) => {
-    if (outputs[0]!.shape.slice(-2).some((dim) => typeof dim === 'number' && dim < 2)) return null;
+    if (outputs[0].shape.slice(-2).some((dim) => typeof dim === 'number' && dim < 2)) return null;
     const flags = { transA: Number(transposeA), transB: Number(transposeB), alpha: { float: scale } };
     return [graph.one('FusedMatMul', inputs, flags)];
   },
@@ -63,7 +63,7 @@ const op = defineOp<Attributes>({
 /** The product, see the head of this file. Throws `ShapeError` when the shapes do not fit. */
 export function matmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
   const { transposeA = false, transposeB = false, scale = 1 } = options;
-  return op([a, b], { transposeA, transposeB, scale })[0]!;
+  return op([a, b], { transposeA, transposeB, scale })[0];
 }
 
 function inferMatmul(a: Type, b: Type, { transposeA, transposeB }: Attributes): Type {

@@ -16,7 +16,8 @@ const op = defineOp<{ shape: Shape }>({
     if (isDynamic) {
       const [from, ...restFrom] = x.shape;
       const [to, ...restTo] = shape;
-      if (x.shape.length === 0 || shape.length === 0 || !sameDim(from, to)) throw fail('a dynamic dimension stays first');
+      if (x.shape.length === 0 || shape.length === 0 || !sameDim(from, to))
+        throw fail('a dynamic dimension stays first');
       if ([...restFrom, ...restTo].some((dim) => typeof dim !== 'number')) throw fail('only the first may be dynamic');
       if (maxElements(restFrom) !== maxElements(restTo)) throw fail('the rows differ in size');
     } else if (maxElements(x.shape) !== maxElements(shape)) throw fail('the numbers of elements differ');

@@ -41,7 +41,9 @@ const op = defineOp<{ epsilon: number }>({
     c && rmsNormWeightGradient(c, x, rstd),
   ],
   onnx: (graph, inputs, { inputs: [x] }, { epsilon }) =>
-    isEmpty(x.shape) ? null : graph.op('SimplifiedLayerNormalization', inputs, { axis: -1, epsilon: { float: epsilon } }, 2),
+    isEmpty(x.shape)
+      ? null
+      : graph.op('SimplifiedLayerNormalization', inputs, { axis: -1, epsilon: { float: epsilon } }, 2),
 });
 
 /** x [R, D], w [D] → [R, D]; R may be dynamic. */

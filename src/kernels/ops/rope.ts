@@ -44,9 +44,7 @@ const op = defineOp<Attributes>({
       }
     }
   },
-  gradient: ({ cotangents: [c] }, { theta, direction }) => [
-    c && turn(c, theta, direction === 1 ? -1 : 1),
-  ],
+  gradient: ({ cotangents: [c] }, { theta, direction }) => [c && turn(c, theta, direction === 1 ? -1 : 1)],
   onnx: (graph, [x], { inputs: [{ shape }] }, { theta, direction }) => {
     if (!isStatic(shape) || isEmpty(shape)) return null;
     const [batch, , tokens, width] = shape;

@@ -10,20 +10,20 @@ import { sameShape, type Shape } from '../shape.ts';
 
 const op = defineOp<{ shape: Shape }>({
   name: 'sum_to',
-  infer: ([x], { shape }) => [{ dtype: x!.dtype, shape }],
+  infer: ([x], { shape }) => [{ dtype: x.dtype, shape }],
   reference: ([x], [y]) => {
-    const from = floats('sum_to', x!.data);
-    const to = floats('sum_to', y!.data);
+    const from = floats('sum_to', x.data);
+    const to = floats('sum_to', y.data);
     to.fill(0);
-    const steps = broadcastStrides(y!.shape, x!.shape);
-    const at = new Array<number>(x!.shape.length).fill(0);
+    const steps = broadcastStrides(y.shape, x.shape);
+    const at = new Array<number>(x.shape.length).fill(0);
     let j = 0;
     for (const value of from) {
-      to[j] = to[j]! + value;
+      to[j] = to[j] + value;
       for (let axis = at.length - 1; axis >= 0; axis--) {
-        j += steps[axis]!;
-        if (++at[axis]! < x!.shape[axis]!) break;
-        j -= steps[axis]! * x!.shape[axis]!;
+        j += steps[axis];
+        if (++at[axis] < x.shape[axis]) break;
+        j -= steps[axis] * x.shape[axis];
         at[axis] = 0;
       }
     }
@@ -32,5 +32,5 @@ const op = defineOp<{ shape: Shape }>({
 
 /** `x` summed to `shape`; `x` itself when it has that shape already. */
 export function sumTo(x: Value, shape: Shape): Value {
-  return sameShape(x.type.shape, shape) ? x : op([x], { shape })[0]!;
+  return sameShape(x.type.shape, shape) ? x : op([x], { shape })[0];
 }

@@ -2,7 +2,7 @@
  * f32 to the bits of bf16: rounded to nearest, ties to even; every NaN becomes 0x7fc0. Straight through: the cotangent,
  * which is bf16 too, is only unpacked.
  *
- * Host only: onnxruntime's Cast writes another NaN.
+ * Host only: onnxruntime's Cast keeps the sign of a NaN.
  */
 import { requireFloats } from '../check.ts';
 import { bf16Bits, floats } from '../dtype.ts';

@@ -1,0 +1,177 @@
+/**
+ * Every differentiable op as a small program over R rows, for the tests that hold of all of them. `rows` is a dynamic
+ * dimension where the op takes one, else a number: then the program is traced anew for every size.
+ */
+import * as k from '../../src/kernels/index.ts';
+import { Graph } from '../../src/kernels/graph.ts';
+import type { Dim, InputSpec, Program, Value } from '../../src/kernels/index.ts';
+import type { Fill } from './kit.ts';
+
+export interface Case {
+  readonly name: string;
+  readonly rows: 'dynamic' | 'static';
+  readonly fill: Fill;
+  readonly build: (rows: Dim) => Program;
+}
+
+type Specs = Readonly<Record<string, InputSpec>>;
+type Body = (inputs: Readonly<Record<string, Value>>) => Value | Readonly<Record<string, Value>>;
+
+function make(rows: Case['rows'], name: string, specs: (rows: Dim) => Specs, body: Body, fill: Fill = {}): Case {
+  return {
+    name,
+    rows,
+    fill,
+    build: (dim) =>
+      k.trace(name, specs(dim), (inputs) => {
+        const made = body(inputs);
+        return isValue(made) ? { y: made } : made;
+      }),
+  };
+}
+
+function isValue(made: ReturnType<Body>): made is Value {
+  return made.graph instanceof Graph;
+}
+
+const dynamicRows = make.bind(null, 'dynamic');
+const staticRows = make.bind(null, 'static');
+
+const x16 = (rows: Dim): Specs => ({ x: k.f32([rows, 16]) });
+const pair = (rows: Dim): Specs => ({ a: k.f32([rows, 16]), b: k.f32([rows, 16]) });
+const withVector = (rows: Dim): Specs => ({ a: k.f32([rows, 16]), b: k.weight([16]) });
+const heads =
+  (kv: number, tokens: number) =>
+  (rows: Dim): Specs => ({
+    q: k.f32([rows, 4, tokens, 16]),
+    k: k.f32([rows, kv, tokens, 16]),
+    v: k.f32([rows, kv, tokens, 16]),
+  });
+const head =
+  (vocabulary: number) =>
+  (rows: Dim): Specs => ({
+    x: k.f32([rows, 16]),
+    w: k.weight([vocabulary, 16]),
+    targets: k.i32([rows]),
+  });
+/** Values in a scrambled order, at least 1/16 apart inside any 64 neighbours. */
+const apart = (i: number): number => ((i * 29) % 64) / 16 - 2;
+const positive = (i: number): number => 0.5 + ((i * 37) % 101) / 100;
+const attend: Body = ({ q, k: keys, v }) => k.causalAttention(q, keys, v);
+
+export const cases: readonly Case[] = [
+  dynamicRows('add', pair, ({ a, b }) => k.add(a, b)),
+  dynamicRows('add, a vector', withVector, ({ a, b }) => k.add(a, b)),
+  dynamicRows('sub, a vector', withVector, ({ a, b }) => k.sub(a, b)),
+  dynamicRows('mul', pair, ({ a, b }) => k.mul(a, b)),
+  dynamicRows('mul, a vector', withVector, ({ a, b }) => k.mul(a, b)),
+  dynamicRows('div', pair, ({ a, b }) => k.div(a, b), { b: positive }),
+  dynamicRows('maximum', pair, ({ a, b }) => k.maximum(a, b), { a: apart, b: (i) => apart(i + 13) }),
+  dynamicRows('neg', x16, ({ x }) => k.neg(x)),
+  dynamicRows('scale', x16, ({ x }) => k.scale(x, 0.3)),
+  dynamicRows('exp', x16, ({ x }) => k.exp(x)),
+  dynamicRows('sqrt', x16, ({ x }) => k.sqrt(x), { x: positive }),
+  dynamicRows('sigmoid', x16, ({ x }) => k.sigmoid(x)),
+  dynamicRows('tanh', x16, ({ x }) => k.tanh(x)),
+  dynamicRows('relu', x16, ({ x }) => k.relu(x)),
+  dynamicRows('gelu', x16, ({ x }) => k.gelu(x)),
+  dynamicRows('silu', x16, ({ x }) => k.silu(x)),
+  dynamicRows('reduceSum, rows', x16, ({ x }) => k.reduceSum(x, [-1], true)),
+  dynamicRows(
+    'reduceSum, a width of 5',
+    (r) => ({ x: k.f32([r, 5]) }),
+    ({ x }) => k.reduceSum(x, [1]),
+  ),
+  dynamicRows('reduceSum, columns', x16, ({ x }) => k.reduceSum(x, [0])),
+  dynamicRows('reduceMean', x16, ({ x }) => k.reduceMean(x, [-1])),
+  dynamicRows('reduceMax', x16, ({ x }) => k.reduceMax(x, [-1]), { x: apart }),
+  dynamicRows('reshape', x16, ({ x }) => k.reshape(x, [x.type.shape[0], 4, 4])),
+  dynamicRows(
+    'transpose',
+    (r) => ({ x: k.f32([r, 3, 4]) }),
+    ({ x }) => k.transpose(x, [0, 2, 1]),
+  ),
+  dynamicRows('slice', x16, ({ x }) => k.slice(x, -1, 3, 9)),
+  dynamicRows('pad', x16, ({ x }) => k.pad(x, 1, 2, 1)),
+  dynamicRows('concat', pair, ({ a, b }) => k.concat([a, b, a], 1)),
+  dynamicRows(
+    'broadcastTo',
+    (r) => ({ x: k.f32([r, 1]) }),
+    ({ x }) => k.broadcastTo(x, [x.type.shape[0], 6]),
+  ),
+  dynamicRows(
+    'matmul',
+    (r) => ({ x: k.f32([r, 16]), w: k.weight([8, 16]) }),
+    ({ x, w }) => k.matmul(x, w, { transposeB: true, scale: 0.5 }),
+  ),
+  dynamicRows(
+    'feed-forward',
+    (r) => ({ x: k.f32([r, 64]), up: k.weight([128, 64]), down: k.weight([64, 128]) }),
+    ({ x, up, down }) =>
+      k.matmul(k.relu(k.matmul(x, up, { transposeB: true })), down, { transposeB: true, scale: 0.01 }),
+  ),
+  dynamicRows(
+    'rmsNorm, 96 wide',
+    (r) => ({ x: k.f32([r, 96]), w: k.weight([96]) }),
+    ({ x, w }) => k.rmsNorm(x, w, 1e-6),
+  ),
+  dynamicRows(
+    'gatherRows',
+    (r) => ({ x: k.f32([9, 16]), index: k.i32([r]) }),
+    ({ x, index }) => k.gatherRows(x, index),
+    { index: (i) => ((i * 5) % 10) - 1 },
+  ),
+  dynamicRows(
+    'segmentSum',
+    (r) => ({ x: k.f32([r, 16]), index: k.i32([r]) }),
+    ({ x, index }) => k.segmentSum(x, index, 9),
+    { index: (i) => ((i * 5) % 10) - 1 },
+  ),
+  dynamicRows(
+    'embedding',
+    (r) => ({ table: k.weight([11, 16]), ids: k.i32([r]) }),
+    ({ table, ids }) => k.embedding(table, ids),
+    { ids: (i) => (i * 3) % 11 },
+  ),
+  dynamicRows(
+    'combine',
+    (r) => ({ rows: k.f32([12, 16]), gates: k.f32([r, 2]), slots: k.i32([r, 2]) }),
+    ({ rows, gates, slots }) => k.combine(rows, gates, slots),
+    { slots: (i) => ((i * 7) % 13) - 1 },
+  ),
+  dynamicRows(
+    'softmax',
+    (r) => ({ x: k.f32([r, 7]) }),
+    ({ x }) => k.softmax(x),
+  ),
+  dynamicRows('rmsNorm', withVector, ({ a, b }) => k.rmsNorm(a, b, 1e-6)),
+  dynamicRows(
+    'layerNorm',
+    (r) => ({ x: k.f32([r, 16]), w: k.weight([16]), b: k.weight([16]) }),
+    ({ x, w, b }) => k.layerNorm(x, w, b, 1e-5),
+  ),
+  dynamicRows(
+    'jitter',
+    (r) => ({ x: k.f32([r, 16]), key: k.i32([5]) }),
+    ({ x, key }) => k.jitter(x, key, 0.1),
+    { key: (i) => i + 1 },
+  ),
+  staticRows(
+    'rope',
+    (r) => ({ x: k.f32([r, 2, 5, 8]) }),
+    ({ x }) => k.rope(x, 100),
+  ),
+  staticRows('causalAttention', heads(4, 6), attend),
+  staticRows('causalAttention, shared keys', heads(2, 6), attend),
+  staticRows('linearCrossEntropy', head(16), ({ x, w, targets }) => k.linearCrossEntropy(x, w, targets), {
+    targets: (i) => (((i + 1) * 5) % 17) - 1,
+  }),
+  staticRows(
+    'linearCrossEntropy, an odd vocabulary',
+    head(11),
+    ({ x, w, targets }) => k.linearCrossEntropy(x, w, targets),
+    {
+      targets: (i) => (((i + 1) * 5) % 12) - 1,
+    },
+  ),
+];
