@@ -1,29 +1,38 @@
 /**
- * Where the time of a training step goes: the quickstart's model and mesh, tokens from a hash instead of a corpus, every
- * message through the codec. Prints the split by program and the share of device work.
+ * Where the time of a training step goes: the quickstart as it is, every message through the codec. Prints the split by
+ * program and the share of device work.
  */
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Batches } from '../src/actors/batches.ts';
+import { packedBlend } from '../src/actors/corpora.ts';
 import { MemoryDecisionStore } from '../src/actors/decision_store.ts';
 import { trainerAddress } from '../src/actors/addresses.ts';
 import { trainerProtocol } from '../src/actors/protocol/trainer.ts';
 import { Trainer } from '../src/actors/trainer.ts';
 import { Troupe } from '../src/actors/troupe.ts';
-import { hashU32 } from '../src/data/index.ts';
+import { loadTokenizer } from '../src/data/index.ts';
 import type { RunTimes } from '../src/kernels/device.ts';
 import type { StepMetrics } from '../src/telemetry/index.ts';
 import { meshOf, parseTopology, type Topology } from '../src/topology/index.ts';
 import { machine, median } from './report.ts';
 
-const warmUp = 5;
+const warmUp = 20;
 const measured = 30;
-const vocabulary = 256;
 
 export async function run(): Promise<void> {
   const file = new URL('../configs/quickstart.yaml', import.meta.url);
   const settings = { 'training.steps': warmUp + measured, 'training.eval_interval': 0, 'optimizer.warmup_steps': 0 };
   const overrides = Object.entries(settings).map(([key, value]) => ({ path: key.split('.'), value, source: key }));
   const topology = parseTopology(readFileSync(file, 'utf8'), file.pathname, overrides);
-  const troupe = await Troupe.start({ topology, vocabulary, batches: hashedBatches(topology), gen: 1 });
+  const baseDir = fileURLToPath(new URL('.', file));
+  const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
+  const blend = await packedBlend(topology, baseDir, tokenizer, new AbortController().signal);
+  const { global_batch_size: globalBatchSize, sequence_length: sequenceLength } = topology.training;
+  const { globalMicrobatches } = meshOf(topology);
+  const heldOut = blend.heldOutWindows(sequenceLength, 0);
+  const batches = new Batches(blend, heldOut, { globalBatchSize, globalMicrobatches, sequenceLength });
+  const troupe = await Troupe.start({ topology, vocabulary: tokenizer.vocabSize, batches, gen: 1 });
   const steps: { readonly metrics: StepMetrics; readonly times: Map<string, RunTimes> }[] = [];
   const { promise: done, resolve } = Promise.withResolvers<undefined>();
   let executables = await troupe.device.executables();
@@ -106,18 +115,4 @@ function snapshot(
     });
   }
   return sums;
-}
-
-function hashedBatches(topology: Topology) {
-  const { sequence_length: T } = topology.training;
-  const rows = meshOf(topology).microbatchSequences;
-  return {
-    microbatch: ({ step, microbatch }: { step: number; microbatch: number }) => {
-      const token = (row: number, t: number): number => hashU32(step, microbatch, row, t) % vocabulary;
-      return {
-        tokens: Int32Array.from({ length: rows * T }, (_, i) => token(Math.floor(i / T), i % T)),
-        targets: Int32Array.from({ length: rows * T }, (_, i) => token(Math.floor(i / T), (i % T) + 1)),
-      };
-    },
-  };
 }

@@ -5,12 +5,13 @@
 import { randomUUID } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { CheckpointStore, type Checkpoint, type Json } from '../checkpoints/index.ts';
-import { loadTokenizer, Order1, packBlend, type Blend, type HeldOutWindows, type Tokenizer } from '../data/index.ts';
+import { loadTokenizer, Order1, type Blend, type HeldOutWindows } from '../data/index.ts';
 import { EventsLog, MetricsLog } from '../telemetry/index.ts';
 import { countParameters, meshOf, modelSizesOf, rebaseTopology, toPlain, type Topology } from '../topology/index.ts';
 import { checkpointerAddress, trainerAddress } from './addresses.ts';
 import { Batches } from './batches.ts';
 import { Checkpointer } from './checkpointer.ts';
+import { packedBlend } from './corpora.ts';
 import { FileDecisionStore } from './decision_store.ts';
 import { Generator } from './generator.ts';
 import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from './protocol/trainer.ts';
@@ -32,7 +33,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
   let blend: Blend;
   try {
-    blend = (await pack(topology, baseDir, tokenizer, signal)).blend;
+    blend = await packedBlend(topology, baseDir, tokenizer, signal);
   } catch (error) {
     if (!signal.aborted) throw error;
     return { status: 'interrupted', step: found?.manifest.step ?? 0, evalLoss: null, order1Loss: null, runDir };
@@ -183,27 +184,6 @@ async function takeUp(troupe: Troupe, found: Checkpoint, topology: Topology, log
   }
   await restore(troupe.system, found, troupe.company.holders);
   logs.metrics.truncateAfter(found.manifest.step);
-}
-
-async function pack({ data, training }: Topology, baseDir: string, tokenizer: Tokenizer, signal: AbortSignal) {
-  const list = (globs: string | readonly string[] | undefined): readonly string[] =>
-    globs === undefined ? [] : typeof globs === 'string' ? [globs] : globs;
-  return await packBlend({
-    baseDir,
-    cacheDir: resolve(baseDir, data.cache_dir),
-    tokenizer,
-    heldOutFraction: data.held_out,
-    seed: training.seed,
-    signal,
-    corpora: data.blend.map(({ name, glob, exclude, weight, format, max_file_bytes }) => ({
-      name,
-      globs: list(glob),
-      exclude: list(exclude),
-      weight,
-      format,
-      maxFileBytes: max_file_bytes,
-    })),
-  });
 }
 
 /** The order-1 model's held-out loss, computed when first asked for; null for vocabularies too large to count. */

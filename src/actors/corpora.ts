@@ -1,0 +1,32 @@
+/** The blend that a topology's `data` section describes, packed on the first launch and opened after. */
+import { resolve } from 'node:path';
+import { packBlend, type Blend, type Tokenizer } from '../data/index.ts';
+import type { Topology } from '../topology/index.ts';
+
+/** Globs and the cache are relative to `baseDir`. Throws `EmptyCorpus`, `BadBlend` and the other errors of `data`. */
+export async function packedBlend(
+  { data, training }: Topology,
+  baseDir: string,
+  tokenizer: Tokenizer,
+  signal: AbortSignal,
+): Promise<Blend> {
+  const { blend } = await packBlend({
+    baseDir,
+    cacheDir: resolve(baseDir, data.cache_dir),
+    tokenizer,
+    heldOutFraction: data.held_out,
+    seed: training.seed,
+    signal,
+    corpora: data.blend.map(({ name, glob, exclude, weight, format, max_file_bytes }) => ({
+      name,
+      globs: listOf(glob),
+      exclude: listOf(exclude ?? []),
+      weight,
+      format,
+      maxFileBytes: max_file_bytes,
+    })),
+  });
+  return blend;
+}
+
+const listOf = (globs: string | readonly string[]): readonly string[] => (typeof globs === 'string' ? [globs] : globs);
