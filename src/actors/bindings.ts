@@ -1,6 +1,6 @@
 /** Making the tensors that programs are bound to. */
 import type { Bindings, Slice, Tensor } from '../kernels/device.ts';
-import type { Type } from '../kernels/op.ts';
+import type { Type } from '../kernels/type.ts';
 import type { Weights } from '../models/model.ts';
 
 /** A tensor for a value at the maximum of its dynamic dimensions. */

@@ -3,7 +3,7 @@
  * and the gradients that flow there. Bindings are made once; a training step only runs programs over them.
  */
 import type { Bindings, Device, Slice, Tensor } from '../kernels/device.ts';
-import type { Type } from '../kernels/op.ts';
+import type { Type } from '../kernels/type.ts';
 import type { ProgramStep, Step } from '../models/model.ts';
 import { tensorFor, weightBindings } from './bindings.ts';
 import { differentiate, type Differentiated } from './differentiated.ts';

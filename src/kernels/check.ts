@@ -4,7 +4,7 @@
  */
 import type { DType } from './dtype.ts';
 import { DTypeError, ShapeError } from './errors.ts';
-import type { Type } from './op.ts';
+import type { Type } from './type.ts';
 import { isStatic, maxElements, showShape, type Dim, type Shape } from './shape.ts';
 
 /** Throws `DTypeError` unless every type is f32. */

@@ -5,9 +5,10 @@
 import { floats } from './dtype.ts';
 import type { OnnxGraph } from './cpu/onnx_graph.ts';
 import { DTypeError } from './errors.ts';
-import { defineOp, type GradientCall, type Operand, type Type } from './op.ts';
-import type { Value } from './graph.ts';
-import { broadcastShapes, elements, maxElements, strides } from './shape.ts';
+import { defineOp } from './op.ts';
+import type { Operand, Type } from './type.ts';
+import type { GradientCall, Value } from './graph.ts';
+import { broadcastShapes, broadcastStrides, elements, maxElements } from './shape.ts';
 import { sumTo } from './ops/sum_to.ts';
 
 /** The ONNX op of the same meaning, or the nodes that make it; none where ONNX breaks the numbers contract. */
@@ -106,13 +107,4 @@ function broadcastApply(
       at[axis] = 0;
     }
   }
-}
-
-/** Strides of `shape` seen as `target`: 0 along every broadcast axis. */
-export function broadcastStrides(shape: readonly number[], target: readonly number[]): number[] {
-  const own = strides(shape);
-  return target.map((size, i) => {
-    const axis = i - target.length + shape.length;
-    return axis < 0 || (shape[axis] === 1 && size !== 1) ? 0 : own[axis];
-  });
 }

@@ -2,13 +2,37 @@
  * The recording behind a trace: values and the nodes that produce them, in order. A graph only grows; programs are cut
  * out of it (`extract`), so forward and backward of one function can share it while they are made.
  */
-import type { Node, Type } from './op.ts';
+import type { OnnxGraph } from './cpu/onnx_graph.ts';
+import type { Operand, Type } from './type.ts';
 
 /** A symbolic tensor of one graph. */
 export interface Value {
   readonly id: number;
   readonly type: Type;
   readonly graph: Graph;
+}
+
+/** What an op's gradient is made from. */
+export interface GradientCall {
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  /** d(loss)/d(output), null where no gradient flows. At least one is present. */
+  readonly cotangents: readonly (Value | null)[];
+}
+
+/** One use of an op in a program, its attributes bound. */
+export interface Node {
+  readonly op: string;
+  /** For dumps and error messages only. */
+  readonly attributes: unknown;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  readonly writes: readonly number[];
+  reference(inputs: readonly Operand[], outputs: readonly Operand[]): void;
+  /** What a device runs on the host: the reference, or something with its bits. */
+  onHost(inputs: readonly Operand[], outputs: readonly Operand[]): void;
+  gradient: ((call: GradientCall) => readonly (Value | null)[]) | null;
+  onnx: ((graph: OnnxGraph, inputs: readonly string[]) => readonly string[] | null) | null;
 }
 
 export class Graph {

@@ -9,7 +9,7 @@ export { runReference } from './reference.ts';
 export { dynamic, elements, maxElements, type Dim, type DynamicDim, type LiveSizes, type Shape } from './shape.ts';
 export { allocate, bytesPerElement, type Data, type DType } from './dtype.ts';
 export type { Value } from './graph.ts';
-export type { Type } from './op.ts';
+export type { Type } from './type.ts';
 export type { Bindings, Device, Executable, FlatArena, Slice, Tensor } from './device.ts';
 export { DTypeError, OutOfSliceMemory, ProgramError, ShapeError } from './errors.ts';
 export { CpuDevice, type CpuDeviceOptions } from './cpu/device.ts';

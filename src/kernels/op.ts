@@ -4,30 +4,9 @@
  * node, so that whoever walks a program needs no types of single ops.
  */
 import type { OnnxGraph } from './cpu/onnx_graph.ts';
-import type { Data } from './dtype.ts';
-import type { Graph, Value } from './graph.ts';
-import type { DType } from './dtype.ts';
-import type { Shape } from './shape.ts';
 import { ProgramError } from './errors.ts';
-
-/** Element type and shape of a value. */
-export interface Type {
-  readonly dtype: DType;
-  readonly shape: Shape;
-}
-
-/** A concrete operand of a running op: row-major data and live shape. */
-export interface Operand {
-  readonly data: Data;
-  readonly shape: readonly number[];
-}
-
-export interface GradientCall {
-  readonly inputs: readonly Value[];
-  readonly outputs: readonly Value[];
-  /** d(loss)/d(output), null where no gradient flows. At least one is present. */
-  readonly cotangents: readonly (Value | null)[];
-}
+import type { Graph, GradientCall, Value } from './graph.ts';
+import type { Operand, Type } from './type.ts';
 
 export interface OpDefinition<A> {
   readonly name: string;
@@ -62,21 +41,6 @@ export interface OpDefinition<A> {
 export interface OnnxTypes {
   readonly inputs: readonly Type[];
   readonly outputs: readonly Type[];
-}
-
-/** One use of an op in a program, its attributes bound. */
-export interface Node {
-  readonly op: string;
-  /** For dumps and error messages only. */
-  readonly attributes: unknown;
-  readonly inputs: readonly Value[];
-  readonly outputs: readonly Value[];
-  readonly writes: readonly number[];
-  reference(inputs: readonly Operand[], outputs: readonly Operand[]): void;
-  /** What a device runs on the host: the reference, or something with its bits. */
-  onHost(inputs: readonly Operand[], outputs: readonly Operand[]): void;
-  gradient: ((call: GradientCall) => readonly (Value | null)[]) | null;
-  onnx: ((graph: OnnxGraph, inputs: readonly string[]) => readonly string[] | null) | null;
 }
 
 /** Makes an op usable: a function that appends a node to the graph of its first operand and returns the outputs. */

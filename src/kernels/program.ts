@@ -3,8 +3,8 @@
  * device compiles once and runs every step. State inputs are updated in place, by the last ops of the program only.
  */
 import { ProgramError } from './errors.ts';
-import type { Value } from './graph.ts';
-import type { Node, Type } from './op.ts';
+import type { Node, Value } from './graph.ts';
+import type { Type } from './type.ts';
 import { showShape } from './shape.ts';
 
 /** `input`: given anew each run. `weight`: lives in a slice, read only. `state`: lives in a slice, updated in place. */

@@ -5,7 +5,7 @@
 import { allocate, type Data } from './dtype.ts';
 import { ProgramError } from './errors.ts';
 import type { Value } from './graph.ts';
-import type { Operand } from './op.ts';
+import type { Operand } from './type.ts';
 import type { Program } from './program.ts';
 import { elements, resolve, type LiveSizes } from './shape.ts';
 

@@ -78,3 +78,12 @@ export function strides(shape: readonly number[]): number[] {
   }
   return out;
 }
+
+/** Strides of `shape` seen as `target`: 0 along every broadcast axis. */
+export function broadcastStrides(shape: readonly number[], target: readonly number[]): number[] {
+  const own = strides(shape);
+  return target.map((size, i) => {
+    const axis = i - target.length + shape.length;
+    return axis < 0 || (shape[axis] === 1 && size !== 1) ? 0 : own[axis];
+  });
+}

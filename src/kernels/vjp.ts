@@ -8,7 +8,7 @@ import { bytesPerElement } from './dtype.ts';
 import type { Value } from './graph.ts';
 import { add } from './ops/add.ts';
 import { extract, type Binding, type Program } from './program.ts';
-import type { Type } from './op.ts';
+import type { Type } from './type.ts';
 import { maxElements } from './shape.ts';
 
 /** A value that one program hands to a later one. */

@@ -5,7 +5,7 @@
  */
 import { encodeModel, type OnnxAttribute, type OnnxNode, type OnnxTensor, type OnnxValueInfo } from './onnx_proto.ts';
 import type { DType } from '../dtype.ts';
-import type { Type } from '../op.ts';
+import type { Type } from '../type.ts';
 
 /** ONNX element type codes. bf16 crosses a session's border as its bits in uint16. */
 export const onnxType = { f32: 1, i32: 6, u32: 12, bf16: 4, i64: 7, bool: 9, bfloat16: 16 } as const;

@@ -3,9 +3,8 @@
  * with a kind as long as something of it is ready gives few, large segments. The order is a pure function of the
  * program.
  */
-import type { Node } from '../op.ts';
 import type { Program } from '../program.ts';
-import type { Value } from '../graph.ts';
+import type { Node, Value } from '../graph.ts';
 
 export interface Segment {
   readonly kind: 'onnx' | 'host';

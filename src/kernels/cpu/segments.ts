@@ -2,8 +2,7 @@
  * Makes the segments of a partition runnable: an ONNX segment becomes a session and the lists of values it reads and
  * writes, a host segment stays a list of nodes.
  */
-import type { Value } from '../graph.ts';
-import type { Node } from '../op.ts';
+import type { Node, Value } from '../graph.ts';
 import type { Program } from '../program.ts';
 import { ProgramError } from '../errors.ts';
 import { OnnxGraph } from './onnx_graph.ts';

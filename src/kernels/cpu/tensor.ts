@@ -7,7 +7,7 @@ import { bytesPerElement, view, type Data, type DType } from '../dtype.ts';
 import type { Tensor } from '../device.ts';
 import { elements } from '../shape.ts';
 import { ProgramError } from '../errors.ts';
-import type { Operand } from '../op.ts';
+import type { Operand } from '../type.ts';
 
 export class CpuTensor implements Tensor {
   readonly dtype: DType;

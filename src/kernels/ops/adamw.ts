@@ -7,7 +7,8 @@ import { adamwInArena, type AdamwNumbers } from '../cpu/wasm_adamw.ts';
 import { floats } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
-import { defineOp, type Operand } from '../op.ts';
+import { defineOp } from '../op.ts';
+import type { Operand } from '../type.ts';
 import { sameShape, showShape } from '../shape.ts';
 
 const op = defineOp<{ decay: boolean }>({

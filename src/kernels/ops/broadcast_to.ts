@@ -3,11 +3,10 @@
  */
 import { isEmpty, requireFloats } from '../check.ts';
 import { floats } from '../dtype.ts';
-import { broadcastStrides } from '../elementwise.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
-import { broadcastShapes, isStatic, sameShape, showShape, type Shape } from '../shape.ts';
+import { broadcastStrides, broadcastShapes, isStatic, sameShape, showShape, type Shape } from '../shape.ts';
 import { sumTo } from './sum_to.ts';
 
 const op = defineOp<{ shape: Shape }>({

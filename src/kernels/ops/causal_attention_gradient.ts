@@ -7,7 +7,8 @@ import { isEmpty, requireFloats } from '../check.ts';
 import type { OnnxGraph } from '../cpu/onnx_graph.ts';
 import { floats } from '../dtype.ts';
 import type { Value } from '../graph.ts';
-import { defineOp, type Operand } from '../op.ts';
+import { defineOp } from '../op.ts';
+import type { Operand } from '../type.ts';
 import { isStatic } from '../shape.ts';
 import { attentionBlocks, blockProbabilities } from './causal_attention_block.ts';
 

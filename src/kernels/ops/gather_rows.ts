@@ -6,7 +6,8 @@ import { requireDType, requireFloats, requireRank } from '../check.ts';
 import { floats, ints } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
-import { defineOp, type Type } from '../op.ts';
+import { defineOp } from '../op.ts';
+import type { Type } from '../type.ts';
 import { sameDim, showShape, type Dim } from '../shape.ts';
 
 const gather = defineOp<undefined>({

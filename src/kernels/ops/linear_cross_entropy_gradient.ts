@@ -5,7 +5,8 @@
 import type { OnnxGraph } from '../cpu/onnx_graph.ts';
 import { floats, ints } from '../dtype.ts';
 import type { Value } from '../graph.ts';
-import { defineOp, type Operand } from '../op.ts';
+import { defineOp } from '../op.ts';
+import type { Operand } from '../type.ts';
 import { chunkSizes, cutRows, isLowerable } from './linear_cross_entropy_chunk.ts';
 
 const op = defineOp<undefined>({

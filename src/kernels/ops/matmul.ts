@@ -8,7 +8,8 @@
 import { floats } from '../dtype.ts';
 import { DTypeError, ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
-import { defineOp, type Type } from '../op.ts';
+import { defineOp } from '../op.ts';
+import type { Type } from '../type.ts';
 import { elements, sameDim, sameShape, showShape, type Dim, type Shape } from '../shape.ts';
 import { sumTo } from './sum_to.ts';
 

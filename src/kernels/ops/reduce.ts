@@ -3,9 +3,8 @@
  * ends up. `reduceSum`, `reduceMean` and `reduceMax` differ only in what they do there.
  */
 import { axisOf } from '../check.ts';
-import { broadcastStrides } from '../elementwise.ts';
-import type { Operand } from '../op.ts';
-import type { Dim, Shape } from '../shape.ts';
+import type { Operand } from '../type.ts';
+import { broadcastStrides, type Dim, type Shape } from '../shape.ts';
 
 export interface Reduction {
   /** Sorted, counted from the front. */

@@ -3,10 +3,9 @@
  * addition after another.
  */
 import { floats } from '../dtype.ts';
-import { broadcastStrides } from '../elementwise.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
-import { sameShape, type Shape } from '../shape.ts';
+import { broadcastStrides, sameShape, type Shape } from '../shape.ts';
 
 const op = defineOp<{ shape: Shape }>({
   name: 'sum_to',

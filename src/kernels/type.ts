@@ -1,0 +1,15 @@
+/** What a value is before a program runs (`Type`), and while it runs (`Operand`). */
+import type { Data, DType } from './dtype.ts';
+import type { Shape } from './shape.ts';
+
+/** Element type and shape of a value. */
+export interface Type {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+/** A concrete operand of a running op: row-major data and live shape. */
+export interface Operand {
+  readonly data: Data;
+  readonly shape: readonly number[];
+}
