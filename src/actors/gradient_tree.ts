@@ -24,16 +24,7 @@ export class GradientTree<B> {
 
   /** Adds a leaf or a block, and folds as far as siblings are present. */
   async insert(value: B, index: number, level = 0): Promise<void> {
-    let block: Block<B> = { level, index, value };
-    for (;;) {
-      const sibling = this.take(block.level, block.index ^ 1);
-      if (sibling === undefined) break;
-      const [left, right] = block.index % 2 === 0 ? [block, sibling] : [sibling, block];
-      await this.add(left.value, right.value);
-      this.free(right.value);
-      block = { level: block.level + 1, index: block.index >> 1, value: left.value };
-    }
-    this.blocks.set(key(block.level, block.index), block);
+    await this.place({ level, index, value });
   }
 
   /** Takes out the maximal blocks present, in index order. */
@@ -45,24 +36,26 @@ export class GradientTree<B> {
 
   /** Takes out the root: what is present folded as if missing leaves were zero. Null when there is nothing. */
   async root(): Promise<B | null> {
-    const blocks = this.drain();
-    while (blocks.length > 1) {
-      // The deepest rightmost block has no sibling to come: it stands for its parent.
-      const lowest = blocks.reduce((a, b) => (b.level <= a.level ? b : a));
-      blocks.splice(blocks.indexOf(lowest), 1);
-      const parent: Block<B> = { level: lowest.level + 1, index: lowest.index >> 1, value: lowest.value };
-      const twin = blocks.findIndex((b) => b.level === parent.level && b.index === (parent.index ^ 1));
-      if (twin === -1) {
-        blocks.push(parent);
-        continue;
-      }
-      const sibling = blocks[twin];
-      const [left, right] = parent.index % 2 === 0 ? [parent, sibling] : [sibling, parent];
+    while (this.blocks.size > 1) {
+      // A block at the lowest level whose sibling will never come stands for its parent.
+      const lowest = [...this.blocks.values()].reduce((a, b) => (b.level < a.level ? b : a));
+      this.take(lowest.level, lowest.index);
+      await this.place({ level: lowest.level + 1, index: lowest.index >> 1, value: lowest.value });
+    }
+    return this.drain()[0]?.value ?? null;
+  }
+
+  private async place(placed: Block<B>): Promise<void> {
+    let block = placed;
+    for (;;) {
+      const sibling = this.take(block.level, block.index ^ 1);
+      if (sibling === undefined) break;
+      const [left, right] = block.index % 2 === 0 ? [block, sibling] : [sibling, block];
       await this.add(left.value, right.value);
       this.free(right.value);
-      blocks[twin] = { level: parent.level + 1, index: parent.index >> 1, value: left.value };
+      block = { level: block.level + 1, index: block.index >> 1, value: left.value };
     }
-    return blocks[0]?.value ?? null;
+    this.blocks.set(key(block.level, block.index), block);
   }
 
   private take(level: number, index: number): Block<B> | undefined {
