@@ -56,7 +56,7 @@ export async function run(): Promise<void> {
   };
   const trainer = troupe.system.spawn(trainerProtocol, trainerAddress, (scope) => new Trainer(parts, scope));
   void trainer.ask.train({ firstStep: 0, updateStep: 0 }, { timeoutMs: 2 ** 31 - 1 }).catch(() => undefined);
-  await Promise.race([done, troupe.failure]);
+  await troupe.unlessFailed(done);
   await troupe.stop();
   print(topology, steps.slice(warmUp - 1));
 }

@@ -24,6 +24,7 @@ import { Expert } from './expert.ts';
 import { ExpertCore } from './expert_core.ts';
 import { ExpertGroup } from './expert_group.ts';
 import { compileExpert, type ExpertPrograms } from './expert_programs.ts';
+import { gradientsAlive } from './leaf_gradients.ts';
 import { ParameterSet } from './parameter_set.ts';
 import { expertGroupProtocol, expertProtocol } from './protocol/expert.ts';
 import { routerProtocol } from './protocol/router.ts';
@@ -106,6 +107,7 @@ async function stageSpec(
   const owned = steps.flatMap((step) => (step.kind === 'exchange' ? [] : Object.values(step.weights)));
   const parameters = await ParameterSet.create(device, slice, owned, topology.training.seed);
   const { pipeline_parallel: pipelineRanks, data_parallel: dataRanks, micro_batches } = topology.parallelism;
+  parameters.reserveGradients(gradientsAlive(micro_batches, 1, true));
   const count = depth(rank.pipelineRank, pipelineRanks, micro_batches);
   const contexts = [];
   for (let i = 0; i < count; i++) contexts.push(await createStageContext(device, slice, steps, parameters.values));
@@ -144,6 +146,7 @@ async function routerSpec(
   const { training, optimizer, parallelism } = topology;
   const moe = moeOf(topology);
   const parameters = await ParameterSet.create(device, slice, Object.values(weights), training.seed);
+  parameters.reserveGradients(gradientsAlive(parallelism.micro_batches, 1, true));
   const programs = await compileRouter(device, mixture.programs);
   const bindings = weightBindings(weights, parameters.values);
   const count = depth(rank.pipelineRank, parallelism.pipeline_parallel, parallelism.micro_batches);
@@ -190,6 +193,7 @@ async function groupSpecs(
     const slice = sliceOf(device, topology, expertAddress(layer, expert));
     const weights = mixture.expert(layer, expert);
     const parameters = await ParameterSet.create(device, slice, Object.values(weights), topology.training.seed);
+    parameters.reserveGradients(gradientsAlive(micro_batches, data_parallel, false));
     const parts = { device, slice, parameters, weights, programs };
     cores.push(new ExpertCore(expert, parts, { contexts, expected: mesh.globalMicrobatches }));
   }

@@ -50,11 +50,11 @@ export class FileDecisionStore implements DecisionStore {
   constructor(path: string) {
     const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-    if (whole.length < text.length) truncateSync(path, Buffer.byteLength(whole));
     whole
       .split('\n')
       .slice(0, -1)
       .forEach((line, i) => this.decided.decide(parse(path, line, i + 1)));
+    if (whole.length < text.length) truncateSync(path, Buffer.byteLength(whole));
     this.file = openSync(path, 'a');
   }
 

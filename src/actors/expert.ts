@@ -38,16 +38,23 @@ export class Expert extends ParameterRole implements Actor<Messages> {
   prepare(_args: ArgsOf<Messages, 'prepare'>, ctx: Context): Reply<Vote> {
     const reply = ctx.defer<Vote>();
     this.core.whenComplete(() => {
-      this.vote().then(
-        (vote) => reply.resolve(vote),
-        (error: unknown) => reply.reject(error),
-      );
+      void this.answer(reply);
     });
     return reply;
   }
 
   async apply(decision: Decision): Promise<void> {
     await this.applyDecision(decision);
+  }
+
+  /** The core outlives its actor: a reply that was refused because the actor ended is not given again. */
+  private async answer(reply: Reply<Vote>): Promise<void> {
+    try {
+      const vote = await this.vote();
+      if (!reply.settled) reply.resolve(vote);
+    } catch (error) {
+      if (!reply.settled) reply.reject(error);
+    }
   }
 
   private async vote(): Promise<Vote> {

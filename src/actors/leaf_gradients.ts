@@ -6,6 +6,14 @@ import type { AllReduce } from './all_reduce.ts';
 import { GradientTree } from './gradient_tree.ts';
 import type { Gradient, ParameterSet } from './parameter_set.ts';
 
+/**
+ * Gradients of one role that are alive at once at most: the blocks of the microbatches of each rank that sends it
+ * leaves (a binary counter each), the one being made among them, and the sum over replicas where there is one.
+ */
+export function gradientsAlive(microbatches: number, ranks: number, hasReplicas: boolean): number {
+  return ranks * (Math.floor(Math.log2(microbatches)) + 1) + (hasReplicas ? 1 : 0);
+}
+
 export class LeafGradients {
   private readonly parameters: ParameterSet;
   private readonly tree: GradientTree<Gradient>;

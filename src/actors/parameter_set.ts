@@ -81,6 +81,12 @@ export class ParameterSet {
     return this.groups.map((group) => group.values.flat.shape[0]);
   }
 
+  /** Takes the memory of `count` gradients from the slice now. Throws `OutOfSliceMemory`. */
+  reserveGradients(count: number): void {
+    const taken = Array.from({ length: count }, () => this.takeGradient());
+    for (const gradient of taken) this.giveGradient(gradient);
+  }
+
   /** Memory for one gradient, from those given back or from the slice. Its content is unspecified. */
   takeGradient(): Gradient {
     const spare = this.spare.pop();

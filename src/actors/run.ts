@@ -162,7 +162,7 @@ async function train(options: RunOptions, parts: Parts): Promise<TrainingOutcome
   signal.addEventListener('abort', () => trainer.tell.interrupt(), { once: true });
   if (signal.aborted) trainer.tell.interrupt();
   const from = { firstStep: found?.manifest.step ?? 0, updateStep: found?.manifest.updateStep ?? 0 };
-  return await Promise.race([trainer.ask.train(from, { timeoutMs: forever }), troupe.failure]);
+  return await troupe.unlessFailed(trainer.ask.train(from, { timeoutMs: forever }));
 }
 
 /** Longer than any run. */

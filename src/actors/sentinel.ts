@@ -30,7 +30,7 @@ export class Unstable extends Error {
   readonly exitCode = 1;
   constructor(step: number, evidence: string) {
     super(
-      `step ${step}: ${evidence}, and skipping the batch before did not help; lower optimizer.lr and --resume from the last checkpoint`,
+      `step ${step}: ${evidence}, and skipping the batch before did not help; start a new run with a lower optimizer.lr`,
     );
     this.name = 'Unstable';
   }

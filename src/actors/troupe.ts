@@ -4,7 +4,7 @@
  */
 import { CpuDevice } from '../kernels/cpu/device.ts';
 import type { Device } from '../kernels/device.ts';
-import { createLocalSystem, supervisor, type ActorSystem, type LocalSystemOptions } from '../runtime/index.ts';
+import { createLocalSystem, supervisor, tagOf, type ActorSystem, type LocalSystemOptions } from '../runtime/index.ts';
 import { flopsByRole, meshOf, modelSizesOf, place, type Mesh, type Topology } from '../topology/index.ts';
 import type { BatchPort } from './batch_port.ts';
 import { gather, type Company } from './company.ts';
@@ -33,15 +33,15 @@ export class Troupe {
   readonly company: Company;
   readonly device: Device;
   readonly mesh: Mesh;
-  /** Rejects with `RunFailed` when a role fails; never resolves. */
-  readonly failure: Promise<never>;
+  private readonly failed: Promise<never>;
 
-  private constructor(system: ActorSystem, company: Company, device: Device, mesh: Mesh, failure: Promise<never>) {
+  private constructor(system: ActorSystem, company: Company, device: Device, mesh: Mesh, failed: Promise<never>) {
     this.system = system;
     this.company = company;
     this.device = device;
     this.mesh = mesh;
-    this.failure = failure;
+    this.failed = failed;
+    failed.catch(() => undefined);
   }
 
   /** Takes all memory, compiles all programs and starts all roles. Throws `OutOfSliceMemory`. */
@@ -64,17 +64,24 @@ export class Troupe {
       return found;
     };
     const company = await gather({ topology, mesh, vocabulary, batches, deviceOf });
-    const { promise: failure, reject } = Promise.withResolvers<never>();
-    failure.catch(() => undefined);
-    const system = createLocalSystem({
-      name: 'node-0',
-      onFailure: (cause) => reject(new RunFailed(cause)),
-      ...settings,
-    });
+    const { promise: failed, reject } = Promise.withResolvers<never>();
+    // The roles' state goes together: none is restarted alone, and what escalates ends the run.
+    const supervision = { intensity: 0 };
+    const onFailure = (cause: string): void => reject(new RunFailed(cause));
+    const system = createLocalSystem({ name: 'node-0', supervision, onFailure, ...settings });
     system.enter(gen);
-    // The roles' state goes together: none is restarted alone.
-    system.start(supervisor('run/roles', { strategy: 'one_for_all', intensity: 0 }, company.specs));
-    return new Troupe(system, company, device, mesh, failure);
+    system.start(supervisor('run/roles', { strategy: 'one_for_all', ...supervision }, company.specs));
+    return new Troupe(system, company, device, mesh, failed);
+  }
+
+  /** What `work` comes to, or `RunFailed` as soon as a role fails. */
+  async unlessFailed<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await Promise.race([work, this.failed]);
+    } catch (error) {
+      // Who waited for a role that ended hears of it before the supervisor can say why.
+      throw tagOf(error) === 'NoSuchActor' ? await this.reasonFor(error) : error;
+    }
   }
 
   /** Stops all actors, then the device. */
@@ -82,4 +89,18 @@ export class Troupe {
     await this.system.stop();
     await this.device.close();
   }
+
+  /** Why the run fails, if the supervisor says so before long; else `error` itself. */
+  private async reasonFor(error: unknown): Promise<unknown> {
+    const { promise: later, resolve } = Promise.withResolvers<unknown>();
+    const timer = this.system.clock.after(patienceMs, () => resolve(error));
+    try {
+      return await Promise.race([this.failed.catch((reason: unknown) => reason), later]);
+    } finally {
+      timer.cancel();
+    }
+  }
 }
+
+/** How long a supervisor may take to stop the roles that are left: each ends after its message in hand. */
+const patienceMs = 30_000;

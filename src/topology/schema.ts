@@ -11,7 +11,6 @@ import { moeSchema } from './schema/moe.ts';
 import { optimizerSchema } from './schema/optimizer.ts';
 import { parallelismSchema } from './schema/parallelism.ts';
 import { recoverySchema } from './schema/recovery.ts';
-import { telemetrySchema } from './schema/telemetry.ts';
 import { trainingSchema } from './schema/training.ts';
 
 export const topologySchema = z.strictObject({
@@ -30,7 +29,6 @@ export const topologySchema = z.strictObject({
   data: dataSchema.prefault({}).describe('What to train on.'),
   checkpoint: checkpointSchema.prefault({}).describe('Checkpoints on disk.'),
   recovery: recoverySchema.prefault({}).describe('What to do about failures.'),
-  telemetry: telemetrySchema.prefault({}).describe('What to report.'),
 });
 
 /** A resolved topology file. `moe` is present exactly when `model.architecture` has experts. */

@@ -36,7 +36,7 @@ export function smallTopology(settings: Readonly<Record<string, unknown>> = {}):
 }
 
 /** Tokens of a language in which the next token mostly follows from the last two. */
-function hashedBatches(topology: Topology): BatchPort {
+export function hashedBatches(topology: Topology): BatchPort {
   const { sequence_length: T } = topology.training;
   const rows = meshOf(topology).microbatchSequences;
   return {
@@ -64,8 +64,15 @@ export interface Played {
   readonly curve: readonly Curve[];
   readonly digest: string;
   readonly evalLoss: number | null;
+  readonly incidents: readonly Incident[];
   /** Frames of the codec still in use at the end. */
   readonly leasedFrames: number;
+}
+
+export interface Incident {
+  readonly step: number;
+  readonly remedy: string;
+  readonly evidence: string;
 }
 
 export type Curve = Omit<StepMetrics, 'tokens_per_second' | 'step_ms' | 'bytes_sent' | 'nodes' | 'workers' | 'tokens'>;
@@ -77,22 +84,29 @@ export interface PlayOptions {
   readonly directory: string;
   readonly from?: Checkpoint;
   readonly stopAfter?: number;
+  /** Default: `hashedBatches`. */
+  readonly batches?: BatchPort;
+  /** Called when the roles have their state, before the first step. */
+  readonly tamper?: (troupe: Troupe) => Promise<void>;
+  /** Incidents are written here too, where the run does not come to its end. */
+  readonly incidents?: Incident[];
 }
 
 /** Trains the topology to its end, or until after the step `stopAfter`. */
 export async function play(topology: Topology, options: PlayOptions): Promise<Played> {
-  const { directory, from, stopAfter, decisions = new MemoryDecisionStore() } = options;
+  const { directory, from, stopAfter, decisions = new MemoryDecisionStore(), incidents = [] } = options;
   const pool = new HeapFramePool({ poison: true });
   const troupe = await Troupe.start({
     topology,
     vocabulary,
-    batches: hashedBatches(topology),
+    batches: options.batches ?? hashedBatches(topology),
     gen: (from?.manifest.gen ?? 0) + 1,
     system: { validate: 'always', pool, ...options.system },
   });
   try {
     const { system, mesh } = troupe;
     if (from !== undefined) await restore(system, from, troupe.company.holders);
+    await options.tamper?.(troupe);
     const store = await CheckpointStore.forWriting(directory);
     const fields = { runId: 'test', numericsClass: 'test', corpusDigest: 'test', model: {}, topology: {} };
     system.spawn(
@@ -116,16 +130,18 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
       },
       evaluated: () => undefined,
       checkpoint: () => undefined,
-      incident: () => undefined,
+      incident: (step: number, remedy: string, evidence: string) => {
+        incidents.push({ step, remedy, evidence });
+      },
     };
     const evaluationMicrobatches = Math.ceil(topology.training.eval_sequences / mesh.microbatchSequences);
     const parts = { topology, mesh, decisions, evaluationMicrobatches, observer, bytesSent: () => ({}) };
     const trainer = system.spawn(trainerProtocol, trainerAddress, (scope) => new Trainer(parts, scope));
     const place = { firstStep: from?.manifest.step ?? 0, updateStep: from?.manifest.updateStep ?? 0 };
-    const { evalLoss } = await Promise.race([trainer.ask.train(place, { timeoutMs: 60_000 }), troupe.failure]);
+    const { evalLoss } = await troupe.unlessFailed(trainer.ask.train(place, { timeoutMs: 60_000 }));
     const { manifest } = (await store.openNewestValid()).checkpoint;
     await system.idle();
-    return { curve, digest: digestOf(manifest.extra), evalLoss, leasedFrames: pool.leased };
+    return { curve, digest: digestOf(manifest.extra), evalLoss, incidents, leasedFrames: pool.leased };
   } finally {
     await troupe.stop();
   }

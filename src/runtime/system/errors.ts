@@ -133,12 +133,19 @@ export class StartFailed extends Error {
   }
 }
 
-/** A supervisor restarted too often and gives up. */
+/** A supervisor restarted too often, or may not restart at all, and gives up. */
 export class RestartsExceeded extends Error {
   readonly tag = 'RestartsExceeded';
   override readonly name = 'RestartsExceeded';
-  constructor(supervisor: string, intensity: number, periodMs: number, cause: string) {
-    super(`${supervisor}: more than ${intensity} restarts in ${periodMs} ms, gives up; last failure: ${cause}`);
+  constructor(
+    supervisor: string,
+    { intensity, periodMs }: { readonly intensity: number; readonly periodMs: number },
+    { child, error }: { readonly child: string; readonly error: string },
+  ) {
+    const why = intensity === 0 ? 'may not restart its actors' : `restarted ${intensity} times in ${periodMs} ms`;
+    // An error that names its actor, or that a supervisor below has explained already, is not named again.
+    const cause = error.includes(child) ? error : `${child} ended: ${error}`;
+    super(error.includes('gives up') ? error : `${cause} (${supervisor} ${why} and gives up)`);
   }
 }
 

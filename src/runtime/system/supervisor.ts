@@ -116,7 +116,7 @@ export class Supervisor implements Handlers<typeof supervisorProtocol>, Hooks {
         return;
       case 'escalate':
         await this.stopped();
-        throw new RestartsExceeded(this.#scope.address, this.#options.intensity, this.#options.periodMs, error);
+        throw new RestartsExceeded(this.#scope.address, this.#options, { child: child.spec.address, error });
       case 'restart':
         this.#restartsMs = action.restartsMs;
         for (const address of action.stop) await this.#stop(this.#child(address));

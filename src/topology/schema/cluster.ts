@@ -3,7 +3,7 @@
  * they compute; the mesh is in `parallelism`.
  */
 import { z } from 'zod';
-import { byteSize, choice, notNegative, onlyOne } from './kinds.ts';
+import { byteSize, choice, onlyOne } from './kinds.ts';
 
 const oneProcess = 'this version runs in one process; worker threads and nodes arrive later';
 
@@ -21,6 +21,5 @@ export const clusterSchema = z.strictObject({
   memory_per_worker: byteSize()
     .default(2 * 2 ** 30)
     .describe('Bytes of a worker that slices may take in total: parameters, gradients, moments and scratch.'),
-  wait: notNegative().default(60).describe('Seconds to wait for the workers to be ready before giving up.'),
   nats: natsSchema.prefault({}).describe('The message server between nodes.'),
 });
