@@ -25,3 +25,8 @@ export type { DeliveryFilter, Fault } from './system/delivery_filter.ts';
 export type { Endpoint, Transport } from './system/transport_port.ts';
 export { HeapFramePool, type Frame, type FramePool, type HeapFramePoolOptions } from './transport/frame.ts';
 export { createLocalSystem, LocalTransport, type LocalSystemOptions } from './transport/local.ts';
+export * from './transport/thread_errors.ts';
+export { SLOTS, type SlotClass } from './transport/shared_slots.ts';
+export type { SharedPoolOptions } from './transport/shared_pool.ts';
+export { seatThreads, portsOf, type ThreadMeshOptions, type ThreadSeat } from './transport/thread_mesh.ts';
+export { ThreadTransport } from './transport/thread_transport.ts';

@@ -37,6 +37,8 @@ export interface SystemOptions {
   /** Puts in faults; for tests. */
   readonly filter?: DeliveryFilter;
   readonly logSink?: LogSink;
+  /** Where the last messages are noted; default memory of this thread. */
+  readonly flight?: FlightRecord;
   /** Of the root supervisor. */
   readonly supervision?: Partial<SupervisionOptions>;
   /** The root supervisor has given up, and all actors have ended. Default: a line to the log sink. */
@@ -52,7 +54,7 @@ export class ActorSystem {
   readonly #post: Post;
   readonly #scheduler: Scheduler;
   readonly #roster: Roster;
-  readonly #flight = new FlightRecord();
+  readonly #flight: FlightRecord;
   readonly #cells = new Map<Address, Cell>();
   readonly #root: Supervisor;
   readonly #rootAddress: Address;
@@ -62,6 +64,7 @@ export class ActorSystem {
     this.name = name;
     this.clock = clock;
     this.#rootAddress = `${name}/root`;
+    this.#flight = options.flight ?? new FlightRecord();
     this.#scheduler = new Scheduler(clock);
     this.#post = new Post({
       name,
