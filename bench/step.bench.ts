@@ -4,7 +4,6 @@
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Batches } from '../src/actors/batches.ts';
 import { packedBlend } from '../src/actors/corpora.ts';
 import { MemoryDecisionStore } from '../src/actors/decision_store.ts';
 import { trainerAddress } from '../src/actors/addresses.ts';
@@ -14,7 +13,7 @@ import { Troupe } from '../src/actors/troupe.ts';
 import { loadTokenizer } from '../src/data/index.ts';
 import type { RunTimes } from '../src/kernels/device.ts';
 import type { StepMetrics } from '../src/telemetry/index.ts';
-import { meshOf, parseTopology, type Topology } from '../src/topology/index.ts';
+import { parseTopology, type Topology } from '../src/topology/index.ts';
 import { machine, median } from './report.ts';
 
 const warmUp = 20;
@@ -22,20 +21,21 @@ const measured = 30;
 
 export async function run(): Promise<void> {
   const file = new URL('../configs/quickstart.yaml', import.meta.url);
-  const settings = { 'training.steps': warmUp + measured, 'training.eval_interval': 0, 'optimizer.warmup_steps': 0 };
+  const settings = {
+    'cluster.workers_per_node': 1,
+    'training.steps': warmUp + measured,
+    'training.eval_interval': 0,
+    'optimizer.warmup_steps': 0,
+  };
   const overrides = Object.entries(settings).map(([key, value]) => ({ path: key.split('.'), value, source: key }));
   const topology = parseTopology(readFileSync(file, 'utf8'), file.pathname, overrides);
   const baseDir = fileURLToPath(new URL('.', file));
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
-  const blend = await packedBlend(topology, baseDir, tokenizer, new AbortController().signal);
-  const { global_batch_size: globalBatchSize, sequence_length: sequenceLength } = topology.training;
-  const { globalMicrobatches } = meshOf(topology);
-  const heldOut = blend.heldOutWindows(sequenceLength, 0);
-  const batches = new Batches(blend, heldOut, { globalBatchSize, globalMicrobatches, sequenceLength });
-  const troupe = await Troupe.start({ topology, vocabulary: tokenizer.vocabSize, batches, gen: 1 });
+  const { source } = await packedBlend(topology, baseDir, tokenizer, new AbortController().signal);
+  const troupe = await Troupe.start({ topology, vocabulary: tokenizer.vocabSize, batches: source, gen: 1 });
   const steps: { readonly metrics: StepMetrics; readonly times: Map<string, RunTimes> }[] = [];
   const { promise: done, resolve } = Promise.withResolvers<undefined>();
-  let executables = await troupe.device.executables();
+  const executables = await troupe.crew.executables();
   const observer = {
     step: (metrics: StepMetrics) => {
       steps.push({ metrics, times: snapshot(executables) });
@@ -45,7 +45,6 @@ export async function run(): Promise<void> {
     checkpoint: () => undefined,
     incident: () => undefined,
   };
-  executables = await troupe.device.executables();
   const parts = {
     topology,
     mesh: troupe.mesh,

@@ -14,7 +14,7 @@ export interface BatchesShape {
 
 export class Batches implements BatchPort {
   private readonly blend: Blend;
-  private readonly heldOut: HeldOutWindows;
+  readonly heldOut: HeldOutWindows;
   private readonly shape: BatchesShape;
 
   constructor(blend: Blend, heldOut: HeldOutWindows, shape: BatchesShape) {

@@ -11,15 +11,16 @@ import {
 } from '../checkpoints/index.ts';
 import { floats } from '../kernels/dtype.ts';
 import type { Actor, ActorScope, ArgsOf, TensorPayload } from '../runtime/index.ts';
-import type { Mesh } from '../topology/index.ts';
+import { batchesOf, type Member } from './cast.ts';
+import { expertProtocol } from './protocol/expert.ts';
 import { dataOf } from './protocol/pass.ts';
 import type { checkpointerProtocol } from './protocol/trainer.ts';
-import { rolesOf } from './roles.ts';
 
 type Messages = typeof checkpointerProtocol;
 
 export interface CheckpointerParts {
-  readonly mesh: Mesh;
+  /** Every actor that holds parameters. */
+  readonly holders: readonly Member[];
   readonly store: CheckpointStore;
   readonly keep: number;
   /** What every checkpoint of the run says about it. */
@@ -38,18 +39,22 @@ export class Checkpointer implements Actor<Messages> {
   }
 
   async write({ step, updateStep, evalLoss }: ArgsOf<Messages, 'write'>): Promise<{ path: string; digest: string }> {
-    const { store, keep, fields, mesh } = this.parts;
+    const { store, keep, fields, holders } = this.parts;
     const known = (await store.list()).find((name) => name.step === step && name.gen === this.scope.gen);
     const digest = await this.digest();
     // A step is checkpointed once a gen: asked again, the checkpoint that is there answers.
     if (known !== undefined) return { path: `${store.dir}/${formatName(known)}`, digest };
     const writer = await store.begin(step, this.scope.gen);
     try {
-      for (const role of rolesOf(this.scope, mesh)) {
-        const { tensors } = await role.ask.save(undefined, { timeoutMs: patienceMs });
-        const entries = Object.entries(tensors);
-        if (entries.length === 0) continue;
-        await writer.shard(role.address.replaceAll('/', '-'), entries.map(toBytes));
+      for (const { address, parameters } of holders) {
+        // `save` is the same message for every role that holds parameters.
+        const holder = this.scope.ref(expertProtocol, address);
+        for (const [i, batch] of batchesOf(parameters).entries()) {
+          const { tensors } = await holder.ask.save({ parameters: batch }, { timeoutMs: patienceMs });
+          const entries = Object.entries(tensors);
+          const shard = address.replaceAll('/', '-');
+          if (entries.length > 0) await writer.shard(i === 0 ? shard : `${shard}-${i}`, entries.map(toBytes));
+        }
       }
       await writer.commit({ ...fields, updateStep, extra: { params_digest: digest, eval_loss: evalLoss } });
     } catch (error) {
@@ -63,7 +68,9 @@ export class Checkpointer implements Actor<Messages> {
   /** SHA-256 over the names and digests of all parameters, in the order of their names. */
   private async digest(): Promise<string> {
     const parts = await Promise.all(
-      rolesOf(this.scope, this.parts.mesh).map((role) => role.ask.digest(undefined, { timeoutMs: patienceMs })),
+      this.parts.holders.map(({ address }) =>
+        this.scope.ref(expertProtocol, address).ask.digest(undefined, { timeoutMs: patienceMs }),
+      ),
     );
     const lines = parts.flatMap((part) => Object.entries(part).map(([name, sha]) => `${name} ${sha}\n`)).sort();
     return createHash('sha256').update(lines.join('')).digest('hex');

@@ -1,13 +1,12 @@
 /**
- * The company of a run: its stages, routers, experts and expert groups, with their memory, as specs that a supervisor
- * starts. All memory is taken and all programs are compiled here, before the first actor starts; a budget that is too
+ * The company of a worker: the stages, routers, experts and expert groups placed on it, with their memory, as specs that
+ * a supervisor starts. All memory is taken and all programs are compiled here, before the first actor starts; a budget that is too
  * small is found now.
  */
 import type { Device, Slice } from '../kernels/device.ts';
 import { buildModel } from '../models/decoder.ts';
 import { modelShapeOf } from '../models/from_topology.ts';
-import { isSparse, type Mixture, type Model, type ProgramStep, type Step } from '../models/model.ts';
-import type { Parameter } from '../models/parameter.ts';
+import { isSparse, type Mixture, type ProgramStep, type Step } from '../models/model.ts';
 import { actor, type ActorScope, type ChildSpec } from '../runtime/index.ts';
 import {
   expertCapacity,
@@ -20,6 +19,7 @@ import {
 import { expertAddress, groupAddress, routerAddress, stageAddress } from './addresses.ts';
 import type { BatchPort } from './batch_port.ts';
 import { weightBindings } from './bindings.ts';
+import { stepsOf } from './cast.ts';
 import { Expert } from './expert.ts';
 import { ExpertCore } from './expert_core.ts';
 import { ExpertGroup } from './expert_group.ts';
@@ -41,73 +41,51 @@ export interface CompanyOptions {
   readonly mesh: Mesh;
   readonly vocabulary: number;
   readonly batches: BatchPort;
-  /** The device of the worker that hosts a role. */
-  readonly deviceOf: (role: string) => Device;
+  /** The device of this worker. */
+  readonly device: Device;
+  /** Whether this worker hosts a role. */
+  readonly hosts: (role: string) => boolean;
 }
 
-/** An actor that holds parameters, and which. */
-export interface Holder {
-  readonly address: string;
-  readonly parameters: readonly Parameter[];
+/** Makes everything that the actors of this worker need. Throws `OutOfSliceMemory`. */
+export async function gather(options: CompanyOptions): Promise<ChildSpec[]> {
+  const { topology, mesh, vocabulary, hosts } = options;
+  const { shape, model, single } = modelsOf(topology, mesh, vocabulary);
+  const specs: ChildSpec[] = [];
+  for (const rank of mesh.stages.filter(({ role }) => hosts(role))) {
+    const logits = rank.isLast ? single.logits : null;
+    specs.push(await stageSpec(options, rank, stepsOf(model, rank), stepsOf(single, rank), logits));
+    for (const layer of rank.layers.filter((l) => isSparse(shape, l))) {
+      specs.push(await routerSpec(options, rank, layer, model.mixture!));
+    }
+  }
+  for (const group of mesh.expertGroups.filter(({ role }) => hosts(role))) {
+    specs.push(...(await groupSpecs(options, group, model.mixture!)));
+  }
+  return specs;
 }
 
-export interface Company {
-  readonly specs: readonly ChildSpec[];
-  readonly holders: readonly Holder[];
-}
-
-/** Makes everything that the run's actors need. Throws `OutOfSliceMemory`. */
-export async function gather(options: CompanyOptions): Promise<Company> {
-  const { topology, mesh, vocabulary } = options;
+/** The model of a run, and its twin for the single sequence of generation. */
+export function modelsOf(topology: Topology, mesh: Mesh, vocabulary: number) {
   const { sequence_length } = topology.training;
   const shape = modelShapeOf(topology, vocabulary, mesh.microbatchSequences * sequence_length);
   const model = buildModel(shape, mesh.microbatchSequences, sequence_length);
   const single = mesh.microbatchSequences === 1 ? model : buildModel(shape, 1, sequence_length);
-  const specs: ChildSpec[] = [];
-  const holders: Holder[] = [];
-  for (const rank of mesh.stages) {
-    const steps = (of: Model): Step[] => of.steps.filter((step) => belongs(step, rank));
-    const { spec, parameters } = await stageSpec(
-      options,
-      rank,
-      steps(model),
-      steps(single),
-      rank.isLast ? single.logits : null,
-    );
-    specs.push(spec);
-    holders.push({ address: spec.address, parameters: parameters.parameters });
-    for (const layer of rank.layers.filter((l) => isSparse(shape, l))) {
-      const router = await routerSpec(options, rank, layer, model.mixture!);
-      specs.push(router.spec);
-      holders.push({ address: router.spec.address, parameters: router.parameters.parameters });
-    }
-  }
-  for (const group of mesh.expertGroups) {
-    const made = await groupSpecs(options, group, model.mixture!);
-    specs.push(...made.specs);
-    holders.push(...made.holders);
-  }
-  return { specs, holders };
-}
-
-function belongs(step: Step, { layers, isFirst, isLast }: StageRank): boolean {
-  if (step.kind === 'embed') return isFirst;
-  return step.kind === 'head' ? isLast : layers.includes(step.layer);
+  return { shape, model, single };
 }
 
 async function stageSpec(
-  { topology, mesh, batches, deviceOf }: CompanyOptions,
+  { topology, mesh, batches, device }: CompanyOptions,
   rank: StageRank,
   steps: readonly Step[],
   single: readonly Step[],
   logits: ProgramStep | null,
-): Promise<{ spec: ChildSpec; parameters: ParameterSet }> {
-  const device = deviceOf(rank.role);
+): Promise<ChildSpec> {
   const slice = sliceOf(device, topology, rank.role);
   const owned = steps.flatMap((step) => (step.kind === 'exchange' ? [] : Object.values(step.weights)));
   const parameters = await ParameterSet.create(device, slice, owned, topology.training.seed);
   const { pipeline_parallel: pipelineRanks, data_parallel: dataRanks, micro_batches } = topology.parallelism;
-  parameters.reserveGradients(gradientsAlive(micro_batches, 1, true));
+  parameters.reserveGradients(gradientsAlive(micro_batches, rank.dataRank, 1, true));
   const count = depth(rank.pipelineRank, pipelineRanks, micro_batches);
   const contexts = [];
   for (let i = 0; i < count; i++) contexts.push(await createStageContext(device, slice, steps, parameters.values));
@@ -130,23 +108,22 @@ async function stageSpec(
     tokensPerStep: topology.training.global_batch_size * topology.training.sequence_length,
   };
   const create = (scope: ActorScope): Stage => new Stage(parts, scope);
-  return { spec: actor(stageProtocol, stageAddress(rank.pipelineRank, rank.dataRank), create), parameters };
+  return actor(stageProtocol, stageAddress(rank.pipelineRank, rank.dataRank), create);
 }
 
 async function routerSpec(
-  { topology, mesh, deviceOf }: CompanyOptions,
+  { topology, mesh, device }: CompanyOptions,
   rank: StageRank,
   layer: number,
   mixture: Mixture,
-): Promise<{ spec: ChildSpec; parameters: ParameterSet }> {
-  const device = deviceOf(rank.role);
+): Promise<ChildSpec> {
   const address = routerAddress(layer, rank.dataRank);
   const slice = sliceOf(device, topology, address);
   const weights = mixture.router(layer);
   const { training, optimizer, parallelism } = topology;
   const moe = moeOf(topology);
   const parameters = await ParameterSet.create(device, slice, Object.values(weights), training.seed);
-  parameters.reserveGradients(gradientsAlive(parallelism.micro_batches, 1, true));
+  parameters.reserveGradients(gradientsAlive(parallelism.micro_batches, rank.dataRank, 1, true));
   const programs = await compileRouter(device, mixture.programs);
   const bindings = weightBindings(weights, parameters.values);
   const count = depth(rank.pipelineRank, parallelism.pipeline_parallel, parallelism.micro_batches);
@@ -175,15 +152,14 @@ async function routerSpec(
     capacity,
     grant: Math.max(capacity(tokens, true), capacity(tokens, false)),
   };
-  return { spec: actor(routerProtocol, address, (scope) => new Router(parts, scope)), parameters };
+  return actor(routerProtocol, address, (scope) => new Router(parts, scope));
 }
 
 async function groupSpecs(
-  { topology, mesh, deviceOf }: CompanyOptions,
-  { role, layer, group, experts }: GroupPlace,
+  { topology, mesh, device }: CompanyOptions,
+  { layer, group, experts }: GroupPlace,
   mixture: Mixture,
-): Promise<Company> {
-  const device = deviceOf(role);
+): Promise<ChildSpec[]> {
   const programs: ExpertPrograms = await compileExpert(device, mixture.programs.expert);
   const { pipeline_parallel, data_parallel, micro_batches } = topology.parallelism;
   const stage = mesh.stages.find((rank) => rank.layers.includes(layer))!;
@@ -193,7 +169,7 @@ async function groupSpecs(
     const slice = sliceOf(device, topology, expertAddress(layer, expert));
     const weights = mixture.expert(layer, expert);
     const parameters = await ParameterSet.create(device, slice, Object.values(weights), topology.training.seed);
-    parameters.reserveGradients(gradientsAlive(micro_batches, data_parallel, false));
+    parameters.reserveGradients(gradientsAlive(micro_batches, 0, data_parallel, false));
     const parts = { device, slice, parameters, weights, programs };
     cores.push(new ExpertCore(expert, parts, { contexts, expected: mesh.globalMicrobatches }));
   }
@@ -210,13 +186,7 @@ async function groupSpecs(
       (scope) => new Expert(core, topology.optimizer, place, scope),
     ),
   );
-  return {
-    specs: [groupSpec, ...expertSpecs],
-    holders: cores.map((core) => ({
-      address: expertAddress(layer, core.expert),
-      parameters: core.parameters.parameters,
-    })),
-  };
+  return [groupSpec, ...expertSpecs];
 }
 
 /** A slice may take what the worker has left; the first that finds too little says so in its own name. */

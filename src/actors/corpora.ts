@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { packBlend, type Blend, type Tokenizer } from '../data/index.ts';
 import type { Topology } from '../topology/index.ts';
+import type { BatchSource } from './batch_source.ts';
 
 /** Globs and the cache are relative to `baseDir`. Throws `EmptyCorpus`, `BadBlend` and the other errors of `data`. */
 export async function packedBlend(
@@ -9,8 +10,8 @@ export async function packedBlend(
   baseDir: string,
   tokenizer: Tokenizer,
   signal: AbortSignal,
-): Promise<Blend> {
-  const { blend } = await packBlend({
+): Promise<{ blend: Blend; source: BatchSource }> {
+  const { blend, folders } = await packBlend({
     baseDir,
     cacheDir: resolve(baseDir, data.cache_dir),
     tokenizer,
@@ -26,7 +27,7 @@ export async function packedBlend(
       maxFileBytes: max_file_bytes,
     })),
   });
-  return blend;
+  return { blend, source: { folders: [...folders], weights: data.blend.map(({ weight }) => weight) } };
 }
 
 const listOf = (globs: string | readonly string[]): readonly string[] => (typeof globs === 'string' ? [globs] : globs);

@@ -2,7 +2,8 @@
  * Where a step is decided: what is written here first stands, whoever asks again. A port, with a file for one process
  * and a twin in memory for tests; with several nodes it is a key-value store with compare-and-set.
  */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, truncateSync } from 'node:fs';
+import { appendLine } from '../telemetry/index.ts';
 import { decisionSchema, type Decision } from './protocol/stateful.ts';
 
 export interface DecisionStore {
@@ -65,7 +66,7 @@ export class FileDecisionStore implements DecisionStore {
   decide(proposed: Decision): Decision {
     const standing = this.decided.find(proposed.step);
     if (standing !== null) return standing;
-    writeSync(this.file, `${JSON.stringify(proposed)}\n`);
+    appendLine(this.file, JSON.stringify(proposed));
     fsyncSync(this.file);
     return this.decided.decide(proposed);
   }

@@ -1,9 +1,9 @@
 /** Text from a checkpoint: the model's actors on one worker, whatever mesh trained them. What `troupe generate` calls. */
 import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { CheckpointStore, openCheckpoint, type Checkpoint } from '../checkpoints/index.ts';
 import { loadTokenizer } from '../data/index.ts';
-import { topologySchema, type Topology } from '../topology/index.ts';
+import { arenaLimitBytes, topologySchema, type Topology } from '../topology/index.ts';
 import { Generator } from './generator.ts';
 import { restore, ResumeRefused } from './resume.ts';
 import type { GenerateOptions } from './run_port.ts';
@@ -34,7 +34,7 @@ export async function generate({
     gen: checkpoint.manifest.gen + 1,
   });
   try {
-    await restore(troupe.system, checkpoint, troupe.company.holders);
+    await restore(troupe.system, checkpoint, troupe.holders);
     const generator = new Generator(troupe.system, tokenizer, topology.training.sequence_length, 1);
     write(prompt);
     for await (const text of generator.generate({ prompt, maxTokens, temperature, seed })) write(text);
@@ -55,9 +55,17 @@ async function find(path: string): Promise<Checkpoint> {
 function singleWorker({ path, manifest }: Checkpoint): Topology {
   const parsed = topologySchema.safeParse(manifest.topology);
   if (!parsed.success) {
-    throw new ResumeRefused(dirname(path), 'its topology is not one this version reads; use the version that wrote it');
+    throw new ResumeRefused(path, 'its topology is not one this version reads; use the version that wrote it');
   }
-  const { parallelism, training } = parsed.data;
+  const { parallelism, training, cluster } = parsed.data;
+  // One worker now has what all of them had; pages that nothing touches cost nothing.
+  const bytes = cluster.nodes * cluster.workers_per_node * cluster.memory_per_worker;
+  const single = { ...cluster, workers_per_node: 1, memory_per_worker: Math.min(bytes, arenaLimitBytes) };
   const mesh = { data_parallel: 1, pipeline_parallel: 1, expert_parallel: 1, micro_batches: 1 } as const;
-  return { ...parsed.data, parallelism: { ...parallelism, ...mesh }, training: { ...training, global_batch_size: 1 } };
+  return {
+    ...parsed.data,
+    cluster: single,
+    parallelism: { ...parallelism, ...mesh },
+    training: { ...training, global_batch_size: 1 },
+  };
 }

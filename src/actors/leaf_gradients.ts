@@ -7,11 +7,30 @@ import { GradientTree } from './gradient_tree.ts';
 import type { Gradient, ParameterSet } from './parameter_set.ts';
 
 /**
- * Gradients of one role that are alive at once at most: the blocks of the microbatches of each rank that sends it
- * leaves (a binary counter each), the one being made among them, and the sum over replicas where there is one.
+ * Gradients of one role that are alive at once at most, when `ranks` ranks send it the leaves of `microbatches` each, in
+ * order within a rank: the blocks of every rank, the leaf being made, and the sum over replicas where there is one.
  */
-export function gradientsAlive(microbatches: number, ranks: number, hasReplicas: boolean): number {
-  return ranks * (Math.floor(Math.log2(microbatches)) + 1) + (hasReplicas ? 1 : 0);
+export function gradientsAlive(microbatches: number, firstRank: number, ranks: number, hasReplicas: boolean): number {
+  let blocks = 0;
+  let last = 0;
+  for (let rank = firstRank; rank < firstRank + ranks; rank++) {
+    const counts = Array.from({ length: microbatches + 1 }, (_, done) => blocksOf(rank * microbatches, done));
+    blocks += Math.max(...counts.slice(0, -1));
+    last = counts[microbatches];
+  }
+  return Math.max(blocks + 1, hasReplicas ? last + 1 : 0);
+}
+
+/** Maximal aligned power-of-two blocks of the leaves [first, first + count). */
+function blocksOf(first: number, count: number): number {
+  let blocks = 0;
+  for (let at = first, left = count; left > 0; blocks++) {
+    let size = 1;
+    while (at % (2 * size) === 0 && 2 * size <= left) size *= 2;
+    at += size;
+    left -= size;
+  }
+  return blocks;
 }
 
 export class LeafGradients {

@@ -28,9 +28,9 @@ export class ParameterRole {
     this.setStep(0);
   }
 
-  /** Parameters and moments under their names, if this replica reports. */
-  save(): { tensors: Record<string, TensorPayload> } {
-    return { tensors: this.isReporter ? this.parameters.save() : {} };
+  /** The named parameters and their moments, if this replica reports. */
+  save({ parameters }: { parameters: readonly string[] }): { tensors: Record<string, TensorPayload> } {
+    return { tensors: this.isReporter ? this.parameters.save(parameters) : {} };
   }
 
   restore({ tensors, dataStep }: { tensors: Record<string, TensorPayload>; dataStep: number }): void {

@@ -134,19 +134,23 @@ export class ParameterSet {
     }
   }
 
-  /** Parameters under their names, moments under `<name>.exp_avg` and `<name>.exp_avg_sq`, as views. */
-  save(): Record<string, TensorPayload> {
+  /** The named parameters, and their moments under `<name>.exp_avg` and `<name>.exp_avg_sq`, as views. */
+  save(names: readonly string[]): Record<string, TensorPayload> {
+    const stored = this.stored();
     return Object.fromEntries(
-      [...this.stored()].map(([name, tensor]) => [name, payload(this.device.read(tensor), tensor.shape)]),
+      names.flatMap(storedNames).flatMap((name) => {
+        const tensor = stored[name];
+        return tensor === undefined ? [] : [[name, payload(this.device.read(tensor), tensor.shape)]];
+      }),
     );
   }
 
-  /** Takes over what `save` gave. Throws `MissingTensor` when one is absent or has another shape. */
+  /** Takes over what `save` gave. Throws `MissingTensor` when a tensor is not this set's or has another shape. */
   restore(tensors: Readonly<Record<string, TensorPayload>>): void {
-    for (const [name, tensor] of this.stored()) {
-      const saved = tensors[name];
-      if (saved === undefined || saved.data.length !== this.device.read(tensor).length)
-        throw new MissingTensor(name, tensor.shape);
+    const stored = this.stored();
+    for (const [name, saved] of Object.entries(tensors)) {
+      const tensor = stored[name];
+      if (saved.shape.join() !== tensor?.shape.join()) throw new MissingTensor(name, tensor?.shape ?? []);
       this.device.write(tensor, dataOf(saved));
     }
   }
@@ -161,16 +165,20 @@ export class ParameterSet {
     );
   }
 
-  private *stored(): Generator<[string, Tensor]> {
-    for (const { parameters, values, moment1, moment2 } of this.groups) {
-      for (const { name } of parameters) {
-        yield [name, values.views[name]];
-        yield [`${name}.exp_avg`, moment1.views[name]];
-        yield [`${name}.exp_avg_sq`, moment2.views[name]];
-      }
-    }
+  private stored(): Record<string, Tensor | undefined> {
+    return Object.fromEntries(
+      this.groups.flatMap(({ parameters, values, moment1, moment2 }) =>
+        parameters.flatMap(({ name }) => {
+          const tensors = [values.views[name], moment1.views[name], moment2.views[name]];
+          return storedNames(name).map((stored, i) => [stored, tensors[i]]);
+        }),
+      ),
+    );
   }
 }
+
+/** The names under which a parameter and its moments are stored. */
+export const storedNames = (name: string): string[] => [name, `${name}.exp_avg`, `${name}.exp_avg_sq`];
 
 /** A checkpoint lacks a tensor that the model has: it is another model's. */
 export class MissingTensor extends Error {

@@ -5,7 +5,8 @@
 import { float32Of, readTensors, type Checkpoint, type Json } from '../checkpoints/index.ts';
 import type { ActorSystem } from '../runtime/index.ts';
 import { toPlain, type Topology } from '../topology/index.ts';
-import type { Holder } from './company.ts';
+import { batchesOf, type Member } from './cast.ts';
+import { storedNames } from './parameter_set.ts';
 import { payload } from './protocol/pass.ts';
 import { expertProtocol } from './protocol/expert.ts';
 
@@ -41,16 +42,17 @@ export function checkIdentity(checkpoint: Checkpoint, topology: Topology): void 
 }
 
 /** Hands every holder its parameters and moments. Throws `BadTensor` when the checkpoint lacks one. */
-export async function restore(system: ActorSystem, checkpoint: Checkpoint, holders: readonly Holder[]): Promise<void> {
+export async function restore(system: ActorSystem, checkpoint: Checkpoint, holders: readonly Member[]): Promise<void> {
   for (const { address, parameters } of holders) {
-    const names = parameters.flatMap(({ name }) => [name, `${name}.exp_avg`, `${name}.exp_avg_sq`]);
-    const tensors: Record<string, ReturnType<typeof payload>> = {};
-    for await (const tensor of readTensors(checkpoint, names)) {
-      tensors[tensor.name] = payload(float32Of(tensor), tensor.shape);
-    }
     // `restore` is the same message for every role that holds parameters.
     const holder = system.ref(expertProtocol, address);
-    await holder.ask.restore({ tensors, dataStep: checkpoint.manifest.step }, { timeoutMs: 60_000 });
+    for (const batch of batchesOf(parameters)) {
+      const tensors: Record<string, ReturnType<typeof payload>> = {};
+      for await (const tensor of readTensors(checkpoint, batch.flatMap(storedNames))) {
+        tensors[tensor.name] = payload(float32Of(tensor), tensor.shape);
+      }
+      await holder.ask.restore({ tensors, dataStep: checkpoint.manifest.step }, { timeoutMs: 60_000 });
+    }
   }
 }
 

@@ -84,7 +84,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     this.rows = new RowExchange(device, moe.num_experts, place.groups, parts.grant);
   }
 
-  async route({ rows, ...unit }: ArgsOf<Messages, 'route'>): Promise<void> {
+  async route({ rows, live, ...unit }: ArgsOf<Messages, 'route'>): Promise<void> {
     const { device, programs, moe, capacity } = this.parts;
     const context = this.idle.pop();
     if (context === undefined) throw new Error(`${this.scope.address}: more microbatches under way than contexts`);
@@ -95,7 +95,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
 
     const probs_RE = this.head(context.score.probs_RE, tokens * moe.num_experts);
     const rule = { experts: moe.num_experts, topK: moe.top_k, capacity: capacity(tokens, isTraining) };
-    const routing = route(probs_RE, rule);
+    const routing = route(probs_RE, rule, live);
     const slots = routing.order_S.length;
     device.write(context.dispatch.order_S, routing.order_S);
     await programs.dispatch.forward.run(context.dispatch, { tokens, slots });

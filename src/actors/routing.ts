@@ -25,31 +25,28 @@ export interface Routing {
   readonly first_E: Int32Array;
 }
 
-/** The router gave NaN or an infinity; the step cannot go on. */
-export class NonFiniteRouting extends Error {
-  readonly tag = 'NonFiniteRouting';
-  constructor(token: number) {
-    super(`router probabilities of token ${token} are not finite; the step is aborted`);
-    this.name = 'NonFiniteRouting';
-  }
-}
-
 /**
  * Chooses the top k experts of each token and admits choices to slots: all first choices in sequence order, then all
- * second choices, and so on, until an expert is full (papers.md §2.2 "Drop order"). Throws `NonFiniteRouting`.
+ * second choices, and so on, until an expert is full (papers.md §2.2 "Drop order"). Rows from `live` on are padding and
+ * go nowhere. A probability that is not finite is never chosen for itself: such a token goes to the lowest experts that
+ * are left, its gate carries the number on to the loss, and the sentinel judges the step.
  */
-export function route(probs_RE: Float32Array, { experts: E, topK: K, capacity }: RoutingRule): Routing {
+export function route(
+  probs_RE: Float32Array,
+  { experts: E, topK: K, capacity }: RoutingRule,
+  live = probs_RE.length / E,
+): Routing {
   const R = probs_RE.length / E;
   const experts_RK = new Int32Array(R * K);
   const gates_RK = new Float32Array(R * K);
-  for (let t = 0; t < R; t++) chooseTopK(probs_RE, t, E, K, experts_RK, gates_RK);
+  for (let t = 0; t < live; t++) chooseTopK(probs_RE, t, E, K, experts_RK, gates_RK);
 
   const routed_E = new Int32Array(E);
   const first_E = new Int32Array(E);
   const kept_E = new Int32Array(E);
   const slots_RK = new Int32Array(R * K).fill(-1);
   for (let k = 0; k < K; k++) {
-    for (let t = 0; t < R; t++) {
+    for (let t = 0; t < live; t++) {
       const e = experts_RK[t * K + k];
       routed_E[e]++;
       if (k === 0) first_E[e]++;
@@ -83,17 +80,12 @@ function chooseTopK(
 ): void {
   for (let k = 0; k < K; k++) {
     let best = -1;
-    let bestProb = -Infinity;
     for (let e = 0; e < E; e++) {
-      const p = probs_RE[token * E + e];
-      if (!Number.isFinite(p)) throw new NonFiniteRouting(token);
-      if (p > bestProb && !chosen(experts_RK, token * K, k, e)) {
-        best = e;
-        bestProb = p;
-      }
+      if (chosen(experts_RK, token * K, k, e)) continue;
+      if (best === -1 || probs_RE[token * E + e] > probs_RE[token * E + best]) best = e;
     }
     experts_RK[token * K + k] = best;
-    gates_RK[token * K + k] = bestProb;
+    gates_RK[token * K + k] = probs_RE[token * E + best];
   }
 }
 

@@ -165,7 +165,7 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
     if (tokens_R !== undefined) device.write(tokens_R, batch.tokens);
     if (targets_R !== undefined && 'targets' in batch) device.write(targets_R, batch.targets);
     if (d_losses_R !== undefined) floats('d_losses', device.read(d_losses_R)).fill(1 / tokensPerStep);
-    const run = new StageRun(unit, context);
+    const run = new StageRun(unit, context, 'targets' in batch ? liveRows(batch.targets) : batch.position + 1);
     pass.runs.set(microbatch, run);
     return run;
   }
@@ -186,7 +186,7 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
   private handOver(run: StageRun, { layer, routed, dMixed }: ReadyExchange): void {
     const router = this.scope.ref(routerProtocol, routerAddress(layer, this.parts.place.dataRank));
     if (run.isBackward) router.tell.combineGradient({ ...run.unit, rows: this.rowsOf(dMixed) });
-    else router.tell.route({ ...run.unit, rows: this.rowsOf(routed) });
+    else router.tell.route({ ...run.unit, live: run.live, rows: this.rowsOf(routed) });
   }
 
   private async finishTurn(pass: Pass, turn: Turn, { unit, context }: StageRun): Promise<void> {
@@ -220,4 +220,11 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
   private rowsOf(tensor: Tensor): TensorPayload {
     return payload(this.parts.device.read(tensor), tensor.shape);
   }
+}
+
+/** Rows up to the last one that predicts something: what follows is padding, and takes nobody's slot. */
+function liveRows(targets: Int32Array): number {
+  let live = targets.length;
+  while (live > 0 && targets[live - 1] < 0) live--;
+  return live;
 }

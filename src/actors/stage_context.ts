@@ -44,10 +44,12 @@ export async function createStageContext(
   values: Bindings,
 ): Promise<StageContext> {
   const pool = new Map<string, Tensor>();
+  const everything = new Map<string, Tensor>();
   /** One tensor serves all steps of the context, unless the way back reads it again (`kept`). */
   const shared = (name: string, type: Type, kept = false): Tensor => {
     const tensor = kept ? tensorFor(slice, name, type) : (pool.get(name) ?? tensorFor(slice, name, type));
-    pool.set(name, tensor);
+    if (!kept) pool.set(name, tensor);
+    everything.set(name, tensor);
     return tensor;
   };
   let stream: Tensor | null = null;
@@ -84,7 +86,9 @@ export async function createStageContext(
     steps: steps.map((step, i) => ready[i] ?? exchange(step.layer, ready[i - 1]!.bindings, ready[i + 1]!.bindings)),
     input,
     output: last.bindings.y_RD === undefined ? null : { rows: last.bindings.y_RD, gradient: last.bindings.d_y_RD },
-    ends: Object.fromEntries(['tokens_R', 'targets_R', 'losses_R', 'd_losses_R'].map((name) => [name, pool.get(name)])),
+    ends: Object.fromEntries(
+      ['tokens_R', 'targets_R', 'losses_R', 'd_losses_R'].map((name) => [name, everything.get(name)]),
+    ),
   };
 }
 

@@ -10,14 +10,17 @@ import type { ReadyExchange, StageContext } from './stage_context.ts';
 export class StageRun {
   readonly unit: Unit;
   readonly context: StageContext;
+  /** Rows that are tokens; they come before padding. */
+  readonly live: number;
   /** The hand-over whose rows have not come back. */
   waitsFor: ReadyExchange | null = null;
   private phase: 'forward' | 'backward' = 'forward';
   private at = 0;
 
-  constructor(unit: Unit, context: StageContext) {
+  constructor(unit: Unit, context: StageContext, live: number) {
     this.unit = unit;
     this.context = context;
+    this.live = live;
   }
 
   get isBackward(): boolean {

@@ -86,7 +86,7 @@ export class Trainer implements Actor<Messages> {
       const metrics = await this.trainStep();
       this.step++;
       const isEnd = this.step === training.steps;
-      const isEvaluated = isEnd || (training.eval_interval > 0 && this.step % training.eval_interval === 0);
+      const isEvaluated = training.eval_interval > 0 && (isEnd || this.step % training.eval_interval === 0);
       if (isEvaluated) this.evalLoss = await this.evaluate();
       // A skipped batch has no finite numbers to log; it is an event.
       if (this.skipped === 0) {

@@ -1,20 +1,23 @@
 /**
- * A running company in one process: the device, the actor system and the supervisor over all roles of a run. Stateful
- * roles are one unit: when one fails none goes on, and the run ends resumable.
+ * A running company: its crew, the cast that others need to know of, and its one way to fail. Stateful roles are one
+ * unit: when one fails none goes on, and the run ends resumable.
  */
-import { CpuDevice } from '../kernels/cpu/device.ts';
-import type { Device } from '../kernels/device.ts';
-import { createLocalSystem, supervisor, tagOf, type ActorSystem, type LocalSystemOptions } from '../runtime/index.ts';
-import { flopsByRole, meshOf, modelSizesOf, place, type Mesh, type Topology } from '../topology/index.ts';
+import { tagOf, type ActorSystem, type LocalSystemOptions } from '../runtime/index.ts';
+import { meshOf, type Mesh, type Topology } from '../topology/index.ts';
 import type { BatchPort } from './batch_port.ts';
-import { gather, type Company } from './company.ts';
+import { openBatches, type BatchSource } from './batch_source.ts';
+import { castOf, type Member } from './cast.ts';
+import { modelsOf } from './company.ts';
+import { startLocalCrew, type Crew } from './crew.ts';
+import { startThreadCrew } from './thread_crew.ts';
 
 export interface TroupeOptions {
   readonly topology: Topology;
   readonly vocabulary: number;
-  readonly batches: BatchPort;
+  /** Packed corpora, or batches of the caller's own, which stay in this thread. */
+  readonly batches: BatchSource | BatchPort;
   readonly gen: number;
-  /** Clock, faults and checks of the actor system, for tests. */
+  /** Clock, faults and checks of the actor system, for tests; a crew in this thread only. */
   readonly system?: LocalSystemOptions;
 }
 
@@ -29,49 +32,38 @@ export class RunFailed extends Error {
 }
 
 export class Troupe {
-  readonly system: ActorSystem;
-  readonly company: Company;
-  readonly device: Device;
   readonly mesh: Mesh;
+  readonly crew: Crew;
+  /** Every actor that holds parameters. */
+  readonly holders: readonly Member[];
   private readonly failed: Promise<never>;
 
-  private constructor(system: ActorSystem, company: Company, device: Device, mesh: Mesh, failed: Promise<never>) {
-    this.system = system;
-    this.company = company;
-    this.device = device;
+  private constructor(mesh: Mesh, crew: Crew, holders: readonly Member[], failed: Promise<never>) {
     this.mesh = mesh;
+    this.crew = crew;
+    this.holders = holders;
     this.failed = failed;
     failed.catch(() => undefined);
   }
 
-  /** Takes all memory, compiles all programs and starts all roles. Throws `OutOfSliceMemory`. */
-  static async start({ topology, vocabulary, batches, gen, system: settings }: TroupeOptions): Promise<Troupe> {
+  /** Takes all memory, compiles all programs and starts all roles. Throws `OutOfSliceMemory`, `WorkerFailed`. */
+  static async start({ topology, vocabulary, batches, gen, system }: TroupeOptions): Promise<Troupe> {
     const mesh = meshOf(topology);
-    const device = new CpuDevice({ bytes: topology.cluster.memory_per_worker });
-    const { global_batch_size, sequence_length } = topology.training;
-    const flops = flopsByRole(
-      mesh,
-      modelSizesOf(topology, vocabulary),
-      global_batch_size * sequence_length,
-      sequence_length,
-    );
-    const placement = place(mesh, flops, [{ node: 0, worker: 0 }]);
-    const devices = new Map([['0/0', device]]);
-    const deviceOf = (role: string): Device => {
-      const worker = placement.get(role);
-      const found = worker && devices.get(`${worker.node}/${worker.worker}`);
-      if (found === undefined) throw new RangeError(`${role} is placed on a worker that is not here`);
-      return found;
-    };
-    const company = await gather({ topology, mesh, vocabulary, batches, deviceOf });
     const { promise: failed, reject } = Promise.withResolvers<never>();
-    // The roles' state goes together: none is restarted alone, and what escalates ends the run.
-    const supervision = { intensity: 0 };
     const onFailure = (cause: string): void => reject(new RunFailed(cause));
-    const system = createLocalSystem({ name: 'node-0', supervision, onFailure, ...settings });
-    system.enter(gen);
-    system.start(supervisor('run/roles', { strategy: 'one_for_all', ...supervision }, company.specs));
-    return new Troupe(system, company, device, mesh, failed);
+    const options = { topology, mesh, vocabulary, gen, onFailure };
+    const isPacked = 'folders' in batches;
+    const crew =
+      isPacked && topology.cluster.workers_per_node > 1
+        ? await startThreadCrew(options, batches)
+        : await startLocalCrew(options, isPacked ? openBatches(batches, topology) : batches, system);
+    const { shape, model } = modelsOf(topology, mesh, vocabulary);
+    const holders = castOf(mesh, model, shape).filter(({ parameters }) => parameters.length > 0);
+    return new Troupe(mesh, crew, holders, failed);
+  }
+
+  get system(): ActorSystem {
+    return this.crew.system;
   }
 
   /** What `work` comes to, or `RunFailed` as soon as a role fails. */
@@ -84,10 +76,8 @@ export class Troupe {
     }
   }
 
-  /** Stops all actors, then the device. */
-  async stop(): Promise<void> {
-    await this.system.stop();
-    await this.device.close();
+  stop(): Promise<void> {
+    return this.crew.stop();
   }
 
   /** Why the run fails, if the supervisor says so before long; else `error` itself. */

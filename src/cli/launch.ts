@@ -71,7 +71,8 @@ async function launch(file: string, flags: LaunchFlags): Promise<number> {
   using interrupt = interruptSignal({
     nowMs,
     announce: () => progress?.observe({ kind: 'notice', text: 'interrupted: writing a checkpoint ...' }),
-    kill: () => process.exit(exitCodes.interrupted),
+    // Not an exit: native code in a worker could not be left in the middle.
+    kill: () => process.kill(process.pid, 'SIGKILL'),
   });
   try {
     const { run } = await import('../actors/run.ts');

@@ -2,7 +2,8 @@
  * `events.jsonl`: what happened to a run besides its steps, one JSON object an event: time, kind, and the fields of that
  * kind. Never cut: a rollback is an event too.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
+import { appendLine } from './append_line.ts';
 
 export type EventFields = Readonly<Record<string, string | number | boolean | null>>;
 
@@ -19,7 +20,7 @@ export class EventsLog {
   /** Appends one event, such as `started`, `checkpoint`, `rolled_back`. */
   append(kind: string, fields: EventFields = {}): void {
     const time = new Date(this.#nowMs()).toISOString();
-    writeSync(this.#file, `${JSON.stringify({ time, kind, ...fields })}\n`);
+    appendLine(this.#file, JSON.stringify({ time, kind, ...fields }));
   }
 
   close(): void {

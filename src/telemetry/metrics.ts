@@ -2,16 +2,8 @@
  * `metrics.jsonl`: the curve of a run, one JSON object a step, numbers in full precision. Append-only, except that a run
  * which goes back to a checkpoint first cuts the log there, so that the file holds each step once and in order.
  */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendLine } from './append_line.ts';
 import { DamagedLog, MetricsOutOfOrder, NonFiniteMetric } from './errors.ts';
 import type { StepMetrics } from './step_metrics.ts';
 
@@ -38,7 +30,7 @@ export class MetricsLog {
   append(metrics: StepMetrics): void {
     refuseNonFinite(metrics, metrics.step, '');
     if (metrics.step <= this.#lastStep) throw new MetricsOutOfOrder(this.path, metrics.step, this.#lastStep);
-    writeSync(this.#file, `${JSON.stringify(metrics)}\n`);
+    appendLine(this.#file, JSON.stringify(metrics));
     this.#lastStep = metrics.step;
   }
 

@@ -2,8 +2,12 @@
  * Rules that concern several keys, applied to a file that passed the schema. Each is a pure function from the topology
  * to a problem or null; a message names every key that has a part in it, with its number.
  */
+import { formatBytes } from './byte_size.ts';
 import type { Problem } from './problem.ts';
 import type { Topology } from './schema.ts';
+
+/** Most bytes of one worker's memory: addresses in it have 32 bits. */
+export const arenaLimitBytes = 2 ** 32;
 
 /** Every rule that the topology breaks, in the order of the sections. */
 export function checkTopology(topology: Topology): Problem[] {
@@ -118,8 +122,16 @@ const rules: readonly Rule[] = [
         )
       : null,
 
+  ({ cluster }) =>
+    cluster.memory_per_worker > arenaLimitBytes
+      ? problem(
+          `memory_per_worker ${formatBytes(cluster.memory_per_worker)} exceeds ${formatBytes(arenaLimitBytes)}, the most that a worker can address; use more workers_per_node`,
+          'cluster.memory_per_worker',
+        )
+      : null,
+
   ({ optimizer }) =>
-    optimizer.min_lr > optimizer.lr
+    optimizer.schedule === 'cosine' && optimizer.min_lr > optimizer.lr
       ? problem(`min_lr ${optimizer.min_lr} exceeds lr ${optimizer.lr}`, 'optimizer.min_lr', 'optimizer.lr')
       : null,
 

@@ -7,21 +7,34 @@ import { Checkpointer } from '../../src/actors/checkpointer.ts';
 import { MemoryDecisionStore, type DecisionStore } from '../../src/actors/decision_store.ts';
 import { Trainer } from '../../src/actors/trainer.ts';
 import { checkpointerAddress, trainerAddress } from '../../src/actors/addresses.ts';
+import { expertProtocol } from '../../src/actors/protocol/expert.ts';
+import { dataOf } from '../../src/actors/protocol/pass.ts';
 import { checkpointerProtocol, trainerProtocol } from '../../src/actors/protocol/trainer.ts';
 import type { BatchPort } from '../../src/actors/batch_port.ts';
 import { CheckpointStore, type Checkpoint } from '../../src/checkpoints/index.ts';
-import { restore } from '../../src/actors/resume.ts';
+import { identityOf, restore } from '../../src/actors/resume.ts';
+import { floats } from '../../src/kernels/dtype.ts';
 import { hashU32 } from '../../src/data/index.ts';
-import { HeapFramePool, type LocalSystemOptions } from '../../src/runtime/index.ts';
+import { HeapFramePool, type LocalSystemOptions, type TensorPayload } from '../../src/runtime/index.ts';
 import type { StepMetrics } from '../../src/telemetry/index.ts';
 import { meshOf, parseTopology, type Topology } from '../../src/topology/index.ts';
 
 export const vocabulary = 32;
 
-const yaml = `
-name: small
-model: { architecture: switch, hidden_size: 32, num_hidden_layers: 4, num_attention_heads: 2, intermediate_size: 64, max_position_embeddings: 16 }
+const sizes =
+  'hidden_size: 32, num_hidden_layers: 4, num_attention_heads: 2, intermediate_size: 64, max_position_embeddings: 16';
+
+const sparse = `
+model: { architecture: switch, ${sizes} }
 moe: { num_experts: 4, top_k: 1, every_n_layers: 2, capacity_factor: 1.25, eval_capacity_factor: 2.0, z_loss_coef: 0.001 }
+`;
+
+const dense = `
+model: { architecture: transformer, ${sizes} }
+`;
+
+const rest = `
+name: small
 training: { steps: 4, global_batch_size: 8, sequence_length: 16, seed: 3, eval_interval: 2, eval_sequences: 8 }
 optimizer: { lr: 1.0e-2, min_lr: 1.0e-3, warmup_steps: 1 }
 checkpoint: { interval: 0, keep: 3 }
@@ -29,10 +42,17 @@ cluster: { memory_per_worker: 64MiB }
 data: { blend: [ { name: none, glob: "*.md" } ] }
 `;
 
+type Settings = Readonly<Record<string, unknown>>;
+
 /** The small topology, with keys set as by `--set`. */
-export function smallTopology(settings: Readonly<Record<string, unknown>> = {}): Topology {
+export const smallTopology = (settings: Settings = {}): Topology => topologyOf(sparse, settings);
+
+/** The same without experts. */
+export const denseTopology = (settings: Settings = {}): Topology => topologyOf(dense, settings);
+
+function topologyOf(model: string, settings: Settings): Topology {
   const overrides = Object.entries(settings).map(([key, value]) => ({ path: key.split('.'), value, source: key }));
-  return parseTopology(yaml, 'small.yaml', overrides);
+  return parseTopology(model + rest, 'small.yaml', overrides);
 }
 
 /** Tokens of a language in which the next token mostly follows from the last two. */
@@ -105,14 +125,20 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
   });
   try {
     const { system, mesh } = troupe;
-    if (from !== undefined) await restore(system, from, troupe.company.holders);
+    if (from !== undefined) await restore(system, from, troupe.holders);
     await options.tamper?.(troupe);
     const store = await CheckpointStore.forWriting(directory);
-    const fields = { runId: 'test', numericsClass: 'test', corpusDigest: 'test', model: {}, topology: {} };
+    const fields = {
+      runId: 'test',
+      numericsClass: 'test',
+      corpusDigest: 'test',
+      model: identityOf(topology),
+      topology: {},
+    };
     system.spawn(
       checkpointerProtocol,
       checkpointerAddress,
-      (scope) => new Checkpointer({ mesh, store, keep: 9, fields }, scope),
+      (scope) => new Checkpointer({ holders: troupe.holders, store, keep: 9, fields }, scope),
     );
     const curve: Curve[] = [];
     const observer = {
@@ -145,6 +171,21 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
   } finally {
     await troupe.stop();
   }
+}
+
+/** Changes one parameter of an actor by way of the messages that checkpoints use, before the first step. */
+export async function rewrite(
+  { system }: Troupe,
+  address: string,
+  name: string,
+  change: (values: { readonly data: Float32Array; readonly shape: readonly number[] }) => TensorPayload,
+): Promise<void> {
+  // `save` and `restore` are the same messages for every role that holds parameters.
+  const role = system.ref(expertProtocol, address);
+  const { tensors } = await role.ask.save({ parameters: [name] });
+  const { shape } = tensors[name];
+  const data = floats('rewrite', dataOf(tensors[name])).slice();
+  await role.ask.restore({ tensors: { [name]: change({ data, shape }) }, dataStep: 0 });
 }
 
 function digestOf(extra: unknown): string {

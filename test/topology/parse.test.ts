@@ -72,12 +72,7 @@ describe('a faulty file is refused in one line that names place, key, what was f
     [
       'more than one process',
       'cluster: { nodes: 2 }',
-      'run.yaml:1:19: cluster.nodes: found 2, allowed: 1 (this version runs in one process; worker threads and nodes arrive later)',
-    ],
-    [
-      'more than one worker',
-      'cluster: { workers_per_node: 2 }',
-      'run.yaml:1:30: cluster.workers_per_node: found 2, allowed: 1 (this version runs in one process; worker threads and nodes arrive later)',
+      'run.yaml:1:19: cluster.nodes: found 2, allowed: 1 (this version runs in one process; nodes arrive later)',
     ],
     [
       'tensor parallelism',

@@ -11,8 +11,8 @@ const fromGroup = unitSchema.extend({ group: z.int(), rows: tensorSchema });
 export const routerProtocol = defineProtocol('router', {
   ...statefulMessages,
   ...reduceMessages,
-  /** h_RD: the normed rows of a microbatch. */
-  route: tell({ lane: 'data', args: fromStage }),
+  /** h_RD: the normed rows of a microbatch, of which only the first `live` are tokens; the rest is padding. */
+  route: tell({ lane: 'data', args: fromStage.extend({ live: z.int() }) }),
   /** d_moe_RD: the gradient of the layer's output. */
   combineGradient: tell({ lane: 'data', args: fromStage }),
   /** Expert outputs of a group, in the order of the rows sent. */

@@ -60,8 +60,9 @@ export const statefulMessages = {
   }),
   /** Idempotent: a decision of a step that was applied already changes nothing. */
   apply: ask({ args: decisionSchema }),
-  /** Parameters and moments that this role answers for, by tensor name. */
-  save: ask({ reply: z.object({ tensors: tensorsSchema }) }),
+  /** The named parameters with their moments, of those that this role answers for: a few at a time. */
+  save: ask({ args: z.object({ parameters: z.array(z.string()) }), reply: z.object({ tensors: tensorsSchema }) }),
+  /** Some parameters with their moments, and the step that they belong to. */
   restore: ask({ args: z.object({ tensors: tensorsSchema, dataStep: z.int() }) }),
   /** SHA-256 of each parameter that this role answers for. */
   digest: ask({ reply: z.record(z.string(), z.string()) }),

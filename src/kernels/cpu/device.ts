@@ -23,6 +23,12 @@ export interface CpuDeviceOptions {
   readonly bytes: number;
 }
 
+/** What must be equal for two `cpu` devices to give the same bits: instruction set, processor, library version. */
+export function numericsClassOf(): string {
+  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
+  return `cpu/${process.arch}/${os.cpus()[0]?.model ?? 'unknown'}/onnxruntime-${version}`;
+}
+
 export class CpuDevice implements Device {
   readonly kind = 'cpu';
   readonly numericsClass: string;
@@ -34,8 +40,7 @@ export class CpuDevice implements Device {
 
   constructor({ bytes }: CpuDeviceOptions) {
     this.arena = new Arena(bytes);
-    const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
-    this.numericsClass = `cpu/${process.arch}/${os.cpus()[0]?.model ?? 'unknown'}/onnxruntime-${version}`;
+    this.numericsClass = numericsClassOf();
   }
 
   get usedBytes(): number {
@@ -45,7 +50,12 @@ export class CpuDevice implements Device {
   async compile(program: Program): Promise<Executable> {
     const known = this.compiled.get(program) ?? this.build(program);
     this.compiled.set(program, known);
-    return await known;
+    try {
+      return await known;
+    } catch (error) {
+      this.compiled.delete(program);
+      throw error;
+    }
   }
 
   executables(): Promise<readonly Executable[]> {
@@ -88,10 +98,11 @@ export class CpuDevice implements Device {
 
   private reserveScratch(program: string, bytes: number): void {
     if (bytes <= (this.scratchRange?.bytes ?? 0)) return;
-    const old = this.scratchRange;
-    this.scratchRange = this.arena.take('device', `scratch of program ${program}`, bytes);
-    if (old !== null) this.arena.give(old);
+    // Its content is of no worth between runs, so the old range may become part of the new one.
+    if (this.scratchRange !== null) this.arena.give(this.scratchRange);
+    this.scratchRange = null;
     this.scratchViews = new WeakMap();
+    this.scratchRange = this.arena.take('device', `scratch of program ${program}`, bytes);
   }
 
   private scratchOf(plan: ScratchPlan): ReadonlyMap<Value, CpuTensor> {

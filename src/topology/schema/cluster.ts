@@ -3,9 +3,9 @@
  * they compute; the mesh is in `parallelism`.
  */
 import { z } from 'zod';
-import { byteSize, choice, onlyOne } from './kinds.ts';
+import { byteSize, choice, onlyOne, whole } from './kinds.ts';
 
-const oneProcess = 'this version runs in one process; worker threads and nodes arrive later';
+const oneProcess = 'this version runs in one process; nodes arrive later';
 
 export const natsSchema = z.strictObject({
   url: choice(['auto'])
@@ -16,7 +16,9 @@ export const natsSchema = z.strictObject({
 
 export const clusterSchema = z.strictObject({
   nodes: onlyOne(oneProcess).default(1).describe('Processes started by the launcher.'),
-  workers_per_node: onlyOne(oneProcess).default(1).describe('Worker threads a node, each with a device of its own.'),
+  workers_per_node: whole(1)
+    .default(1)
+    .describe('Worker threads a node, each with a device of its own; 1 works in the main thread.'),
   device: choice(['auto', 'cpu'], ['webgpu']).default('auto').describe('Compute device of each worker.'),
   memory_per_worker: byteSize()
     .default(2 * 2 ** 30)

@@ -1,0 +1,69 @@
+/**
+ * Who plays in a run: every actor that is placed, with its role and the parameters it holds. Pure, from mesh and model,
+ * so that any thread knows all of it.
+ */
+import { elements } from '../kernels/shape.ts';
+import { isSparse, type Model, type ModelShape, type Step } from '../models/model.ts';
+import type { Parameter } from '../models/parameter.ts';
+import type { Mesh, StageRank } from '../topology/index.ts';
+import { expertAddress, groupAddress, routerAddress, stageAddress } from './addresses.ts';
+
+export interface Member {
+  /** What placement places: a stage rank with its routers, or an expert group with its experts. */
+  readonly role: string;
+  readonly address: string;
+  readonly parameters: readonly Parameter[];
+}
+
+/** Every placed actor, in the mesh's order: stages and their routers, then expert groups and their experts. */
+export function castOf(mesh: Mesh, model: Model, shape: ModelShape): Member[] {
+  const stages = mesh.stages.flatMap((rank): Member[] => {
+    const parameters = stepsOf(model, rank).flatMap((step) =>
+      step.kind === 'exchange' ? [] : Object.values(step.weights),
+    );
+    const routers = rank.layers
+      .filter((layer) => isSparse(shape, layer))
+      .map((layer) => ({
+        role: rank.role,
+        address: routerAddress(layer, rank.dataRank),
+        parameters: Object.values(model.mixture!.router(layer)),
+      }));
+    return [{ role: rank.role, address: stageAddress(rank.pipelineRank, rank.dataRank), parameters }, ...routers];
+  });
+  const experts = mesh.expertGroups.flatMap(({ role, layer, group, experts: members }): Member[] => [
+    { role, address: groupAddress(layer, group), parameters: [] },
+    ...members.map((expert) => ({
+      role,
+      address: expertAddress(layer, expert),
+      parameters: Object.values(model.mixture!.expert(layer, expert)),
+    })),
+  ]);
+  return [...stages, ...experts];
+}
+
+/** The steps of a model that one stage rank runs. */
+export function stepsOf(model: Model, { layers, isFirst, isLast }: StageRank): Step[] {
+  return model.steps.filter((step) => {
+    if (step.kind === 'embed') return isFirst;
+    return step.kind === 'head' ? isLast : layers.includes(step.layer);
+  });
+}
+
+/** Most parameters whose values and moments travel in one message: 64 MiB each of f32, a single larger one alone. */
+const batchElements = 2 ** 24;
+
+/** Names of parameters in batches that a message can carry, in order. */
+export function batchesOf(parameters: readonly Parameter[]): string[][] {
+  const batches: string[][] = [];
+  let room = 0;
+  for (const { name, shape } of parameters) {
+    const size = elements(shape);
+    if (size > room || batches.length === 0) {
+      batches.push([]);
+      room = batchElements;
+    }
+    batches[batches.length - 1].push(name);
+    room -= size;
+  }
+  return batches;
+}

@@ -1,0 +1,66 @@
+/** The global gradient norm: the order in which it adds up, and what it makes of numbers that are none. */
+import { describe, expect, it } from 'vitest';
+import { clipScale, globalNorm, sumOfSquares } from '../../src/actors/gradient_norm.ts';
+import { unit } from '../../src/runtime/testing/index.ts';
+
+const chunk = 64 * 1024;
+
+describe('the sum of squares', () => {
+  it('folds chunks of 64 Ki elements, each from zero', () => {
+    const values = Float32Array.from({ length: 2 * chunk + 5 }, (_, i) => unit(1, i) - 0.5);
+    const parts = [values.subarray(0, chunk), values.subarray(chunk, 2 * chunk), values.subarray(2 * chunk)];
+    const byChunks = parts.reduce((total, part) => total + part.reduce((sum, x) => sum + x * x, 0), 0);
+    const inOne = values.reduce((sum, x) => sum + x * x, 0);
+    expect(sumOfSquares(values)).toBe(byChunks);
+    // The two orders differ in their last bits, so that the line above says something.
+    expect(byChunks).not.toBe(inOne);
+  });
+
+  it('is in float64: a float32 square may overflow', () => {
+    expect(sumOfSquares(Float32Array.of(2 ** 100, 0))).toBe(2 ** 200);
+  });
+
+  it('of nothing is zero', () => {
+    expect(sumOfSquares(new Float32Array(0))).toBe(0);
+  });
+
+  it.each([
+    [NaN, NaN],
+    [Infinity, Infinity],
+    [-Infinity, Infinity],
+  ])('of an element %d is %d', (bad, expected) => {
+    const values = new Float32Array(chunk + 10).fill(1);
+    values[chunk + 3] = bad;
+    expect(sumOfSquares(values)).toBe(expected);
+  });
+});
+
+describe('the global norm', () => {
+  it('adds tensors in the order of their names, whoever reported first', () => {
+    const squares = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`t${i}`, unit(2, i) ** 9]));
+    const turned = Object.fromEntries(Object.entries(squares).reverse());
+    const names = Object.keys(squares).sort();
+    expect(globalNorm(squares)).toBe(Math.sqrt(names.reduce((sum, name) => sum + squares[name], 0)));
+    expect(globalNorm(turned)).toBe(globalNorm(squares));
+  });
+
+  it('is not finite where one tensor is not', () => {
+    expect(globalNorm({ a: 1, b: NaN })).toBeNaN();
+    expect(globalNorm({ a: Infinity, b: 1 })).toBe(Infinity);
+  });
+});
+
+describe('the clip scale', () => {
+  it('is one float32 that brings the norm to the limit', () => {
+    expect(clipScale(4, 1)).toBe(Math.fround(1 / (4 + 1e-6)));
+  });
+
+  it.each([
+    ['the norm is within the limit', 0.5, 1],
+    ['the norm is the limit', 1, 1],
+    ['there is no limit', 1e9, 0],
+    ['the norm is not a number', NaN, 1],
+  ])('is one where %s', (_where, norm, limit) => {
+    expect(clipScale(norm, limit)).toBe(1);
+  });
+});

@@ -1,0 +1,174 @@
+/** A run and its directory, without the command around it: what it takes up, what it refuses, and what it starts anew. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { run } from '../../src/actors/run.ts';
+import type { RunEvent, RunOutcome } from '../../src/actors/run_port.ts';
+import { CheckpointStore } from '../../src/checkpoints/index.ts';
+import { parseTopology } from '../../src/topology/index.ts';
+
+const yaml = `
+name: tiny
+model: { hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, max_position_embeddings: 16 }
+moe: { num_experts: 2 }
+training: { steps: 4, global_batch_size: 4, sequence_length: 16, seed: 3, eval_interval: 4, eval_sequences: 4 }
+optimizer: { lr: 1.0e-2, warmup_steps: 1 }
+checkpoint: { interval: 2, keep: 9 }
+cluster: { memory_per_worker: 64MiB }
+data: { held_out: 0.2, blend: [ { name: notes, glob: '*.txt' } ] }
+`;
+
+let baseDir: string;
+let runDir: string;
+let count = 0;
+beforeAll(() => {
+  baseDir = mkdtempSync(join(tmpdir(), 'troupe-run-'));
+  const lines = Array.from({ length: 500 }, (_, i) => `line ${i} has square ${i * i}\n`);
+  writeFileSync(join(baseDir, 'notes.txt'), lines.join(''));
+});
+beforeEach(() => {
+  runDir = join(baseDir, `run-${count++}`);
+  mkdirSync(runDir);
+});
+afterAll(() => rmSync(baseDir, { recursive: true, force: true }));
+
+interface Ran {
+  readonly outcome: RunOutcome;
+  readonly events: readonly RunEvent[];
+}
+
+/** Runs in `runDir`; an interrupt comes as soon as an event of this kind goes by. */
+async function launch(
+  resume: boolean,
+  { settings = {}, interruptAt }: { settings?: Readonly<Record<string, unknown>>; interruptAt?: RunEvent['kind'] } = {},
+): Promise<Ran> {
+  const overrides = Object.entries(settings).map(([key, value]) => ({ path: key.split('.'), value, source: key }));
+  const controller = new AbortController();
+  const events: RunEvent[] = [];
+  const observe = (event: RunEvent): void => {
+    events.push(event);
+    if (event.kind === interruptAt) controller.abort();
+  };
+  const topology = parseTopology(yaml, 'tiny.yaml', overrides);
+  const outcome = await run({ topology, baseDir, runDir, resume, signal: controller.signal, observe });
+  return { outcome, events };
+}
+
+const written = ({ events }: Ran): string[] =>
+  events.flatMap((event) => (event.kind === 'checkpoint' ? [event.path.slice(-14)] : []));
+const steps = ({ events }: Ran): number[] =>
+  events.flatMap((event) => (event.kind === 'step' ? [event.metrics.step] : []));
+const store = (): CheckpointStore => new CheckpointStore(join(runDir, 'checkpoints'));
+
+function damage(checkpoint: string): void {
+  const path = join(runDir, 'checkpoints', checkpoint, 'run-stage-p0-d0.safetensors');
+  const bytes = readFileSync(path);
+  bytes[bytes.length - 1] ^= 0x80;
+  writeFileSync(path, bytes);
+}
+
+const remove = (checkpoint: string): void => rmSync(join(runDir, 'checkpoints', checkpoint), { recursive: true });
+
+describe('a run', () => {
+  it('tells how it goes: phases, its size, steps, checkpoints, a sample', async () => {
+    const ran = await launch(false);
+    expect(ran.outcome).toMatchObject({ status: 'done', step: 4, runDir });
+    expect(ran.events.filter(({ kind }) => kind === 'phase')).toEqual([
+      { kind: 'phase', text: 'packing corpora' },
+      { kind: 'phase', text: 'compiling programs' },
+    ]);
+    expect(ran.events).toContainEqual({
+      kind: 'ready',
+      parameters: 2 * 256 * 32 + 2 * 4 * 32 * 32 + 3 * 2 * 32 * 32 + 2 * 32 + 5 * 32,
+      activeParameters: 2 * 256 * 32 + 2 * 4 * 32 * 32 + 2 * 2 * 32 * 32 + 2 * 32 + 5 * 32,
+      tokensPerStep: 64,
+      workers: 1,
+      nodes: 1,
+    });
+    expect(steps(ran)).toEqual([1, 2, 3, 4]);
+    expect(written(ran)).toEqual(['step-000002.g1', 'step-000004.g1']);
+    expect(ran.events.at(-1)).toMatchObject({ kind: 'sample', prompt: 'The ' });
+    const held = ran.outcome.order1Loss!;
+    expect(held).toBeGreaterThan(0);
+    expect(held).toBeLessThan(Math.log(256));
+  });
+
+  it('decides anew where one failed before its first step, whatever that one had decided', async () => {
+    const stale = { gen: 1, step: 0, verdict: 'skip', updateStep: 0, lr: 9, clip: 1 };
+    writeFileSync(join(runDir, 'decisions.jsonl'), `${JSON.stringify(stale)}\n`);
+    expect(steps(await launch(false))).toEqual([1, 2, 3, 4]);
+  });
+
+  it.each([
+    ['while it packs', 'phase'],
+    ['when it is ready', 'ready'],
+  ] as const)('interrupted %s ends at step 0 without a checkpoint', async (_when, interruptAt) => {
+    const ran = await launch(false, { interruptAt });
+    expect(ran.outcome).toMatchObject({ status: 'interrupted', step: 0, evalLoss: null });
+    expect(steps(ran)).toEqual([]);
+    expect(await store().list()).toEqual([]);
+  });
+
+  it('interrupted in a step ends after it, with a checkpoint', async () => {
+    const ran = await launch(false, { interruptAt: 'step' });
+    expect(ran.outcome).toMatchObject({ status: 'interrupted', step: 1 });
+    expect(written(ran)).toEqual(['step-000001.g1']);
+  });
+});
+
+describe('a resumed run', () => {
+  it('writes checkpoints anew where those of its steps are damaged', async () => {
+    await launch(false);
+    remove('step-000004.g1');
+    expect(written(await launch(true))).toEqual(['step-000004.g2']);
+    damage('step-000004.g2');
+    const ran = await launch(true);
+    expect(ran.events).toContainEqual(
+      expect.objectContaining({
+        kind: 'notice',
+        text: expect.stringMatching(/^damaged checkpoint: .*step-000004\.g2/) as unknown,
+      }),
+    );
+    expect(steps(ran)).toEqual([3, 4]);
+    expect(written(ran)).toEqual(['step-000004.g3']);
+    expect((await store().openNewestValid()).checkpoint.name).toEqual({ step: 4, gen: 3 });
+  });
+
+  it('goes on to more steps than it was begun with', async () => {
+    await launch(false);
+    const ran = await launch(true, { settings: { 'training.steps': 6 } });
+    expect(steps(ran)).toEqual([5, 6]);
+    expect(ran.outcome).toMatchObject({ status: 'done', step: 6 });
+  });
+
+  it('that was done already is done, and writes nothing', async () => {
+    await launch(false);
+    const metrics = readFileSync(join(runDir, 'metrics.jsonl'), 'utf8');
+    const ran = await launch(true);
+    expect(ran.outcome).toMatchObject({ status: 'done', step: 4 });
+    expect(written(ran)).toEqual([]);
+    expect(readFileSync(join(runDir, 'metrics.jsonl'), 'utf8')).toBe(metrics);
+  });
+
+  it('is refused on what rounds otherwise, unless that is allowed', async () => {
+    await launch(false);
+    const manifest = join(runDir, 'checkpoints', 'step-000004.g1', 'manifest.json');
+    const text = readFileSync(manifest, 'utf8');
+    const [, own] = /"numericsClass":\s*"([^"]+)"/.exec(text) ?? [];
+    writeFileSync(manifest, text.replace(own, 'abacus'));
+    await expect(launch(true)).rejects.toMatchObject({
+      tag: 'ResumeRefused',
+      exitCode: 1,
+      message:
+        `checkpoint ${join(runDir, 'checkpoints', 'step-000004.g1')}: it was made on abacus, this is ${own}, ` +
+        'which rounds otherwise; set recovery.allow_class_change=true',
+    });
+    const settings = { 'training.steps': 5, 'recovery.allow_class_change': true };
+    expect(steps(await launch(true, { settings }))).toEqual([5]);
+  });
+
+  it('begins again where it ended before its first checkpoint', async () => {
+    expect(steps(await launch(true))).toEqual([1, 2, 3, 4]);
+  });
+});

@@ -1,0 +1,87 @@
+/** Batches that give no number: skipped once and reported, and the end of the run when it happens twice in a row. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { BatchPort } from '../../src/actors/batch_port.ts';
+import { MemoryDecisionStore } from '../../src/actors/decision_store.ts';
+import { payload } from '../../src/actors/protocol/pass.ts';
+import type { Troupe } from '../../src/actors/troupe.ts';
+import type { Topology } from '../../src/topology/index.ts';
+import { denseTopology, hashedBatches, play, rewrite, smallTopology, vocabulary, type Incident } from './kit.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'troupe-unstable-'));
+let count = 0;
+const directory = (): string => join(root, String(count++));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const settings = { 'parallelism.micro_batches': 4 };
+/** Keeps the log of actors that are meant to fail off the screen. */
+const logSink = (): void => undefined;
+
+/** The one token whose embedding is made NaN: only batches that hold it give no number. */
+const poison = vocabulary - 1;
+
+/** Tokens as usual, but that the poisoned one is in the inputs of the given steps, and of no others. */
+function poisonedBatches(topology: Topology, steps: readonly number[]): BatchPort {
+  const usual = hashedBatches(topology);
+  return {
+    microbatch: (unit) => {
+      const { tokens, targets } = usual.microbatch(unit);
+      const clean = tokens.map((token) => (token === poison ? 0 : token));
+      if (unit.mode === 'train' && unit.microbatch === 1 && steps.includes(unit.step)) clean[3] = poison;
+      return { tokens: clean, targets };
+    },
+  };
+}
+
+const poisonEmbedding = (troupe: Troupe): Promise<void> =>
+  rewrite(troupe, 'run/stage-p0-d0', 'model.embed_tokens.weight', ({ data, shape }) => {
+    data.fill(NaN, poison * shape[1], (poison + 1) * shape[1]);
+    return payload(data, shape);
+  });
+
+describe.each([
+  ['a dense model', denseTopology({ ...settings, 'training.steps': 5 })],
+  ['a mixture', smallTopology({ ...settings, 'training.steps': 5 })],
+])('a batch that gives no number, in %s,', (_model, topology) => {
+  const evidence = 'loss is NaN, gradient norm is NaN';
+
+  it('is skipped, changes nothing, and is reported with its evidence', async () => {
+    const batches = poisonedBatches(topology, [1, 3]);
+    const taken = new MemoryDecisionStore();
+    const options = { directory: directory(), batches, tamper: poisonEmbedding, decisions: taken };
+    const played = await play(topology, options);
+    expect([0, 1, 2, 3, 4].map((step) => taken.find(step)?.updateStep)).toEqual([1, 1, 2, 2, 3]);
+    expect(played.incidents).toEqual([
+      { step: 2, remedy: 'skip', evidence },
+      { step: 4, remedy: 'skip', evidence },
+    ]);
+    expect(played.curve.map(({ step }) => step)).toEqual([1, 3, 5]);
+
+    // The same steps skipped by decision, without poison.
+    const decisions = new MemoryDecisionStore();
+    for (const step of [1, 3]) {
+      decisions.decide({ gen: 1, step, verdict: 'skip', updateStep: (step + 1) / 2, lr: 0, clip: 1 });
+    }
+    const decided = await play(topology, { directory: directory(), batches: poisonedBatches(topology, []), decisions });
+    expect(played.curve).toEqual(decided.curve);
+    expect(played.evalLoss).toBe(decided.evalLoss);
+  });
+
+  it('followed by another ends the run as unstable', async () => {
+    const incidents: Incident[] = [];
+    const batches = poisonedBatches(topology, [1, 2]);
+    const options = { directory: directory(), batches, tamper: poisonEmbedding, incidents, system: { logSink } };
+    await expect(play(topology, options)).rejects.toMatchObject({
+      tag: 'Unstable',
+      message: expect.stringMatching(
+        new RegExp(`^step 3: ${evidence}, and skipping the batch before did not help; `),
+      ) as unknown,
+    });
+    expect(incidents).toEqual([
+      { step: 2, remedy: 'skip', evidence },
+      { step: 3, remedy: 'stop', evidence },
+    ]);
+  });
+});

@@ -1,0 +1,193 @@
+/** Training from the command line, end to end: what a run leaves behind, how it goes on, and how it refuses. */
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  at,
+  checkpointsOf,
+  contentsOf,
+  copyOf,
+  curveOf,
+  damage,
+  folder,
+  launch,
+  manifestOf,
+  prepareFolder,
+  text,
+  troupe,
+  type Ended,
+} from './training.ts';
+
+const interrupting = new URL('./interrupt_at_checkpoint.ts', import.meta.url).href;
+
+let whole: Ended;
+beforeAll(() => {
+  prepareFolder();
+  whole = launch('whole');
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('a run', () => {
+  test('ends with 0 and says what it came to', () => {
+    expect(whole).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(whole.stdout).toMatch(
+      /\ndone: step 12 after .+; held-out loss \d\.\d{3} nats a token, where an order-1 model has \d\.\d{3}\n/,
+    );
+  });
+
+  test('leaves its config, a line of metrics a step, its events and its checkpoints', () => {
+    expect(readdirSync(at('whole')).sort()).toEqual([
+      'checkpoints',
+      'config.yaml',
+      'decisions.jsonl',
+      'events.jsonl',
+      'metrics.jsonl',
+    ]);
+    expect(readFileSync(at('whole', 'config.yaml'), 'utf8')).toContain('name: tiny\n');
+    const curve = curveOf('whole');
+    expect(curve.map((line) => 'step' in line && line.step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    expect(curve.flatMap((line) => ('eval_loss' in line && 'step' in line ? [line.step] : []))).toEqual([4, 8, 12]);
+    expect(checkpointsOf('whole')).toEqual(
+      [2, 4, 6, 8, 10, 12].map((step) => `step-${String(step).padStart(6, '0')}.g1`),
+    );
+    expect(manifestOf('whole', 'step-000012.g1')).toMatchObject({ step: 12, updateStep: 12 });
+  });
+
+  test('is not trained over: its directory is refused without --resume, and nothing is changed', () => {
+    const before = contentsOf(at('whole'));
+    expect(launch('whole')).toEqual({
+      exitCode: 2,
+      stdout: '',
+      stderr:
+        'troupe: run directory whole: holds a run already; continue it with --resume, or give another --run-dir\n',
+    });
+    expect(contentsOf(at('whole'))).toEqual(before);
+  });
+});
+
+describe('a resumed run', () => {
+  test('that died after its last checkpoint draws the curve of the undisturbed one', () => {
+    const died = copyOf('whole', 'died', 2, 4);
+    expect(launch(died, '--resume')).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(curveOf(died)).toEqual(curveOf('whole'));
+    expect(checkpointsOf(died)).toEqual([
+      'step-000002.g1',
+      'step-000004.g1',
+      'step-000006.g2',
+      'step-000008.g2',
+      'step-000010.g2',
+      'step-000012.g2',
+    ]);
+    const [expected, manifest] = [manifestOf('whole', 'step-000012.g1'), manifestOf(died, 'step-000012.g2')];
+    expect(manifest.extra.params_digest).toBe(expected.extra.params_digest);
+    expect(manifest.runId).toBe(expected.runId);
+  });
+
+  test('that was interrupted by Ctrl-C had written a checkpoint, and draws that curve too', () => {
+    const cut = troupe(['launch', 'tiny.yaml', '--run-dir', 'cut'], ['--import', interrupting]);
+    expect(cut).toMatchObject({ exitCode: 130, stderr: '' });
+    const [, step] = /\ninterrupted at step (\d+) after /.exec(cut.stdout) ?? [];
+    expect(Number(step)).toBeGreaterThanOrEqual(2);
+    expect(Number(step)).toBeLessThan(12);
+    expect(checkpointsOf('cut').at(-1)).toBe(`step-${step.padStart(6, '0')}.g1`);
+    expect(cut.stdout).toContain('\ncontinue with: npx troupe launch tiny.yaml --run-dir cut --resume\n');
+    expect(curveOf('cut')).toEqual(curveOf('whole').slice(0, Number(step)));
+
+    expect(launch('cut', '--resume')).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(curveOf('cut')).toEqual(curveOf('whole'));
+    expect(manifestOf('cut', 'step-000012.g2').extra.params_digest).toBe(
+      manifestOf('whole', 'step-000012.g1').extra.params_digest,
+    );
+  });
+
+  test('leaves out a damaged checkpoint with a notice, and goes on from the one before it', () => {
+    const damaged = copyOf('whole', 'damaged', 8, 10);
+    damage(damaged, 'step-000010.g1');
+    const ended = launch(damaged, '--resume');
+    expect(ended).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(ended.stdout).toMatch(
+      /^damaged checkpoint: .*step-000010\.g1.*run-stage-p0-d0\.safetensors: its content is not what its manifest says; /m,
+    );
+    expect(curveOf(damaged)).toEqual(curveOf('whole'));
+    expect(manifestOf(damaged, 'step-000012.g2').extra.params_digest).toBe(
+      manifestOf('whole', 'step-000012.g1').extra.params_digest,
+    );
+  });
+});
+
+describe('generate', () => {
+  const generate = (checkpoint: string, ...more: string[]): Ended =>
+    troupe(['generate', '--checkpoint', checkpoint, '--prompt', 'line 7', '--max-tokens', '12', ...more]);
+
+  test('continues the prompt, the same from a run as from its newest checkpoint, and otherwise with another seed', () => {
+    const first = generate('whole');
+    expect(first).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(first.stdout).toMatch(/^line 7[^]+\n$/);
+    expect(generate('whole/checkpoints/step-000012.g1')).toEqual(first);
+    expect(generate('whole', '--seed', '2').stdout).not.toBe(first.stdout);
+  });
+
+  test.each([
+    ['letters', 'troupe: no checkpoint to open in .*letters: it holds none; start a new run or name another directory'],
+    ['nowhere', 'troupe: no checkpoint to open in .*nowhere: it holds none; start a new run or name another directory'],
+  ])('refuses a folder that holds no checkpoint, and leaves it as it is: %s', (name, line) => {
+    const existed = existsSync(at(name));
+    const ended = generate(name);
+    expect(ended).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(ended.stderr).toMatch(new RegExp(`^${line}\n$`));
+    expect(existsSync(at(name))).toBe(existed);
+    if (existed) expect(readdirSync(at(name))).toEqual(['dear.txt']);
+  });
+});
+
+describe('what cannot be done ends with one line and leaves every file as it was', () => {
+  const missing = 'data.blend.0.glob=none/*.txt';
+
+  test.each<[string, () => string[], number, string]>([
+    [
+      'a glob that matches nothing',
+      () => ['--run-dir', 'fresh-a', '--set', missing],
+      1,
+      "corpus 'notes' is empty: glob 'none/\\*\\.txt' matches no file below .+; correct data\\.blend",
+    ],
+    [
+      'a worker with too little memory',
+      () => ['--run-dir', 'fresh-b', '--set', 'cluster.memory_per_worker=1MiB'],
+      1,
+      '(run/.+|stage.+): no room for .+: asked .+ MiB, used .+ MiB of a budget of 1\\.00 MiB; raise cluster\\.memory_per_worker or .+',
+    ],
+    [
+      'a resume of another model',
+      () => ['--run-dir', copyOf('whole', 'other', 12), '--resume', '--set', 'moe.num_experts=4'],
+      2,
+      'checkpoint .*step-000012\\.g1: moe\\.num_experts was 2 and is 4 now; resume with what the run began with',
+    ],
+    [
+      'a resume from the only checkpoint, which is damaged',
+      () => {
+        const name = copyOf('whole', 'only', 6);
+        damage(name, 'step-000006.g1');
+        return ['--run-dir', name, '--resume'];
+      },
+      1,
+      'no checkpoint to open in .+: all are refused: damaged checkpoint: .*step-000006\\.g1.+; start a new run or .+',
+    ],
+    [
+      'a resume with other texts',
+      () => {
+        writeFileSync(at('texts', 'd.txt'), text('new'));
+        return ['--run-dir', copyOf('whole', 'changed', 4), '--resume'];
+      },
+      1,
+      'checkpoint .*step-000004\\.g1: the corpora are not those it was trained on; restore the files, or start a new run',
+    ],
+  ])('%s', (_what, prepare, exitCode, line) => {
+    const args = prepare();
+    const before = contentsOf(folder);
+    const ended = troupe(['launch', 'tiny.yaml', ...args]);
+    const after = contentsOf(folder);
+    expect(ended.stderr).toMatch(new RegExp(`^troupe: (${line})\n$`));
+    expect(ended.exitCode).toBe(exitCode);
+    for (const [name, content] of before) expect(after.get(name) === content ? name : `${name} changed`).toBe(name);
+    expect([...after.keys()].filter((name) => name.endsWith('lock'))).toEqual([]);
+  });
+});
