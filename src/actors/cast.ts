@@ -49,8 +49,8 @@ export function stepsOf(model: Model, { layers, isFirst, isLast }: StageRank): S
   });
 }
 
-/** Most parameters whose values and moments travel in one message: 64 MiB each of f32, a single larger one alone. */
-const batchElements = 2 ** 24;
+/** Most elements whose values and moments travel in one message, but that a single larger parameter goes alone. */
+const batchElements = 2 ** 20;
 
 /** Names of parameters in batches that a message can carry, in order. */
 export function batchesOf(parameters: readonly Parameter[]): string[][] {

@@ -2,7 +2,9 @@
  * A crew on worker threads: each worker owns a device and hosts the roles placed on it, this thread hosts the control
  * actors. Tensors travel in shared memory; corpora and topology go to a worker once, when it starts.
  */
-import { ActorSystem } from '../runtime/index.ts';
+import type { Parameter } from '../models/parameter.ts';
+import { elements } from '../kernels/shape.ts';
+import { ActorSystem, SLOTS, type SlotClass } from '../runtime/index.ts';
 import { startWorkers } from '../runtime/cluster/index.ts';
 import { flopsByRole, modelSizesOf, place, toPlain, type Placement } from '../topology/index.ts';
 import { checkpointerAddress, trainerAddress } from './addresses.ts';
@@ -22,12 +24,14 @@ export async function startThreadCrew(options: CrewOptions, source: BatchSource)
   const placement = placementOf(options, count);
   const { shape, model } = modelsOf(topology, mesh, vocabulary);
   const addresses = new Map([trainerAddress, checkpointerAddress].map((address) => [address, node]));
-  for (const { address, role } of castOf(mesh, model, shape))
-    addresses.set(address, workerName(placement.get(role)!.worker));
+  const cast = castOf(mesh, model, shape);
+  for (const { address, role } of cast) addresses.set(address, workerName(placement.get(role)!.worker));
+  const rowBytes = 4 * model.batch * model.sequence * shape.hidden * (shape.mixture?.topK ?? 1);
   const host = startWorkers({
     name: node,
     entry: new URL(import.meta.url.endsWith('.ts') ? './worker_main.ts' : './worker_main.js', import.meta.url),
     placement: addresses,
+    slots: slotsFor(Math.max(rowBytes, ...cast.map(({ parameters }) => stateBytes(parameters)))),
     workers: Array.from({ length: count }, (_, worker) => {
       const roles = [...placement].filter(([, place]) => place.worker === worker).map(([role]) => role);
       const birth: WorkerBirth = { topology: toPlain(topology), vocabulary, gen, roles, source };
@@ -48,6 +52,21 @@ export async function startThreadCrew(options: CrewOptions, source: BatchSource)
   }
   system.enter(gen);
   return { system, executables: () => Promise.resolve([]), stop };
+}
+
+/** Largest message about a role's parameters: one gradient of all of them, or the largest with its two moments. */
+function stateBytes(parameters: readonly Parameter[]): number {
+  const sizes = parameters.map(({ shape }) => 4 * elements(shape));
+  const total = sizes.reduce((sum, bytes) => sum + bytes, 0);
+  return Math.max(total, 3 * Math.max(0, ...sizes));
+}
+
+/** The usual slots, and a class above them where a message needs one; what is never touched takes no memory. */
+function slotsFor(largestBytes: number): readonly SlotClass[] {
+  // Room for the header, and for the space between tensors.
+  const bytes = 2 ** Math.ceil(Math.log2(largestBytes * 1.01 + 2 ** 16));
+  const usual = SLOTS[SLOTS.length - 1].bytes;
+  return bytes > usual ? [...SLOTS, { bytes, count: 4 }] : SLOTS;
 }
 
 /** Which worker hosts which role: a pure function of mesh and workers. */
