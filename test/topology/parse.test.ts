@@ -12,8 +12,7 @@ function messageOf(text: string, ...overrides: string[]): string {
   return 'accepted';
 }
 
-const sections =
-  'name, cluster, model, moe, parallelism, training, optimizer, data, checkpoint, recovery' as const;
+const sections = 'name, cluster, model, moe, parallelism, training, optimizer, data, checkpoint, recovery' as const;
 
 describe('a faulty file is refused in one line that names place, key, what was found and what is allowed', () => {
   test.each([
