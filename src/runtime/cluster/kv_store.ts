@@ -1,0 +1,24 @@
+/**
+ * A few small records that all nodes agree on. A port: JetStream KV between nodes, a map for tests. Every write but the
+ * first names the revision that it replaces, so of two writers one learns that it was late.
+ */
+
+export interface KvEntry {
+  readonly key: string;
+  readonly value: string;
+  /** Grows with each write to the store. */
+  readonly revision: number;
+}
+
+/** Keys are segments of a-z A-Z 0-9 _ - joined by dots. Each call may throw `KvUnavailable`. */
+export interface KvStore {
+  find(key: string): Promise<KvEntry | null>;
+  /** Writes `value` unless there is one: what is written first stands, and is returned. Safe to call again. */
+  createOrGet(key: string, value: string): Promise<KvEntry>;
+  /** Writes in place of `revision`; null if another one stands. */
+  replace(key: string, value: string, revision: number): Promise<KvEntry | null>;
+  /** Removes `revision`; false if another one stands. */
+  remove(key: string, revision: number): Promise<boolean>;
+  /** All entries whose key is `prefix`, a dot, and one segment more; sorted by key. */
+  list(prefix: string): Promise<readonly KvEntry[]>;
+}

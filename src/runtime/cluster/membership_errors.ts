@@ -1,0 +1,60 @@
+/** What can go wrong with the records that the nodes of a cluster share. One line each: what, where, what to do. */
+
+/** The key-value store did not answer, or is not there. */
+export class KvUnavailable extends Error {
+  readonly tag = 'KvUnavailable';
+  override readonly name = 'KvUnavailable';
+  constructor(bucket: string, cause: unknown) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    super(`bucket ${bucket}: ${detail}; see that the NATS server runs, with JetStream and room in its store`, {
+      cause,
+    });
+  }
+}
+
+/** A record in the store is not what this version writes. */
+export class DamagedRecord extends Error {
+  readonly tag = 'DamagedRecord';
+  override readonly name = 'DamagedRecord';
+  constructor(key: string, problem: string) {
+    super(`key ${key}: ${problem}; run the same version on all nodes, or choose another cluster name`);
+  }
+}
+
+/** A live run has the name. */
+export class ClusterNameTaken extends Error {
+  readonly tag = 'ClusterNameTaken';
+  override readonly name = 'ClusterNameTaken';
+  constructor(cluster: string, runId: string) {
+    super(`cluster ${cluster}: run ${runId} is alive under this name; end it or choose another name`);
+  }
+}
+
+/** No run was started under the name. */
+export class ClusterMissing extends Error {
+  readonly tag = 'ClusterMissing';
+  override readonly name = 'ClusterMissing';
+  constructor(cluster: string) {
+    super(`cluster ${cluster}: no run was started under this name; launch one first, or correct the name`);
+  }
+}
+
+/** A node of that name is registered. */
+export class NodeNameTaken extends Error {
+  readonly tag = 'NodeNameTaken';
+  override readonly name = 'NodeNameTaken';
+  constructor(node: string) {
+    super(
+      `node ${node}: a node of this name is in the cluster; choose another name, or wait until it is declared dead`,
+    );
+  }
+}
+
+/** Another process has taken this node's place. */
+export class NodeReplaced extends Error {
+  readonly tag = 'NodeReplaced';
+  override readonly name = 'NodeReplaced';
+  constructor(node: string) {
+    super(`node ${node}: it was removed or another process took its name; end this one and join anew`);
+  }
+}

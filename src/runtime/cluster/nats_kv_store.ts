@@ -1,0 +1,104 @@
+/**
+ * The key-value store in JetStream: one bucket a cluster, in file storage, without history and without expiry, since an
+ * outage of the server would expire everything. An acknowledged write survives a kill of the server.
+ */
+
+import { jetstream, jetstreamManager, JetStreamApiError, StorageType, type JetStreamManager } from '@nats-io/jetstream';
+import { Kvm, type KV, type KvEntry as BucketEntry } from '@nats-io/kv';
+import type { NatsConnection } from '../transport/nats_connection.ts';
+import { checkNodeName } from '../transport/nats_subject.ts';
+import type { KvEntry, KvStore } from './kv_store.ts';
+import { byKey } from './memory_kv_store.ts';
+import { KvUnavailable } from './membership_errors.ts';
+
+/** "wrong last sequence": another revision stands. */
+const STALE = 10_071;
+
+/** A request that an outage swallowed is not waited for longer: a beat has to come within its lease. */
+const TIMEOUT_MS = 1_000;
+
+export class NatsKvStore implements KvStore {
+  readonly #bucket: KV;
+  readonly #streams: JetStreamManager['streams'];
+  readonly #name: string;
+
+  private constructor(name: string, bucket: KV, streams: JetStreamManager['streams']) {
+    this.#name = name;
+    this.#bucket = bucket;
+    this.#streams = streams;
+  }
+
+  /** Opens the bucket of `cluster`, and makes it if there is none. Throws `InvalidNodeName`, `KvUnavailable`. */
+  static async open({ client }: NatsConnection, cluster: string): Promise<NatsKvStore> {
+    const name = `troupe_${checkNodeName('cluster', cluster)}`;
+    try {
+      const options = { timeout: TIMEOUT_MS };
+      const bucket = await new Kvm(jetstream(client, options)).create(name, { history: 1, storage: StorageType.File });
+      return new NatsKvStore(name, bucket, (await jetstreamManager(client, options)).streams);
+    } catch (error) {
+      throw new KvUnavailable(name, error);
+    }
+  }
+
+  async find(key: string): Promise<KvEntry | null> {
+    const entry = await this.#tried(() => this.#bucket.get(key));
+    return entry?.operation === 'PUT' ? toEntry(entry) : null;
+  }
+
+  async createOrGet(key: string, value: string): Promise<KvEntry> {
+    for (;;) {
+      const revision = await this.#unlessStale(() => this.#bucket.create(key, value));
+      if (revision !== null) return { key, value, revision };
+      const standing = await this.find(key);
+      // Null: it was there, and was removed since.
+      if (standing !== null) return standing;
+    }
+  }
+
+  async replace(key: string, value: string, revision: number): Promise<KvEntry | null> {
+    const written = await this.#unlessStale(() => this.#bucket.update(key, value, revision));
+    return written === null ? null : { key, value, revision: written };
+  }
+
+  async remove(key: string, revision: number): Promise<boolean> {
+    const removed = await this.#unlessStale(async () => {
+      await this.#bucket.delete(key, { previousSeq: revision });
+      return true;
+    });
+    return removed ?? false;
+  }
+
+  async list(prefix: string): Promise<readonly KvEntry[]> {
+    const subject = `$KV.${this.#name}.`;
+    const filter = { subjects_filter: `${subject}${prefix}.*` };
+    const { state } = await this.#tried(() => this.#streams.info(`KV_${this.#name}`, filter));
+    const keys = Object.keys(state.subjects ?? {}).map((name) => name.slice(subject.length));
+    const entries = await Promise.all(keys.map((key) => this.find(key)));
+    return entries.filter((entry) => entry !== null).sort(byKey);
+  }
+
+  async #unlessStale<T>(write: () => Promise<T>): Promise<T | null> {
+    return this.#tried(async () => {
+      try {
+        return await write();
+      } catch (error) {
+        if (error instanceof JetStreamApiError && error.code === STALE) return null;
+        throw error;
+      }
+    });
+  }
+
+  async #tried<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw new KvUnavailable(this.#name, error);
+    }
+  }
+}
+
+const toEntry = (entry: BucketEntry): KvEntry => ({
+  key: entry.key,
+  value: entry.string(),
+  revision: entry.revision,
+});

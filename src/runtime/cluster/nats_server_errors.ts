@@ -1,0 +1,46 @@
+/** What can go wrong with a NATS server that is started here. One line each: what, where, what to do. */
+
+const INSTALL: Readonly<Record<string, string>> = {
+  linux: 'apt-get install nats-server',
+  darwin: 'brew install nats-server',
+  win32: 'choco install nats-server',
+};
+
+/** How to get nats-server, for the platform first, then the others. */
+function installHint(platform: NodeJS.Platform): string {
+  const own = INSTALL[platform];
+  if (own !== undefined) return `run '${own}'`;
+  return `run '${INSTALL.linux}' (Debian), '${INSTALL.darwin}' (macOS) or '${INSTALL.win32}' (Windows)`;
+}
+
+/** There is no nats-server to be started. */
+export class NatsServerMissing extends Error {
+  readonly tag = 'NatsServerMissing';
+  override readonly name = 'NatsServerMissing';
+  constructor(where: string, platform: NodeJS.Platform) {
+    super(
+      `${where}: no nats-server, which carries messages between nodes; ${installHint(platform)}, ` +
+        'or name a running server in cluster.nats.url',
+    );
+  }
+}
+
+/** Something else listens at the port. */
+export class PortInUse extends Error {
+  readonly tag = 'PortInUse';
+  override readonly name = 'PortInUse';
+  readonly port: number;
+  constructor(port: number) {
+    super(`127.0.0.1:${port}: another program listens there; end it, or choose another port or none`);
+    this.port = port;
+  }
+}
+
+/** nats-server ended before it was ready, or again and again. */
+export class NatsServerFailed extends Error {
+  readonly tag = 'NatsServerFailed';
+  override readonly name = 'NatsServerFailed';
+  constructor(binary: string, reason: string) {
+    super(`${binary}: ${reason}; try 'nats-server --version', and a store directory that can be written`);
+  }
+}

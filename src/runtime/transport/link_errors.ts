@@ -1,0 +1,96 @@
+/**
+ * What can go wrong between nodes: on the way through NATS, and in the links that lie over it. One line each: what,
+ * where, what to do.
+ */
+
+import type { Lane } from '../system/protocol.ts';
+
+/** Why a link is broken. */
+export type LinkFault =
+  | { readonly kind: 'gap'; readonly expected: number; readonly got: number }
+  | { readonly kind: 'stall'; readonly expected: number; readonly waitedMs: number }
+  | { readonly kind: 'disconnected' }
+  | { readonly kind: 'too-large'; readonly bytes: number; readonly limitBytes: number }
+  | { readonly kind: 'overflow'; readonly bytes: number; readonly limitBytes: number };
+
+function describe(fault: LinkFault): string {
+  switch (fault.kind) {
+    case 'gap':
+      return `part ${fault.expected} is missing, ${fault.got} came`;
+    case 'stall':
+      return `part ${fault.expected} has not come for ${Math.round(fault.waitedMs)} ms`;
+    case 'disconnected':
+      return 'the connection to the NATS server was lost';
+    case 'too-large':
+      return `a message of ${fault.bytes} bytes, the limit is ${fault.limitBytes}`;
+    case 'overflow':
+      return `${fault.bytes} bytes wait to be sent, the limit is ${fault.limitBytes}`;
+  }
+}
+
+/** What was sent over a link did not all arrive: the step is to be aborted and run again in a higher gen. */
+export class LinkBroken extends Error {
+  readonly tag = 'LinkBroken';
+  override readonly name = 'LinkBroken';
+  readonly from: string;
+  readonly to: string;
+  readonly lane: Lane;
+  readonly gen: number;
+  readonly fault: LinkFault;
+  constructor(from: string, to: string, lane: Lane, gen: number, fault: LinkFault) {
+    super(`${lane} link ${from} → ${to} of gen ${gen}: ${describe(fault)}; abort the step and raise the gen`);
+    this.from = from;
+    this.to = to;
+    this.lane = lane;
+    this.gen = gen;
+    this.fault = fault;
+  }
+}
+
+/** A cluster or node name that cannot be part of a subject. */
+export class InvalidNodeName extends Error {
+  readonly tag = 'InvalidNodeName';
+  override readonly name = 'InvalidNodeName';
+  constructor(what: string, name: string) {
+    super(`${what} '${name}': use 1 to 64 of a-z A-Z 0-9 _ -`);
+  }
+}
+
+/** No NATS server answers at the address. */
+export class NatsUnreachable extends Error {
+  readonly tag = 'NatsUnreachable';
+  override readonly name = 'NatsUnreachable';
+  constructor(url: string, cause: unknown) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    super(`${url}: no NATS server answers (${detail}); start one there or correct cluster.nats.url`, { cause });
+  }
+}
+
+/** The NATS server does not accept the token. */
+export class NatsRefused extends Error {
+  readonly tag = 'NatsRefused';
+  override readonly name = 'NatsRefused';
+  constructor(url: string) {
+    super(`${url}: the NATS server refused the token; take the token that this server was started with`);
+  }
+}
+
+/** The server takes only messages smaller than a link needs. */
+export class PayloadTooSmall extends Error {
+  readonly tag = 'PayloadTooSmall';
+  override readonly name = 'PayloadTooSmall';
+  constructor(url: string, maxPayloadBytes: number, neededBytes: number) {
+    super(`${url}: max_payload is ${maxPayloadBytes} bytes; set it to at least ${neededBytes} in the server's config`);
+  }
+}
+
+/** A message beyond what links carry. */
+export class FrameTooLarge extends Error {
+  readonly tag = 'FrameTooLarge';
+  override readonly name = 'FrameTooLarge';
+  constructor(to: string, bytes: number, limitBytes: number) {
+    super(
+      `link to ${to}: a message of ${bytes} bytes; send at most ${limitBytes}, or raise maxFrameBytes on all nodes`,
+    );
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * One connection to a NATS server, with what the client leaves open filled in: it reconnects for ever, says when it was
+ * lost and when it is back, and refuses to take what it would lose. Known server errors become tagged ones.
+ */
+
+import {
+  connect,
+  errors,
+  type ConnectionOptions,
+  type Msg,
+  type NatsConnection as NatsClient,
+  type Status,
+} from 'nats';
+import { NatsRefused, NatsUnreachable, PayloadTooSmall } from './link_errors.ts';
+import { LEAST_PAYLOAD_BYTES } from './link_limits.ts';
+
+/** Where the server is, and what opens it. */
+export interface NatsAddress {
+  readonly url: string;
+  readonly token?: string;
+}
+
+/** What happens to a connection; each is called in order, never during `open`. */
+export interface NatsHooks {
+  /** It was lost: what was published since the last confirmed flush may be too. */
+  readonly disconnected?: () => void;
+  /** It is back; subscriptions are in force again. */
+  readonly connected?: () => void;
+  /** Messages to us were dropped, since we were slow; the server cuts the connection too. */
+  readonly slowConsumer?: () => void;
+  /** It will not come back, for instance because the token is refused now. */
+  readonly closed?: (error: Error | null) => void;
+}
+
+/** How long connecting, and a lost server, go unnoticed. */
+const CONNECT_TIMEOUT_MS = 5_000;
+const RECONNECT_MS = 100;
+const PING_MS = 1_000;
+
+export class NatsConnection {
+  readonly client: NatsClient;
+  readonly url: string;
+  readonly #hooks: NatsHooks[] = [];
+  #connected = true;
+  #closing = false;
+
+  private constructor(client: NatsClient, url: string) {
+    this.client = client;
+    this.url = url;
+    void this.#follow();
+  }
+
+  /** Connects; throws `NatsUnreachable`, `NatsRefused`, `PayloadTooSmall`. `name` is what the server calls us. */
+  static async open({ url, token }: NatsAddress, name: string): Promise<NatsConnection> {
+    const options: ConnectionOptions = {
+      servers: url,
+      name,
+      timeout: CONNECT_TIMEOUT_MS,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: RECONNECT_MS,
+      reconnectJitter: 0,
+      pingInterval: PING_MS,
+      ...(token === undefined ? {} : { token }),
+    };
+    const client = await connect(options).catch((error: unknown) => {
+      throw error instanceof errors.AuthorizationError ? new NatsRefused(url) : new NatsUnreachable(url, error);
+    });
+    const maxPayloadBytes = client.info?.max_payload ?? 0;
+    if (maxPayloadBytes >= LEAST_PAYLOAD_BYTES) return new NatsConnection(client, url);
+    await client.close();
+    throw new PayloadTooSmall(url, maxPayloadBytes, LEAST_PAYLOAD_BYTES);
+  }
+
+  get isConnected(): boolean {
+    return this.#connected;
+  }
+
+  /** The longest message that the server takes. */
+  get maxPayloadBytes(): number {
+    return this.client.info?.max_payload ?? LEAST_PAYLOAD_BYTES;
+  }
+
+  watch(hooks: NatsHooks): void {
+    this.#hooks.push(hooks);
+  }
+
+  /**
+   * Hands `bytes` to the client, who may read them until the next flush is confirmed. False while disconnected: nothing
+   * was taken. Where nobody listens, the server answers to `reply` with status 503.
+   */
+  publish(subject: string, bytes: Uint8Array, reply?: string): boolean {
+    if (!this.#connected || this.client.isClosed()) return false;
+    this.client.publish(subject, bytes, reply === undefined ? {} : { reply });
+    return true;
+  }
+
+  /** Resolves true when the server has taken all that was published before, false if the connection was lost instead. */
+  flush(): Promise<boolean> {
+    return this.client.flush().then(
+      () => true,
+      () => false,
+    );
+  }
+
+  subscribe(subject: string, receive: (message: Msg) => void): void {
+    const callback = (error: Error | null, message: Msg): void => {
+      try {
+        if (error !== null) throw error;
+        receive(message);
+      } catch (problem) {
+        // Thrown here it would end the client's reader without a word.
+        queueMicrotask(() => {
+          throw problem;
+        });
+      }
+    };
+    this.client.subscribe(subject, { callback });
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#connected = false;
+    await this.client.close();
+  }
+
+  async #follow(): Promise<void> {
+    const ended = this.client.closed();
+    for await (const status of this.client.status()) this.#heard(status);
+    const error = await ended;
+    this.#lost();
+    if (!this.#closing) this.#tell(({ closed }) => closed?.(error ?? null));
+  }
+
+  #heard(status: Status): void {
+    if (this.#closing) return;
+    if (status.type === 'disconnect') this.#lost();
+    if (status.type === 'reconnect') void this.#back();
+    if (status.type === 'slowConsumer' || (status.type === 'error' && /slow consumer/i.test(status.error.message)))
+      this.#tell(({ slowConsumer }) => slowConsumer?.());
+  }
+
+  /** The server may still be about to read our subscriptions: a flush tells that it has. */
+  async #back(): Promise<void> {
+    if (!(await this.flush()) || this.#connected || this.#closing) return;
+    this.#connected = true;
+    this.#tell(({ connected }) => connected?.());
+  }
+
+  #lost(): void {
+    if (!this.#connected || this.#closing) return;
+    this.#connected = false;
+    this.#tell(({ disconnected }) => disconnected?.());
+  }
+
+  #tell(call: (hooks: NatsHooks) => void): void {
+    for (const hooks of this.#hooks) call(hooks);
+  }
+}

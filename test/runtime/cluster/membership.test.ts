@@ -1,0 +1,182 @@
+import { expect, test } from 'vitest';
+import { findCluster, foundCluster } from '../../../src/runtime/cluster/cluster_record.ts';
+import { GenRegister } from '../../../src/runtime/cluster/gen_register.ts';
+import type { KvEntry } from '../../../src/runtime/cluster/kv_store.ts';
+import type { Member } from '../../../src/runtime/cluster/member.ts';
+import { KvUnavailable } from '../../../src/runtime/cluster/membership_errors.ts';
+import { Membership } from '../../../src/runtime/cluster/membership.ts';
+import { MemoryKvStore } from '../../../src/runtime/cluster/memory_kv_store.ts';
+import { Registration } from '../../../src/runtime/cluster/registration.ts';
+import { VirtualClock } from '../../../src/runtime/testing/index.ts';
+
+const LEASE_MS = 4_000;
+const BEAT_MS = 1_000;
+
+/** A store that can be out of reach. */
+class OutageStore extends MemoryKvStore {
+  isAway = false;
+
+  override list(prefix: string): Promise<readonly KvEntry[]> {
+    return this.isAway ? Promise.reject(new KvUnavailable('test', 'away')) : super.list(prefix);
+  }
+  override replace(key: string, value: string, revision: number): Promise<KvEntry | null> {
+    return this.isAway ? Promise.reject(new KvUnavailable('test', 'away')) : super.replace(key, value, revision);
+  }
+}
+
+const memberOf = (node: string, incarnation = 1, runId = 'run-1'): Member => ({
+  node,
+  runId,
+  incarnation,
+  workers: 2,
+  device: 'cpu',
+  classHash: 'abc',
+});
+
+class Scene {
+  readonly clock = new VirtualClock();
+  readonly store = new OutageStore();
+  readonly told: string[] = [];
+
+  join(member: Member, takeOver = false): Promise<Registration> {
+    const { store, clock } = this;
+    const onReplaced = ({ message }: Error) => void this.told.push(message);
+    return Registration.join({ store, clock, member, beatMs: BEAT_MS, takeOver, onReplaced });
+  }
+
+  observe(runId = 'run-1'): Promise<Membership> {
+    const { store, clock } = this;
+    const events = {
+      joined: ({ node, incarnation }: Member) => void this.told.push(`${node}.${incarnation} joined`),
+      left: ({ node }: Member) => void this.told.push(`${node} left`),
+      died: ({ node, incarnation }: Member) => void this.told.push(`${node}.${incarnation} died`),
+    };
+    return Membership.open({ store, clock, runId, leaseMs: LEASE_MS, events });
+  }
+
+  /** What was told since the last call. */
+  news(): string[] {
+    return this.told.splice(0);
+  }
+}
+
+test('nodes that beat stay, one that stops beating dies after a lease, one that leaves is gone at once', async () => {
+  const scene = new Scene();
+  const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((node) => scene.join(memberOf(node))));
+  const membership = await scene.observe();
+  expect(scene.news()).toEqual(['a.1 joined', 'b.1 joined', 'c.1 joined']);
+  await scene.clock.advance(60_000);
+  expect(scene.news()).toEqual([]);
+  b.stop();
+  await scene.clock.advance(LEASE_MS - BEAT_MS);
+  expect(scene.news()).toEqual([]);
+  await scene.clock.advance(2 * BEAT_MS);
+  expect(scene.news()).toEqual(['b.1 died']);
+  expect(membership.alive.map(({ node }) => node)).toEqual(['a', 'c']);
+  await c.leave();
+  await scene.clock.advance(BEAT_MS);
+  expect(scene.news()).toEqual(['c left']);
+  membership.stop();
+  a.stop();
+});
+
+test('while the store is away nobody dies, however long it takes', async () => {
+  const scene = new Scene();
+  const a = await scene.join(memberOf('a'));
+  const b = await scene.join(memberOf('b'));
+  const membership = await scene.observe();
+  scene.news();
+  scene.store.isAway = true;
+  await scene.clock.advance(10 * LEASE_MS);
+  scene.store.isAway = false;
+  b.stop();
+  await scene.clock.advance(LEASE_MS - BEAT_MS);
+  expect(scene.news()).toEqual([]);
+  await scene.clock.advance(2 * BEAT_MS);
+  expect(scene.news()).toEqual(['b.1 died']);
+  membership.stop();
+  a.stop();
+});
+
+test('a name in use is refused, unless it is taken over; then the former process learns it and ends', async () => {
+  const scene = new Scene();
+  const former = await scene.join(memberOf('a', 1));
+  await expect(scene.join(memberOf('a', 2))).rejects.toMatchObject({ tag: 'NodeNameTaken' });
+  const membership = await scene.observe();
+  const latter = await scene.join(memberOf('a', 2), true);
+  await scene.clock.advance(BEAT_MS);
+  expect(scene.news().toSorted()).toEqual([
+    'a.1 died',
+    'a.1 joined',
+    'a.2 joined',
+    'node a: it was removed or another process took its name; end this one and join anew',
+  ]);
+  await scene.clock.advance(10 * LEASE_MS);
+  expect(scene.news()).toEqual([]);
+  former.stop();
+  latter.stop();
+  membership.stop();
+});
+
+test('a node that was removed does not come back by itself', async () => {
+  const scene = new Scene();
+  await scene.join(memberOf('a'));
+  const membership = await scene.observe();
+  await membership.remove('a');
+  await scene.clock.advance(2 * BEAT_MS);
+  expect(scene.news().toSorted()).toEqual([
+    'a left',
+    'a.1 joined',
+    'node a: it was removed or another process took its name; end this one and join anew',
+  ]);
+  membership.stop();
+});
+
+test('records of another run are not seen', async () => {
+  const scene = new Scene();
+  const stray = await scene.join(memberOf('stray', 1, 'run-0'));
+  const membership = await scene.observe();
+  expect(scene.news()).toEqual([]);
+  stray.stop();
+  membership.stop();
+});
+
+test('a record that no version of ours wrote is refused by its key', async () => {
+  const scene = new Scene();
+  await scene.store.createOrGet('node.x', '{"node":1}');
+  await expect(scene.observe()).rejects.toThrow(/^key node\.x: no member: /);
+});
+
+test('of two who raise the gen one succeeds, and both know what stands', async () => {
+  const store = new MemoryKvStore();
+  const [a, b] = [new GenRegister(store, 'run-1'), new GenRegister(store, 'run-1')];
+  expect(await a.current()).toBe(0);
+  expect(await Promise.all([a.raise(0), b.raise(0)])).toEqual([
+    { gen: 1, isOurs: true },
+    { gen: 1, isOurs: false },
+  ]);
+  expect(await b.raiseTo(7)).toEqual({ gen: 7, isOurs: true });
+  expect(await a.raiseTo(5)).toEqual({ gen: 7, isOurs: false });
+  expect([await a.current(), await new GenRegister(store, 'run-2').current()]).toEqual([7, 0]);
+});
+
+test('a cluster name is refused while a node of its run beats, and given when none does for a lease', async () => {
+  const scene = new Scene();
+  const { store, clock } = scene;
+  const found = (runId: string): Promise<void> =>
+    foundCluster({ store, clock, cluster: 'demo', runId, leaseMs: LEASE_MS });
+  await expect(findCluster(store, 'demo')).rejects.toMatchObject({ tag: 'ClusterMissing' });
+  await found('run-1');
+  await found('run-1');
+  const node = await scene.join(memberOf('a'));
+  const refused = expect(found('run-2')).rejects.toThrow(
+    'cluster demo: run run-1 is alive under this name; end it or choose another name',
+  );
+  await clock.advance(LEASE_MS);
+  await refused;
+  node.stop();
+  const given = found('run-2');
+  await clock.advance(LEASE_MS);
+  await given;
+  expect(await findCluster(store, 'demo')).toBe('run-2');
+});

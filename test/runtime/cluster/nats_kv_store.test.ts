@@ -1,0 +1,86 @@
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { KvStore } from '../../../src/runtime/cluster/kv_store.ts';
+import { MemoryKvStore } from '../../../src/runtime/cluster/memory_kv_store.ts';
+import { NatsKvStore } from '../../../src/runtime/cluster/nats_kv_store.ts';
+import { NatsServer } from '../../../src/runtime/cluster/nats_server.ts';
+import { NatsConnection } from '../../../src/runtime/transport/nats_connection.ts';
+
+let server: NatsServer;
+let connection: NatsConnection;
+let returned = new EventTarget();
+let clusters = 0;
+
+beforeAll(async () => {
+  server = await NatsServer.start({ onNews: ({ kind }) => returned.dispatchEvent(new Event(kind)) });
+  connection = await NatsConnection.open(server.address, 'test');
+});
+
+afterAll(async () => {
+  await connection.close();
+  await server.close();
+});
+
+const stores: readonly (readonly [string, () => Promise<KvStore>])[] = [
+  ['in memory', () => Promise.resolve(new MemoryKvStore())],
+  ['in JetStream', () => NatsKvStore.open(connection, `demo-${clusters++}`)],
+];
+
+describe.each(stores)('a key-value store %s', (_name, open) => {
+  test('keeps what was written first, and says so to whoever comes later', async () => {
+    const store = await open();
+    const [first, second] = [
+      await store.createOrGet('decision.1', 'commit'),
+      await store.createOrGet('decision.1', 'skip'),
+    ];
+    expect([first.value, second.value, second.revision]).toEqual(['commit', 'commit', first.revision]);
+    expect(await store.find('decision.1')).toEqual({ key: 'decision.1', value: 'commit', revision: first.revision });
+    expect(await store.find('decision.2')).toBeNull();
+  });
+
+  test('of twenty writers at once exactly one succeeds', async () => {
+    const store = await open();
+    const values = Array.from({ length: 20 }, (_, i) => `writer ${i}`);
+    const entries = await Promise.all(values.map((value) => store.createOrGet('k', value)));
+    expect(new Set(entries.map(({ value }) => value)).size).toBe(1);
+    const { revision } = entries[0];
+    const replaced = await Promise.all(values.map((value) => store.replace('k', `${value} again`, revision)));
+    expect(replaced.filter((entry) => entry !== null)).toHaveLength(1);
+  });
+
+  test('replaces and removes only the revision that is named', async () => {
+    const store = await open();
+    const { revision } = await store.createOrGet('k', 'a');
+    const next = await store.replace('k', 'b', revision);
+    expect([next?.value, await store.replace('k', 'c', revision)]).toEqual(['b', null]);
+    expect([await store.remove('k', revision), await store.remove('k', next?.revision ?? 0)]).toEqual([false, true]);
+    expect(await store.find('k')).toBeNull();
+    expect(await store.createOrGet('k', 'd')).toMatchObject({ value: 'd' });
+  });
+
+  test('lists one level of keys, sorted, without what was removed', async () => {
+    const store = await open();
+    for (const key of ['node.b', 'node.a', 'node.c', 'node.a.deep', 'other.x', 'node'])
+      await store.createOrGet(key, key);
+    await store.remove('node.c', (await store.find('node.c'))?.revision ?? 0);
+    expect((await store.list('node')).map(({ key }) => key)).toEqual(['node.a', 'node.b']);
+    expect(await store.list('nobody')).toEqual([]);
+  });
+});
+
+test('a kill of the server loses no acknowledged write', async () => {
+  const store = await NatsKvStore.open(connection, 'durable');
+  const written = await Promise.all(
+    Array.from({ length: 50 }, (_, i) => store.createOrGet(`decision.${i}`, `commit ${i}`)),
+  );
+  returned = new EventTarget();
+  const isBack = Promise.all([
+    once(returned, 'ready'),
+    new Promise<void>((resolve) => connection.watch({ connected: () => resolve() })),
+  ]);
+  process.kill(server.pid, 'SIGKILL');
+  await isBack;
+  expect(await Promise.all(written.map(({ key }) => store.find(key)))).toEqual(written);
+  const next = await store.createOrGet('decision.50', 'commit 50');
+  expect(next.revision).toBeGreaterThan(written[49].revision);
+});

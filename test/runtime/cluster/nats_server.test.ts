@@ -1,0 +1,127 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect, test } from 'vitest';
+import { findNatsServer, NatsServer } from '../../../src/runtime/cluster/nats_server.ts';
+import { NatsServerMissing } from '../../../src/runtime/cluster/nats_server_errors.ts';
+import { NatsConnection } from '../../../src/runtime/transport/nats_connection.ts';
+
+/** Resolves when no process has this id. */
+async function gone(pid: number): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const ps = (field: string, pid: number): string =>
+  execFileSync('ps', ['-o', field, '-p', String(pid)], { encoding: 'utf8' }).trim();
+
+test('a server is started with a token, and ends with close', async () => {
+  const server = await NatsServer.start();
+  const connection = await NatsConnection.open(server.address, 'test');
+  expect([connection.isConnected, connection.maxPayloadBytes]).toEqual([true, 2 ** 20]);
+  await connection.close();
+  await server.close();
+  await gone(server.pid);
+  await expect(NatsConnection.open(server.address, 'test')).rejects.toMatchObject({ tag: 'NatsUnreachable' });
+});
+
+test('a wrong token, and none, are refused with a remedy', async () => {
+  const server = await NatsServer.start();
+  const { url } = server.address;
+  const refusal = `${url}: the NATS server refused the token; take the token that this server was started with`;
+  await expect(NatsConnection.open({ url, token: 'wrong' }, 'test')).rejects.toThrow(refusal);
+  await expect(NatsConnection.open({ url }, 'test')).rejects.toMatchObject({ tag: 'NatsRefused' });
+  await server.close();
+});
+
+test('a server that takes only small messages is refused', async () => {
+  const server = await NatsServer.start({ maxPayloadBytes: 1024 });
+  await expect(NatsConnection.open(server.address, 'test')).rejects.toThrow(
+    `${server.address.url}: max_payload is 1024 bytes; set it to at least 32768 in the server's config`,
+  );
+  await server.close();
+});
+
+test('a port that is in use is named', async () => {
+  const other = createServer();
+  other.listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  await expect(NatsServer.start({ port })).rejects.toThrow(
+    `127.0.0.1:${port}: another program listens there; end it, or choose another port or none`,
+  );
+  other.close();
+});
+
+test('where there is no nats-server the error says how to get one', () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'troupe-none-'));
+  expect(() => findNatsServer(folder)).toThrow(NatsServerMissing);
+  rmSync(folder, { recursive: true });
+  const lines = (['linux', 'darwin', 'win32', 'sunos'] as const).map((os) => new NatsServerMissing('PATH', os).message);
+  expect(lines[0]).toBe(
+    "PATH: no nats-server, which carries messages between nodes; run 'apt-get install nats-server', " +
+      'or name a running server in cluster.nats.url',
+  );
+  expect(lines[1]).toContain("run 'brew install nats-server',");
+  expect(lines[2]).toContain("run 'choco install nats-server',");
+  expect(lines[3]).toContain("(Debian), 'brew install nats-server' (macOS) or");
+});
+
+test('a store that cannot be written is reported with what the server said', async () => {
+  const storeDir = path.join(process.execPath, 'store');
+  await expect(NatsServer.start({ storeDir })).rejects.toThrow(/^\S+nats-server: .*not a directory.*; try /);
+});
+
+test('a server that is killed comes back at the same port with what it stored', async () => {
+  const news: string[] = [];
+  let back: () => void = () => undefined;
+  const isBack = new Promise<void>((resolve) => (back = resolve));
+  const server = await NatsServer.start({
+    onNews: ({ kind }) => {
+      news.push(kind);
+      if (kind === 'ready') back();
+    },
+  });
+  const { pid } = server;
+  process.kill(pid, 'SIGKILL');
+  await isBack;
+  expect(news).toEqual(['restarting', 'ready']);
+  expect(server.pid).not.toBe(pid);
+  const connection = await NatsConnection.open(server.address, 'test');
+  await connection.close();
+  await server.close();
+  await gone(server.pid);
+});
+
+test('when the guardian is killed, its server ends too', async () => {
+  const server = await NatsServer.start();
+  process.kill(Number(ps('ppid=', server.pid)), 'SIGKILL');
+  await gone(server.pid);
+  await server.close();
+});
+
+test('when its launcher is killed, nothing is left of the server: no process, no files, no token in argv', async () => {
+  const launcher = spawn(process.execPath, [path.join(import.meta.dirname, 'nats_launcher.ts')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(createInterface({ input: launcher.stdout }), 'line')) as [string];
+  const { pid, token } = JSON.parse(line) as { pid: number; token: string };
+  const [args, guardian] = ['args=', 'ppid='].map((field) => ps(field, pid));
+  const config = args.split(' ').at(-1) ?? '';
+  expect([args, ps('args=', Number(guardian))].join(' ')).not.toContain(token);
+  expect(readFileSync(config, 'utf8')).toContain(token);
+  expect(statSync(config).mode & 0o777).toBe(0o600);
+  launcher.kill('SIGKILL');
+  await Promise.all([gone(pid), gone(Number(guardian))]);
+  expect(existsSync(path.dirname(config))).toBe(false);
+});

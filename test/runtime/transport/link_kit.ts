@@ -1,0 +1,63 @@
+/** One end of a link for tests: chunks go in, frames come out as text or bytes. */
+
+import { HeapFramePool } from '../../../src/runtime/transport/frame.ts';
+import { readChunk, type LinkIdentity } from '../../../src/runtime/transport/link_chunk.ts';
+import { LinkCounters } from '../../../src/runtime/transport/link_counters.ts';
+import type { LinkFault } from '../../../src/runtime/transport/link_errors.ts';
+import { PartialBudget } from '../../../src/runtime/transport/link_reassembly.ts';
+import { LinkReceiver } from '../../../src/runtime/transport/link_receiver.ts';
+
+export const RUN = 77;
+export const SENDER: LinkIdentity = { run: RUN, incarnation: 5 };
+/** Chunks of 16 bytes of payload. */
+export const CHUNK_BYTES = 64;
+
+export interface ReceivingEndOptions {
+  readonly strict?: boolean;
+  readonly maxFrameBytes?: number;
+  readonly budgetBytes?: number;
+}
+
+export class ReceivingEnd {
+  readonly pool = new HeapFramePool({ poison: true });
+  readonly counters = new LinkCounters();
+  readonly budget: PartialBudget;
+  readonly frames: Buffer[] = [];
+  readonly faults: LinkFault[] = [];
+  readonly receiver: LinkReceiver;
+
+  constructor({ strict = true, maxFrameBytes = 1 << 20, budgetBytes = 1 << 20 }: ReceivingEndOptions = {}) {
+    this.budget = new PartialBudget(budgetBytes);
+    this.receiver = new LinkReceiver({
+      strict,
+      windowChunks: 4,
+      stallMs: 100,
+      maxFrameBytes,
+      pool: this.pool,
+      budget: this.budget,
+      counters: this.counters,
+      onFrame: (frame, bytes) => {
+        this.frames.push(Buffer.from(frame.bytes.subarray(0, bytes)));
+        frame.release();
+      },
+    });
+  }
+
+  get texts(): string[] {
+    return this.frames.map((frame) => frame.toString());
+  }
+
+  /** Takes bytes as they came from the network. */
+  take(bytes: Uint8Array, nowMs = 0): void {
+    const chunk = readChunk(bytes, RUN, this.counters);
+    if (chunk === null) return;
+    const fault = this.receiver.accept(chunk, nowMs);
+    if (fault !== null) this.faults.push(fault);
+  }
+
+  /** Lets time pass. */
+  check(nowMs: number): void {
+    const fault = this.receiver.check(nowMs);
+    if (fault !== null) this.faults.push(fault);
+  }
+}
