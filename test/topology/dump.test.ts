@@ -48,7 +48,7 @@ describe('moved to another folder', () => {
   tokenizer: hf:tok/tokenizer.json
   cache_dir: ../runs/.corpora
   blend: [ { name: a, glob: ['../x/**/*.md', /abs/*.md], exclude: y.md } ]`;
-    const moved = rebaseTopology(parseTopology(text, 'run.yaml'), '/home/me/configs', '/home/me/runs/one');
+    const moved = rebaseTopology(parseTopology(text, 'run.yaml'), '/texts/configs', '/texts/runs/one');
     expect(moved.data).toMatchObject({
       tokenizer: 'hf:../../configs/tok/tokenizer.json',
       cache_dir: '../.corpora',
