@@ -2,6 +2,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 
 /** These talk to a real nats-server, which no command needs yet: `npm run test:nats` runs them where there is one. */
 export const natsTests = [
+  'test/actors/nodes.test.ts',
   'test/runtime/cluster/nats_kv_store.test.ts',
   'test/runtime/cluster/nats_server.test.ts',
   'test/runtime/transport/nats_gateway.test.ts',

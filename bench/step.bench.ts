@@ -5,10 +5,10 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { packedBlend } from '../src/actors/corpora.ts';
-import { MemoryDecisionStore } from '../src/actors/decision_store.ts';
-import { trainerAddress } from '../src/actors/addresses.ts';
+import { chronicleAddress, trainerAddress } from '../src/actors/addresses.ts';
+import { Chronicle } from '../src/actors/chronicle.ts';
+import { chronicleProtocol } from '../src/actors/protocol/chronicle.ts';
 import { trainerProtocol } from '../src/actors/protocol/trainer.ts';
-import { Trainer } from '../src/actors/trainer.ts';
 import { Troupe } from '../src/actors/troupe.ts';
 import { loadTokenizer } from '../src/data/index.ts';
 import type { RunTimes } from '../src/kernels/device.ts';
@@ -45,16 +45,10 @@ export async function run(): Promise<void> {
     checkpoint: () => undefined,
     incident: () => undefined,
   };
-  const parts = {
-    topology,
-    mesh: troupe.mesh,
-    decisions: new MemoryDecisionStore(),
-    evaluationMicrobatches: 0,
-    observer,
-    bytesSent: () => ({ local: troupe.system.counters.bytesSent }),
-  };
-  const trainer = troupe.system.spawn(trainerProtocol, trainerAddress, (scope) => new Trainer(parts, scope));
-  void trainer.ask.train({ firstStep: 0, updateStep: 0 }, { timeoutMs: 2 ** 31 - 1 }).catch(() => undefined);
+  troupe.system.spawn(chronicleProtocol, chronicleAddress, () => new Chronicle(observer));
+  const trainer = troupe.system.ref(trainerProtocol, trainerAddress);
+  const start = { firstStep: 0, updateStep: 0, isNew: false };
+  void trainer.ask.train(start, { timeoutMs: 2 ** 31 - 1 }).catch(() => undefined);
   await troupe.unlessFailed(done);
   await troupe.stop();
   print(topology, steps.slice(warmUp - 1));

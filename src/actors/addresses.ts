@@ -2,7 +2,10 @@
 import { stageRole } from '../topology/index.ts';
 
 export const trainerAddress = 'run/trainer';
+export const rallyAddress = 'run/rally';
 export const checkpointerAddress = 'run/checkpointer';
+export const chronicleAddress = 'run/chronicle';
+export const usherAddress = (system: string): string => `run/usher-${system}`;
 export const stageAddress = (pipelineRank: number, dataRank: number): string =>
   `run/${stageRole(pipelineRank, dataRank)}`;
 export const routerAddress = (layer: number, dataRank: number): string => `run/router-l${layer}-d${dataRank}`;

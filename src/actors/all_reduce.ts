@@ -86,6 +86,15 @@ export class AllReduce {
     return result;
   }
 
+  /** Forgets a sum that is not complete; returns the memory it was to be written to. */
+  abandon(): Gradient | null {
+    const { result } = this;
+    this.owned.clear();
+    this.sums.clear();
+    this.result = null;
+    return result;
+  }
+
   private async fold(step: number, arena: number, values: Float32Array, level: number, index: number): Promise<void> {
     const chunk = this.owned.get(arena) ?? { tree: new GradientTree<Float32Array>(addTo, () => undefined), leaves: 0 };
     this.owned.set(arena, chunk);

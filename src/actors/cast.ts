@@ -12,6 +12,8 @@ export interface Member {
   /** What placement places: a stage rank with its routers, or an expert group with its experts. */
   readonly role: string;
   readonly address: string;
+  /** An expert group: it runs its experts, and holds nothing itself. */
+  readonly isGroup: boolean;
   readonly parameters: readonly Parameter[];
 }
 
@@ -26,15 +28,18 @@ export function castOf(mesh: Mesh, model: Model, shape: ModelShape): Member[] {
       .map((layer) => ({
         role: rank.role,
         address: routerAddress(layer, rank.dataRank),
+        isGroup: false,
         parameters: Object.values(model.mixture!.router(layer)),
       }));
-    return [{ role: rank.role, address: stageAddress(rank.pipelineRank, rank.dataRank), parameters }, ...routers];
+    const address = stageAddress(rank.pipelineRank, rank.dataRank);
+    return [{ role: rank.role, address, isGroup: false, parameters }, ...routers];
   });
   const experts = mesh.expertGroups.flatMap(({ role, layer, group, experts: members }): Member[] => [
-    { role, address: groupAddress(layer, group), parameters: [] },
+    { role, address: groupAddress(layer, group), isGroup: true, parameters: [] },
     ...members.map((expert) => ({
       role,
       address: expertAddress(layer, expert),
+      isGroup: false,
       parameters: Object.values(model.mixture!.expert(layer, expert)),
     })),
   ]);

@@ -45,6 +45,11 @@ export class CreditLedger {
     this.outstanding.delete(key);
   }
 
+  /** Returns all credits: the gen they were taken in is over. */
+  clear(): void {
+    this.outstanding.clear();
+  }
+
   /** Dispatches whose rows have not come back. */
   get size(): number {
     return this.outstanding.size;

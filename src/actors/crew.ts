@@ -1,8 +1,9 @@
 /**
- * Where the roles of a run live, seen from the control actors: one system to speak to all of them. A crew is in this
- * thread, or spread over worker threads; the numbers are the same.
+ * Where the roles of a run live, seen from whoever started them. A crew is in this thread, spread over worker threads, or
+ * over nodes; the numbers are the same. Each has a trainer, which does nothing until it is asked to train.
  */
 import { CpuDevice } from '../kernels/cpu/device.ts';
+import { numericsClass, numericsOf } from '../kernels/cpu/numerics.ts';
 import type { Executable } from '../kernels/device.ts';
 import {
   createLocalSystem,
@@ -12,14 +13,25 @@ import {
   type LocalSystemOptions,
 } from '../runtime/index.ts';
 import type { Mesh, Topology } from '../topology/index.ts';
+import { trainerAddress, usherAddress } from './addresses.ts';
 import type { BatchPort } from './batch_port.ts';
-import { gather } from './company.ts';
+import { castOf, type Member } from './cast.ts';
+import { gather, modelsOf } from './company.ts';
+import type { DecisionStore } from './decision_store.ts';
+import { trainerProtocol } from './protocol/trainer.ts';
+import { usherProtocol } from './protocol/usher.ts';
+import { Trainer } from './trainer.ts';
+import { Usher } from './usher.ts';
 
 export interface Crew {
-  /** Control actors are spawned here. */
+  /** The own one of whoever started the crew: checkpointer and chronicle are spawned here. */
   readonly system: ActorSystem;
+  /** What must be equal for another crew to give the same bits. */
+  readonly numericsClass: string;
   /** What was compiled in this thread, with its times. */
   executables(): Promise<readonly Executable[]>;
+  /** Resolves once all are in one gen: for whoever lost an ask to a change of gen. */
+  settled(): Promise<void>;
   /** Stops all actors, then the devices. */
   stop(): Promise<void>;
 }
@@ -28,8 +40,20 @@ export interface CrewOptions {
   readonly topology: Topology;
   readonly mesh: Mesh;
   readonly vocabulary: number;
+  /** The least gen to begin in. */
   readonly gen: number;
-  readonly onFailure: (cause: string) => void;
+  readonly evaluationMicrobatches: number;
+  readonly onFailure: (failure: Error) => void;
+}
+
+/** A role failed; what it said is in the message. */
+export class RunFailed extends Error {
+  readonly tag = 'RunFailed';
+  readonly exitCode = 1;
+  constructor(cause: string) {
+    super(`${cause}; what was checkpointed is safe, continue with --resume`);
+    this.name = 'RunFailed';
+  }
 }
 
 /** The roles of one worker as one unit: none is restarted alone, and what escalates ends the run. */
@@ -39,20 +63,52 @@ export function rolesSpec(worker: string, specs: readonly ChildSpec[]): ChildSpe
   return supervisor(`run/roles-${worker}`, { strategy: 'one_for_all', ...roleSupervision }, specs);
 }
 
+/** Starts the usher of a system that hosts the actors of `cast`. */
+export function spawnUsher(system: ActorSystem, cast: readonly Member[]): void {
+  const ushered = {
+    groups: cast.filter(({ isGroup }) => isGroup).map(({ address }) => address),
+    holders: cast.filter(({ isGroup }) => !isGroup).map(({ address }) => address),
+  };
+  system.spawn(usherProtocol, usherAddress(system.name), (scope) => new Usher(system, ushered, scope));
+}
+
+/** Starts the trainer of a run that is in the systems named. */
+export function spawnTrainer(
+  system: ActorSystem,
+  { topology, mesh, evaluationMicrobatches }: Pick<CrewOptions, 'topology' | 'mesh' | 'evaluationMicrobatches'>,
+  decisions: DecisionStore,
+  systems: readonly string[],
+): void {
+  const parts = { topology, mesh, decisions, evaluationMicrobatches, systems };
+  system.spawn(trainerProtocol, trainerAddress, (scope) => new Trainer(parts, scope));
+}
+
 /** All roles in this thread. Throws `OutOfSliceMemory`. */
 export async function startLocalCrew(
-  { topology, mesh, vocabulary, gen, onFailure }: CrewOptions,
+  options: CrewOptions,
   batches: BatchPort,
+  decisions: DecisionStore,
   settings: LocalSystemOptions = {},
 ): Promise<Crew> {
+  const { topology, mesh, vocabulary, gen, onFailure } = options;
   const device = new CpuDevice({ bytes: topology.cluster.memory_per_worker });
   const specs = await gather({ topology, mesh, vocabulary, batches, device, hosts: () => true });
-  const system = createLocalSystem({ name: 'node-0', supervision: roleSupervision, onFailure, ...settings });
+  const system = createLocalSystem({
+    name: 'node-0',
+    supervision: roleSupervision,
+    onFailure: (cause) => onFailure(new RunFailed(cause)),
+    ...settings,
+  });
   system.enter(gen);
   system.start(rolesSpec('w0', specs));
+  const { shape, model } = modelsOf(topology, mesh, vocabulary);
+  spawnUsher(system, castOf(mesh, model, shape));
+  spawnTrainer(system, options, decisions, [system.name]);
   return {
     system,
+    numericsClass: numericsClass(await numericsOf()),
     executables: () => device.executables(),
+    settled: () => Promise.resolve(),
     stop: async () => {
       await system.stop();
       await device.close();

@@ -1,6 +1,6 @@
 /**
  * Where a step is decided: what is written here first stands, whoever asks again. A port, with a file for one process
- * and a twin in memory for tests; with several nodes it is a key-value store with compare-and-set.
+ * and a twin in memory for tests; with several nodes it is a key-value store (`KvDecisionStore`).
  */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, truncateSync } from 'node:fs';
 import { appendLine } from '../telemetry/index.ts';
@@ -8,27 +8,22 @@ import { decisionSchema, type Decision } from './protocol/stateful.ts';
 
 export interface DecisionStore {
   /** The decision about `step`, if there is one. */
-  find(step: number): Decision | null;
-  /** Records `proposed` unless its step is decided already; returns the decision that stands. Durable on return. */
-  decide(proposed: Decision): Decision;
-  close(): void;
+  find(step: number): Promise<Decision | null>;
+  /** Records `proposed` unless its step is decided already; resolves with the decision that stands, once it is durable. */
+  decide(proposed: Decision): Promise<Decision>;
 }
 
 export class MemoryDecisionStore implements DecisionStore {
   private readonly decisions = new Map<number, Decision>();
 
-  find(step: number): Decision | null {
-    return this.decisions.get(step) ?? null;
+  find(step: number): Promise<Decision | null> {
+    return Promise.resolve(this.decisions.get(step) ?? null);
   }
 
-  decide(proposed: Decision): Decision {
+  decide(proposed: Decision): Promise<Decision> {
     const standing = this.decisions.get(proposed.step) ?? proposed;
     this.decisions.set(proposed.step, standing);
-    return standing;
-  }
-
-  close(): void {
-    this.decisions.clear();
+    return Promise.resolve(standing);
   }
 }
 
@@ -44,7 +39,7 @@ export class DamagedDecisions extends Error {
 
 /** One JSON line a decision, synced before it counts. A torn last line, left by a crash, was never a decision. */
 export class FileDecisionStore implements DecisionStore {
-  private readonly decided = new MemoryDecisionStore();
+  private readonly decided = new Map<number, Decision>();
   private readonly file: number;
 
   /** Opens or creates the file. Throws `DamagedDecisions`. */
@@ -54,25 +49,33 @@ export class FileDecisionStore implements DecisionStore {
     whole
       .split('\n')
       .slice(0, -1)
-      .forEach((line, i) => this.decided.decide(parse(path, line, i + 1)));
+      .map((line, i) => parse(path, line, i + 1))
+      .forEach((decision) => this.keep(decision));
     if (whole.length < text.length) truncateSync(path, Buffer.byteLength(whole));
     this.file = openSync(path, 'a');
   }
 
-  find(step: number): Decision | null {
-    return this.decided.find(step);
+  find(step: number): Promise<Decision | null> {
+    return Promise.resolve(this.decided.get(step) ?? null);
   }
 
-  decide(proposed: Decision): Decision {
-    const standing = this.decided.find(proposed.step);
+  async decide(proposed: Decision): Promise<Decision> {
+    const standing = await this.find(proposed.step);
     if (standing !== null) return standing;
     appendLine(this.file, JSON.stringify(proposed));
     fsyncSync(this.file);
-    return this.decided.decide(proposed);
+    return this.keep(proposed);
   }
 
   close(): void {
     closeSync(this.file);
+  }
+
+  /** The first decision about a step stands. */
+  private keep(decision: Decision): Decision {
+    const standing = this.decided.get(decision.step) ?? decision;
+    this.decided.set(decision.step, standing);
+    return standing;
   }
 }
 

@@ -20,6 +20,9 @@ export interface ExpertPlace {
 export class Expert extends ParameterRole implements Actor<Messages> {
   private readonly core: ExpertCore;
   private readonly place: ExpertPlace;
+  private waiting: Reply<Vote> | null = null;
+  /** The vote that is being made, beside the messages that come. */
+  private voting: Promise<void> = Promise.resolve();
 
   constructor(core: ExpertCore, optimizer: OptimizerSection, place: ExpertPlace, scope: ActorScope) {
     const group = scope.ref(expertGroupProtocol, groupAddress(place.layer, place.group));
@@ -37,10 +40,19 @@ export class Expert extends ParameterRole implements Actor<Messages> {
 
   prepare(_args: ArgsOf<Messages, 'prepare'>, ctx: Context): Reply<Vote> {
     const reply = ctx.defer<Vote>();
+    this.waiting = reply;
     this.core.whenComplete(() => {
-      void this.answer(reply);
+      this.voting = this.answer(reply);
     });
     return reply;
+  }
+
+  /** Asked after its group has abandoned the pass, so that no vote begins any more. */
+  async abandon(): Promise<number> {
+    await this.voting;
+    if (this.waiting?.settled === false) this.waiting.reject(new Error('the gen of this pass is over'));
+    this.waiting = null;
+    return this.version;
   }
 
   async apply(decision: Decision): Promise<void> {

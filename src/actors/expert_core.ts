@@ -19,7 +19,8 @@ export class ExpertCore {
   private readonly weights: Weights;
   private readonly programs: ExpertPrograms;
   private readonly leaves: LeafGradients;
-  private readonly idle: Bindings[];
+  private readonly contexts: readonly Bindings[];
+  private idle: Bindings[];
   private readonly held = new Map<string, { readonly bindings: Bindings; readonly rows: number }>();
   private readonly expected: number;
   private closed = 0;
@@ -42,9 +43,10 @@ export class ExpertCore {
     this.programs = programs;
     this.leaves = new LeafGradients(parameters);
     this.expected = expected;
-    this.idle = Array.from({ length: contexts }, () =>
+    this.contexts = Array.from({ length: contexts }, () =>
       createContext(slice, programs, weightBindings(weights, parameters.values)),
     );
+    this.idle = [...this.contexts];
   }
 
   /** outputs_SD of the given rows. In training they are kept for the way back. */
@@ -96,6 +98,16 @@ export class ExpertCore {
     this.closed = 0;
     this.onComplete = null;
     return { gradient: await this.leaves.root(), processed };
+  }
+
+  /** Drops the microbatches that are with it, and their leaves; nobody waits for them any more. */
+  abandon(): void {
+    this.held.clear();
+    this.idle = [...this.contexts];
+    this.leaves.abandon();
+    this.closed = 0;
+    this.processed = 0;
+    this.onComplete = null;
   }
 
   private context(unit: Unit): { readonly bindings: Bindings; readonly rows: number } {

@@ -51,6 +51,10 @@ export class ExpertGroup implements Actor<Messages> {
     this.scope.setParamsVersion(version);
   }
 
+  abandon(): void {
+    for (const core of this.cores) core.abandon();
+  }
+
   private router(ctx: Context) {
     return ctx.ref(routerProtocol, ctx.sender);
   }

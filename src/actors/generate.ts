@@ -35,7 +35,7 @@ export async function generate({
   });
   try {
     await restore(troupe.system, checkpoint, troupe.holders);
-    const generator = new Generator(troupe.system, tokenizer, topology.training.sequence_length, 1);
+    const generator = new Generator(troupe.crew, tokenizer, topology);
     write(prompt);
     for await (const text of generator.generate({ prompt, maxTokens, temperature, seed })) write(text);
   } finally {

@@ -5,8 +5,10 @@
 import { hashU32, type TokenDecoder, type Tokenizer } from '../data/index.ts';
 
 import { floats } from '../kernels/dtype.ts';
-import type { ActorSystem } from '../runtime/index.ts';
+import { tagOf } from '../runtime/index.ts';
+import type { Topology } from '../topology/index.ts';
 import { stageAddress } from './addresses.ts';
+import type { Crew } from './crew.ts';
 import { dataOf, payload } from './protocol/pass.ts';
 import { stageProtocol } from './protocol/stage.ts';
 
@@ -22,16 +24,20 @@ export interface GenerationOptions {
 const patienceMs = 60_000;
 
 export class Generator {
-  private readonly system: ActorSystem;
+  private readonly crew: Pick<Crew, 'system' | 'settled'>;
   private readonly tokenizer: Tokenizer;
   private readonly sequenceLength: number;
   private readonly pipelineRanks: number;
 
-  constructor(system: ActorSystem, tokenizer: Tokenizer, sequenceLength: number, pipelineRanks: number) {
-    this.system = system;
+  constructor(
+    crew: Pick<Crew, 'system' | 'settled'>,
+    tokenizer: Tokenizer,
+    { training, parallelism }: Pick<Topology, 'training' | 'parallelism'>,
+  ) {
+    this.crew = crew;
     this.tokenizer = tokenizer;
-    this.sequenceLength = sequenceLength;
-    this.pipelineRanks = pipelineRanks;
+    this.sequenceLength = training.sequence_length;
+    this.pipelineRanks = parallelism.pipeline_parallel;
   }
 
   /** Yields text as it becomes certain; ends at the separator or after `maxTokens`. */
@@ -52,12 +58,24 @@ export class Generator {
     if (rest !== '') yield rest;
   }
 
+  /** Asked again where the gen ended in between. */
   private async nextLogits(ids: readonly number[], step: number): Promise<Float32Array> {
+    for (;;) {
+      try {
+        return await this.askLogits(ids, step);
+      } catch (error) {
+        if (tagOf(error) !== 'WrongGen') throw error;
+        await this.crew.settled();
+      }
+    }
+  }
+
+  private async askLogits(ids: readonly number[], step: number): Promise<Float32Array> {
     const tokens = new Int32Array(this.sequenceLength);
     tokens.set(ids);
     const prompt = { tokens: payload(tokens, [tokens.length]), position: ids.length - 1 };
     const stages = Array.from({ length: this.pipelineRanks }, (_, p) =>
-      this.system.ref(stageProtocol, stageAddress(p, 0)),
+      this.crew.system.ref(stageProtocol, stageAddress(p, 0)),
     );
     for (const stage of stages) stage.tell.open({ mode: 'generate', step, microbatches: [0], prompt });
     const votes = await Promise.all(

@@ -67,6 +67,13 @@ export class LeafGradients {
     blocks.forEach((block) => this.parameters.giveGradient(block.value));
   }
 
+  /** Gives back every leaf and block of a step that is not to be finished. */
+  abandon(): void {
+    for (const leaf of this.opened.values()) this.parameters.giveGradient(leaf);
+    this.opened.clear();
+    for (const { value } of this.tree.drain()) this.parameters.giveGradient(value);
+  }
+
   /** The sum of all leaves, for a role without replicas. */
   async root(): Promise<Gradient> {
     const root = await this.tree.root();

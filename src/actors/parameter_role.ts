@@ -42,6 +42,18 @@ export class ParameterRole {
     return this.isReporter ? this.parameters.digest() : {};
   }
 
+  /** Applies the decision that stands where it was not applied yet; without one, lets go of what was voted on. */
+  async settle({ decision }: { decision: Decision | null }): Promise<void> {
+    if (decision !== null) await this.applyDecision(decision);
+    if (this.gradient !== null) this.parameters.giveGradient(this.gradient);
+    this.gradient = null;
+  }
+
+  /** Data steps that the parameters have seen. */
+  protected get version(): number {
+    return this.dataStep;
+  }
+
   /** Keeps the gradient that the decision will be about. */
   protected holdGradient(gradient: Gradient): void {
     this.gradient = gradient;

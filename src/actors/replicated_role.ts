@@ -21,11 +21,13 @@ export interface ReplicatedParts {
 
 export abstract class ReplicatedRole extends ParameterRole {
   protected readonly leaves: LeafGradients;
+  private readonly ownParameters: ParameterSet;
   private readonly allReduce: AllReduce;
   private waiting: Reply<Vote> | null = null;
 
   constructor({ device, parameters, optimizer, place }: ReplicatedParts, scope: ActorScope, replicas: Replicas) {
     super(parameters, optimizer, scope, place.dataRank === 0);
+    this.ownParameters = parameters;
     this.leaves = new LeafGradients(parameters);
     const identity = { rank: place.dataRank, ranks: place.dataRanks, leaves: place.globalMicrobatches };
     this.allReduce = new AllReduce(device, identity, parameters.lengths, replicas);
@@ -51,6 +53,19 @@ export abstract class ReplicatedRole extends ParameterRole {
   async apply(decision: Decision): Promise<void> {
     await this.applyDecision(decision);
   }
+
+  abandon(): number {
+    this.waiting?.reject(new Error('the gen of this pass is over'));
+    this.waiting = null;
+    this.leaves.abandon();
+    const unfinished = this.allReduce.abandon();
+    if (unfinished !== null) this.ownParameters.giveGradient(unfinished);
+    this.forget();
+    return this.version;
+  }
+
+  /** Drops what this role knows of the pass under way; its microbatches' contexts are free again. */
+  protected abstract forget(): void;
 
   /** Whether this replica has done its own part of the pass, and whether a gradient comes of it. */
   protected abstract progress(): { readonly isDone: boolean; readonly hasGradient: boolean };

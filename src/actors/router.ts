@@ -65,7 +65,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
   private readonly scope: ActorScope;
   private readonly rule: BalanceRule;
   private readonly rows: RowExchange;
-  private readonly idle: RouterContext[];
+  private idle: RouterContext[];
   private readonly routed = new Map<string, Routed>();
   private routingReports: RoutingReport[] = [];
   private closed = 0;
@@ -165,6 +165,14 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     this.routingReports = [];
     this.closed = 0;
     return { ...emptyVote, routing };
+  }
+
+  protected override forget(): void {
+    this.rows.abandon();
+    this.routed.clear();
+    this.routingReports = [];
+    this.closed = 0;
+    this.idle = [...this.parts.contexts];
   }
 
   /** All microbatches of this rank have gone forth and back. */

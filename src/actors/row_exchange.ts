@@ -58,6 +58,11 @@ export class RowExchange {
     return owing;
   }
 
+  /** Forgets all dispatches: their rows will not come back. */
+  abandon(): void {
+    this.credits.clear();
+  }
+
   /** Lays a group's rows at their place in `target_SD` and returns the credit. Throws `CreditError`. */
   receive(unit: Unit, phase: Phase, kept_E: Int32Array, group: number, rows: TensorPayload, target_SD: Tensor): void {
     this.credits.settle(unit.microbatch, phase, group, rows.shape[0]);

@@ -3,25 +3,23 @@
  * of the run directory's logs and checkpoints.
  */
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { numericsClassOf } from '../kernels/cpu/device.ts';
 import { CheckpointStore, type Checkpoint, type Json } from '../checkpoints/index.ts';
 import { loadTokenizer, Order1, type Blend, type HeldOutWindows } from '../data/index.ts';
-import { EventsLog, MetricsLog } from '../telemetry/index.ts';
 import { countParameters, meshOf, modelSizesOf, rebaseTopology, toPlain, type Topology } from '../topology/index.ts';
 import { describeError } from '../runtime/index.ts';
-import { checkpointerAddress, trainerAddress } from './addresses.ts';
-import type { Batches } from './batches.ts';
+import { checkpointerAddress, chronicleAddress, trainerAddress } from './addresses.ts';
 import { batchesOf } from './batch_source.ts';
 import { Checkpointer } from './checkpointer.ts';
+import { Chronicle } from './chronicle.ts';
 import { packedBlend } from './corpora.ts';
-import { FileDecisionStore } from './decision_store.ts';
 import { Generator } from './generator.ts';
+import { chronicleProtocol } from './protocol/chronicle.ts';
 import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from './protocol/trainer.ts';
 import { checkIdentity, identityOf, ResumeRefused, restore } from './resume.ts';
+import { RunLogs } from './run_logs.ts';
 import type { RunOptions, RunOutcome } from './run_port.ts';
-import { Trainer } from './trainer.ts';
+import { openRunServer } from './run_server.ts';
 import { Troupe } from './troupe.ts';
 
 const sample = { prompt: 'The ', maxTokens: 240, temperature: 0.7 };
@@ -32,7 +30,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
   const store = await CheckpointStore.forWriting(join(runDir, 'checkpoints'));
   // A run that ended before its first checkpoint begins again.
   const found = options.resume && (await store.list()).length > 0 ? await newest(store, options) : null;
-  using logs = new RunLogs(runDir, found);
+  using logs = new RunLogs(runDir, found === null);
 
   observe({ kind: 'phase', text: 'packing corpora' });
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
@@ -51,141 +49,105 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
     );
   }
   const batches = batchesOf(blend, topology, meshOf(topology).globalMicrobatches);
-  const { heldOut } = batches;
+  const { heldOut, evaluationMicrobatches } = batches;
+  const notice = (text: string): void => observe({ kind: 'notice', text });
   if (heldOut.rows < heldOut.asked) {
-    observe({
-      kind: 'notice',
-      text: `held-out text has room for ${heldOut.rows} of ${heldOut.asked} evaluation sequences`,
-    });
+    notice(`held-out text has room for ${heldOut.rows} of ${heldOut.asked} evaluation sequences`);
   }
 
-  observe({ kind: 'phase', text: 'compiling programs' });
-  // Above every checkpoint's, the damaged ones' too: their names are taken.
-  const gen = 1 + Math.max(0, ...(await store.list()).map((name) => name.gen));
-  const troupe = await Troupe.start({
-    topology,
-    vocabulary: tokenizer.vocabSize,
-    batches: topology.cluster.workers_per_node > 1 ? source : batches,
-    gen,
-  });
+  const runId = found?.manifest.runId ?? randomUUID();
+  const server = await openRunServer(topology, { baseDir, runDir, notice });
   try {
-    if (found !== null) await takeUp(troupe, found, topology);
-    // Only now is it sure that the run goes on from there.
-    logs.metrics.truncateAfter(found?.manifest.step ?? 0);
-    const parameters = countParameters(modelSizesOf(topology, tokenizer.vocabSize));
-    const { global_batch_size: globalBatchSize, sequence_length: sequenceLength } = topology.training;
-    const { workers_per_node: workers } = topology.cluster;
-    const tokensPerStep = globalBatchSize * sequenceLength;
-    observe({
-      kind: 'ready',
-      parameters: parameters.total,
-      activeParameters: parameters.active,
-      tokensPerStep,
-      workers,
-      nodes: 1,
+    observe({ kind: 'phase', text: server === null ? 'compiling programs' : 'starting nodes, compiling programs' });
+    const { cluster } = topology;
+    const isInThread = server === null && cluster.workers_per_node === 1;
+    const troupe = await Troupe.start({
+      topology,
+      vocabulary: tokenizer.vocabSize,
+      batches: isInThread ? batches : source,
+      // Above every checkpoint's, the damaged ones' too: their names are taken.
+      gen: 1 + Math.max(0, ...(await store.list()).map((name) => name.gen)),
+      evaluationMicrobatches,
+      ...(server === null
+        ? { decisions: logs.decisions }
+        : { cluster: { server, name: clusterName(topology), runId, notice } }),
     });
-    const baseline = order1Of(blend, heldOut);
-    const outcome = await train(options, { troupe, batches, store, logs, blend, found, baseline });
-    if (outcome.status === 'done') {
-      const generator = new Generator(troupe.system, tokenizer, sequenceLength, topology.parallelism.pipeline_parallel);
-      let text = '';
-      for await (const part of generator.generate({ ...sample, seed: topology.training.seed })) {
-        text += part;
-        if (signal.aborted) break;
+    try {
+      if (found !== null) await takeUp(troupe, found, topology);
+      // Only now is it sure that the run goes on from there.
+      logs.metrics.truncateAfter(found?.manifest.step ?? 0);
+      const parameters = countParameters(modelSizesOf(topology, tokenizer.vocabSize));
+      observe({
+        kind: 'ready',
+        parameters: parameters.total,
+        activeParameters: parameters.active,
+        tokensPerStep: topology.training.global_batch_size * topology.training.sequence_length,
+        workers: cluster.nodes * cluster.workers_per_node,
+        nodes: cluster.nodes,
+      });
+      const baseline = order1Of(blend, heldOut);
+      const outcome = await train(options, { troupe, store, logs, blend, found, runId, baseline });
+      if (outcome.status === 'done') {
+        const { crew } = troupe;
+        const generator = new Generator(crew, tokenizer, topology);
+        let text = '';
+        for await (const part of generator.generate({ ...sample, seed: topology.training.seed })) {
+          text += part;
+          if (signal.aborted) break;
+        }
+        observe({ kind: 'sample', prompt: sample.prompt, text });
       }
-      observe({ kind: 'sample', prompt: sample.prompt, text });
+      logs.events.append(outcome.status, { step: outcome.step });
+      return { ...outcome, order1Loss: outcome.evalLoss === null ? null : baseline(), runDir };
+    } finally {
+      await troupe.stop();
     }
-    logs.events.append(outcome.status, { step: outcome.step });
-    return { ...outcome, order1Loss: outcome.evalLoss === null ? null : baseline(), runDir };
   } catch (error) {
     logs.events.append('failed', { error: describeError(error) });
     throw error;
   } finally {
-    await troupe.stop();
-  }
-}
-
-/** The files that a run writes as it goes. */
-class RunLogs implements Disposable {
-  readonly metrics: MetricsLog;
-  readonly events: EventsLog;
-  readonly decisions: FileDecisionStore;
-
-  /** Opened to go on from `found`; without it whatever an earlier attempt logged and decided is gone. */
-  constructor(runDir: string, found: Checkpoint | null) {
-    const decisions = join(runDir, 'decisions.jsonl');
-    if (found === null) rmSync(decisions, { force: true });
-    this.metrics = new MetricsLog(join(runDir, 'metrics.jsonl'));
-    this.events = new EventsLog(join(runDir, 'events.jsonl'));
-    this.decisions = new FileDecisionStore(decisions);
-  }
-
-  [Symbol.dispose](): void {
-    this.metrics.close();
-    this.events.close();
-    this.decisions.close();
+    await server?.close();
   }
 }
 
 interface Parts {
   readonly troupe: Troupe;
-  readonly batches: Batches;
   readonly store: CheckpointStore;
   readonly logs: RunLogs;
   readonly blend: Blend;
   readonly found: Checkpoint | null;
+  readonly runId: string;
   readonly baseline: () => number | null;
 }
 
 async function train(options: RunOptions, parts: Parts): Promise<TrainingOutcome> {
   const { topology, baseDir, runDir, observe, signal } = options;
-  const { troupe, batches, store, logs, blend, found, baseline } = parts;
-  const { system, mesh } = troupe;
+  const { troupe, store, logs, blend, found, runId, baseline } = parts;
+  const { system, crew } = troupe;
   const fields = {
-    runId: found?.manifest.runId ?? randomUUID(),
-    numericsClass: numericsClassOf(),
+    runId,
+    numericsClass: crew.numericsClass,
     corpusDigest: blend.digest,
     model: identityOf(topology),
     topology: JSON.parse(JSON.stringify(toPlain(rebaseTopology(topology, baseDir, resolve(runDir))))) as Json,
   };
-  const observer = {
-    step: (metrics: Parameters<MetricsLog['append']>[0]) => {
-      logs.metrics.append(metrics);
-      observe({ kind: 'step', metrics });
-    },
-    evaluated: (step: number, evalLoss: number) => {
-      logs.events.append('evaluated', { step, evalLoss });
-      observe({ kind: 'evaluated', step, evalLoss, order1Loss: baseline() });
-    },
-    checkpoint: (step: number, path: string) => {
-      logs.events.append('checkpoint', { step, path });
-      observe({ kind: 'checkpoint', step, path });
-    },
-    incident: (step: number, remedy: string, evidence: string) => {
-      logs.events.append('incident', { step, remedy, evidence });
-      observe({ kind: 'notice', text: `step ${step}: ${evidence}; remedy: ${remedy}` });
-    },
-  };
-  logs.events.append(found === null ? 'started' : 'resumed', { gen: system.gen, step: found?.manifest.step ?? 0 });
+  const observer = logs.observer(observe, baseline);
+  system.spawn(chronicleProtocol, chronicleAddress, () => new Chronicle(observer));
   const checkpointerParts = { holders: troupe.holders, store, keep: topology.checkpoint.keep, fields };
   system.spawn(checkpointerProtocol, checkpointerAddress, (scope) => new Checkpointer(checkpointerParts, scope));
-  const trainerParts = {
-    topology,
-    mesh,
-    decisions: logs.decisions,
-    evaluationMicrobatches: batches.evaluationMicrobatches,
-    observer,
-    bytesSent: () => ({ local: system.counters.bytesSent }),
-  };
-  const trainer = system.spawn(trainerProtocol, trainerAddress, (scope) => new Trainer(trainerParts, scope));
+  const from = { firstStep: found?.manifest.step ?? 0, updateStep: found?.manifest.updateStep ?? 0 };
+  logs.events.append(found === null ? 'started' : 'resumed', { gen: system.gen, step: from.firstStep });
+  const trainer = system.ref(trainerProtocol, trainerAddress);
   signal.addEventListener('abort', () => trainer.tell.interrupt(), { once: true });
   if (signal.aborted) trainer.tell.interrupt();
-  const from = { firstStep: found?.manifest.step ?? 0, updateStep: found?.manifest.updateStep ?? 0 };
-  return await troupe.unlessFailed(trainer.ask.train(from, { timeoutMs: forever }));
+  return await troupe.unlessFailed(trainer.ask.train({ ...from, isNew: found === null }, { timeoutMs: forever }));
 }
 
 /** Longer than any run. */
 const forever = 2 ** 31 - 1;
+
+/** The topology's name, as far as a name of a cluster goes. */
+const clusterName = ({ name }: Topology): string => name.replaceAll(/[^a-zA-Z0-9_-]/g, '_').slice(0, 64);
 
 async function newest(store: CheckpointStore, { topology, observe }: RunOptions): Promise<Checkpoint> {
   const { checkpoint, refused } = await store.openNewestValid();
@@ -195,13 +157,13 @@ async function newest(store: CheckpointStore, { topology, observe }: RunOptions)
 }
 
 /** Gives the roles their state back. Throws `ResumeRefused`. */
-async function takeUp(troupe: Troupe, found: Checkpoint, topology: Topology): Promise<void> {
+async function takeUp({ crew, holders }: Troupe, found: Checkpoint, topology: Topology): Promise<void> {
   const { numericsClass } = found.manifest;
-  if (numericsClass !== numericsClassOf() && !topology.recovery.allow_class_change) {
-    const what = `it was made on ${numericsClass}, this is ${numericsClassOf()}, which rounds otherwise; set recovery.allow_class_change=true`;
+  if (numericsClass !== crew.numericsClass && !topology.recovery.allow_class_change) {
+    const what = `it was made on ${numericsClass}, this is ${crew.numericsClass}, which rounds otherwise; set recovery.allow_class_change=true`;
     throw new ResumeRefused(found.path, what);
   }
-  await restore(troupe.system, found, troupe.holders);
+  await restore(crew.system, found, holders);
 }
 
 /** The order-1 model's held-out loss, computed when first asked for; null for vocabularies too large to count. */

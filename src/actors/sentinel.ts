@@ -35,3 +35,16 @@ export class Unstable extends Error {
     this.name = 'Unstable';
   }
 }
+
+/** A step was left with its gen too often. */
+export class StepNotPassing extends Error {
+  readonly tag = 'StepNotPassing';
+  readonly exitCode = 1;
+  constructor(step: number, times: number, what: string) {
+    super(
+      `step ${step}: aborted ${times} times in a row, the last time because of ${what}; ` +
+        'mend the network between the nodes, then continue with --resume',
+    );
+    this.name = 'StepNotPassing';
+  }
+}

@@ -54,7 +54,7 @@ interface Pass {
 export class Stage extends ReplicatedRole implements Actor<Messages> {
   private readonly parts: StageParts;
   private readonly scope: ActorScope;
-  private readonly idle: StageContext[];
+  private idle: StageContext[];
   /** Rows that came from neighbours before their turn, by phase and microbatch. */
   private readonly early = new Map<string, Float32Array>();
   private pass: Pass | null = null;
@@ -111,6 +111,12 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
     const { losses, logits } = this.pass!;
     this.pass = null;
     return { ...emptyVote, losses, logits };
+  }
+
+  protected override forget(): void {
+    this.pass = null;
+    this.early.clear();
+    this.idle = [...this.parts.contexts];
   }
 
   private async arrived(key: string, { data }: TensorPayload): Promise<void> {

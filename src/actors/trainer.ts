@@ -1,20 +1,31 @@
 /**
  * The trainer: the supervisor actor that runs the training loop. A step is opened, voted on, judged, decided and
- * applied; the decision store is the commit point. It takes one step a message, so that an interrupt is heard in between.
+ * applied; the decision store is the commit point. It takes one step a message, so that an interrupt is heard in
+ * between. Its loop ends with its gen; in the next one the rally tells it to go on.
  */
-import type { Actor, ActorScope, ArgsOf, Context, Ref, Reply } from '../runtime/index.ts';
-import type { StepMetrics } from '../telemetry/index.ts';
+import {
+  tagOf,
+  type Actor,
+  type ActorScope,
+  type ArgsOf,
+  type Context,
+  type Ref,
+  type Reply,
+} from '../runtime/index.ts';
 import type { Mesh, Topology } from '../topology/index.ts';
 import { globalMicrobatch } from '../topology/index.ts';
-import { checkpointerAddress, stageAddress, trainerAddress } from './addresses.ts';
+import { checkpointerAddress, chronicleAddress, stageAddress, trainerAddress, usherAddress } from './addresses.ts';
 import type { DecisionStore } from './decision_store.ts';
 import { clipScale } from './gradient_norm.ts';
 import { learningRate } from './learning_rate.ts';
+import { chronicleProtocol } from './protocol/chronicle.ts';
 import { stageProtocol } from './protocol/stage.ts';
 import type { Decision, Vote } from './protocol/stateful.ts';
 import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from './protocol/trainer.ts';
+import { usherProtocol } from './protocol/usher.ts';
 import { rolesOf, type Role } from './roles.ts';
-import { judge, Unstable } from './sentinel.ts';
+import { judge, StepNotPassing, Unstable } from './sentinel.ts';
+import { stepMetrics } from './step_report.ts';
 import { meanLoss, tally, type Tally } from './tally.ts';
 
 type Messages = typeof trainerProtocol;
@@ -25,18 +36,27 @@ export interface TrainerParts {
   readonly decisions: DecisionStore;
   /** Microbatches of the evaluation. */
   readonly evaluationMicrobatches: number;
-  readonly observer: TrainingObserver;
-  /** Bytes sent so far, by transport. */
-  readonly bytesSent: () => Readonly<Record<string, number>>;
+  /** Every system of the run; each has an usher. */
+  readonly systems: readonly string[];
 }
 
-/** Who watches a training run. */
-export interface TrainingObserver {
-  step(metrics: StepMetrics): void;
-  evaluated(step: number, evalLoss: number): void;
-  checkpoint(step: number, path: string): void;
-  incident(step: number, remedy: string, evidence: string): void;
+/** A step that is decided, and what is known of it. */
+interface Decided {
+  readonly decision: Decision;
+  readonly found: Tally;
+  readonly startMs: number;
 }
+
+/** A step that all have applied; it may still have to be evaluated, logged and checkpointed. */
+interface Applied extends Decided {
+  readonly stepMs: number;
+  /** In the step; null while that has to be asked for. */
+  bytesSent: BytesSent | null;
+  isLogged: boolean;
+}
+
+/** By transport. */
+type BytesSent = Readonly<Record<string, number>>;
 
 /** How long a role may take for its part of a step; native code cannot be asked in between. */
 const patienceMs = 15 * 60_000;
@@ -51,16 +71,23 @@ export class Trainer implements Actor<Messages> {
   private skipped = 0;
   private evalLoss: number | null = null;
   private checkpointed = -1;
+  private decided: Decided | null = null;
+  private applied: Applied | null = null;
+  /** Times in a row that the step in hand was left with its gen. */
+  private aborts = 0;
+  /** Bytes sent before the step in hand; null while that has to be asked for. */
+  private sentBefore: BytesSent | null = null;
 
   constructor(parts: TrainerParts, scope: ActorScope) {
     this.parts = parts;
     this.scope = scope;
   }
 
-  train({ firstStep, updateStep }: ArgsOf<Messages, 'train'>, ctx: Context): Reply<TrainingOutcome> {
+  train({ firstStep, updateStep, isNew }: ArgsOf<Messages, 'train'>, ctx: Context): Reply<TrainingOutcome> {
     this.step = firstStep;
     this.updateStep = updateStep;
-    this.checkpointed = firstStep;
+    // A new run has a place to come back to before its first step.
+    this.checkpointed = isNew ? -1 : firstStep;
     this.finished = ctx.defer<TrainingOutcome>();
     this.scope.ref(trainerProtocol, trainerAddress).tell.next();
     return this.finished;
@@ -71,44 +98,54 @@ export class Trainer implements Actor<Messages> {
   }
 
   async next(): Promise<void> {
+    await this.unlessGenEnds(() => this.takeStep());
+  }
+
+  async goOn({ step, what }: ArgsOf<Messages, 'goOn'>): Promise<void> {
+    if (this.finished === null) return;
+    await this.unlessGenEnds(() => {
+      const { decided } = this;
+      if (decided !== null && step > this.step) this.complete(decided);
+      this.decided = null;
+      this.aborts++;
+      if (this.aborts > this.parts.topology.recovery.step_retries) {
+        throw new StepNotPassing(this.step + 1, this.aborts, what);
+      }
+      this.scope.ref(trainerProtocol, trainerAddress).tell.next();
+    });
+  }
+
+  /** What fails because the gen is over is taken up again in the next one; anything else ends the run. */
+  private async unlessGenEnds(work: () => Promise<void> | void): Promise<void> {
     try {
-      await this.takeStep();
+      await work();
     } catch (error) {
+      if (tagOf(error) === 'WrongGen') return;
       this.finished?.reject(error);
       this.finished = null;
     }
   }
 
   private async takeStep(): Promise<void> {
-    const { training, checkpoint } = this.parts.topology;
-    const isLast = this.step >= training.steps;
-    if (!isLast && !this.isInterrupted) {
-      const metrics = await this.trainStep();
-      this.step++;
-      const isEnd = this.step === training.steps;
-      const isEvaluated = training.eval_interval > 0 && (isEnd || this.step % training.eval_interval === 0);
-      if (isEvaluated) this.evalLoss = await this.evaluate();
-      // A skipped batch has no finite numbers to log; it is an event.
-      if (this.skipped === 0) {
-        this.parts.observer.step(
-          isEvaluated && this.evalLoss !== null ? { ...metrics, eval_loss: this.evalLoss } : metrics,
-        );
-      }
-      if (isEvaluated && this.evalLoss !== null) this.parts.observer.evaluated(this.step, this.evalLoss);
-      if (checkpoint.interval > 0 && this.step % checkpoint.interval === 0) await this.writeCheckpoint();
-      this.scope.ref(trainerProtocol, trainerAddress).tell.next();
+    if (this.checkpointed < 0) await this.writeCheckpoint();
+    const isLast = this.step >= this.parts.topology.training.steps;
+    if (this.applied === null && (isLast || this.isInterrupted)) {
+      if (this.checkpointed !== this.step) await this.writeCheckpoint();
+      this.finished?.resolve({ status: isLast ? 'done' : 'interrupted', step: this.step, evalLoss: this.evalLoss });
+      this.finished = null;
       return;
     }
-    if (this.checkpointed !== this.step) await this.writeCheckpoint();
-    this.finished?.resolve({ status: isLast ? 'done' : 'interrupted', step: this.step, evalLoss: this.evalLoss });
-    this.finished = null;
+    if (this.applied === null) await this.trainStep();
+    if (this.applied !== null) await this.conclude(this.applied);
+    this.applied = null;
+    this.scope.ref(trainerProtocol, trainerAddress).tell.next();
   }
 
-  private async trainStep(): Promise<StepMetrics> {
-    const { topology, mesh, decisions, bytesSent } = this.parts;
+  private async trainStep(): Promise<void> {
+    const { topology, mesh, decisions } = this.parts;
     const { step } = this;
+    this.sentBefore ??= await this.bytesSent();
     const startMs = this.scope.clock.now();
-    const before = bytesSent();
     const { micro_batches } = topology.parallelism;
     for (const { pipelineRank, dataRank } of mesh.stages) {
       const microbatches = Array.from({ length: micro_batches }, (_, i) =>
@@ -118,42 +155,69 @@ export class Trainer implements Actor<Messages> {
     }
     const votes = await Promise.all(this.roles().map((role) => this.prepare(role, 'train')));
     const found = tally(step, votes, mesh.globalMicrobatches);
-    const decision = decisions.decide(this.propose(found));
+    const decision = await decisions.decide(await this.propose(found));
+    const decided = { decision, found, startMs };
+    this.decided = decided;
     await Promise.all(this.roles().map((role) => this.apply(role, decision)));
-    if (decision.verdict === 'commit') this.updateStep = decision.updateStep;
-    this.skipped = decision.verdict === 'skip' ? this.skipped + 1 : 0;
+    this.complete(decided);
+    this.decided = null;
+  }
 
-    const stepMs = this.scope.clock.now() - startMs;
-    const tokens = topology.training.global_batch_size * topology.training.sequence_length;
-    const sent = Object.entries(bytesSent()).map(([name, bytes]) => [name, bytes - (before[name] ?? 0)] as const);
-    return {
-      step: step + 1,
-      loss: found.loss,
-      aux_loss: found.auxLoss,
-      z_loss: found.zLoss,
-      lr: decision.lr,
-      grad_norm: found.gradNorm,
-      tokens,
-      tokens_per_second: (tokens / stepMs) * 1000,
-      step_ms: stepMs,
-      routed: found.routed,
-      processed: found.processed,
-      spilled: found.spilled,
-      dropped: found.dropped,
-      expert_load: found.load,
-      bytes_sent: Object.fromEntries(sent),
-      nodes: topology.cluster.nodes,
-      workers: topology.cluster.nodes * topology.cluster.workers_per_node,
-    };
+  /** All roles have applied the decision: the step counts. */
+  private complete(decided: Decided): void {
+    const { verdict, updateStep } = decided.decision;
+    if (verdict === 'commit') this.updateStep = updateStep;
+    this.skipped = verdict === 'skip' ? this.skipped + 1 : 0;
+    this.aborts = 0;
+    this.step++;
+    const stepMs = this.scope.clock.now() - decided.startMs;
+    this.applied = { ...decided, stepMs, bytesSent: null, isLogged: false };
+  }
+
+  /** Evaluates, logs and checkpoints the step that was applied last; what was done of it is not done again. */
+  private async conclude(applied: Applied): Promise<void> {
+    const { topology } = this.parts;
+    const { training, checkpoint } = topology;
+    const isEnd = this.step === training.steps;
+    const isEvaluated = training.eval_interval > 0 && (isEnd || this.step % training.eval_interval === 0);
+    applied.bytesSent ??= await this.bytesInStep();
+    if (!applied.isLogged) {
+      const evalLoss = isEvaluated ? await this.evaluate() : null;
+      if (isEvaluated) this.evalLoss = evalLoss;
+      applied.isLogged = true;
+      // A skipped batch has no finite numbers to log; it is an event.
+      if (applied.decision.verdict === 'commit') await this.log(applied, evalLoss);
+      if (evalLoss !== null)
+        await this.chronicle().ask.evaluated({ step: this.step, evalLoss }, { timeoutMs: patienceMs });
+    }
+    const isDue = checkpoint.interval > 0 && this.step % checkpoint.interval === 0;
+    if (isDue && this.checkpointed !== this.step) await this.writeCheckpoint();
+    // What these sent is no part of the next step.
+    if (isEvaluated || isDue) this.sentBefore = null;
+  }
+
+  private async log(applied: Applied, evalLoss: number | null): Promise<void> {
+    const metrics = stepMetrics(this.parts.topology, { ...applied, step: this.step, evalLoss });
+    await this.chronicle().ask.step({ ...metrics, bytes_sent: applied.bytesSent ?? {} }, { timeoutMs: patienceMs });
+  }
+
+  private async bytesInStep(): Promise<BytesSent> {
+    const before = this.sentBefore ?? {};
+    const sent = await this.bytesSent();
+    this.sentBefore = sent;
+    return Object.fromEntries(Object.entries(sent).map(([name, bytes]) => [name, bytes - (before[name] ?? 0)]));
   }
 
   /** The decision this step deserves; a replayed step keeps the one recorded. Throws `Unstable`. */
-  private propose({ loss, gradNorm }: Tally): Decision {
-    const { topology, decisions, observer } = this.parts;
-    const recorded = decisions.find(this.step);
+  private async propose({ loss, gradNorm }: Tally): Promise<Decision> {
+    const { topology, decisions } = this.parts;
+    const recorded = await decisions.find(this.step);
     if (recorded !== null) return recorded;
     const judgement = judge({ step: this.step, loss, gradNorm }, this.skipped);
-    if (judgement.verdict !== 'commit') observer.incident(this.step + 1, judgement.verdict, judgement.evidence);
+    if (judgement.verdict !== 'commit') {
+      const incident = { step: this.step + 1, remedy: judgement.verdict, evidence: judgement.evidence };
+      await this.chronicle().ask.incident(incident, { timeoutMs: patienceMs });
+    }
     if (judgement.verdict === 'stop') throw new Unstable(this.step + 1, judgement.evidence);
     return {
       gen: this.scope.gen,
@@ -185,7 +249,21 @@ export class Trainer implements Actor<Messages> {
     const checkpointer = this.scope.ref(checkpointerProtocol, checkpointerAddress);
     const { path } = await checkpointer.ask.write(args, { timeoutMs: patienceMs });
     this.checkpointed = this.step;
-    this.parts.observer.checkpoint(this.step, path);
+    await this.chronicle().ask.checkpoint({ step: this.step, path }, { timeoutMs: patienceMs });
+  }
+
+  /** Bytes that all systems of the run have sent so far, by transport. */
+  private async bytesSent(): Promise<BytesSent> {
+    const ushers = this.parts.systems.map((system) => this.scope.ref(usherProtocol, usherAddress(system)));
+    const counts = await Promise.all(ushers.map((usher) => usher.ask.sent(undefined, { timeoutMs: patienceMs })));
+    const total: Record<string, number> = {};
+    for (const [name, bytes] of counts.flatMap((each) => Object.entries(each)))
+      total[name] = (total[name] ?? 0) + bytes;
+    return total;
+  }
+
+  private chronicle(): Ref<typeof chronicleProtocol> {
+    return this.scope.ref(chronicleProtocol, chronicleAddress);
   }
 
   private stage(pipelineRank: number, dataRank: number): Ref<typeof stageProtocol> {

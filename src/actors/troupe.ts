@@ -9,6 +9,8 @@ import { openBatches, type BatchSource } from './batch_source.ts';
 import { castOf, type Member } from './cast.ts';
 import { modelsOf } from './company.ts';
 import { startLocalCrew, type Crew } from './crew.ts';
+import { MemoryDecisionStore, type DecisionStore } from './decision_store.ts';
+import { startNodeCrew, type ClusterOptions } from './node_crew.ts';
 import { startThreadCrew } from './thread_crew.ts';
 
 export interface TroupeOptions {
@@ -16,19 +18,16 @@ export interface TroupeOptions {
   readonly vocabulary: number;
   /** Packed corpora, or batches of the caller's own, which stay in this thread. */
   readonly batches: BatchSource | BatchPort;
+  /** The least gen to begin in. */
   readonly gen: number;
+  /** Default: none, for who only generates text. */
+  readonly evaluationMicrobatches?: number;
+  /** Where steps are decided, by a crew in this process; default in memory. */
+  readonly decisions?: DecisionStore;
+  /** Where nodes meet; without it the crew is in this process. */
+  readonly cluster?: ClusterOptions;
   /** Clock, faults and checks of the actor system, for tests; a crew in this thread only. */
   readonly system?: LocalSystemOptions;
-}
-
-/** A role failed; what it said is in the message. */
-export class RunFailed extends Error {
-  readonly tag = 'RunFailed';
-  readonly exitCode = 1;
-  constructor(cause: string) {
-    super(`${cause}; what was checkpointed is safe, continue with --resume`);
-    this.name = 'RunFailed';
-  }
 }
 
 export class Troupe {
@@ -43,20 +42,22 @@ export class Troupe {
     this.crew = crew;
     this.holders = holders;
     this.failed = failed;
-    failed.catch(() => undefined);
   }
 
-  /** Takes all memory, compiles all programs and starts all roles. Throws `OutOfSliceMemory`, `WorkerFailed`. */
-  static async start({ topology, vocabulary, batches, gen, system }: TroupeOptions): Promise<Troupe> {
+  /** Takes all memory, compiles all programs and starts all roles. Throws `OutOfSliceMemory`, `WorkerFailed`, `NodeDied`. */
+  static async start(given: TroupeOptions): Promise<Troupe> {
+    const { topology, vocabulary, batches, gen, system, cluster, evaluationMicrobatches = 0 } = given;
+    const { decisions = new MemoryDecisionStore() } = given;
     const mesh = meshOf(topology);
     const { promise: failed, reject } = Promise.withResolvers<never>();
-    const onFailure = (cause: string): void => reject(new RunFailed(cause));
-    const options = { topology, mesh, vocabulary, gen, onFailure };
+    failed.catch(() => undefined);
+    const options = { topology, mesh, vocabulary, gen, evaluationMicrobatches, onFailure: reject };
     const isPacked = 'folders' in batches;
-    const crew =
-      isPacked && topology.cluster.workers_per_node > 1
-        ? await startThreadCrew(options, batches)
-        : await startLocalCrew(options, isPacked ? openBatches(batches, topology) : batches, system);
+    const crew = await (() => {
+      if (isPacked && cluster !== undefined) return startNodeCrew(options, batches, cluster);
+      if (isPacked && topology.cluster.workers_per_node > 1) return startThreadCrew(options, batches, decisions);
+      return startLocalCrew(options, isPacked ? openBatches(batches, topology) : batches, decisions, system);
+    })();
     const { shape, model } = modelsOf(topology, mesh, vocabulary);
     const holders = castOf(mesh, model, shape).filter(({ parameters }) => parameters.length > 0);
     return new Troupe(mesh, crew, holders, failed);

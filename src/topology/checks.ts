@@ -122,6 +122,24 @@ const rules: readonly Rule[] = [
         )
       : null,
 
+  ({ cluster: { nodes, nats } }) =>
+    nodes > 1 && nats.url === 'none'
+      ? problem(
+          `none runs in one process, but cluster.nodes is ${nodes}; set it to auto, or cluster.nodes to 1`,
+          'cluster.nats.url',
+          'cluster.nodes',
+        )
+      : null,
+
+  ({ cluster: { nats } }) =>
+    nats.token_file !== undefined && (nats.url === 'auto' || nats.url === 'none')
+      ? problem(
+          `it is for a server at an address, but cluster.nats.url is ${nats.url}; remove it`,
+          'cluster.nats.token_file',
+          'cluster.nats.url',
+        )
+      : null,
+
   ({ cluster }) =>
     cluster.memory_per_worker > arenaLimitBytes
       ? problem(

@@ -24,8 +24,11 @@ export function rebaseTopology(topology: Topology, from: string, to: string): To
   const moveAll = (paths: string | string[]): string | string[] =>
     typeof paths === 'string' ? move(paths) : paths.map(move);
   const { tokenizer, blend, cache_dir } = topology.data;
+  const { nats } = topology.cluster;
+  const tokenFile = nats.token_file === undefined ? {} : { token_file: move(nats.token_file) };
   return {
     ...topology,
+    cluster: { ...topology.cluster, nats: { ...nats, ...tokenFile } },
     data: {
       ...topology.data,
       tokenizer: tokenizer.startsWith('hf:') ? `hf:${move(tokenizer.slice('hf:'.length))}` : tokenizer,

@@ -2,20 +2,27 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   DamagedDecisions,
   FileDecisionStore,
   MemoryDecisionStore,
   type DecisionStore,
 } from '../../src/actors/decision_store.ts';
+import { KvDecisionStore } from '../../src/actors/kv_decision_store.ts';
 import type { Decision } from '../../src/actors/protocol/stateful.ts';
+import { MemoryKvStore } from '../../src/runtime/cluster/nats.ts';
+import { SystemClock } from '../../src/runtime/index.ts';
 
 let folder: string;
 let path: string;
 let count = 0;
+const opened: FileDecisionStore[] = [];
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'troupe-decisions-'));
+});
+afterEach(() => {
+  for (const store of opened.splice(0)) store.close();
 });
 beforeEach(() => {
   path = join(folder, `${count++}.jsonl`);
@@ -34,66 +41,63 @@ const decision = (step: number, more: Partial<Decision> = {}): Decision => ({
 
 /** What a store holds after the process that wrote it has gone. */
 function reopened(): FileDecisionStore {
-  return new FileDecisionStore(path);
+  const store = new FileDecisionStore(path);
+  opened.push(store);
+  return store;
 }
 
 describe.each([
   ['in memory', (): DecisionStore => new MemoryDecisionStore()],
-  ['in a file', (): DecisionStore => new FileDecisionStore(path)],
+  ['in a file', (): DecisionStore => reopened()],
+  ['of a cluster', (): DecisionStore => new KvDecisionStore(new MemoryKvStore(), new SystemClock(), 'run-1')],
 ])('a decision store %s', (_where, open) => {
-  it('knows nothing at first', () => {
+  it('knows nothing at first', async () => {
     const store = open();
-    expect(store.find(0)).toBeNull();
-    store.close();
+    expect(await store.find(0)).toBeNull();
   });
 
-  it('gives back what was decided, to the last bit', () => {
+  it('gives back what was decided, to the last bit', async () => {
     const store = open();
     const first = decision(0);
-    expect(store.decide(first)).toEqual(first);
-    expect(store.decide(decision(1))).toEqual(decision(1));
-    expect(store.find(0)).toEqual(first);
-    expect(store.find(1)).toEqual(decision(1));
-    expect(store.find(2)).toBeNull();
-    store.close();
+    expect(await store.decide(first)).toEqual(first);
+    expect(await store.decide(decision(1))).toEqual(decision(1));
+    expect(await store.find(0)).toEqual(first);
+    expect(await store.find(1)).toEqual(decision(1));
+    expect(await store.find(2)).toBeNull();
   });
 
-  it('lets the first decision about a step stand', () => {
+  it('lets the first decision about a step stand', async () => {
     const store = open();
     const first = decision(4, { verdict: 'skip' });
-    store.decide(first);
-    expect(store.decide(decision(4, { gen: 2 }))).toEqual(first);
-    expect(store.find(4)).toEqual(first);
-    store.close();
+    await store.decide(first);
+    expect(await store.decide(decision(4, { gen: 2 }))).toEqual(first);
+    expect(await store.find(4)).toEqual(first);
   });
 });
 
 describe('a decision file', () => {
-  it('is durable: who opens it next finds what was decided', () => {
-    const store = new FileDecisionStore(path);
-    store.decide(decision(0));
-    store.decide(decision(1, { verdict: 'skip' }));
+  it('is durable: who opens it next finds what was decided', async () => {
+    const store = reopened();
+    await store.decide(decision(0));
+    await store.decide(decision(1, { verdict: 'skip' }));
     // Not closed: the process died.
     const next = reopened();
-    expect(next.find(0)).toEqual(decision(0));
-    expect(next.decide(decision(1))).toEqual(decision(1, { verdict: 'skip' }));
-    expect(next.decide(decision(2))).toEqual(decision(2));
-    store.close();
-    next.close();
+    expect(await next.find(0)).toEqual(decision(0));
+    expect(await next.decide(decision(1))).toEqual(decision(1, { verdict: 'skip' }));
+    expect(await next.decide(decision(2))).toEqual(decision(2));
     expect(readFileSync(path, 'utf8').split('\n')).toHaveLength(4);
   });
 
-  it('loses a torn last line, which was never a decision', () => {
+  it('loses a torn last line, which was never a decision', async () => {
     const whole = `${JSON.stringify(decision(0))}\n`;
     const line = JSON.stringify(decision(1));
     for (const torn of [line, line.slice(0, 20), '{']) {
       writeFileSync(path, whole + torn);
       const store = reopened();
-      expect(store.find(0)).toEqual(decision(0));
-      expect(store.find(1)).toBeNull();
+      expect(await store.find(0)).toEqual(decision(0));
+      expect(await store.find(1)).toBeNull();
       expect(readFileSync(path, 'utf8')).toBe(whole);
-      store.decide(decision(1));
-      store.close();
+      await store.decide(decision(1));
       expect(readFileSync(path, 'utf8')).toBe(`${whole}${line}\n`);
     }
   });
@@ -101,7 +105,7 @@ describe('a decision file', () => {
   it('loses a line torn in the middle of a character without touching those before', () => {
     const whole = `${JSON.stringify(decision(0))}\n`;
     writeFileSync(path, Buffer.concat([Buffer.from(whole), Buffer.of(0x7b, 0xe2, 0x82)]));
-    reopened().close();
+    reopened();
     expect(readFileSync(path, 'utf8')).toBe(whole);
   });
 
@@ -118,11 +122,10 @@ describe('a decision file', () => {
     expect(readFileSync(path, 'utf8')).toBe(text);
   });
 
-  it('keeps the first of two lines about one step', () => {
+  it('keeps the first of two lines about one step', async () => {
     writeFileSync(path, `${JSON.stringify(decision(3))}\n`);
     appendFileSync(path, `${JSON.stringify(decision(3, { gen: 2 }))}\n`);
     const store = reopened();
-    expect(store.find(3)).toEqual(decision(3));
-    store.close();
+    expect(await store.find(3)).toEqual(decision(3));
   });
 });

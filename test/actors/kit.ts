@@ -3,12 +3,13 @@
  * through the real codec, with schemas checked. A curve is what must be equal to the last bit.
  */
 import { Troupe } from '../../src/actors/troupe.ts';
+import { Chronicle } from '../../src/actors/chronicle.ts';
 import { Checkpointer } from '../../src/actors/checkpointer.ts';
 import { MemoryDecisionStore, type DecisionStore } from '../../src/actors/decision_store.ts';
-import { Trainer } from '../../src/actors/trainer.ts';
-import { checkpointerAddress, trainerAddress } from '../../src/actors/addresses.ts';
+import { checkpointerAddress, chronicleAddress, trainerAddress } from '../../src/actors/addresses.ts';
 import { expertProtocol } from '../../src/actors/protocol/expert.ts';
 import { dataOf } from '../../src/actors/protocol/pass.ts';
+import { chronicleProtocol } from '../../src/actors/protocol/chronicle.ts';
 import { checkpointerProtocol, trainerProtocol } from '../../src/actors/protocol/trainer.ts';
 import type { BatchPort } from '../../src/actors/batch_port.ts';
 import { CheckpointStore, type Checkpoint } from '../../src/checkpoints/index.ts';
@@ -121,10 +122,12 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
     vocabulary,
     batches: options.batches ?? hashedBatches(topology),
     gen: (from?.manifest.gen ?? 0) + 1,
+    evaluationMicrobatches: Math.ceil(topology.training.eval_sequences / meshOf(topology).microbatchSequences),
+    decisions,
     system: { validate: 'always', pool, ...options.system },
   });
   try {
-    const { system, mesh } = troupe;
+    const { system } = troupe;
     if (from !== undefined) await restore(system, from, troupe.holders);
     await options.tamper?.(troupe);
     const store = await CheckpointStore.forWriting(directory);
@@ -160,11 +163,11 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
         incidents.push({ step, remedy, evidence });
       },
     };
-    const evaluationMicrobatches = Math.ceil(topology.training.eval_sequences / mesh.microbatchSequences);
-    const parts = { topology, mesh, decisions, evaluationMicrobatches, observer, bytesSent: () => ({}) };
-    const trainer = system.spawn(trainerProtocol, trainerAddress, (scope) => new Trainer(parts, scope));
-    const place = { firstStep: from?.manifest.step ?? 0, updateStep: from?.manifest.updateStep ?? 0 };
-    const { evalLoss } = await troupe.unlessFailed(trainer.ask.train(place, { timeoutMs: 60_000 }));
+    system.spawn(chronicleProtocol, chronicleAddress, () => new Chronicle(observer));
+    const trainer = system.ref(trainerProtocol, trainerAddress);
+    const { step: firstStep = 0, updateStep = 0 } = from?.manifest ?? {};
+    const start = { firstStep, updateStep, isNew: from === undefined };
+    const { evalLoss } = await troupe.unlessFailed(trainer.ask.train(start, { timeoutMs: 60_000 }));
     const { manifest } = (await store.openNewestValid()).checkpoint;
     await system.idle();
     return { curve, digest: digestOf(manifest.extra), evalLoss, incidents, leasedFrames: pool.leased };

@@ -15,7 +15,7 @@ moe: { num_experts: 2 }
 training: { steps: 4, global_batch_size: 4, sequence_length: 16, seed: 3, eval_interval: 4, eval_sequences: 4 }
 optimizer: { lr: 1.0e-2, warmup_steps: 1 }
 checkpoint: { interval: 2, keep: 9 }
-cluster: { memory_per_worker: 64MiB }
+cluster: { memory_per_worker: 64MiB, nats: { url: none } }
 data: { held_out: 0.2, blend: [ { name: notes, glob: '*.txt' } ] }
 `;
 
@@ -97,7 +97,7 @@ describe('a run', () => {
       nodes: 1,
     });
     expect(steps(ran)).toEqual([1, 2, 3, 4]);
-    expect(written(ran)).toEqual(['step-000002.g1', 'step-000004.g1']);
+    expect(written(ran)).toEqual(['step-000000.g1', 'step-000002.g1', 'step-000004.g1']);
     expect(ran.events.at(-1)).toMatchObject({ kind: 'sample', prompt: 'The ' });
     const held = ran.outcome.order1Loss!;
     expect(held).toBeGreaterThan(0);
@@ -111,19 +111,19 @@ describe('a run', () => {
   });
 
   it.each([
-    ['while it packs', 'phase'],
-    ['when it is ready', 'ready'],
-  ] as const)('interrupted %s ends at step 0 without a checkpoint', async (_when, interruptAt) => {
+    ['while it packs ends without a checkpoint', 'phase', []],
+    ['when it is ready ends with the checkpoint that it begins with', 'ready', [{ step: 0, gen: 1 }]],
+  ] as const)('interrupted %s', async (_when, interruptAt, checkpoints) => {
     const ran = await launch(false, { interruptAt });
     expect(ran.outcome).toMatchObject({ status: 'interrupted', step: 0, evalLoss: null });
     expect(steps(ran)).toEqual([]);
-    expect(await store().list()).toEqual([]);
+    expect(await store().list()).toEqual(checkpoints);
   });
 
   it('interrupted in a step ends after it, with a checkpoint', async () => {
     const ran = await launch(false, { interruptAt: 'step' });
     expect(ran.outcome).toMatchObject({ status: 'interrupted', step: 1 });
-    expect(written(ran)).toEqual(['step-000001.g1']);
+    expect(written(ran)).toEqual(['step-000000.g1', 'step-000001.g1']);
   });
 });
 

@@ -52,7 +52,8 @@ describe.each([
     const taken = new MemoryDecisionStore();
     const options = { directory: directory(), batches, tamper: poisonEmbedding, decisions: taken };
     const played = await play(topology, options);
-    expect([0, 1, 2, 3, 4].map((step) => taken.find(step)?.updateStep)).toEqual([1, 1, 2, 2, 3]);
+    const decided = await Promise.all([0, 1, 2, 3, 4].map((step) => taken.find(step)));
+    expect(decided.map((decision) => decision?.updateStep)).toEqual([1, 1, 2, 2, 3]);
     expect(played.incidents).toEqual([
       { step: 2, remedy: 'skip', evidence },
       { step: 4, remedy: 'skip', evidence },
@@ -62,11 +63,15 @@ describe.each([
     // The same steps skipped by decision, without poison.
     const decisions = new MemoryDecisionStore();
     for (const step of [1, 3]) {
-      decisions.decide({ gen: 1, step, verdict: 'skip', updateStep: (step + 1) / 2, lr: 0, clip: 1 });
+      await decisions.decide({ gen: 1, step, verdict: 'skip', updateStep: (step + 1) / 2, lr: 0, clip: 1 });
     }
-    const decided = await play(topology, { directory: directory(), batches: poisonedBatches(topology, []), decisions });
-    expect(played.curve).toEqual(decided.curve);
-    expect(played.evalLoss).toBe(decided.evalLoss);
+    const followed = await play(topology, {
+      directory: directory(),
+      batches: poisonedBatches(topology, []),
+      decisions,
+    });
+    expect(played.curve).toEqual(followed.curve);
+    expect(played.evalLoss).toBe(followed.evalLoss);
   });
 
   it('followed by another ends the run as unstable', async () => {

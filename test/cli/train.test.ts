@@ -47,7 +47,7 @@ describe('a run', () => {
     expect(curve.map((line) => 'step' in line && line.step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
     expect(curve.flatMap((line) => ('eval_loss' in line && 'step' in line ? [line.step] : []))).toEqual([4, 8, 12]);
     expect(checkpointsOf('whole')).toEqual(
-      [2, 4, 6, 8, 10, 12].map((step) => `step-${String(step).padStart(6, '0')}.g1`),
+      [0, 2, 4, 6, 8, 10, 12].map((step) => `step-${String(step).padStart(6, '0')}.g1`),
     );
     expect(manifestOf('whole', 'step-000012.g1')).toMatchObject({ step: 12, updateStep: 12 });
   });

@@ -18,7 +18,7 @@ parallelism: { data_parallel: 2, expert_parallel: 2 }
 training: { steps: 12, global_batch_size: 4, sequence_length: 16, seed: 3, eval_interval: 4, eval_sequences: 6 }
 optimizer: { lr: 1.0e-2, min_lr: 1.0e-3, warmup_steps: 1 }
 checkpoint: { interval: 2, keep: 9 }
-cluster: { memory_per_worker: 64MiB }
+cluster: { memory_per_worker: 64MiB, nats: { url: none } }
 data: { held_out: 0.2, blend: [ { name: notes, glob: 'texts/*.txt' }, { name: pages, glob: 'texts/*.md', weight: 0.5 } ] }
 `;
 

@@ -69,9 +69,19 @@ describe('a faulty file is refused in one line that names place, key, what was f
       'run.yaml:1:24: model.architecture: found "mixtral", allowed: transformer or switch (mixtral arrives in a later version)',
     ],
     [
-      'more than one process',
-      'cluster: { nodes: 2 }',
-      'run.yaml:1:19: cluster.nodes: found 2, allowed: 1 (this version runs in one process; nodes arrive later)',
+      'nodes without a server between them',
+      'cluster: { nodes: 2, nats: { url: none } }',
+      'run.yaml:1:35: cluster.nats.url: none runs in one process, but cluster.nodes is 2; set it to auto, or cluster.nodes to 1',
+    ],
+    [
+      'a server address with a secret in it',
+      'cluster: { nats: { url: "nats://secret@10.0.0.7:4222" } }',
+      'run.yaml:1:25: cluster.nats.url: found "nats://secret@10.0.0.7:4222", allowed: auto, none, or an address such as nats://10.0.0.7:4222, without a token in it',
+    ],
+    [
+      'a token file for a server that is started here',
+      'cluster: { nats: { token_file: token } }',
+      'run.yaml:1:32: cluster.nats.token_file: it is for a server at an address, but cluster.nats.url is auto; remove it',
     ],
     [
       'tensor parallelism',

@@ -3,7 +3,7 @@
  * placed together travel in one envelope to their group, which runs them.
  */
 import { z } from 'zod';
-import { defineProtocol, tell, tensorSchema } from '../../runtime/index.ts';
+import { ask, defineProtocol, tell, tensorSchema } from '../../runtime/index.ts';
 import { unitSchema } from './pass.ts';
 import { statefulMessages } from './stateful.ts';
 
@@ -20,6 +20,8 @@ export const expertGroupProtocol = defineProtocol('expert_group', {
   dispatch: tell({ lane: 'data', args: dispatched }),
   /** Gradients of the outputs of an earlier dispatch. */
   outputsGradient: tell({ lane: 'data', args: dispatched }),
-  /** An expert of the group has reached a parameter version. */
-  advanced: tell({ args: z.object({ version: z.int() }) }),
+  /** An expert of the group has reached a parameter version, whatever the gen. */
+  advanced: tell({ fenced: false, args: z.object({ version: z.int() }) }),
+  /** Their gen is over: its experts drop what they hold of the pass under way. */
+  abandon: ask(),
 });

@@ -66,4 +66,8 @@ export const statefulMessages = {
   restore: ask({ args: z.object({ tensors: tensorsSchema, dataStep: z.int() }) }),
   /** SHA-256 of each parameter that this role answers for. */
   digest: ask({ reply: z.record(z.string(), z.string()) }),
+  /** Its gen is over: the pass under way is dropped, a gradient that was voted on is kept. Answers its data step. */
+  abandon: ask({ reply: z.int() }),
+  /** After `abandon`: applies the decision that others have applied already, or lets go of the gradient. */
+  settle: ask({ args: z.object({ decision: decisionSchema.nullable() }) }),
 };

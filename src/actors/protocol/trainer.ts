@@ -10,12 +10,18 @@ export const outcomeSchema = z.object({
 export type TrainingOutcome = z.infer<typeof outcomeSchema>;
 
 export const trainerProtocol = defineProtocol('trainer', {
-  /** Trains from `firstStep`; answered when the last step is done or the run was interrupted. */
-  train: ask({ args: z.object({ firstStep: z.int(), updateStep: z.int() }), reply: outcomeSchema }),
+  /** Trains from `firstStep`, which a new run checkpoints first; answered when the last step is done or the run was interrupted. */
+  train: ask({
+    fenced: false,
+    args: z.object({ firstStep: z.int(), updateStep: z.int(), isNew: z.boolean() }),
+    reply: outcomeSchema,
+  }),
   /** The trainer tells itself to take the next step, so that it hears others in between. */
   next: tell({}),
+  /** All have entered this gen, where `step` data steps are applied; the former one was left because of `what`. */
+  goOn: tell({ args: z.object({ step: z.int(), what: z.string() }) }),
   /** Ends after the step in hand, with a checkpoint. */
-  interrupt: tell({}),
+  interrupt: tell({ fenced: false }),
 });
 
 export const checkpointerProtocol = defineProtocol('checkpointer', {

@@ -58,6 +58,11 @@ export class Membership {
     return [...this.#members.values()].filter(({ node }) => this.#leases.seen.get(node)?.isDead === false);
   }
 
+  /** Reads the registrations now, besides the regular polls, and tells what is new. Throws `KvUnavailable`. */
+  look(): Promise<void> {
+    return this.#poll();
+  }
+
   /** Removes the record of a node, dead or not; if it lives, it learns so by its next beat. */
   async remove(node: string): Promise<void> {
     const entry = await this.#options.store.find(memberKey(node));

@@ -119,6 +119,11 @@ export class ActorSystem {
     this.#root.add(spec);
   }
 
+  /** Bytes sent so far, by transport. */
+  bytesSentBy(): Readonly<Record<string, number>> {
+    return { local: this.counters.bytesSent };
+  }
+
   /** A ref owned by no actor: its asks come from `@name` and have no chain. */
   ref<P extends AnyProtocol>(protocol: P, address: Address): Ref<P> {
     return this.#post.ref(this.#post.speaker, protocol, address);

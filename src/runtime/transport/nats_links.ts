@@ -37,6 +37,8 @@ export interface NatsLinksOptions {
   readonly clock: Clock;
   readonly pool: FramePool;
   readonly events: LinkEvents;
+  /** A connection that is open already, for control; the links close it. Default: a new one. */
+  readonly control?: NatsConnection;
   /** Which life of the node this is: a later one must have a higher number. Default: the wall clock in ms. */
   readonly incarnation?: number;
   readonly limits?: Partial<LinkLimits>;
@@ -90,7 +92,7 @@ export class NatsLinks {
   static async open(options: NatsLinksOptions): Promise<NatsLinks> {
     const { server } = options;
     const name = `${checkNodeName('cluster', options.cluster)}/${checkNodeName('node', options.node)}`;
-    const control = await NatsConnection.open(server, `${name} control`);
+    const control = options.control ?? (await NatsConnection.open(server, `${name} control`));
     const data = await NatsConnection.open(server, `${name} data`).catch(async (error: unknown) => {
       await control.close();
       throw error;

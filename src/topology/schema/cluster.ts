@@ -3,25 +3,36 @@
  * they compute; the mesh is in `parallelism`.
  */
 import { z } from 'zod';
-import { byteSize, choice, onlyOne, whole } from './kinds.ts';
+import { byteSize, choice, whole } from './kinds.ts';
 
-const oneProcess = 'this version runs in one process; nodes arrive later';
+/** Where a nats-server may be: started here, not at all, or somewhere else. */
+const natsUrl = /^(auto|none|(nats|tls):\/\/[^\s@/]+)$/;
 
 export const natsSchema = z.strictObject({
-  url: choice(['auto'])
-    .meta({ later: 'this version needs no NATS server; addresses arrive with nodes' })
+  url: z
+    .string()
+    .regex(natsUrl)
+    .meta({ allowed: 'auto, none, or an address such as nats://10.0.0.7:4222, without a token in it' })
     .default('auto')
-    .describe('Address of the NATS server; `auto` starts one when the run has more than one node.'),
+    .describe(
+      'The NATS server: `auto` starts one on this machine, `none` runs in one process, or the address of one that runs.',
+    ),
+  token_file: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'File with the token of the server at `url`, readable by its owner only; else TROUPE_NATS_TOKEN of the environment.',
+    ),
 });
 
 export const clusterSchema = z.strictObject({
-  nodes: onlyOne(oneProcess).default(1).describe('Processes started by the launcher.'),
-  workers_per_node: whole(1)
-    .default(1)
-    .describe('Worker threads a node, each with a device of its own; 1 works in the main thread.'),
+  nodes: whole(1).default(1).describe('Processes started by the launcher.'),
+  workers_per_node: whole(1).default(1).describe('Worker threads a node, each with a device of its own.'),
   device: choice(['auto', 'cpu'], ['webgpu']).default('auto').describe('Compute device of each worker.'),
   memory_per_worker: byteSize()
     .default(2 * 2 ** 30)
     .describe('Bytes of a worker that slices may take in total: parameters, gradients, moments and scratch.'),
   nats: natsSchema.prefault({}).describe('The message server between nodes.'),
+  wait: whole(1).default(120).describe('Seconds that a run waits for its nodes to register before it gives up.'),
 });

@@ -1,0 +1,41 @@
+/**
+ * The chronicle: hears what happens to a run and hands it to whoever keeps it (the logs and the screen of the launcher).
+ * It lives where the run directory is written, whatever node the trainer is on.
+ */
+import type { Actor, ArgsOf } from '../runtime/index.ts';
+import type { StepMetrics } from '../telemetry/index.ts';
+import type { chronicleProtocol } from './protocol/chronicle.ts';
+
+type Messages = typeof chronicleProtocol;
+
+/** Who watches a training run. What it throws ends the run. */
+export interface TrainingObserver {
+  step(metrics: StepMetrics): void;
+  evaluated(step: number, evalLoss: number): void;
+  checkpoint(step: number, path: string): void;
+  incident(step: number, remedy: string, evidence: string): void;
+}
+
+export class Chronicle implements Actor<Messages> {
+  private readonly observer: TrainingObserver;
+
+  constructor(observer: TrainingObserver) {
+    this.observer = observer;
+  }
+
+  step(metrics: ArgsOf<Messages, 'step'>): void {
+    this.observer.step(metrics);
+  }
+
+  evaluated({ step, evalLoss }: ArgsOf<Messages, 'evaluated'>): void {
+    this.observer.evaluated(step, evalLoss);
+  }
+
+  checkpoint({ step, path }: ArgsOf<Messages, 'checkpoint'>): void {
+    this.observer.checkpoint(step, path);
+  }
+
+  incident({ step, remedy, evidence }: ArgsOf<Messages, 'incident'>): void {
+    this.observer.incident(step, remedy, evidence);
+  }
+}

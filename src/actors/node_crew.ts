@@ -1,0 +1,263 @@
+/**
+ * A crew on node processes, joined by NATS: this process starts and watches them, and is itself no node. It hosts the
+ * actors that write the run directory; trainer and rally are on the first node.
+ */
+import { numericsClass } from '../kernels/cpu/numerics.ts';
+import { NodeDied, NodeProcess, NodesMissing } from '../runtime/cluster/index.ts';
+import {
+  foundCluster,
+  GenRegister,
+  Membership,
+  NatsConnection,
+  NatsKvStore,
+  NatsTransport,
+  type Member as NodeMember,
+} from '../runtime/cluster/nats.ts';
+import { ActorSystem, SystemClock } from '../runtime/index.ts';
+import { toPlain } from '../topology/index.ts';
+import { rallyAddress } from './addresses.ts';
+import type { BatchSource } from './batch_source.ts';
+import { castOf } from './cast.ts';
+import { modelsOf } from './company.ts';
+import { roleSupervision, RunFailed, spawnUsher, type Crew, type CrewOptions } from './crew.ts';
+import { awaitReady, writeMuster } from './muster.ts';
+import type { NodeBirth } from './node_main.ts';
+import { whenAvailable } from './patient_store.ts';
+import { placeRoles } from './place_roles.ts';
+import { rallyProtocol } from './protocol/rally.ts';
+import type { RunServer } from './run_server.ts';
+import { launcherName, nodeName, nodeOfSystem, whereaboutsOf, workerName } from './whereabouts.ts';
+
+export interface ClusterOptions {
+  readonly server: RunServer;
+  /** The name under which the nodes find each other. */
+  readonly name: string;
+  readonly runId: string;
+  /** Something that whoever watches the run should know. */
+  readonly notice: (text: string) => void;
+}
+
+/** The nodes of a run round differently. */
+export class ClassesDiffer extends Error {
+  readonly tag = 'ClassesDiffer';
+  readonly exitCode = 1;
+  constructor(members: readonly NodeMember[]) {
+    const list = members.map((member) => `${member.node} ${numericsClass(member)}`).join(', ');
+    super(
+      `the nodes round differently (${list}); use machines of one kind, or set recovery.allow_class_change=true and do without equal bits`,
+    );
+    this.name = 'ClassesDiffer';
+  }
+}
+
+/** Starts the topology's nodes and waits until all are ready. Throws `NodeDied`, `NodesMissing`, `ClusterNameTaken` ... */
+export async function startNodeCrew(options: CrewOptions, source: BatchSource, cluster: ClusterOptions): Promise<Crew> {
+  const launch = new NodeLaunch(options, cluster);
+  try {
+    return await launch.run(source);
+  } catch (error) {
+    await launch.stop();
+    throw error;
+  }
+}
+
+const clock = new SystemClock();
+
+/** How long nodes may take to stop by themselves; after that they are killed. */
+const stopMs = 15_000;
+const patienceMs = 10 * 60_000;
+/** Between looks at who has registered. */
+const lookMs = 50;
+
+class NodeLaunch {
+  private readonly options: CrewOptions;
+  private readonly cluster: ClusterOptions;
+  private readonly failed = Promise.withResolvers<never>();
+  private nodes: readonly NodeProcess[] = [];
+  private system: ActorSystem | null = null;
+  private transport: NatsTransport | null = null;
+  private control: NatsConnection | null = null;
+  private membership: Membership | null = null;
+  private isOver = false;
+
+  constructor(options: CrewOptions, cluster: ClusterOptions) {
+    this.options = options;
+    this.cluster = cluster;
+    this.failed.promise.catch(() => undefined);
+    void cluster.server.failed.then((error) => this.fail(error));
+  }
+
+  async run(source: BatchSource): Promise<Crew> {
+    const { topology, mesh, vocabulary, evaluationMicrobatches } = this.options;
+    const { name, runId } = this.cluster;
+    const server = this.cluster.server.address;
+    const { lease_ms: leaseMs } = topology.recovery;
+    const control = await NatsConnection.open(server, `${name}/${launcherName} control`);
+    this.control = control;
+    const store = await NatsKvStore.open(control, name);
+    await foundCluster({ store, clock, cluster: name, runId, leaseMs });
+    const register = new GenRegister(store, runId);
+    const { gen } = await register.raiseTo(Math.max(this.options.gen, (await register.current()) + 1));
+
+    const { nodes: count, workers_per_node: workers } = topology.cluster;
+    const names = Array.from({ length: count }, (_, i) => nodeName(i));
+    const birth: NodeBirth = {
+      topology: toPlain(topology),
+      vocabulary,
+      source,
+      server,
+      cluster: name,
+      runId,
+      gen,
+      evaluationMicrobatches,
+    };
+    this.nodes = names.map(
+      (node) =>
+        new NodeProcess({
+          name: node,
+          entry: new URL(import.meta.url.endsWith('.ts') ? './node_main.ts' : './node_main.js', import.meta.url),
+          data: birth,
+          onDied: (error) => this.fail(error),
+          onLine: (line) => process.stderr.write(`${node}: ${line}\n`),
+        }),
+    );
+    const members = await this.unlessFailed(this.gatherNodes(store, names));
+    const classOfAll = this.classOf(members);
+
+    const { shape, model } = modelsOf(topology, mesh, vocabulary);
+    const cast = castOf(mesh, model, shape);
+    const places = names.flatMap((_, node) => Array.from({ length: workers }, (__, worker) => ({ node, worker })));
+    const placed = placeRoles(topology, mesh, vocabulary, places);
+    const placement = new Map([...placed].map(([role, at]) => [role, workerName(nodeName(at.node), at.worker)]));
+    const systems = [
+      launcherName,
+      ...names.flatMap((node) => [node, ...Array.from({ length: workers }, (_, worker) => workerName(node, worker))]),
+    ];
+    await writeMuster(
+      store,
+      { runId, gen },
+      {
+        nodes: names,
+        scribe: launcherName,
+        systems,
+        placement: Object.fromEntries(placement),
+      },
+    );
+    const whereabouts = whereaboutsOf({ cast, placement, leader: names[0], scribe: launcherName, systems });
+    const system = await this.join(gen, (address) => {
+      const at = whereabouts.get(address);
+      return at === undefined ? null : nodeOfSystem(at);
+    });
+    await this.unlessFailed(awaitReady(store, clock, { runId, gen, nodes: names, isOver: () => this.isOver }));
+    const rally = system.ref(rallyProtocol, rallyAddress);
+    return {
+      system,
+      numericsClass: classOfAll,
+      executables: () => Promise.resolve([]),
+      settled: async () => {
+        await rally.ask.settled(undefined, { timeoutMs: patienceMs });
+      },
+      stop: () => this.stop(),
+    };
+  }
+
+  /** Ends actors, nodes and connections; nodes that do not end in time are killed. */
+  async stop(): Promise<void> {
+    const hasFailed = this.isOver;
+    this.isOver = true;
+    this.membership?.stop();
+    await this.system?.stop();
+    const { nodes } = this;
+    // What is left of a failed run waits for messages that will not come.
+    for (const node of nodes) if (hasFailed) node.kill();
+    for (const node of nodes) node.stop();
+    const timer = clock.after(stopMs, () => nodes.forEach((node) => node.kill()));
+    await Promise.all(nodes.map(({ ended }) => ended));
+    timer.cancel();
+    for (const { name } of nodes) await this.membership?.remove(name).catch(() => undefined);
+    await this.transport?.close();
+    await this.control?.close();
+  }
+
+  /** This process' own system, reached by all nodes. */
+  private async join(gen: number, directory: (address: string) => string | null): Promise<ActorSystem> {
+    const { name, runId, notice } = this.cluster;
+    const server = this.cluster.server.address;
+    this.transport = await NatsTransport.open({
+      server,
+      ...(this.control === null ? {} : { control: this.control }),
+      cluster: name,
+      runId,
+      node: launcherName,
+      clock,
+      directory,
+      events: {
+        broken: (error) => this.fail(error),
+        noResponders: () => undefined,
+        connection: (lane, isConnected) => {
+          if (lane === 'control')
+            notice(`${server.url}: NATS server ${isConnected ? 'is back' : 'is away; waiting for it'}`);
+        },
+        closed: (error) => this.fail(error ?? new RunFailed(`${server.url}: the connection was closed`)),
+      },
+    });
+    const system = new ActorSystem({
+      name: launcherName,
+      transport: this.transport,
+      supervision: roleSupervision,
+      onFailure: (cause) => this.fail(new RunFailed(cause)),
+    });
+    this.system = system;
+    system.enter(gen);
+    spawnUsher(system, []);
+    return system;
+  }
+
+  /** Waits until all nodes have registered. Throws `NodesMissing`. */
+  private async gatherNodes(store: NatsKvStore, names: readonly string[]): Promise<NodeMember[]> {
+    const { cluster, recovery } = this.options.topology;
+    const waitMs = cluster.wait * 1000;
+    const startMs = clock.now();
+    const membership = await Membership.open({
+      store,
+      clock,
+      runId: this.cluster.runId,
+      leaseMs: recovery.lease_ms,
+      events: { joined: () => undefined, left: () => undefined, died: ({ node }) => this.lost(node) },
+    });
+    this.membership = membership;
+    for (;;) {
+      const { alive } = membership;
+      const missing = names.filter((name) => !alive.some(({ node }) => node === name));
+      if (missing.length === 0) return alive.filter(({ node }) => names.includes(node));
+      const waitedMs = clock.now() - startMs;
+      if (waitedMs >= waitMs) throw new NodesMissing(this.cluster.name, missing, names.length, waitedMs);
+      await new Promise<void>((resolve) => clock.after(lookMs, resolve));
+      await whenAvailable(clock, () => membership.look());
+    }
+  }
+
+  private classOf(members: readonly NodeMember[]): string {
+    const [first] = members;
+    const isMixed = members.some(({ classHash }) => classHash !== first.classHash);
+    if (isMixed && !this.options.topology.recovery.allow_class_change) throw new ClassesDiffer(members);
+    return numericsClass(first);
+  }
+
+  /** A node that has given no sign of life for a lease; its process may hang. */
+  private lost(node: string): void {
+    const reason = `no sign of life for ${this.options.topology.recovery.lease_ms} ms`;
+    this.fail(new NodeDied(node, { exitCode: null, signal: null, reason, log: [], flight: [] }));
+  }
+
+  private fail(error: Error): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.failed.reject(error);
+    this.options.onFailure(error);
+  }
+
+  private unlessFailed<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.failed.promise]);
+  }
+}

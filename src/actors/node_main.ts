@@ -1,0 +1,155 @@
+/**
+ * What runs in a node's process: it registers, waits for the muster, starts its workers with the roles placed on it, and
+ * joins them to the other nodes. The main thread does no arithmetic; on the first node it hosts trainer and rally.
+ */
+import { z } from 'zod';
+import { numericsOf } from '../kernels/cpu/numerics.ts';
+import { enterNode, type NodeScope } from '../runtime/cluster/index.ts';
+import {
+  GenRegister,
+  NatsConnection,
+  NatsKvStore,
+  NatsTransport,
+  Registration,
+  type KvStore,
+} from '../runtime/cluster/nats.ts';
+import { ActorSystem, SystemClock } from '../runtime/index.ts';
+import { meshOf, topologySchema } from '../topology/index.ts';
+import { rallyAddress } from './addresses.ts';
+import { batchSourceSchema } from './batch_source.ts';
+import { castOf } from './cast.ts';
+import { modelsOf } from './company.ts';
+import { roleSupervision, RunFailed, spawnTrainer, spawnUsher } from './crew.ts';
+import { KvDecisionStore } from './kv_decision_store.ts';
+import { awaitMuster, reportReady, type Muster } from './muster.ts';
+import { whenAvailable } from './patient_store.ts';
+import { rallyProtocol } from './protocol/rally.ts';
+import { Rally } from './rally.ts';
+import { startRoleWorkers } from './role_workers.ts';
+import { nodeOfSystem, whereaboutsOf } from './whereabouts.ts';
+
+const birthSchema = z.object({
+  topology: topologySchema,
+  vocabulary: z.int(),
+  source: batchSourceSchema,
+  server: z.object({ url: z.string(), token: z.string().exactOptional() }),
+  cluster: z.string(),
+  runId: z.string(),
+  gen: z.int(),
+  evaluationMicrobatches: z.int(),
+});
+export type NodeBirth = z.input<typeof birthSchema>;
+type Birth = z.output<typeof birthSchema>;
+
+const clock = new SystemClock();
+
+await enterNode(async (scope) => {
+  const birth = birthSchema.parse(scope.data);
+  const { server, cluster, runId, gen, topology } = birth;
+  const { lease_ms: leaseMs } = topology.recovery;
+  const control = await NatsConnection.open(server, `${cluster}/${scope.name} control`);
+  const store = await NatsKvStore.open(control, cluster);
+  const registration = await Registration.join({
+    store,
+    clock,
+    member: {
+      node: scope.name,
+      runId,
+      incarnation: clock.wallMs(),
+      workers: topology.cluster.workers_per_node,
+      ...(await numericsOf()),
+    },
+    beatMs: leaseMs / 4,
+    // The launcher knows that no other process of this name lives.
+    takeOver: true,
+    onReplaced: scope.fail,
+  });
+  let isStopping = false;
+  void scope.stopping.then(() => (isStopping = true));
+  const muster = await awaitMuster(store, clock, { runId, gen, isOver: () => isStopping });
+  const stopCompany = muster === null ? null : await startCompany(scope, birth, { control, store, muster });
+  if (stopCompany !== null) await reportReady(store, clock, { runId, gen, node: scope.name });
+  return async () => {
+    registration.stop();
+    await stopCompany?.();
+    await control.close();
+  };
+});
+
+interface Joined {
+  readonly control: NatsConnection;
+  readonly store: KvStore;
+  readonly muster: Muster;
+}
+
+/** Starts workers, transport and control actors; returns what stops them. */
+async function startCompany(
+  scope: NodeScope,
+  birth: Birth,
+  { control, store, muster }: Joined,
+): Promise<() => Promise<void>> {
+  const { topology, vocabulary, cluster, runId, gen, server, evaluationMicrobatches, source } = birth;
+  const mesh = meshOf(topology);
+  const { shape, model } = modelsOf(topology, mesh, vocabulary);
+  const cast = castOf(mesh, model, shape);
+  const [leader] = muster.nodes;
+  const placement = new Map(Object.entries(muster.placement));
+  const places = whereaboutsOf({ cast, placement, leader, scribe: muster.scribe, systems: muster.systems });
+  const host = startRoleWorkers({
+    node: scope.name,
+    count: topology.cluster.workers_per_node,
+    placement,
+    places,
+    cast,
+    run: { topology, vocabulary, gen, source },
+    onFailure: scope.fail,
+  });
+  const transport = await NatsTransport.open({
+    server,
+    control,
+    cluster,
+    runId,
+    node: scope.name,
+    clock,
+    near: host.transport,
+    directory: (address) => {
+      const system = places.get(address);
+      return system === undefined ? null : nodeOfSystem(system);
+    },
+    events: {
+      broken: (error) => {
+        // Control is sent again until it arrives: it breaks only where too much waits for a node.
+        if (error.lane === 'control') scope.fail(error);
+        else system.ref(rallyProtocol, rallyAddress).tell.broken({ gen: error.gen, what: error.message });
+      },
+      noResponders: () => undefined,
+      closed: (error) => scope.fail(error ?? new RunFailed(`${server.url}: the connection was closed`)),
+    },
+  });
+  const system = new ActorSystem({
+    name: scope.name,
+    transport,
+    supervision: roleSupervision,
+    onFailure: (cause) => scope.fail(new RunFailed(cause)),
+  });
+  system.enter(gen);
+  spawnUsher(system, []);
+  if (scope.name === leader) {
+    const decisions = new KvDecisionStore(store, clock, runId);
+    const register = new GenRegister(store, runId);
+    const rally = {
+      systems: muster.systems,
+      raise: async (from: number) => (await whenAvailable(clock, () => register.raise(from))).gen,
+      enter: (to: number) => system.enter(to),
+      decisions,
+    };
+    system.spawn(rallyProtocol, rallyAddress, (rallyScope) => new Rally(rally, rallyScope));
+    spawnTrainer(system, { topology, mesh, evaluationMicrobatches }, decisions, muster.systems);
+  }
+  await host.ready();
+  return async () => {
+    await system.stop();
+    await host.stop();
+    await transport.close();
+  };
+}

@@ -1,0 +1,35 @@
+/** What the chronicle is told of a run. Asked, not told: a line that cannot be written ends the run. */
+import { z } from 'zod';
+import { ask, defineProtocol } from '../../runtime/index.ts';
+
+const counts = z.record(z.string(), z.number());
+
+/** `StepMetrics`, as it crosses nodes. */
+export const stepMetricsSchema = z.object({
+  step: z.int(),
+  loss: z.number(),
+  aux_loss: z.number(),
+  z_loss: z.number(),
+  lr: z.number(),
+  grad_norm: z.number(),
+  tokens: z.number(),
+  tokens_per_second: z.number(),
+  step_ms: z.number(),
+  routed: z.int(),
+  processed: z.int(),
+  spilled: z.int(),
+  dropped: z.int(),
+  expert_load: z.record(z.string(), z.array(z.int()).readonly()),
+  bytes_sent: counts,
+  nodes: z.int(),
+  workers: z.int(),
+  eval_loss: z.number().exactOptional(),
+});
+
+export const chronicleProtocol = defineProtocol('chronicle', {
+  step: ask({ fenced: false, args: stepMetricsSchema }),
+  evaluated: ask({ fenced: false, args: z.object({ step: z.int(), evalLoss: z.number() }) }),
+  checkpoint: ask({ fenced: false, args: z.object({ step: z.int(), path: z.string() }) }),
+  /** Something went wrong in a step, and what is done about it. */
+  incident: ask({ fenced: false, args: z.object({ step: z.int(), remedy: z.string(), evidence: z.string() }) }),
+});

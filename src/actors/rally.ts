@@ -1,0 +1,68 @@
+/**
+ * The rally: what makes a run go on after a broken link. It raises the gen, has every system enter it, and lets the
+ * roles agree: a decision that some have applied is applied by all, else the step is dropped and run again. Then it
+ * sends the trainer on its way. A step is the same bits whenever it is run, so nothing is lost but time.
+ */
+import type { Actor, ActorScope, ArgsOf } from '../runtime/index.ts';
+import { chronicleAddress, trainerAddress, usherAddress } from './addresses.ts';
+import type { DecisionStore } from './decision_store.ts';
+import { chronicleProtocol } from './protocol/chronicle.ts';
+import type { rallyProtocol } from './protocol/rally.ts';
+import type { Decision } from './protocol/stateful.ts';
+import { trainerProtocol } from './protocol/trainer.ts';
+import { usherProtocol } from './protocol/usher.ts';
+
+type Messages = typeof rallyProtocol;
+
+export interface RallyParts {
+  /** Every system that takes part in the run, the own one among them. */
+  readonly systems: readonly string[];
+  /** Raises the gen that all agree on from the one given; resolves with the gen that stands then. */
+  readonly raise: (gen: number) => Promise<number>;
+  /** Has the own system enter a gen. */
+  readonly enter: (gen: number) => void;
+  readonly decisions: DecisionStore;
+}
+
+/** A role answers when its message in hand is done; a node that never does is declared dead by its lease. */
+const patienceMs = 10 * 60_000;
+
+export class Rally implements Actor<Messages> {
+  private readonly parts: RallyParts;
+  private readonly scope: ActorScope;
+
+  constructor(parts: RallyParts, scope: ActorScope) {
+    this.parts = parts;
+    this.scope = scope;
+  }
+
+  async broken({ gen: brokenGen, what }: ArgsOf<Messages, 'broken'>): Promise<void> {
+    if (brokenGen !== this.scope.gen) return;
+    const gen = await this.parts.raise(brokenGen);
+    // From here on the trainer's asks have failed, and it sends nothing more in the former gen.
+    this.parts.enter(gen);
+    const ushers = this.parts.systems.map((system) => this.scope.ref(usherProtocol, usherAddress(system)));
+    const steps = (
+      await Promise.all(ushers.map((usher) => usher.ask.enter({ gen }, { timeoutMs: patienceMs })))
+    ).flat();
+    const step = Math.max(...steps);
+    const decision = steps.every((each) => each === step) ? null : await this.decisionOf(step - 1);
+    await Promise.all(ushers.map((usher) => usher.ask.settle({ gen, decision }, { timeoutMs: patienceMs })));
+    await this.scope
+      .ref(chronicleProtocol, chronicleAddress)
+      .ask.incident({ step: step + 1, remedy: `run again in gen ${gen}`, evidence: what }, { timeoutMs: patienceMs });
+    this.scope.ref(trainerProtocol, trainerAddress).tell.goOn({ step, what });
+  }
+
+  settled(): number {
+    return this.scope.gen;
+  }
+
+  /** What some roles have applied was decided, so it is in the store. */
+  private async decisionOf(step: number): Promise<Decision> {
+    const decision = await this.parts.decisions.find(step);
+    if (decision === null)
+      throw new Error(`step ${step + 1} was applied by some roles, but its decision is not in the store`);
+    return decision;
+  }
+}

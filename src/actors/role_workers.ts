@@ -1,0 +1,53 @@
+/** The worker threads of a node, each with the roles placed on it. */
+import { startWorkers, type WorkerFailed, type WorkerHost } from '../runtime/cluster/index.ts';
+import { meshOf, toPlain, type Topology } from '../topology/index.ts';
+import type { BatchSource } from './batch_source.ts';
+import type { Member } from './cast.ts';
+import { modelsOf } from './company.ts';
+import { slotsFor } from './slot_sizes.ts';
+import { threadsOf, workerName } from './whereabouts.ts';
+import type { WorkerBirth } from './worker_main.ts';
+
+export interface RoleWorkersOptions {
+  readonly node: string;
+  readonly count: number;
+  /** System by role. */
+  readonly placement: ReadonlyMap<string, string>;
+  /** System by address, of the whole run. */
+  readonly places: ReadonlyMap<string, string>;
+  readonly cast: readonly Member[];
+  readonly run: {
+    readonly topology: Topology;
+    readonly vocabulary: number;
+    readonly gen: number;
+    readonly source: BatchSource;
+  };
+  readonly onFailure: (failure: WorkerFailed) => void;
+}
+
+/** Starts them; `ready` of the host tells when their programs are compiled. */
+export function startRoleWorkers({
+  node,
+  count,
+  placement,
+  places,
+  cast,
+  run,
+  onFailure,
+}: RoleWorkersOptions): WorkerHost {
+  const { topology, vocabulary, gen, source } = run;
+  const { shape, model } = modelsOf(topology, meshOf(topology), vocabulary);
+  return startWorkers({
+    name: node,
+    entry: new URL(import.meta.url.endsWith('.ts') ? './worker_main.ts' : './worker_main.js', import.meta.url),
+    placement: threadsOf(places, node),
+    slots: slotsFor(model, shape, cast),
+    workers: Array.from({ length: count }, (_, worker) => {
+      const name = workerName(node, worker);
+      const roles = [...placement].filter(([, system]) => system === name).map(([role]) => role);
+      const birth: WorkerBirth = { topology: toPlain(topology), vocabulary, gen, roles, source };
+      return { name, data: birth };
+    }),
+    onFailure,
+  });
+}

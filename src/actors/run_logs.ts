@@ -1,0 +1,55 @@
+/** The files that a run writes as it goes, and what is written there of what the chronicle hears. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { EventsLog, MetricsLog } from '../telemetry/index.ts';
+import type { TrainingObserver } from './chronicle.ts';
+import { FileDecisionStore } from './decision_store.ts';
+import type { RunEvent } from './run_port.ts';
+
+export class RunLogs implements Disposable {
+  readonly metrics: MetricsLog;
+  readonly events: EventsLog;
+  readonly #decisionsPath: string;
+  #decisions: FileDecisionStore | null = null;
+
+  /** Opened to go on from a checkpoint, or not: then whatever an earlier attempt decided is gone. */
+  constructor(runDir: string, isNew: boolean) {
+    this.#decisionsPath = join(runDir, 'decisions.jsonl');
+    if (isNew) rmSync(this.#decisionsPath, { force: true });
+    this.metrics = new MetricsLog(join(runDir, 'metrics.jsonl'));
+    this.events = new EventsLog(join(runDir, 'events.jsonl'));
+  }
+
+  /** Where a run in one process decides its steps; made when first asked for. */
+  get decisions(): FileDecisionStore {
+    return (this.#decisions ??= new FileDecisionStore(this.#decisionsPath));
+  }
+
+  /** Writes down what happens, then tells `observe`. `baseline`: the order-1 model's held-out loss, if there is one. */
+  observer(observe: (event: RunEvent) => void, baseline: () => number | null): TrainingObserver {
+    return {
+      step: (metrics) => {
+        this.metrics.append(metrics);
+        observe({ kind: 'step', metrics });
+      },
+      evaluated: (step, evalLoss) => {
+        this.events.append('evaluated', { step, evalLoss });
+        observe({ kind: 'evaluated', step, evalLoss, order1Loss: baseline() });
+      },
+      checkpoint: (step, path) => {
+        this.events.append('checkpoint', { step, path });
+        observe({ kind: 'checkpoint', step, path });
+      },
+      incident: (step, remedy, evidence) => {
+        this.events.append('incident', { step, remedy, evidence });
+        observe({ kind: 'notice', text: `step ${step}: ${evidence}; remedy: ${remedy}` });
+      },
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.metrics.close();
+    this.events.close();
+    this.#decisions?.close();
+  }
+}

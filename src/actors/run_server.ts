@@ -1,0 +1,82 @@
+/**
+ * The NATS server of a run: one of its own, started on loopback with a store in the run directory; one that runs
+ * elsewhere; or none, where a single node needs none and none is to be had.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { NatsServer, NatsServerFailed, NatsServerMissing, type NatsAddress } from '../runtime/cluster/nats.ts';
+import type { Topology } from '../topology/index.ts';
+
+export interface RunServer {
+  readonly address: NatsAddress;
+  /** Resolves if the server ends for good, with the reason. */
+  readonly failed: Promise<Error>;
+  close(): Promise<void>;
+}
+
+export interface RunServerOptions {
+  /** Folder of the topology file. */
+  readonly baseDir: string;
+  readonly runDir: string;
+  readonly notice: (text: string) => void;
+}
+
+/** The file with the token cannot be used. */
+export class TokenFileRefused extends Error {
+  readonly tag = 'TokenFileRefused';
+  readonly exitCode = 2;
+  constructor(path: string, reason: string) {
+    super(`cluster.nats.token_file ${path}: ${reason}`);
+    this.name = 'TokenFileRefused';
+  }
+}
+
+/** Null where everything is to run in this process. Throws `NatsServerMissing`, `NatsServerFailed`, `TokenFileRefused`. */
+export async function openRunServer({ cluster }: Topology, options: RunServerOptions): Promise<RunServer | null> {
+  const { url, token_file: tokenFile } = cluster.nats;
+  if (url === 'none') return null;
+  if (url !== 'auto') {
+    const token =
+      tokenFile === undefined ? process.env.TROUPE_NATS_TOKEN : readToken(resolve(options.baseDir, tokenFile));
+    const address = token === undefined || token === '' ? { url } : { url, token };
+    return { address, failed: new Promise(() => undefined), close: () => Promise.resolve() };
+  }
+  try {
+    return await startServer(options);
+  } catch (error) {
+    if (cluster.nodes > 1 || !(error instanceof NatsServerMissing)) throw error;
+    options.notice(
+      'no nats-server on this machine: one node runs in this process without it (troupe doctor tells how to get it)',
+    );
+    return null;
+  }
+}
+
+async function startServer({ runDir, notice }: RunServerOptions): Promise<RunServer> {
+  const { promise: failed, resolve: fail } = Promise.withResolvers<Error>();
+  const server = await NatsServer.start({
+    storeDir: join(runDir, 'nats'),
+    onNews: (news) => {
+      if (news.kind === 'restarting') notice(`nats-server: ${news.reason}; starting it again`);
+      if (news.kind === 'failed') fail(new NatsServerFailed('nats-server', news.reason));
+    },
+  });
+  return { address: server.address, failed, close: () => server.close() };
+}
+
+function readToken(path: string): string {
+  let mode: number;
+  try {
+    ({ mode } = statSync(path));
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new TokenFileRefused(path, `cannot be read (${code}); correct the path, or set TROUPE_NATS_TOKEN`);
+  }
+  if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
+    throw new TokenFileRefused(
+      path,
+      `others may read it (mode ${(mode & 0o777).toString(8)}); run 'chmod 600 ${path}'`,
+    );
+  }
+  return readFileSync(path, 'utf8').trim();
+}

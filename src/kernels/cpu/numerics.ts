@@ -1,0 +1,83 @@
+/**
+ * The numerics class of this machine's `cpu` device, and its proof: a hash over the bits of a fixed set of results. Two
+ * machines of one name and one hash give the same bits; of one name only, something below the name differs.
+ */
+import { createHash } from 'node:crypto';
+import type { Tensor } from '../device.ts';
+import type { Value } from '../graph.ts';
+import { causalAttention } from '../ops/causal_attention.ts';
+import { gelu } from '../ops/gelu.ts';
+import { matmul } from '../ops/matmul.ts';
+import { reshape } from '../ops/reshape.ts';
+import { rmsNorm } from '../ops/rms_norm.ts';
+import { softmax } from '../ops/softmax.ts';
+import type { Program } from '../program.ts';
+import { fillUniform } from '../random.ts';
+import { f32, trace, weight } from '../trace.ts';
+import { vjp } from '../vjp.ts';
+import { CpuDevice, numericsClassOf } from './device.ts';
+
+export interface Numerics {
+  /** Kind of device, processor, library. */
+  readonly device: string;
+  /** Over the results of the fixed programs, on one thread. */
+  readonly classHash: string;
+}
+
+/** Both as the one word that checkpoints carry. */
+export const numericsClass = ({ device, classHash }: Numerics): string => `${device}#${classHash}`;
+
+/** What the programs take and give, at most. */
+const deviceBytes = 16 * 2 ** 20;
+const [rows, width, heads] = [96, 64, 2];
+
+let measured: Promise<Numerics> | null = null;
+
+/** Measured once a process: some 100 ms. */
+export const numericsOf = (): Promise<Numerics> => (measured ??= measure());
+
+async function measure(): Promise<Numerics> {
+  const device = new CpuDevice({ bytes: deviceBytes });
+  try {
+    const slice = device.slice('numerics', deviceBytes);
+    const hash = createHash('sha256');
+    const { forward, backward } = vjp(fixedProgram());
+    const tensors: Record<string, Tensor> = {};
+    for (const program of [forward, backward]) {
+      allocateInto(tensors, program, (name, shape) => {
+        const tensor = slice.tensor(name, 'f32', shape);
+        const values = new Float32Array(tensor.bytes / 4);
+        fillUniform(values, 1, name, -1, 1);
+        device.write(tensor, values);
+        return tensor;
+      });
+      await (await device.compile(program)).run(tensors);
+      for (const { name } of program.outputs) hash.update(name).update(device.read(tensors[name]));
+    }
+    return { device: numericsClassOf(), classHash: hash.digest('hex').slice(0, 16) };
+  } finally {
+    await device.close();
+  }
+}
+
+/** Products, a softmax, a norm, exponentials and attention, of sizes that no kernel divides evenly. */
+function fixedProgram(): Program {
+  const specs = { x_RD: f32([rows, width]), norm_D: weight([width]), w_DD: weight([width, width]) };
+  return trace('numerics', specs, ({ x_RD, norm_D, w_DD }) => {
+    const h_RD = matmul(rmsNorm(x_RD, norm_D, 1e-6), w_DD, { transposeB: true });
+    const h_BHTd = reshape(h_RD, [1, heads, rows, width / heads]);
+    const a_RD: Value = reshape(causalAttention(h_BHTd, h_BHTd, h_BHTd), [rows, width]);
+    return { y_RD: softmax(matmul(gelu(a_RD), w_DD)) };
+  });
+}
+
+function allocateInto(
+  tensors: Record<string, Tensor>,
+  program: Program,
+  allocate: (name: string, shape: readonly number[]) => Tensor,
+): void {
+  for (const { name, value } of [...program.inputs, ...program.outputs]) {
+    const sizes = value.type.shape.map((dim) => (typeof dim === 'number' ? dim : dim.max));
+    tensors[name] ??= allocate(name, sizes);
+  }
+}

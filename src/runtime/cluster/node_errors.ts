@@ -1,0 +1,60 @@
+/** What can go wrong with the processes of a cluster. One line each: what, where, what to do. */
+
+import type { FlightEntry } from '../system/flight_record.ts';
+
+/** What is left of a node process. */
+export interface NodeRemains {
+  /** Null if it ended by a signal. */
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** What it said itself of why it ends; null if it could not. */
+  readonly reason: string | null;
+  /** The last lines that it wrote, and then those of the thread that failed; oldest first. */
+  readonly log: readonly string[];
+  /** The last messages that the thread that failed has handled, oldest first; empty if that is not known. */
+  readonly flight: readonly FlightEntry[];
+}
+
+/** A node's process ended that was not told to, or the node gives no sign of life. */
+export class NodeDied extends Error {
+  readonly tag = 'NodeDied';
+  override readonly name = 'NodeDied';
+  readonly node: string;
+  readonly exitCode = 1;
+  readonly remains: NodeRemains;
+  constructor(node: string, remains: NodeRemains) {
+    const { signal, exitCode, reason, log } = remains;
+    const how = signal === null ? `exit code ${exitCode ?? 'unknown'}` : signal;
+    const last = log.at(-1);
+    const words = reason ?? (last === undefined ? '' : `its last words: ${last}`);
+    const detail = words === '' ? `ended (${how})` : reason === null ? `ended (${how}); ${words}` : words;
+    super(`${node}: ${detail}; what was checkpointed is safe, continue with --resume`);
+    this.node = node;
+    this.remains = remains;
+  }
+}
+
+/** Nodes that did not register, or did not end, in time. */
+export class NodesMissing extends Error {
+  readonly tag = 'NodesMissing';
+  override readonly name = 'NodesMissing';
+  readonly exitCode = 1;
+  readonly missing: readonly string[];
+  constructor(cluster: string, missing: readonly string[], asked: number, waitedMs: number) {
+    super(
+      `cluster ${cluster}: ${asked - missing.length} of ${asked} nodes after ${Math.round(waitedMs / 1000)} s, ` +
+        `missing: ${missing.join(', ')}; see what holds them, ask for fewer cluster.nodes, or raise cluster.wait`,
+    );
+    this.missing = missing;
+  }
+}
+
+/** The entry of a node was run by hand. */
+export class NotANode extends Error {
+  readonly tag = 'NotANode';
+  override readonly name = 'NotANode';
+  readonly exitCode = 2;
+  constructor(problem: string) {
+    super(`node: ${problem}; nodes are started by 'troupe launch'`);
+  }
+}

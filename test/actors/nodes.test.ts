@@ -1,0 +1,38 @@
+/** A run over node processes and a real nats-server draws the curve of the run in one thread. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bitsOf, RunFolder, type Played } from './run_kit.ts';
+
+const folder = new RunFolder();
+afterAll(() => folder[Symbol.dispose]());
+
+const settings = { 'training.steps': 30, 'training.eval_interval': 10, 'checkpoint.interval': 10 };
+const onNodes = (nodes: number, workers: number) => ({
+  ...settings,
+  'cluster.nats.url': 'auto',
+  'cluster.nodes': nodes,
+  'cluster.workers_per_node': workers,
+});
+
+let alone: Played;
+beforeAll(async () => {
+  alone = await folder.play(settings);
+});
+
+describe('30 steps', () => {
+  it.each([
+    [1, 1],
+    [1, 2],
+    [2, 1],
+    [2, 2],
+    [4, 1],
+  ])('on %i nodes of %i workers are the bits of one process', async (nodes, workers) => {
+    const spread = await folder.play(onNodes(nodes, workers));
+    expect(spread.outcome.status).toBe('done');
+    expect(spread.curve).toHaveLength(30);
+    expect(bitsOf(spread)).toEqual(bitsOf(alone));
+  });
+
+  it('in one process without NATS but with threads are the same bits', async () => {
+    expect(bitsOf(await folder.play({ ...settings, 'cluster.workers_per_node': 2 }))).toEqual(bitsOf(alone));
+  });
+});
