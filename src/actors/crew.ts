@@ -63,13 +63,17 @@ export function rolesSpec(worker: string, specs: readonly ChildSpec[]): ChildSpe
   return supervisor(`run/roles-${worker}`, { strategy: 'one_for_all', ...roleSupervision }, specs);
 }
 
-/** Starts the usher of a system that hosts the actors of `cast`. */
-export function spawnUsher(system: ActorSystem, cast: readonly Member[]): void {
+/** Starts the usher of a system that hosts the actors of `cast`; `onEnter` is told of each gen before anybody acts in it. */
+export function spawnUsher(
+  system: ActorSystem,
+  cast: readonly Member[],
+  onEnter: (gen: number) => void = () => undefined,
+): void {
   const ushered = {
     groups: cast.filter(({ isGroup }) => isGroup).map(({ address }) => address),
     holders: cast.filter(({ isGroup }) => !isGroup).map(({ address }) => address),
   };
-  system.spawn(usherProtocol, usherAddress(system.name), (scope) => new Usher(system, ushered, scope));
+  system.spawn(usherProtocol, usherAddress(system.name), (scope) => new Usher({ system, onEnter, ...ushered }, scope));
 }
 
 /** Starts the trainer of a run that is in the systems named. */

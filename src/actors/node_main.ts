@@ -133,7 +133,7 @@ async function startCompany(
     onFailure: (cause) => scope.fail(new RunFailed(cause)),
   });
   system.enter(gen);
-  spawnUsher(system, []);
+  spawnUsher(system, [], (entered) => transport.enter(entered));
   if (scope.name === leader) {
     const decisions = new KvDecisionStore(store, clock, runId);
     const register = new GenRegister(store, runId);

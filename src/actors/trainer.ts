@@ -252,14 +252,15 @@ export class Trainer implements Actor<Messages> {
     await this.chronicle().ask.checkpoint({ step: this.step, path }, { timeoutMs: patienceMs });
   }
 
-  /** Bytes that all systems of the run have sent so far, by transport. */
+  /** Bytes that all systems of the run have sent so far, by transport. Throws `FramesHeld`. */
   private async bytesSent(): Promise<BytesSent> {
-    const ushers = this.parts.systems.map((system) => this.scope.ref(usherProtocol, usherAddress(system)));
-    const counts = await Promise.all(ushers.map((usher) => usher.ask.sent(undefined, { timeoutMs: patienceMs })));
-    const total: Record<string, number> = {};
-    for (const [name, bytes] of counts.flatMap((each) => Object.entries(each)))
-      total[name] = (total[name] ?? 0) + bytes;
-    return total;
+    const { systems } = this.parts;
+    const ushers = systems.map((system) => this.scope.ref(usherProtocol, usherAddress(system)));
+    const reports = await Promise.all(ushers.map((usher) => usher.ask.report(undefined, { timeoutMs: patienceMs })));
+    const holder = reports.findIndex(({ leased }) => leased > 0);
+    // Between steps nothing is under way, so whoever holds a frame has forgotten it.
+    if (holder >= 0) throw new FramesHeld(systems[holder], reports[holder].leased, this.step);
+    return summed(reports.map(({ bytesSent }) => bytesSent));
   }
 
   private chronicle(): Ref<typeof chronicleProtocol> {
@@ -281,4 +282,19 @@ export class Trainer implements Actor<Messages> {
   private apply(role: Role, decision: Decision): Promise<void> {
     return role.ask.apply(decision, { timeoutMs: patienceMs });
   }
+}
+
+/** Frames with tensors were not given back by the end of a step. Always a bug. */
+export class FramesHeld extends Error {
+  readonly tag = 'FramesHeld';
+  constructor(system: string, frames: number, step: number) {
+    super(`${system}: ${frames} frames are still held after step ${step}; report it`);
+    this.name = 'FramesHeld';
+  }
+}
+
+function summed(counts: readonly BytesSent[]): BytesSent {
+  const total: Record<string, number> = {};
+  for (const [name, bytes] of counts.flatMap((each) => Object.entries(each))) total[name] = (total[name] ?? 0) + bytes;
+  return total;
 }

@@ -5,7 +5,7 @@
  */
 import type { Actor, ActorScope, ArgsOf } from '../runtime/index.ts';
 import { expertGroupProtocol, expertProtocol } from './protocol/expert.ts';
-import type { usherProtocol } from './protocol/usher.ts';
+import type { SystemReport, usherProtocol } from './protocol/usher.ts';
 
 type Messages = typeof usherProtocol;
 
@@ -14,12 +14,16 @@ export interface UsheredSystem {
   readonly gen: number;
   enter(gen: number): void;
   bytesSentBy(): Readonly<Record<string, number>>;
+  readonly leased: number;
 }
 
-/** Addresses of the actors in the usher's system that take part in a pass. */
-export interface Ushered {
+export interface UsherParts {
+  readonly system: UsheredSystem;
+  /** Told of each gen before anybody acts in it. */
+  readonly onEnter: (gen: number) => void;
+  /** Addresses of the expert groups in the system. */
   readonly groups: readonly string[];
-  /** Stages, routers and experts. */
+  /** Of its stages, routers and experts. */
   readonly holders: readonly string[];
 }
 
@@ -27,37 +31,38 @@ export interface Ushered {
 const patienceMs = 10 * 60_000;
 
 export class Usher implements Actor<Messages> {
-  private readonly system: UsheredSystem;
-  private readonly ushered: Ushered;
+  private readonly parts: UsherParts;
   private readonly scope: ActorScope;
 
-  constructor(system: UsheredSystem, ushered: Ushered, scope: ActorScope) {
-    this.system = system;
-    this.ushered = ushered;
+  constructor(parts: UsherParts, scope: ActorScope) {
+    this.parts = parts;
     this.scope = scope;
   }
 
   async enter({ gen }: ArgsOf<Messages, 'enter'>): Promise<number[]> {
-    this.system.enter(gen);
+    const { system, onEnter, groups, holders } = this.parts;
+    system.enter(gen);
+    onEnter(gen);
     // Groups first: then no expert comes to its vote any more.
-    await Promise.all(
-      this.ushered.groups.map((address) => this.group(address).ask.abandon(undefined, { timeoutMs: patienceMs })),
-    );
+    await Promise.all(groups.map((address) => this.group(address).ask.abandon(undefined, { timeoutMs: patienceMs })));
     return Promise.all(
-      this.ushered.holders.map((address) => this.holder(address).ask.abandon(undefined, { timeoutMs: patienceMs })),
+      holders.map((address) => this.holder(address).ask.abandon(undefined, { timeoutMs: patienceMs })),
     );
   }
 
   async settle({ gen, decision }: ArgsOf<Messages, 'settle'>): Promise<void> {
     // A later gen has its own settlement.
-    if (gen !== this.system.gen) return;
+    const { system, holders } = this.parts;
+    if (gen !== system.gen) return;
     await Promise.all(
-      this.ushered.holders.map((address) => this.holder(address).ask.settle({ decision }, { timeoutMs: patienceMs })),
+      holders.map((address) => this.holder(address).ask.settle({ decision }, { timeoutMs: patienceMs })),
     );
   }
 
-  sent(): Readonly<Record<string, number>> {
-    return this.system.bytesSentBy();
+  report(): SystemReport {
+    const { system } = this.parts;
+    const busyMs = performance.eventLoopUtilization().active;
+    return { bytesSent: { ...system.bytesSentBy() }, leased: system.leased, busyMs };
   }
 
   private group(address: string) {

@@ -6,11 +6,21 @@ import { z } from 'zod';
 import { ask, defineProtocol } from '../../runtime/index.ts';
 import { decisionSchema } from './stateful.ts';
 
+/** What a system counts, from its start. */
+export const reportSchema = z.object({
+  /** Bytes sent, by transport. */
+  bytesSent: z.record(z.string(), z.number()),
+  /** Frames with tensors that somebody holds; 0 between steps. */
+  leased: z.int(),
+  /** Milliseconds that its thread was not idle. */
+  busyMs: z.number(),
+});
+export type SystemReport = z.infer<typeof reportSchema>;
+
 export const usherProtocol = defineProtocol('usher', {
   /** Enters `gen`; answered with the data steps of its roles once all of them have dropped the pass under way. */
   enter: ask({ fenced: false, args: z.object({ gen: z.int() }), reply: z.array(z.int()) }),
   /** Has its roles apply the decision that stands, or let go of what they voted on. */
   settle: ask({ fenced: false, args: z.object({ gen: z.int(), decision: decisionSchema.nullable() }) }),
-  /** Bytes that this system has sent, by transport. */
-  sent: ask({ fenced: false, reply: z.record(z.string(), z.number()) }),
+  report: ask({ fenced: false, reply: reportSchema }),
 });

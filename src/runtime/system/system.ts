@@ -51,6 +51,7 @@ export class ActorSystem {
   readonly name: string;
   readonly clock: Clock;
   readonly counters = new Counters();
+  readonly #transport: Transport;
   readonly #post: Post;
   readonly #scheduler: Scheduler;
   readonly #roster: Roster;
@@ -63,6 +64,7 @@ export class ActorSystem {
     const { transport, name = 'local', clock = new SystemClock(), logSink = stderrSink } = options;
     this.name = name;
     this.clock = clock;
+    this.#transport = transport;
     this.#rootAddress = `${name}/root`;
     this.#flight = options.flight ?? new FlightRecord();
     this.#scheduler = new Scheduler(clock);
@@ -122,6 +124,11 @@ export class ActorSystem {
   /** Bytes sent so far, by transport. */
   bytesSentBy(): Readonly<Record<string, number>> {
     return { local: this.counters.bytesSent };
+  }
+
+  /** Frames with tensors that somebody still holds; 0 when nothing is under way. */
+  get leased(): number {
+    return this.#transport.leased;
   }
 
   /** A ref owned by no actor: its asks come from `@name` and have no chain. */

@@ -29,6 +29,8 @@ export interface Transport {
   unregister(address: Address, endpoint: Endpoint): void;
   /** Encodes and sends; returns the frame's size in bytes, 0 if it is known that nobody has the address. */
   send(envelope: Envelope): number;
+  /** Frames with tensors that this transport has sent or received and that somebody still holds. */
+  readonly leased: number;
   /** Takes in what has arrived and waits; called before each message is handled, so that control overtakes. */
   readonly poll?: () => void;
 }

@@ -28,6 +28,10 @@ export class LocalTransport implements Transport {
     this.#codec = new Codec(pool);
   }
 
+  get leased(): number {
+    return this.pool.leased;
+  }
+
   attach(endpoint: Endpoint): void {
     this.#directory.set(endpoint.outside, endpoint);
   }

@@ -36,6 +36,8 @@ export class NatsTransport implements Transport {
   readonly #node: string;
   readonly #directory: NodeDirectory;
   readonly #near: Transport;
+  /** The near transport takes its frames from `pool`. */
+  readonly #ownsNear: boolean;
   readonly #codec: Codec;
   readonly #endpoints = new Map<Address, Endpoint>();
   readonly #attached = new Set<Endpoint>();
@@ -47,6 +49,7 @@ export class NatsTransport implements Transport {
     this.pool = options.pool ?? new HeapFramePool();
     this.#node = options.node;
     this.#directory = options.directory;
+    this.#ownsNear = options.near === undefined;
     this.#near = options.near ?? new LocalTransport({ pool: this.pool });
     this.#codec = new Codec(this.pool);
     const { poll } = this.#near;
@@ -79,6 +82,10 @@ export class NatsTransport implements Transport {
 
   get counters(): LinkCounters {
     return this.links.counters;
+  }
+
+  get leased(): number {
+    return this.pool.leased + (this.#ownsNear ? 0 : this.#near.leased);
   }
 
   attach(endpoint: Endpoint): void {
