@@ -134,7 +134,9 @@ export class Codec {
     const remainingMs = view.getFloat64(Stamp.remainingMsF64, true);
     const gen = view.getUint32(Stamp.genU32, true);
     const version = view.getUint32(Stamp.paramsVersionU32, true);
-    if (isAnswer) frame?.release();
+    // What is not a tensor has been copied.
+    const isKept = arrayBytes > 0 && !isAnswer;
+    if (!isKept) frame?.release();
     return new Delivery(
       route,
       gen,
@@ -145,7 +147,7 @@ export class Codec {
       extras === null ? NO_CHAIN : extras[0],
       extras === null ? null : extras[1],
       args,
-      isAnswer ? null : frame,
+      isKept ? frame : null,
       trusted,
     );
   }
