@@ -1,64 +1,9 @@
-import { createHash } from 'node:crypto';
 import { connect, type NatsConnection as NatsClient } from 'nats';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { z } from 'zod';
-import {
-  ask,
-  defineProtocol,
-  tell,
-  tensorSchema,
-  type Context,
-  type Reply,
-  type TensorPayload,
-} from '../../../src/runtime/index.ts';
 import { NatsServer } from '../../../src/runtime/cluster/nats_server.ts';
 import { Counter, counterProtocol } from '../counter.ts';
 import { TestNode, type TestNodeOptions } from './nats_kit.ts';
-
-const sinkProtocol = defineProtocol('sink', {
-  put: tell({ lane: 'data', args: z.object({ n: z.number(), x: tensorSchema }) }),
-  echo: ask({ args: z.object({ x: tensorSchema }), reply: tensorSchema }),
-  /** Answers when that many were put. */
-  await: ask({ args: z.object({ count: z.number() }), reply: z.string() }),
-});
-
-const digest = ({ data }: TensorPayload): string =>
-  createHash('sha256')
-    .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    .digest('hex')
-    .slice(0, 16);
-
-const tensor = (length: number, seed: number): TensorPayload => ({
-  dtype: 'f32',
-  shape: [length],
-  data: Float32Array.from({ length }, (_, i) => Math.fround(Math.sin(seed + i))),
-});
-
-/** An actor that keeps the number and digest of what is put. */
-function sink() {
-  const seen: string[] = [];
-  const waiting: { count: number; reply: Reply<string> }[] = [];
-  const look = (): void => {
-    const reached = waiting.findIndex(({ count }) => count === seen.length);
-    if (reached !== -1) waiting.splice(reached, 1)[0].reply.resolve(seen.join(' '));
-  };
-  return {
-    seen,
-    create: () => ({
-      put({ n, x }: { n: number; x: TensorPayload }) {
-        seen.push(`${n}:${digest(x)}`);
-        look();
-      },
-      echo: ({ x }: { x: TensorPayload }) => x,
-      await({ count }: { count: number }, ctx: Context) {
-        const reply = ctx.defer<string>();
-        waiting.push({ count, reply });
-        look();
-        return reply;
-      },
-    }),
-  };
-}
+import { digest, entry, Sink, sinkProtocol, tensor } from './sink.ts';
 
 let server: NatsServer;
 let raw: NatsClient;
@@ -107,23 +52,23 @@ test('an actor that nobody has, and one that its node has not, are reported', as
 
 test('tensors of 0 bytes to 3 MiB arrive bit by bit on both lanes, in order, and leave no lease', async () => {
   const [a, b] = await pair();
-  const { seen, create } = sink();
-  b.system.spawn(sinkProtocol, 'b/sink', create);
+  const sink = new Sink();
+  b.system.spawn(sinkProtocol, 'b/sink', () => sink);
   const ref = a.system.ref(sinkProtocol, 'b/sink');
   const tensors = [0, 1, 256, 65_536, 786_432].map(tensor);
   tensors.forEach((x, n) => ref.tell.put({ n, x }));
-  const expected = tensors.map((x, n) => `${n}:${digest(x)}`);
+  const expected = tensors.map((x, n) => entry(n, x));
   expect(await ref.ask.await({ count: tensors.length })).toBe(expected.join(' '));
   for (const x of tensors) expect(digest(await ref.ask.echo({ x }))).toBe(digest(x));
   await b.system.idle();
-  expect([seen, a.pool.leased, b.pool.leased]).toEqual([expected, 0, 0]);
+  expect([sink.seen, a.pool.leased, b.pool.leased]).toEqual([expected, 0, 0]);
   expect([a.broken, b.broken]).toEqual([[], []]);
 });
 
 test('messages are cut to what the server takes', async () => {
   const small = await NatsServer.start({ maxPayloadBytes: 32 * 1024 });
   const [a, b] = await pair({ server: small });
-  b.system.spawn(sinkProtocol, 'b/sink', sink().create);
+  b.system.spawn(sinkProtocol, 'b/sink', () => new Sink());
   const x = tensor(100_000, 1);
   expect(digest(await a.system.ref(sinkProtocol, 'b/sink').ask.echo({ x }))).toBe(digest(x));
   await Promise.all(open.splice(0).map((each) => each.close()));
@@ -132,12 +77,12 @@ test('messages are cut to what the server takes', async () => {
 
 test('more than the flush window waits here, and all of it arrives in order', async () => {
   const [a, b] = await pair({ limits: { unflushedBytes: 100_000, chunkBytes: 30_000 } });
-  b.system.spawn(sinkProtocol, 'b/sink', sink().create, { dataCapacity: 1_000 });
+  b.system.spawn(sinkProtocol, 'b/sink', () => new Sink(), { dataCapacity: 1_000 });
   const ref = a.system.ref(sinkProtocol, 'b/sink');
   const x = tensor(25_000, 3);
   for (let n = 0; n < 200; n++) ref.tell.put({ n, x });
   expect(a.transport.counters.framesSent).toBeLessThan(5);
-  const expected = Array.from({ length: 200 }, (_, n) => `${n}:${digest(x)}`).join(' ');
+  const expected = Array.from({ length: 200 }, (_, n) => entry(n, x)).join(' ');
   expect(await ref.ask.await({ count: 200 })).toBe(expected);
   expect([a.transport.counters.framesSent, a.broken, b.broken]).toEqual([201, [], []]);
 });
@@ -222,7 +167,7 @@ test('when a node is lost, asks to it fail and what waits for it is given up', a
 
 test('a cut data connection breaks the links that it carried, on both sides, until the next gen', async () => {
   const [a, b] = await pair();
-  b.system.spawn(sinkProtocol, 'b/sink', sink().create);
+  b.system.spawn(sinkProtocol, 'b/sink', () => new Sink());
   const ref = a.system.ref(sinkProtocol, 'b/sink');
   ref.tell.put({ n: 0, x: tensor(10, 0) });
   await ref.ask.await({ count: 1 });
@@ -256,8 +201,8 @@ test('a cut control connection loses nothing', async () => {
 
 test('a server that is killed costs the data of a gen, and no control message', async () => {
   const [a, b] = await pair();
-  const { seen, create } = sink();
-  b.system.spawn(sinkProtocol, 'b/sink', create);
+  const sink = new Sink();
+  b.system.spawn(sinkProtocol, 'b/sink', () => sink);
   b.system.spawn(counterProtocol, 'b/counter', () => new Counter());
   const [put, count] = [a.system.ref(sinkProtocol, 'b/sink'), a.system.ref(counterProtocol, 'b/counter')];
   put.tell.put({ n: 0, x: tensor(10, 0) });
@@ -277,7 +222,7 @@ test('a server that is killed costs the data of a gen, and no control message', 
   b.system.enter(1);
   put.tell.put({ n: 2, x: tensor(10, 2) });
   await put.ask.await({ count: 2 });
-  expect(seen).toHaveLength(2);
+  expect(sink.seen).toHaveLength(2);
 });
 
 test('names that cannot be part of a subject are refused', async () => {
