@@ -67,6 +67,10 @@ export class NatsDataLane {
   }
 
   receive(from: string, chunk: Chunk, nowMs: number): void {
+    if (chunk.kind === ChunkKind.acknowledge) {
+      this.#options.counters.malformed += 1;
+      return;
+    }
     const receiver = this.#inboundFrom(from);
     if (chunk.kind === ChunkKind.tail) receiver.promised(chunk, nowMs);
     else this.#report(from, receiver, receiver.accept(chunk, nowMs));
