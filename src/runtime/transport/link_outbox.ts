@@ -66,9 +66,12 @@ export class LinkOutbox {
     return due;
   }
 
-  /** All chunks before `expected` have arrived. A number that was never sent is ignored. */
+  /** All chunks before `expected` have arrived. A number that was never sent is counted and ignored. */
   acknowledged(expected: number): void {
-    if (expected > this.#sender.sequence) return;
+    if (expected > this.#sender.sequence) {
+      this.#options.counters.malformed += 1;
+      return;
+    }
     const arrived = this.#kept.findIndex(({ sequence }) => sequence >= expected);
     const gone = this.#kept.splice(0, arrived === -1 ? this.#kept.length : arrived);
     for (const { bytes } of gone) this.#keptBytes -= bytes.length;

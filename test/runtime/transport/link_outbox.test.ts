@@ -33,14 +33,15 @@ test('what is not acknowledged goes out again after a while, and at once when th
   expect([outbox.due(101).length, counters.resent]).toEqual([2, 4]);
 });
 
-test('an acknowledgement that is late, repeated or beyond what was sent changes nothing', () => {
-  const { outbox, offer } = outboxOf();
+test('an acknowledgement that is late, repeated or beyond what was sent changes nothing, the last is counted', () => {
+  const { outbox, counters, offer } = outboxOf();
   offer('0', '1', '2');
   outbox.due(0);
   outbox.acknowledged(2);
   outbox.acknowledged(1);
+  expect(counters.malformed).toBe(0);
   outbox.acknowledged(4);
-  expect(outbox.isEmpty).toBe(false);
+  expect([outbox.isEmpty, counters.malformed]).toEqual([false, 1]);
   outbox.acknowledged(3);
   expect(outbox.isEmpty).toBe(true);
 });
