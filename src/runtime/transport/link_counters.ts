@@ -13,7 +13,7 @@ export class LinkCounters {
   resent = 0;
 
   // Chunks that came and were dropped.
-  /** No chunk at all: too short, another magic number, version, or fields that contradict each other. */
+  /** No chunk of this link: too short, another magic number or version, fields that contradict each other or what came. */
   malformed = 0;
   /** The checksum does not fit the bytes. */
   corrupt = 0;

@@ -121,8 +121,10 @@ export class LinkReceiver {
       if (refusal !== null) return this.#refuse(refusal);
       this.#expected += 1;
       this.#progressMs = nowMs;
-      if (!this.#reassembly.take(next) && this.#options.strict)
-        return this.#breakIfStrict({ kind: 'gap', expected: this.#expected - 1, got: this.#expected - 1 });
+      if (this.#reassembly.take(next)) continue;
+      this.#counters.malformed += 1;
+      const fault = this.#breakIfStrict({ kind: 'gap', expected: next.sequence, got: next.sequence });
+      if (fault !== null) return fault;
     }
   }
 

@@ -140,6 +140,21 @@ test('a lenient receiver starts where its sender stands, waits for gaps, and tak
   expect([end.texts, end.faults]).toEqual([['2', '3', '4', '5', '6', '7'], []]);
 });
 
+test.each([true, false])(
+  'a chunk that does not continue its frame is counted, and only ends a strict link (%s)',
+  (strict) => {
+    const sender = senderIn(1);
+    const [, middle, ...rest] = cut(sender, LONG);
+    const end = new ReceivingEnd({ strict });
+    const next = cut(sender, 'next');
+    // The start of the frame is that of another: of its second chunk nothing is known.
+    [cut(senderIn(1), 'other')[0], middle, ...rest, ...next].forEach((chunk) => end.take(chunk));
+    const { malformed, broken } = end.counters;
+    expect([end.texts, malformed, broken]).toEqual(strict ? [['other'], 1, 2] : [['other', 'next'], 2, 0]);
+    expect([end.faults, end.pool.leased]).toEqual([strict ? [{ kind: 'gap', expected: 1, got: 1 }] : [], 0]);
+  },
+);
+
 test('a lenient receiver does without a frame that will never fit', () => {
   const sender = new LinkSender(SENDER, CHUNK_BYTES);
   const end = new ReceivingEnd({ strict: false, maxFrameBytes: 40 });
