@@ -35,6 +35,8 @@ export interface ClusterOptions {
   readonly runId: string;
   /** Something that whoever watches the run should know. */
   readonly notice: (text: string) => void;
+  /** A node's process has been started. */
+  readonly started: (node: string, pid: number) => void;
 }
 
 /** The nodes of a run round differently. */
@@ -121,6 +123,7 @@ class NodeLaunch {
           onLine: (line) => process.stderr.write(`${node}: ${line}\n`),
         }),
     );
+    for (const { name: node, pid } of this.nodes) if (pid !== undefined) this.cluster.started(node, pid);
     const members = await this.unlessFailed(this.gatherNodes(store, names));
     const classOfAll = this.classOf(members);
 

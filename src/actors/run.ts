@@ -55,6 +55,10 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
     notice(`held-out text has room for ${heldOut.rows} of ${heldOut.asked} evaluation sequences`);
   }
 
+  const started = (name: string, pid: number): void => {
+    logs.events.append('node', { name, pid });
+    observe({ kind: 'node', name, pid });
+  };
   const runId = found?.manifest.runId ?? randomUUID();
   const server = await openRunServer(topology, { baseDir, runDir, notice });
   try {
@@ -70,7 +74,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
       evaluationMicrobatches,
       ...(server === null
         ? { decisions: logs.decisions }
-        : { cluster: { server, name: clusterName(topology), runId, notice } }),
+        : { cluster: { server, name: clusterName(topology), runId, notice, started } }),
     });
     try {
       if (found !== null) await takeUp(troupe, found, topology);

@@ -25,6 +25,8 @@ export type RunEvent =
       readonly workers: number;
       readonly nodes: number;
     }
+  /** A process of the run has been started. */
+  | { readonly kind: 'node'; readonly name: string; readonly pid: number }
   | { readonly kind: 'step'; readonly metrics: StepMetrics }
   | { readonly kind: 'evaluated'; readonly step: number; readonly evalLoss: number; readonly order1Loss: number | null }
   | { readonly kind: 'checkpoint'; readonly step: number; readonly path: string }

@@ -33,6 +33,8 @@ export class Progress {
   observe(event: RunEvent): void {
     if (event.kind === 'step') {
       this.#step(event.metrics.step, () => this.#pace.add(event.metrics, this.#nowMs()));
+    } else if (event.kind === 'node') {
+      // In events.jsonl; a screen has no use for it.
     } else if (event.kind === 'phase' && this.#screen.isLive) {
       this.#screen.draw(dim(event.text));
     } else {
@@ -53,7 +55,7 @@ export class Progress {
 }
 
 /** What an event other than a step reads like. Losses are nats a token. */
-export function linesOf(event: Exclude<RunEvent, { kind: 'step' }>): string[] {
+export function linesOf(event: Exclude<RunEvent, { kind: 'step' | 'node' }>): string[] {
   switch (event.kind) {
     case 'ready': {
       const { parameters, activeParameters, tokensPerStep, workers, nodes } = event;

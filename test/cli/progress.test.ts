@@ -54,7 +54,7 @@ describe('the pace of a run', () => {
 
 describe('an event reads', () => {
   const ready = { kind: 'ready', parameters: 2_690_176, activeParameters: 855_168, tokensPerStep: 4096 } as const;
-  test.each<[string, Exclude<RunEvent, { kind: 'step' }>, string]>([
+  test.each<[string, Exclude<RunEvent, { kind: 'step' | 'node' }>, string]>([
     [
       'as the size of the run when it is ready',
       { ...ready, workers: 2, nodes: 1 },
