@@ -2,22 +2,20 @@
  * `troupe launch FILE.yaml`: trains what a topology file describes. Reads the file, takes a run directory, hands both to
  * the run, and shows how it goes.
  */
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { RunEvent } from '../actors/run_port.ts';
 import { RunDirectory } from '../telemetry/index.ts';
-import { dumpTopology, type Override, parseOverride, parseTopology, rebaseTopology } from '../topology/index.ts';
+import { dumpTopology, rebaseTopology } from '../topology/index.ts';
 import { exitCodes } from './failure.ts';
 import { interruptSignal } from './interrupt.ts';
 import { Progress } from './progress.ts';
 import { screenOf } from './screen.ts';
 import { summaryLines } from './summary.ts';
+import { readTopology, setOption, type TopologyFlags } from './topology_file.ts';
 import { UsageError } from './usage_error.ts';
 
-interface LaunchFlags {
-  readonly set: readonly string[];
-  readonly steps?: string;
+interface LaunchFlags extends TopologyFlags {
   readonly runDir?: string;
   readonly resume?: true;
   readonly quiet?: true;
@@ -29,7 +27,7 @@ export function addLaunch(program: Command, finish: (exitCode: number) => void):
     .command('launch')
     .description('train the model that a topology file describes')
     .argument('<FILE.yaml>', 'topology file, for example configs/quickstart.yaml')
-    .option('--set <KEY=VALUE>', 'set a key for this run, for example training.steps=100', collect, [])
+    .option(...setOption)
     .option('--steps <N>', 'short for --set training.steps=N')
     .option('--run-dir <DIR>', 'run directory (default: runs/<name>-<time>)')
     .option('--resume', 'continue the run in --run-dir from its newest checkpoint')
@@ -38,13 +36,11 @@ export function addLaunch(program: Command, finish: (exitCode: number) => void):
     .action(async (file: string, flags: LaunchFlags) => finish(await launch(file, flags)));
 }
 
-const collect = (value: string, before: readonly string[]): string[] => [...before, value];
-
 async function launch(file: string, flags: LaunchFlags): Promise<number> {
   if (flags.resume === true && flags.runDir === undefined) {
     throw new UsageError('--resume needs --run-dir: name the directory of the run to continue');
   }
-  const topology = parseTopology(readTopologyFile(file), file, overridesOf(flags));
+  const topology = readTopology(file, flags);
   const baseDir = dirname(resolve(file));
   const directory = RunDirectory.open({
     directory: flags.runDir ?? null,
@@ -99,21 +95,4 @@ async function launch(file: string, flags: LaunchFlags): Promise<number> {
 function argumentsOf(file: string, flags: LaunchFlags): string[] {
   const steps = flags.steps === undefined ? [] : ['--steps', flags.steps];
   return [file, ...flags.set.flatMap((override) => ['--set', override]), ...steps];
-}
-
-function overridesOf(flags: LaunchFlags): Override[] {
-  const overrides = flags.set.map(parseOverride);
-  if (flags.steps === undefined) return overrides;
-  const { path, value } = parseOverride(`training.steps=${flags.steps}`);
-  return [...overrides, { path, value, source: `--steps ${flags.steps}` }];
-}
-
-function readTopologyFile(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    const reason = code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`;
-    throw new UsageError(`${file}: ${reason}; give a topology file, for example configs/quickstart.yaml`);
-  }
 }

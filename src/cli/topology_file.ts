@@ -1,0 +1,43 @@
+/**
+ * The topology file that a command names, with what its options change: text from the disk, `--set` over it, parsed and
+ * checked. Every command that takes a FILE.yaml reads it here, so that a fault in it reads the same everywhere.
+ */
+import { readFileSync } from 'node:fs';
+import { parseOverride, parseTopology, type Override, type Topology } from '../topology/index.ts';
+import { UsageError } from './usage_error.ts';
+
+/** Options that change a topology file. */
+export interface TopologyFlags {
+  readonly set: readonly string[];
+  readonly steps?: string;
+}
+
+/** How a command declares `--set`, as commander wants it: flags, description, collector, default. */
+export const setOption = [
+  '--set <KEY=VALUE>',
+  'set a key for this run, for example training.steps=100',
+  (value: string, before: readonly string[]): readonly string[] => [...before, value],
+  [],
+] as const;
+
+/** Reads and checks the file. Throws `UsageError` where it cannot be read, `ConfigError` where it is wrong. */
+export function readTopology(file: string, flags: TopologyFlags): Topology {
+  return parseTopology(readText(file), file, overridesOf(flags));
+}
+
+function overridesOf({ set, steps }: TopologyFlags): Override[] {
+  const overrides = set.map(parseOverride);
+  if (steps === undefined) return overrides;
+  const { path, value } = parseOverride(`training.steps=${steps}`);
+  return [...overrides, { path, value, source: `--steps ${steps}` }];
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const reason = code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`;
+    throw new UsageError(`${file}: ${reason}; give a topology file, for example configs/quickstart.yaml`);
+  }
+}
