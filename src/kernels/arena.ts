@@ -1,18 +1,13 @@
 /**
  * Memory of one worker's device: a single shared `WebAssembly.Memory`, so that generated code can later work in place
- * beside onnxruntime, and a first-fit allocator of ranges over it. Ranges are 64-byte aligned.
+ * beside onnxruntime, and an allocator of ranges over it.
  */
-import { OutOfSliceMemory } from './errors.ts';
+import { Ranges, type Range } from './ranges.ts';
 
-export const alignmentBytes = 64;
 const pageBytes = 65536;
 
-export interface Range {
-  readonly offset: number;
-  readonly bytes: number;
-}
-
-export const align = (bytes: number): number => Math.ceil(bytes / alignmentBytes) * alignmentBytes;
+/** Bytes of an arena that was asked to have `bytes`: whole pages. */
+export const arenaBytes = (bytes: number): number => Math.ceil(bytes / pageBytes) * pageBytes;
 
 const memories = new WeakMap<ArrayBufferLike, WebAssembly.Memory>();
 
@@ -24,19 +19,19 @@ export function memoryOf(buffer: ArrayBufferLike): WebAssembly.Memory | undefine
 export class Arena {
   readonly memory: WebAssembly.Memory;
   readonly bytes: number;
-  private free: Range[];
+  private readonly ranges: Ranges;
 
   /** Reserves `bytes` of address space; pages take real memory when they are first written. */
   constructor(bytes: number) {
-    const pages = Math.ceil(bytes / pageBytes);
+    this.bytes = arenaBytes(bytes);
+    const pages = this.bytes / pageBytes;
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     memories.set(this.memory.buffer, this.memory);
-    this.bytes = pages * pageBytes;
-    this.free = [{ offset: 0, bytes: this.bytes }];
+    this.ranges = new Ranges(this.bytes);
   }
 
   get usedBytes(): number {
-    return this.bytes - this.free.reduce((sum, range) => sum + range.bytes, 0);
+    return this.ranges.usedBytes;
   }
 
   get buffer(): ArrayBufferLike {
@@ -45,24 +40,10 @@ export class Arena {
 
   /** Takes a range of at least `bytes`. Throws `OutOfSliceMemory` in the name of `owner`. */
   take(owner: string, what: string, bytes: number): Range {
-    const wanted = Math.max(align(bytes), alignmentBytes);
-    const index = this.free.findIndex((range) => range.bytes >= wanted);
-    const found = this.free[index];
-    if (found === undefined) throw new OutOfSliceMemory(owner, what, wanted, this.usedBytes, this.bytes);
-    const rest = { offset: found.offset + wanted, bytes: found.bytes - wanted };
-    this.free.splice(index, 1, ...(rest.bytes > 0 ? [rest] : []));
-    return { offset: found.offset, bytes: wanted };
+    return this.ranges.take(owner, what, bytes);
   }
 
-  /** Returns a range, merging it with its free neighbours. */
   give(range: Range): void {
-    const sorted = [...this.free, range].sort((a, b) => a.offset - b.offset);
-    this.free = [];
-    for (const next of sorted) {
-      const last = this.free.at(-1);
-      if (last !== undefined && last.offset + last.bytes === next.offset) {
-        this.free[this.free.length - 1] = { offset: last.offset, bytes: last.bytes + next.bytes };
-      } else this.free.push(next);
-    }
+    this.ranges.give(range);
   }
 }

@@ -5,11 +5,12 @@
  */
 import os from 'node:os';
 import { createRequire } from 'node:module';
-import { Arena, type Range } from '../arena.ts';
+import { Arena } from '../arena.ts';
 import type { Data } from '../dtype.ts';
 import type { Device, Executable, Slice, Tensor } from '../device.ts';
 import type { Value } from '../graph.ts';
 import type { Program } from '../program.ts';
+import type { Range } from '../ranges.ts';
 import { CpuExecutable } from './executable.ts';
 import { partition } from './partition.ts';
 import { planScratch, valueBytes, type ScratchPlan } from './scratch.ts';

@@ -2,7 +2,7 @@
  * Static memory plan of a program's intermediates: those that pass from one segment to a later one. Two share memory
  * when their lifetimes (in segments) do not meet. What lives inside one ONNX segment is onnxruntime's own affair.
  */
-import { align } from '../arena.ts';
+import { align } from '../ranges.ts';
 import { bytesPerElement } from '../dtype.ts';
 import type { Value } from '../graph.ts';
 import { maxElements } from '../shape.ts';

@@ -1,10 +1,12 @@
 /**
  * A slice of the CPU device: ranges of the worker's arena, counted against the owner's budget.
  */
-import { alignmentBytes, align, type Arena, type Range } from '../arena.ts';
+import type { Arena } from '../arena.ts';
 import { bytesPerElement, type DType } from '../dtype.ts';
 import type { FlatArena, Slice } from '../device.ts';
 import { OutOfSliceMemory } from '../errors.ts';
+import { flatLayout } from '../flat_layout.ts';
+import { align, type Range } from '../ranges.ts';
 import { elements } from '../shape.ts';
 import { CpuTensor } from './tensor.ts';
 
@@ -31,13 +33,7 @@ export class CpuSlice implements Slice {
   }
 
   arena(what: string, shapes: Readonly<Record<string, readonly number[]>>): FlatArena {
-    const alignment = alignmentBytes / bytesPerElement.f32;
-    let length = 0;
-    const places = Object.entries(shapes).map(([name, shape]) => {
-      const at = length;
-      length += Math.ceil(elements(shape) / alignment) * alignment;
-      return { name, shape, at };
-    });
+    const { length, places } = flatLayout(shapes);
     const { offset } = this.take(what, length * bytesPerElement.f32);
     const view = (at: number, shape: readonly number[]) =>
       new CpuTensor(this.memory.buffer, offset + at * bytesPerElement.f32, 'f32', shape);
