@@ -72,6 +72,7 @@ export class ParameterSet {
       });
     }
     const set = new ParameterSet(device, slice, parameters, groups);
+    if (device.isDry) return set;
     for (const parameter of parameters) device.write(set.values[parameter.name], initialValues(parameter, seed));
     return set;
   }

@@ -61,6 +61,8 @@ export interface Device {
   readonly kind: 'cpu' | 'webgpu';
   /** What must be equal for two devices to give the same bits. */
   readonly numericsClass: string;
+  /** It measures only: nothing is stored, so that initial values need not be made. */
+  readonly isDry?: true;
   /** Everything compiled so far, with its times. */
   executables(): Promise<readonly Executable[]>;
   compile(program: Program): Promise<Executable>;
