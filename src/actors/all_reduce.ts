@@ -5,6 +5,7 @@
  */
 import { floats } from '../kernels/dtype.ts';
 import type { Device, Tensor } from '../kernels/device.ts';
+import { chunkRange } from '../topology/index.ts';
 import { GradientTree, type Block } from './gradient_tree.ts';
 import type { Gradient } from './parameter_set.ts';
 import { dataOf, payload } from './protocol/pass.ts';
@@ -113,11 +114,6 @@ export class AllReduce {
   private flat(tensor: Tensor): Float32Array {
     return floats('all_reduce', this.device.read(tensor));
   }
-}
-
-/** Elements [start, end) of the chunk that one replica owns. */
-function chunkRange(length: number, ranks: number, chunk: number): [number, number] {
-  return [Math.floor((length * chunk) / ranks), Math.floor((length * (chunk + 1)) / ranks)];
 }
 
 function addTo(into: Float32Array, from: Float32Array): Promise<void> {

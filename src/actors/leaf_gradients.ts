@@ -2,6 +2,7 @@
  * The gradients of a role's own microbatches on their way into the sum: a leaf is open while backward programs write it,
  * then folds with its siblings.
  */
+import { blocksOf } from '../topology/index.ts';
 import type { AllReduce } from './all_reduce.ts';
 import { GradientTree } from './gradient_tree.ts';
 import type { Gradient, ParameterSet } from './parameter_set.ts';
@@ -19,18 +20,6 @@ export function gradientsAlive(microbatches: number, firstRank: number, ranks: n
     last = counts[microbatches];
   }
   return Math.max(blocks + 1, hasReplicas ? last + 1 : 0);
-}
-
-/** Maximal aligned power-of-two blocks of the leaves [first, first + count). */
-function blocksOf(first: number, count: number): number {
-  let blocks = 0;
-  for (let at = first, left = count; left > 0; blocks++) {
-    let size = 1;
-    while (at % (2 * size) === 0 && 2 * size <= left) size *= 2;
-    at += size;
-    left -= size;
-  }
-  return blocks;
 }
 
 export class LeafGradients {

@@ -8,5 +8,7 @@ export * from './overrides.ts';
 export * from './parse.ts';
 export * from './placement.ts';
 export * from './plan.ts';
+export * from './reduction.ts';
 export * from './schema.ts';
+export * from './traffic.ts';
 export * from './byte_size.ts';

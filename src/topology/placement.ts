@@ -3,12 +3,24 @@
  * its actors where it left them. Stage ranks go round robin; expert groups then fill up the least loaded workers.
  */
 import type { Mesh } from './mesh.ts';
+import type { ClusterSection } from './schema.ts';
 
 /** A worker thread of a node, both by index. */
 export interface Worker {
   readonly node: number;
   readonly worker: number;
 }
+
+/** The workers that a cluster begins with, in node-then-worker order. */
+export function workersOf({ nodes, workers_per_node }: Pick<ClusterSection, 'nodes' | 'workers_per_node'>): Worker[] {
+  return Array.from({ length: nodes * workers_per_node }, (_, i) => ({
+    node: Math.floor(i / workers_per_node),
+    worker: i % workers_per_node,
+  }));
+}
+
+/** What a worker is called in messages and logs: `node-0.worker-1`. */
+export const workerName = ({ node, worker }: Worker): string => `node-${node}.worker-${worker}`;
 
 /** Role name (`stage-p0-d0`, `experts-l1-g0`) to the worker that hosts it. Routers live with their stage rank. */
 export type Placement = ReadonlyMap<string, Worker>;

@@ -1,10 +1,10 @@
 /**
- * The plan: what a run costs, by arithmetic alone. Parameters by part, bytes of each slice, FLOPs of a token and of each
- * role, bytes of token dispatch. Scratch is not here; it is measured when programs are compiled.
+ * The plan: what a run costs, by arithmetic alone. Parameters by part, FLOPs of a token and of each role, the capacity
+ * of an expert. What crosses between workers is in `traffic.ts`; memory is not here, since programs have to be made to
+ * measure it.
  */
 import type { Mesh } from './mesh.ts';
 import { attentionParameters, ffnParameters, type ModelSizes } from './model_sizes.ts';
-import type { Topology } from './schema.ts';
 
 /** Parameters by part; `active` are those that one token passes through. */
 export interface ParameterCount {
@@ -34,28 +34,6 @@ export function countParameters(sizes: ModelSizes): ParameterCount {
   const total = Object.values(parts).reduce((sum, count) => sum + count, 0);
   const idle = sparse * (sizes.experts - sizes.topK) * ffnParameters(sizes);
   return { ...parts, total, active: total - idle };
-}
-
-/** Parameter, gradient and two moments, all fp32. */
-const bytesPerParameter = 4 * 4;
-
-/** Bytes of each role's slice without scratch: parameters, gradients and both moments in fp32. */
-export function sliceBytes(mesh: Mesh, sizes: ModelSizes): Map<string, number> {
-  const bytes = new Map<string, number>();
-  for (const stage of mesh.stages) {
-    const sparse = stage.layers.filter((layer) => sizes.moeLayers.includes(layer)).length;
-    const layers =
-      stage.layers.length * (attentionParameters(sizes) + 2 * sizes.hidden) +
-      (stage.layers.length - sparse) * ffnParameters(sizes) +
-      sparse * sizes.hidden * sizes.experts;
-    const embedding = stage.isFirst ? sizes.vocabulary * sizes.hidden : 0;
-    const head = stage.isLast ? sizes.vocabulary * sizes.hidden + sizes.hidden : 0;
-    bytes.set(stage.role, (embedding + layers + head) * bytesPerParameter);
-  }
-  for (const group of mesh.expertGroups) {
-    bytes.set(group.role, group.experts.length * ffnParameters(sizes) * bytesPerParameter);
-  }
-  return bytes;
 }
 
 /** Forward and backward: training costs three times the forward pass. */
@@ -109,21 +87,4 @@ export function expertCapacity(
   // Rounded to 1e-9 first: a float's last bit must not add a slot.
   const share = Math.round(((capacityFactor * tokens * topK) / experts) * 1e9) / 1e9;
   return Math.min(tokens, Math.max(Math.ceil(share), minCapacity));
-}
-
-/** Rows to the experts, rows back, and the gradients of both. */
-const crossings = 4;
-
-/**
- * Most bytes of token dispatch in a training step: four crossings of every kept (token, expert) pair, over all
- * mixture-of-experts layers, whether or not they leave their worker.
- */
-export function dispatchBytesPerStep(topology: Topology, mesh: Mesh): number {
-  const { moe, training, model } = topology;
-  if (moe === undefined) return 0;
-  const tokens = mesh.microbatchSequences * training.sequence_length;
-  const capacity = expertCapacity(tokens, moe.top_k, moe.num_experts, moe.capacity_factor, moe.min_capacity);
-  const rows = mesh.globalMicrobatches * Math.min(tokens * moe.top_k, moe.num_experts * capacity);
-  const bytesPerElement = moe.dispatch_dtype === 'bf16' ? 2 : 4;
-  return mesh.moeLayers.length * crossings * rows * model.hidden_size * bytesPerElement;
 }

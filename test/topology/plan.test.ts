@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   countParameters,
-  dispatchBytesPerStep,
   expertCapacity,
   flopsByRole,
   flopsPerToken,
@@ -11,7 +10,6 @@ import {
   type ModelSizes,
   parseTopology,
   modelSizesOf,
-  sliceBytes,
 } from '../../src/topology/index.ts';
 
 const configOf = (name: string) => {
@@ -111,46 +109,10 @@ describe('FLOPs', () => {
   });
 });
 
-test('slices hold parameters, gradients and two moments, and replicas count each', () => {
-  const bytes = sliceBytes(meshOf(quickstart), sizes);
-  const stage = 2_690_176 - 2_097_152;
-  expect(Object.fromEntries(bytes)).toEqual({
-    'stage-p0-d0': stage * 16,
-    'stage-p0-d1': stage * 16,
-    'experts-l1-g0': 4 * 131_072 * 16,
-    'experts-l1-g1': 4 * 131_072 * 16,
-    'experts-l3-g0': 4 * 131_072 * 16,
-    'experts-l3-g1': 4 * 131_072 * 16,
-  });
-});
-
-test('slices of a pipeline hold the embedding first, the head and the final norm last', () => {
-  const topology = parseTopology('parallelism: { pipeline_parallel: 3 }', 'run.yaml');
-  const bytes = sliceBytes(meshOf(topology), sizes);
-  const [attention, ffn, router, table] = [65_536 + 2 * 128, 131_072, 1024, 32_768];
-  expect(bytes.get('stage-p0-d0')).toBe(16 * (table + 2 * attention + ffn + router));
-  expect(bytes.get('stage-p1-d0')).toBe(16 * (attention + ffn));
-  expect(bytes.get('stage-p2-d0')).toBe(16 * (attention + router + 128 + table));
-  expect([...bytes.values()].reduce((sum, slice) => sum + slice, 0)).toBe(16 * 2_690_176);
-});
-
 test('capacity is the fair share times the factor, rounded up, within the least and all tokens', () => {
   expect(expertCapacity(2048, 1, 8, 1.25, 4)).toBe(320);
   expect(expertCapacity(100, 1, 8, 1.25, 4)).toBe(16);
   expect(expertCapacity(8, 1, 8, 1.25, 4)).toBe(4);
   expect(expertCapacity(3, 1, 8, 1.25, 4)).toBe(3);
   expect(expertCapacity(1000, 2, 4, 1.1, 4)).toBe(550);
-});
-
-describe('bytes of token dispatch', () => {
-  test('are four crossings of every token of every sparse layer in bf16', () => {
-    expect(dispatchBytesPerStep(quickstart, meshOf(quickstart))).toBe(2 * 4 * 4096 * 128 * 2);
-  });
-
-  test('stop at capacity, double in fp32, and are none for a dense model', () => {
-    const text = 'moe: { capacity_factor: 0.5, dispatch_dtype: fp32 }\nparallelism: { data_parallel: 2 }';
-    const halved = parseTopology(text, 'run.yaml');
-    expect(dispatchBytesPerStep(halved, meshOf(halved))).toBe(2 * 4 * 2048 * 128 * 4);
-    expect(dispatchBytesPerStep(dense, meshOf(dense))).toBe(0);
-  });
 });
