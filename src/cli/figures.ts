@@ -32,3 +32,30 @@ export function median(values: readonly number[]): number {
 
 /** `1 worker`, `2 workers`. */
 export const plural = (value: number, noun: string): string => `${value} ${noun}${value === 1 ? '' : 's'}`;
+
+/** A unit for the numbers of a table, and how many digits after the point they need to be told apart. */
+export interface Unit {
+  readonly name: string;
+  readonly size: number;
+  readonly digits: number;
+}
+
+const byteScale = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'].map((name, i) => ({ name, size: 1024 ** i }));
+const flopScale = ['', 'k', 'M', 'G', 'T', 'P', 'E'].map((prefix, i) => ({ name: `${prefix}FLOP`, size: 1e3 ** i }));
+
+/** The largest unit of which the largest value has at least one. */
+export const byteUnit = (values: readonly number[]): Unit => unitOf(byteScale, values);
+export const flopUnit = (values: readonly number[]): Unit => unitOf(flopScale, values);
+
+function unitOf(scale: readonly Omit<Unit, 'digits'>[], values: readonly number[]): Unit {
+  const most = values.reduce((max, value) => Math.max(max, value), 0);
+  const unit = scale.findLast(({ size }) => size <= most) ?? scale[0];
+  return { ...unit, digits: most / unit.size < 100 ? 2 : 1 };
+}
+
+/** `12.50`; a dash for nothing, so that what is there stands out. */
+export const inUnit = (value: number, { size, digits }: Unit): string =>
+  value === 0 ? '-' : (value / size).toFixed(digits);
+
+/** `75.30 MiB`, as the errors of memory have it. */
+export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(2)} MiB`;

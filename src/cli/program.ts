@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { exitCodes, failureOf } from './failure.ts';
 import { addGenerate } from './generate.ts';
 import { addLaunch } from './launch.ts';
+import { addPlan } from './plan.ts';
 
 /** Runs one command line, without the program's name; returns the exit code. */
 export async function runProgram(args: readonly string[]): Promise<number> {
@@ -21,6 +22,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .configureOutput({ outputError: () => undefined })
     .exitOverride();
   addLaunch(program, finish);
+  addPlan(program, finish);
   addGenerate(program, finish);
   try {
     await program.parseAsync(args, { from: 'user' });

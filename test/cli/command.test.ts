@@ -68,6 +68,18 @@ describe('a command that cannot be carried out ends with 2 and one line', () => 
     ],
     [['lunch'], "troupe: unknown command 'lunch' (Did you mean launch?) (troupe --help lists what there is)"],
     [
+      ['plan', 'bad.yaml'],
+      'troupe: bad.yaml:2:10: training.steps: found "abc", allowed: a whole number, 1 or more (and 1 more error)',
+    ],
+    [
+      ['plan', 'good.yaml', '--set', 'cluster.nodes=0'],
+      'troupe: --set cluster.nodes=0: cluster.nodes: found 0, allowed: a whole number, 1 or more',
+    ],
+    [
+      ['plan', 'none.yaml'],
+      'troupe: none.yaml: no such file; give a topology file, for example configs/quickstart.yaml',
+    ],
+    [
       ['generate', '--prompt', 'x'],
       "troupe: required option '--checkpoint <DIR>' not specified (troupe --help lists what there is)",
     ],
@@ -96,6 +108,7 @@ test('--verbose adds the stack below the line', () => {
 test('help names every verb and ends with 0', () => {
   const { stdout, exitCode } = troupe('--help');
   expect(stdout).toContain('launch [options] <FILE.yaml>');
+  expect(stdout).toContain('plan [options] <FILE.yaml>');
   expect(stdout).toContain('generate [options]');
   expect(exitCode).toBe(0);
 });

@@ -1,6 +1,16 @@
 /** Numbers as a person reads them. */
 import { expect, test } from 'vitest';
-import { count, duration, median, percent, plural } from '../../src/cli/figures.ts';
+import {
+  byteUnit,
+  count,
+  duration,
+  flopUnit,
+  inUnit,
+  mebibytes,
+  median,
+  percent,
+  plural,
+} from '../../src/cli/figures.ts';
 
 test('counts take the unit that leaves few digits, or that of another count', () => {
   expect([0, 850.4, 999, 1000, 5210, 2_690_176, 46_702_792_704].map((value) => count(value))).toEqual([
@@ -30,4 +40,21 @@ test('the median is the middle value, the lower of two', () => {
   expect(median([4, 1, 3, 2])).toBe(2);
   expect(median([10, 9, 100])).toBe(10);
   expect(median([])).toBeNaN();
+});
+
+test('a table has one unit, that of its largest value, and the digits that fit it', () => {
+  const small = byteUnit([0, 1536, 2 ** 20]);
+  expect([small.name, inUnit(1536, small), inUnit(2 ** 20, small), inUnit(0, small)]).toEqual([
+    'MiB',
+    '0.00',
+    '1.00',
+    '-',
+  ]);
+  const large = byteUnit([2 ** 30 * 150]);
+  expect([large.name, inUnit(2 ** 31, large)]).toEqual(['GiB', '2.0']);
+  expect([flopUnit([999]).name, flopUnit([1e9]).name, flopUnit([]).name]).toEqual(['FLOP', 'GFLOP', 'FLOP']);
+});
+
+test('a budget is in MiB, as errors have it', () => {
+  expect(mebibytes(1.5 * 2 ** 20)).toBe('1.50 MiB');
 });

@@ -1,0 +1,36 @@
+/**
+ * `troupe plan FILE.yaml`: what a run would take, and whether it fits, without starting it. Exit code 1 says that it does
+ * not fit, so that a script can ask.
+ */
+import { dirname, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { loadTokenizer } from '../data/index.ts';
+import { exitCodes } from './failure.ts';
+import { planJson } from './plan_json.ts';
+import { planLines } from './plan_tables.ts';
+import { readTopology, setOption, type TopologyFlags } from './topology_file.ts';
+
+interface PlanFlags extends TopologyFlags {
+  readonly json?: true;
+}
+
+/** Adds the command; `finish` is told its exit code. */
+export function addPlan(program: Command, finish: (exitCode: number) => void): void {
+  program
+    .command('plan')
+    .description('show what a run would take: placement, memory, FLOPs, bytes between workers')
+    .argument('<FILE.yaml>', 'topology file, for example configs/quickstart.yaml')
+    .option(...setOption)
+    .option('--json', 'print one JSON object')
+    .option('--verbose', 'show the stack of a failure')
+    .action(async (file: string, flags: PlanFlags) => finish(await plan(file, flags)));
+}
+
+async function plan(file: string, flags: PlanFlags): Promise<number> {
+  const topology = readTopology(file, flags);
+  const { vocabSize } = loadTokenizer(topology.data.tokenizer, dirname(resolve(file)));
+  const { planRun } = await import('../actors/plan.ts');
+  const planned = await planRun(topology, vocabSize);
+  process.stdout.write(`${flags.json === true ? planJson(planned) : planLines(planned).join('\n')}\n`);
+  return planned.workers.every(({ fits }) => fits) ? exitCodes.done : exitCodes.failed;
+}

@@ -1,0 +1,61 @@
+/** A plan as one JSON object, with the keys that docs/reference/command-line.md lists. Bytes and FLOPs are whole numbers. */
+import type { Plan } from '../actors/plan.ts';
+import { workerName, type Traffic } from '../topology/index.ts';
+
+export function planJson({ topology, mesh, vocabulary, parameters, workers, traffic }: Plan): string {
+  const { nodes, workers_per_node, memory_per_worker } = topology.cluster;
+  const { denseFfn, ...parts } = parameters;
+  const flops = workers.reduce((sum, worker) => sum + worker.flops, 0);
+  const object = {
+    name: topology.name,
+    fits: workers.every(({ fits }) => fits),
+    nodes,
+    workers_per_node,
+    memory_per_worker,
+    stage_ranks: mesh.stages.length,
+    expert_groups: mesh.expertGroups.length,
+    vocabulary,
+    tokens_per_step: topology.training.global_batch_size * topology.training.sequence_length,
+    flops_per_step: flops,
+    parameters: { ...parts, dense_ffn: denseFfn },
+    workers: workers.map((worker) => ({
+      worker: workerName(worker.worker),
+      fits: worker.fits,
+      roles: worker.roles,
+      slice_bytes: worker.sliceBytes,
+      scratch_bytes: worker.scratchBytes,
+      hole_bytes: worker.holeBytes,
+      total_bytes: worker.totalBytes,
+      flops: worker.flops,
+      flops_share: worker.flops / flops,
+      actors: worker.actors.map(({ owner, role, memory, flops: work }) => ({
+        owner,
+        role,
+        parameter_bytes: memory.parameters,
+        gradient_bytes: memory.gradients,
+        moment_bytes: memory.moments,
+        activation_bytes: memory.activations,
+        flops: work,
+      })),
+    })),
+    links: traffic.links.map((link) => ({
+      from: workerName(link.from),
+      to: workerName(link.to),
+      transport: link.transport,
+      ...trafficOf(link),
+    })),
+    by_transport: Object.fromEntries(
+      Object.entries(traffic.byTransport).map(([transport, total]) => [transport, trafficOf(total)]),
+    ),
+  };
+  return JSON.stringify(object, null, 2);
+}
+
+const trafficOf = ({ messages, dispatchEven, dispatchMost, handOver, pipeline, allReduce }: Traffic) => ({
+  messages,
+  dispatch_bytes_even: dispatchEven,
+  dispatch_bytes_most: dispatchMost,
+  hand_over_bytes: handOver,
+  pipeline_bytes: pipeline,
+  all_reduce_bytes: allReduce,
+});

@@ -1,0 +1,170 @@
+/** A plan as a person reads it: who lives where, what it weighs, what it computes and what it sends, in tables. */
+import type { ActorPlan, Plan, SliceMemory } from '../actors/plan.ts';
+import { workerName, type Link, type Mesh, type Traffic } from '../topology/index.ts';
+import { byteUnit, count, flopUnit, inUnit, mebibytes, percent, plural } from './figures.ts';
+import { numbers, table, words } from './table.ts';
+
+/** Rows of a table that are shown: a cluster of a thousand workers has a million links. */
+const mostRows = 24;
+
+/** The plan's lines, the verdict last; none is wider than 100 columns for names of usual length. */
+export function planLines(plan: Plan): string[] {
+  const { topology, mesh, workers } = plan;
+  const groups = mesh.expertGroups.length === 0 ? '' : ` and ${plural(mesh.expertGroups.length, 'expert group')}`;
+  const ranks = `${plural(mesh.stages.length, 'stage rank')}${groups}`;
+  const where = `${plural(workers.length, 'worker')} of ${plural(topology.cluster.nodes, 'node')}`;
+  const tokens = topology.training.global_batch_size * topology.training.sequence_length;
+  return [
+    `${topology.name}: ${ranks} on ${where}; ${tokens} tokens a step`,
+    ...section('parameters', parameterTable(plan)),
+    ...section('roles', roleTable(plan)),
+    ...section(...memoryTable(plan)),
+    ...section(...workerTable(plan)),
+    ...section(...linkTable(plan)),
+    '',
+    'Memory is exact, but for what onnxruntime takes inside a program. FLOPs: three forward passes, a',
+    'multiply-add is two, attention in full, experts evenly loaded; routers and norms are not counted.',
+    'Bytes are those of tensors, without headers and control messages. Hand-over, pipeline and all-reduce',
+    'are exact; dispatch follows the routing: `even` if all experts get the same, `most` by capacity.',
+    '',
+    verdict(plan),
+  ];
+}
+
+/** One line: does every worker's memory suffice, and if not, whose does not, and what to do. */
+export function verdict({ workers, topology }: Plan): string {
+  const budget = topology.cluster.memory_per_worker;
+  const fullest = workers.reduce((a, b) => (b.totalBytes > a.totalBytes ? b : a));
+  const name = workerName(fullest.worker);
+  const lacking = workers.filter(({ fits }) => !fits);
+  if (lacking.length === 0) {
+    const share = percent(fullest.totalBytes / budget);
+    return `fits: ${name} is the fullest, with ${mebibytes(fullest.totalBytes)} of ${mebibytes(budget)} (${share})`;
+  }
+  const asked = `${name} asks for ${mebibytes(fullest.totalBytes)} of a budget of ${mebibytes(budget)}`;
+  return (
+    `does not fit on ${lacking.length} of ${plural(workers.length, 'worker')}: ${asked}; ` +
+    'raise cluster.memory_per_worker, add workers, or make the model or the microbatch smaller'
+  );
+}
+
+const section = (title: string, lines: readonly string[]): string[] => [
+  '',
+  title,
+  ...lines.map((line) => (line === '' ? '' : `  ${line}`)),
+];
+
+function parameterTable({ parameters }: Plan): string[] {
+  const { embedding, attention, denseFfn, router, experts, norms, head, total, active } = parameters;
+  const parts = { embedding, attention, 'dense FFNs': denseFfn, routers: router, experts, norms, head };
+  const all = { ...parts, total, 'active for a token': active };
+  const rows = Object.entries(all).map(([part, value]) => [part, count(value), percent(value / total)]);
+  return table(
+    [words('part'), numbers('parameters'), numbers('share')],
+    rows.filter((_, at) => Object.values(all)[at] > 0),
+  );
+}
+
+function roleTable({ workers, mesh }: Plan): string[] {
+  const rows = inMeshOrder(
+    mesh,
+    workers.flatMap(({ worker, roles }) => roles.map((role) => ({ role, worker }))),
+  ).map(({ role, worker }) => [role, holdings(mesh, role), workerName(worker)]);
+  return table([words('role'), words('holds'), words('worker')], rows, mostRows);
+}
+
+/** What a role holds of the model, in words. */
+function holdings(mesh: Mesh, role: string): string {
+  const group = mesh.expertGroups.find((g) => g.role === role);
+  if (group !== undefined) return `${spans('expert', group.experts)} of layer ${group.layer}`;
+  const stage = mesh.stages.find((s) => s.role === role)!;
+  const routers = stage.layers.filter((layer) => mesh.moeLayers.includes(layer)).length;
+  return [
+    ...(stage.isFirst ? ['embedding'] : []),
+    spans('layer', stage.layers),
+    ...(routers > 0 ? [plural(routers, 'router')] : []),
+    ...(stage.isLast ? ['head'] : []),
+  ].join(', ');
+}
+
+const spans = (noun: string, [first, ...rest]: readonly number[]): string =>
+  rest.length === 0 ? `${noun} ${first}` : `${noun}s ${first}-${rest[rest.length - 1]}`;
+
+function memoryTable({ workers, mesh }: Plan): [string, string[]] {
+  const roles = new Map<string, { role: string; memory: SliceMemory; flops: number }>();
+  for (const actor of workers.flatMap(({ actors }) => actors))
+    roles.set(actor.role, added(roles.get(actor.role), actor));
+  const all = inMeshOrder(mesh, [...roles.values()]);
+  const bytes = byteUnit(all.map(({ memory }) => totalOf(memory)));
+  const flops = flopUnit(all.map((role) => role.flops));
+  const kinds = ['parameters', 'gradients', 'moments', 'activations'] as const;
+  const rows = all.map(({ role, memory, flops: work }) => [
+    role,
+    ...[...kinds.map((kind) => memory[kind]), totalOf(memory)].map((value) => inUnit(value, bytes)),
+    inUnit(work, flops),
+  ]);
+  const columns = [words('role'), ...[...kinds, 'total', flops.name].map(numbers)];
+  return [`memory of each role (${bytes.name}), and its work in a step`, table(columns, rows, mostRows)];
+}
+
+function added(before: { memory: SliceMemory; flops: number } | undefined, { role, memory, flops }: ActorPlan) {
+  if (before === undefined) return { role, memory, flops };
+  const sum = {
+    parameters: before.memory.parameters + memory.parameters,
+    gradients: before.memory.gradients + memory.gradients,
+    moments: before.memory.moments + memory.moments,
+    activations: before.memory.activations + memory.activations,
+  };
+  return { role, memory: sum, flops: before.flops + flops };
+}
+
+function workerTable({ workers, topology }: Plan): [string, string[]] {
+  const budget = topology.cluster.memory_per_worker;
+  const bytes = byteUnit(workers.map(({ totalBytes }) => totalBytes));
+  const flops = flopUnit(workers.map((worker) => worker.flops));
+  const allFlops = workers.reduce((sum, worker) => sum + worker.flops, 0);
+  const rows = workers.map(({ worker, sliceBytes, scratchBytes, holeBytes, totalBytes, flops: work }) => [
+    workerName(worker),
+    ...[sliceBytes, scratchBytes, holeBytes, totalBytes].map((value) => inUnit(value, bytes)),
+    percent(totalBytes / budget),
+    inUnit(work, flops),
+    percent(work / allFlops),
+  ]);
+  const titles = ['slices', 'scratch', 'holes', 'total', 'of budget', flops.name, 'share'];
+  return [
+    `workers: memory (${bytes.name}), and work in a step`,
+    table([words('worker'), ...titles.map(numbers)], rows, mostRows),
+  ];
+}
+
+function linkTable({ traffic: { links, byTransport } }: Plan): [string, string[]] {
+  const unit = byteUnit(links.map(mostBytes));
+  const figures = (traffic: Traffic): string[] => {
+    const { dispatchEven, dispatchMost, handOver, pipeline, allReduce } = traffic;
+    return [dispatchEven, dispatchMost, handOver, pipeline, allReduce, mostBytes(traffic)].map((v) => inUnit(v, unit));
+  };
+  // Of too many links the heaviest that leave their worker are worth seeing.
+  const weight = (link: Link): number => (link.transport === 'local' ? 0 : mostBytes(link));
+  const shown = links.length > mostRows ? links.toSorted((a, b) => weight(b) - weight(a)) : links;
+  const rows = shown.map((link) => [workerName(link.from), workerName(link.to), link.transport, ...figures(link)]);
+  const heads = ['even', 'most', 'hand-over', 'pipeline', 'all-reduce', 'at most'].map(numbers);
+  const columns = [words('from'), words('to'), words('by'), ...heads];
+  const totals = Object.entries(byTransport)
+    .filter(([, traffic]) => traffic.messages > 0)
+    .map(([transport, traffic]) => [transport, String(traffic.messages), ...figures(traffic)]);
+  return [
+    `from worker to worker in a step (${unit.name}; even, most: token dispatch)`,
+    [...table(columns, rows, mostRows), '', ...table([words('all by'), numbers('messages'), ...heads], totals)],
+  ];
+}
+
+const totalOf = ({ parameters, gradients, moments, activations }: SliceMemory): number =>
+  parameters + gradients + moments + activations;
+
+const mostBytes = ({ dispatchMost, handOver, pipeline, allReduce }: Traffic): number =>
+  dispatchMost + handOver + pipeline + allReduce;
+
+function inMeshOrder<T extends { readonly role: string }>(mesh: Mesh, items: readonly T[]): T[] {
+  const order = new Map([...mesh.stages, ...mesh.expertGroups].map(({ role }, at) => [role, at]));
+  return items.toSorted((a, b) => order.get(a.role)! - order.get(b.role)!);
+}

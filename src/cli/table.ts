@@ -1,0 +1,23 @@
+/** A table in plain text: words flush left, numbers flush right, two spaces between, a row at most for each line given. */
+
+export interface Column {
+  readonly title: string;
+  readonly side: 'left' | 'right';
+}
+
+export const words = (title: string): Column => ({ title, side: 'left' });
+export const numbers = (title: string): Column => ({ title, side: 'right' });
+
+/** The table's lines, the first of them its titles. Rows past `most` are counted in a last line and left out. */
+export function table(columns: readonly Column[], rows: readonly (readonly string[])[], most = Infinity): string[] {
+  const shown = rows.slice(0, most);
+  const cells = [columns.map(({ title }) => title), ...shown];
+  const widths = columns.map((_, at) => cells.reduce((width, row) => Math.max(width, row[at].length), 0));
+  const lines = cells.map((row) =>
+    row
+      .map((cell, at) => (columns[at].side === 'left' ? cell.padEnd(widths[at]) : cell.padStart(widths[at])))
+      .join('  ')
+      .trimEnd(),
+  );
+  return rows.length > shown.length ? [...lines, `... and ${rows.length - shown.length} more; --json has all`] : lines;
+}
