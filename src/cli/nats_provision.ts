@@ -1,0 +1,76 @@
+/**
+ * Sees to it that there is a nats-server before a run: looks, and where there is none installs Debian's package, if it
+ * may. The package would start a server for everybody at port 4222; Troupe starts its own on loopback, with a token, so
+ * that service is kept off.
+ */
+// Not by the face of the cluster, which loads the client too: this runs before every start.
+import { findNatsServer } from '../runtime/cluster/nats_server.ts';
+import { NatsServerMissing } from '../runtime/cluster/nats_server_errors.ts';
+import { Apt } from './apt.ts';
+import { exitCodes, failureOf } from './failure.ts';
+import type { Shell } from './shell.ts';
+import { SystemdUnit } from './systemd_unit.ts';
+
+const unitName = 'nats-server.service';
+const releases = 'https://github.com/nats-io/nats-server/releases';
+
+export interface NatsProvisionOptions {
+  readonly shell: Shell;
+  readonly platform: NodeJS.Platform;
+  readonly say: (line: string) => void;
+}
+
+export class NatsProvision {
+  readonly #shell: Shell;
+  readonly #platform: NodeJS.Platform;
+  readonly #say: (line: string) => void;
+
+  constructor({ shell, platform, say }: NatsProvisionOptions) {
+    this.#shell = shell;
+    this.#platform = platform;
+    this.#say = say;
+  }
+
+  /** The exit code: done if there is a nats-server, perhaps since now. */
+  provide(): number {
+    if (this.#isThere()) return exitCodes.done;
+    const failure = this.#install();
+    if (failure === null && this.#isThere()) return exitCodes.done;
+    const { line } = failureOf(new NatsServerMissing('PATH', this.#platform));
+    this.#say(`${line} (${failure ?? 'apt-get installed one, in none of the usual folders'})`);
+    return exitCodes.failed;
+  }
+
+  #isThere(): boolean {
+    try {
+      findNatsServer(this.#shell.path);
+      return true;
+    } catch (error) {
+      if (error instanceof NatsServerMissing) return false;
+      throw error;
+    }
+  }
+
+  /** Null once the package is installed, else why it is not. */
+  #install(): string | null {
+    if (this.#platform !== 'linux') return `or take it from ${releases}`;
+    if (this.#shell.run(['apt-get', '--version']) === null) {
+      return `there is no apt-get here: take it from ${releases}, into a folder of PATH`;
+    }
+    const asRoot: string[] = [];
+    if (this.#shell.run(['id', '-u'])?.stdout.trim() !== '0') {
+      const sudo = this.#shell.run(['sudo', '-n', 'true']);
+      if (sudo === null) return 'not done here: it needs root, and there is no sudo';
+      if (!sudo.isOk) return "not done here: sudo asks for a password; 'sudo apt-get install nats-server' does too";
+      asRoot.push('sudo', '-n');
+    }
+    this.#say(`troupe: no nats-server: installing it with apt-get, its service ${unitName} switched off ...`);
+    const apt = new Apt(this.#shell, asRoot);
+    const unit = new SystemdUnit(this.#shell, asRoot, unitName);
+    const { failure, isOff } = unit.keptOff(() => apt.install('nats-server'));
+    if (!isOff) {
+      this.#say(`troupe: ${unitName} may listen at port 4222 for everybody; run 'systemctl disable --now ${unitName}'`);
+    }
+    return failure === null ? null : `apt-get failed: ${failure}`;
+  }
+}

@@ -1,0 +1,208 @@
+/** What happens before `npm start` where there is no nats-server: every branch, with stand-ins for the programs. */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { NatsProvision } from '../../src/cli/nats_provision.ts';
+import { Shell } from '../../src/cli/shell.ts';
+import { Stubs } from './stubs.ts';
+
+const install = 'install --yes --no-install-recommends -o DPkg::Lock::Timeout=120 nats-server';
+const update = 'update -o DPkg::Lock::Timeout=120 -o APT::Update::Error-Mode=any';
+const missing = "troupe: PATH: no nats-server, which carries messages between nodes; run 'apt-get install nats-server'";
+const byHand = `${missing}, or name a running server in cluster.nats.url`;
+const installing =
+  'troupe: no nats-server: installing it with apt-get, its service nats-server.service switched off ...';
+
+/** An apt-get whose install works once `$DIR/lists` is there, or always. */
+const apt = (needsLists = false): string =>
+  [
+    `if [ "$1" = update ]; then : > "$DIR/lists"; fi`,
+    `if [ "$1" = install ]; then`,
+    ...(needsLists
+      ? ['  if [ ! -e "$DIR/lists" ]; then echo "E: Unable to locate package nats-server" >&2; exit 100; fi']
+      : []),
+    `  echo "$DEBIAN_FRONTEND $LC_ALL" >> "$DIR/log"`,
+    `  echo '#!/bin/sh' > "$DIR/nats-server"; /bin/chmod 755 "$DIR/nats-server"`,
+    'fi',
+  ].join('\n');
+const root = 'echo 0';
+const user = 'echo 1000';
+
+interface Provided {
+  readonly exitCode: number;
+  readonly said: readonly string[];
+  readonly calls: readonly string[];
+}
+
+function provide(scripts: Readonly<Record<string, string>>, platform: NodeJS.Platform = 'linux'): Provided {
+  using stubs = new Stubs(scripts);
+  const said: string[] = [];
+  const shell = new Shell({ PATH: stubs.folder });
+  const exitCode = new NatsProvision({ shell, platform, say: (line) => said.push(line) }).provide();
+  return { exitCode, said, calls: stubs.calls };
+}
+
+describe.skipIf(process.platform === 'win32')('nats-server', () => {
+  test('that is there is left alone, in silence, and nothing is run', () => {
+    expect(provide({ 'nats-server': '', 'apt-get': apt(), id: root })).toEqual({ exitCode: 0, said: [], calls: [] });
+  });
+
+  test('is installed by root, without questions, where there is no systemd', () => {
+    expect(provide({ 'apt-get': apt(), id: root })).toEqual({
+      exitCode: 0,
+      said: [installing],
+      calls: ['apt-get --version', 'id -u', `apt-get ${install}`, 'noninteractive C'],
+    });
+  });
+
+  test('is installed after the lists of packages, where those are not there yet', () => {
+    expect(provide({ 'apt-get': apt(true), id: root })).toEqual({
+      exitCode: 0,
+      said: [installing],
+      calls: [
+        'apt-get --version',
+        'id -u',
+        `apt-get ${install}`,
+        `apt-get ${update}`,
+        `apt-get ${install}`,
+        'noninteractive C',
+      ],
+    });
+  });
+
+  test.each(['running', 'degraded', 'starting'])('does not start by itself while systemd is %s', (state) => {
+    const systemctl = `if [ "$1" = is-system-running ]; then echo ${state}; [ ${state} = running ]; fi`;
+    const { calls, ...rest } = provide({ 'apt-get': apt(), id: root, systemctl });
+    expect(rest).toEqual({ exitCode: 0, said: [installing] });
+    expect(calls.slice(2)).toEqual([
+      'systemctl is-system-running',
+      'systemctl mask --runtime nats-server.service',
+      `apt-get ${install}`,
+      'noninteractive C',
+      'systemctl unmask --runtime nats-server.service',
+      'systemctl disable --now nats-server.service',
+    ]);
+  });
+
+  test('does not start by itself when a container that it was installed in is booted', () => {
+    const systemctl = 'if [ "$1" = is-system-running ]; then echo offline; exit 1; fi';
+    const { calls, ...rest } = provide({ 'apt-get': apt(), id: root, systemctl });
+    expect(rest).toEqual({ exitCode: 0, said: [installing] });
+    expect(calls.slice(2)).toEqual([
+      'systemctl is-system-running',
+      `apt-get ${install}`,
+      'noninteractive C',
+      'systemctl disable nats-server.service',
+    ]);
+  });
+
+  test('whose service cannot be switched off is reported, with the command', () => {
+    const systemctl = 'if [ "$1" = is-system-running ]; then echo running; fi\n[ "$1" != disable ]';
+    const { exitCode, said } = provide({ 'apt-get': apt(), id: root, systemctl });
+    expect(exitCode).toBe(0);
+    expect(said).toEqual([
+      installing,
+      'troupe: nats-server.service may listen at port 4222 for everybody; ' +
+        "run 'systemctl disable --now nats-server.service'",
+    ]);
+  });
+
+  test('is installed by a user whom sudo asks for nothing', () => {
+    const sudo = 'shift\n[ "$1" = true ] || exec "$@"';
+    const systemctl = 'if [ "$1" = is-system-running ]; then echo running; fi';
+    const { calls, ...rest } = provide({ 'apt-get': apt(), id: user, sudo, systemctl });
+    expect(rest).toEqual({ exitCode: 0, said: [installing] });
+    expect(calls.filter((call) => call.startsWith('sudo '))).toEqual([
+      'sudo -n true',
+      'sudo -n systemctl mask --runtime nats-server.service',
+      `sudo -n env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get ${install}`,
+      'sudo -n systemctl unmask --runtime nats-server.service',
+      'sudo -n systemctl disable --now nats-server.service',
+    ]);
+    expect(calls).toContain('noninteractive C');
+  });
+
+  test('is left to a user whom sudo asks for a password', () => {
+    expect(provide({ 'apt-get': apt(), id: user, sudo: 'exit 1' })).toEqual({
+      exitCode: 1,
+      said: [`${byHand} (not done here: sudo asks for a password; 'sudo apt-get install nats-server' does too)`],
+      calls: ['apt-get --version', 'id -u', 'sudo -n true'],
+    });
+  });
+
+  test('is left to a user who has no sudo', () => {
+    expect(provide({ 'apt-get': apt(), id: user })).toEqual({
+      exitCode: 1,
+      said: [`${byHand} (not done here: it needs root, and there is no sudo)`],
+      calls: ['apt-get --version', 'id -u'],
+    });
+  });
+
+  test('cannot be installed without apt-get', () => {
+    const { exitCode, said, calls } = provide({ id: root });
+    expect([exitCode, calls]).toEqual([1, []]);
+    expect(said).toEqual([
+      `${byHand} (there is no apt-get here: take it from https://github.com/nats-io/nats-server/releases, into a folder of PATH)`,
+    ]);
+  });
+
+  test.each<[NodeJS.Platform, string]>([
+    ['darwin', 'brew install nats-server'],
+    ['win32', 'choco install nats-server'],
+  ])('is never installed on %s, whatever is there', (platform, command) => {
+    const { exitCode, said, calls } = provide({ 'apt-get': apt(), id: root }, platform);
+    expect([exitCode, calls]).toEqual([1, []]);
+    expect(said).toHaveLength(1);
+    expect(said[0]).toContain(`run '${command}', or name a running server in cluster.nats.url`);
+  });
+
+  test('that apt-get put where nobody looks is reported', () => {
+    const { exitCode, said } = provide({ 'apt-get': '', id: root });
+    expect(exitCode).toBe(1);
+    expect(said).toEqual([installing, `${byHand} (apt-get installed one, in none of the usual folders)`]);
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('when apt-get fails, its own words are passed on', () => {
+  const fails = (...errors: string[]): string => [...errors.map((line) => `echo "${line}" >&2`), 'exit 100'].join('\n');
+  const unknown = 'E: Unable to locate package nats-server';
+
+  test.each<[string, string, string]>([
+    ['no candidate', `if [ "$1" = update ]; then exit 0; fi\n${fails(unknown)}`, unknown],
+    [
+      'no network and no lists',
+      `if [ "$1" = update ]; then ${fails('E: Failed to fetch http://x/InRelease  Temporary failure resolving x', 'E: Some index files failed to download.')}; fi\n${fails(unknown)}`,
+      'E: Failed to fetch http://x/InRelease Temporary failure resolving x',
+    ],
+    [
+      'no network and old lists',
+      fails('E: Failed to fetch http://x/nats.deb  Connection failed', 'E: Unable to fetch some archives'),
+      'E: Failed to fetch http://x/nats.deb Connection failed',
+    ],
+    ['a lock', fails('E: Could not get lock', 'E: Is another process using it?'), 'E: Is another process using it?'],
+    ['without a word', 'exit 100', 'apt-get ended without saying why'],
+  ])('%s', (_what, script, reason) => {
+    const { exitCode, said, calls } = provide({
+      'apt-get': `[ "$1" = --version ] && exit 0\n${script}`,
+      id: root,
+      systemctl: 'if [ "$1" = is-system-running ]; then echo running; fi',
+    });
+    expect(exitCode).toBe(1);
+    expect(said).toEqual([installing, `${byHand} (apt-get failed: ${reason})`]);
+    expect(calls.at(-1)).toBe('systemctl unmask --runtime nats-server.service');
+  });
+});
+
+test('the script itself ends with 0 and says nothing where there is a nats-server', () => {
+  using stubs = new Stubs({ 'nats-server': '' });
+  const script = fileURLToPath(new URL('../../bin/provide_nats.js', import.meta.url));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script], {
+    encoding: 'utf8',
+    env: { PATH: stubs.folder },
+  });
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
+  expect(existsSync(join(stubs.folder, 'log'))).toBe(true);
+  expect(stubs.calls).toEqual([]);
+});
