@@ -59,3 +59,6 @@ export const inUnit = (value: number, { size, digits }: Unit): string =>
 
 /** `75.30 MiB`, as the errors of memory have it. */
 export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(2)} MiB`;
+
+/** `1.5 GiB`. */
+export const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addDoctor } from './doctor.ts';
 import { exitCodes, failureOf } from './failure.ts';
 import { addGenerate } from './generate.ts';
 import { addLaunch } from './launch.ts';
@@ -24,6 +25,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   addLaunch(program, finish);
   addPlan(program, finish);
   addGenerate(program, finish);
+  addDoctor(program, finish);
   try {
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
