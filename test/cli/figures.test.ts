@@ -5,6 +5,7 @@ import {
   count,
   duration,
   flopUnit,
+  gib,
   inUnit,
   mebibytes,
   median,
@@ -28,6 +29,10 @@ test('counts take the unit that leaves few digits, or that of another count', ()
 test('durations take two units', () => {
   const texts = [0, 41_600, 59_400, 59_600, 200_000, 3_599_000, 3_900_000].map(duration);
   expect(texts).toEqual(['0 s', '42 s', '59 s', '1 min 0 s', '3 min 20 s', '59 min 59 s', '1 h 5 min']);
+});
+
+test('memory is in gibibytes', () => {
+  expect([0, 256 * 2 ** 20, 1.5 * 2 ** 30].map(gib)).toEqual(['0.0 GiB', '0.3 GiB', '1.5 GiB']);
 });
 
 test('shares are percent, and nouns know their plural', () => {
