@@ -23,11 +23,14 @@ export const sinkProtocol = defineProtocol('sink', {
 export class Sink implements Handlers<typeof sinkProtocol> {
   /** `<n>:<digest>` each. */
   readonly seen: string[] = [];
-  #waiting: { readonly count: number; readonly reply: Reply<string> }[] = [];
+  #waiting: { readonly count: number; readonly act: () => void }[] = [];
 
   put({ n, x }: { n: number; x: TensorPayload }): void {
     this.seen.push(entry(n, x));
-    this.#look();
+    const isDue = ({ count }: { count: number }): boolean => this.seen.length >= count;
+    const due = this.#waiting.filter(isDue);
+    this.#waiting = this.#waiting.filter((waiting) => !isDue(waiting));
+    for (const { act } of due) act();
   }
 
   echo({ x }: { x: TensorPayload }): TensorPayload {
@@ -36,16 +39,14 @@ export class Sink implements Handlers<typeof sinkProtocol> {
 
   await({ count }: { count: number }, ctx: Context): Reply<string> {
     const reply = ctx.defer<string>();
-    this.#waiting.push({ count, reply });
-    this.#look();
+    void this.reached(count).then(() => reply.resolve(this.seen.join(' ')));
     return reply;
   }
 
-  #look(): void {
-    const isDue = ({ count }: { count: number }): boolean => this.seen.length >= count;
-    const due = this.#waiting.filter(isDue);
-    this.#waiting = this.#waiting.filter((waiting) => !isDue(waiting));
-    for (const { reply } of due) reply.resolve(this.seen.join(' '));
+  /** Resolves when that many or more were put. */
+  reached(count: number): Promise<void> {
+    if (this.seen.length >= count) return Promise.resolve();
+    return new Promise((act) => this.#waiting.push({ count, act }));
   }
 }
 
