@@ -1,43 +1,13 @@
-import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { mix } from '../../../src/runtime/testing/random.ts';
-import { ChunkField } from '../../../src/runtime/transport/link_chunk.ts';
 import { LinkSender } from '../../../src/runtime/transport/link_sender.ts';
-import { CHUNK_BYTES, ReceivingEnd, RUN, SENDER } from './link_kit.ts';
+import { DAMAGES } from './link_damage.ts';
+import { CHUNK_BYTES, ReceivingEnd, SENDER } from './link_kit.ts';
 
 const SEEDS = 200;
 
 const frameOf = (seed: number, index: number): Buffer =>
   Buffer.from(Array.from({ length: 1 + (mix(seed, index) % 100) }, (_, i) => mix(seed, index, i) & 255));
-
-/** Makes the checksum right again, so that the fields themselves are put to the test. */
-function reseal(bytes: Buffer): Buffer {
-  bytes.writeUInt32LE(crc32(bytes.subarray(ChunkField.runU32)), ChunkField.crcU32);
-  return bytes;
-}
-
-/** Damage that no receiver may take for a chunk of the link, by the counter that it belongs to. */
-const DAMAGES: readonly (readonly [string, (good: Buffer, at: number) => Buffer])[] = [
-  [
-    'corrupt',
-    (good, at) => ((good[ChunkField.runU32 + (at % (good.length - ChunkField.runU32))] ^= 1 << (at % 8)), good),
-  ],
-  ['malformed', (good, at) => good.subarray(0, at % ChunkField.bytes)],
-  ['corrupt', (good, at) => good.subarray(0, ChunkField.bytes + (at % (good.length - ChunkField.bytes)))],
-  ['corrupt', (good, at) => Buffer.concat([good, Buffer.alloc(1 + (at % 9))])],
-  ['malformed', (good, at) => ((good[ChunkField.magicU16] ^= 1 + (at % 255)), good)],
-  ['malformed', (good, at) => ((good[ChunkField.versionU8] = 2 + (at % 200)), good)],
-  ['malformed', (good, at) => ((good[ChunkField.flagsU8] = 3 + (at % 200)), reseal(good))],
-  ['malformed', (good) => (good.writeUInt32LE(0, ChunkField.frameBytesU32), reseal(good))],
-  ['malformed', (good) => (good.writeUInt32LE(0xffff_ffff, ChunkField.offsetU32), reseal(good))],
-  [
-    'malformed',
-    (good, at) => (good.writeDoubleLE([NaN, -1, 0.5, 2 ** 60][at % 4], ChunkField.sequenceF64), reseal(good)),
-  ],
-  ['malformed', (good, at) => (good.writeDoubleLE([NaN, -1, 0.5, Infinity][at % 4], ChunkField.baseF64), reseal(good))],
-  ['foreign', (good, at) => (good.writeUInt32LE(RUN + 1 + (at % 99), ChunkField.runU32), reseal(good))],
-  ['stale', (good) => (good.writeUInt32LE(0, ChunkField.genU32), reseal(good))],
-];
 
 test(`damaged, truncated, overlong and foreign chunks are dropped and counted, and nothing else (${SEEDS} seeds)`, () => {
   for (let seed = 0; seed < SEEDS; seed++) {
