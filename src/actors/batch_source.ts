@@ -11,15 +11,33 @@ export const batchSourceSchema = z.object({
   /** Of each corpus of the blend, in its order. */
   folders: z.array(z.string()),
   weights: z.array(z.number()),
+  /** Of the blend: whoever opens another one would train on other text. */
+  digest: z.string(),
 });
 export type BatchSource = z.infer<typeof batchSourceSchema>;
 
-export function openBlend({ folders, weights }: BatchSource, seed: number): Blend {
-  return new Blend(
+/** The packed corpora on this machine are not those of the run. */
+export class CorporaDiffer extends Error {
+  readonly tag = 'CorporaDiffer';
+  readonly exitCode = 1;
+  constructor(folders: readonly string[], digest: string, wanted: string) {
+    super(
+      `corpora in ${folders.join(', ')}: their digest is ${digest.slice(0, 12)}, the run's is ${wanted.slice(0, 12)}; ` +
+        'remove these folders and launch again, they are packed anew',
+    );
+    this.name = 'CorporaDiffer';
+  }
+}
+
+/** Opens the corpora of a run, each checked against its index. Throws `DamagedPack`, `CorporaDiffer`. */
+export function openBlend({ folders, weights, digest }: BatchSource, seed: number): Blend {
+  const blend = new Blend(
     folders.map((folder) => PackedCorpus.open(folder)),
     weights,
     seed,
   );
+  if (blend.digest !== digest) throw new CorporaDiffer(folders, blend.digest, digest);
+  return blend;
 }
 
 /** Training microbatches and held-out windows as a topology asks for them. */

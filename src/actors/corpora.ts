@@ -27,7 +27,8 @@ export async function packedBlend(
       maxFileBytes: max_file_bytes,
     })),
   });
-  return { blend, source: { folders: [...folders], weights: data.blend.map(({ weight }) => weight) } };
+  const weights = data.blend.map(({ weight }) => weight);
+  return { blend, source: { folders: [...folders], weights, digest: blend.digest } };
 }
 
 const listOf = (globs: string | readonly string[]): readonly string[] => (typeof globs === 'string' ? [globs] : globs);

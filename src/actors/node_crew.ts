@@ -35,6 +35,8 @@ export interface ClusterOptions {
   readonly runId: string;
   /** Something that whoever watches the run should know. */
   readonly notice: (text: string) => void;
+  /** The module that nodes run; default `node_main`. For tests. */
+  readonly entry?: URL;
   /** A node's process has been started. */
   readonly started: (node: string, pid: number) => void;
 }
@@ -64,6 +66,7 @@ export async function startNodeCrew(options: CrewOptions, source: BatchSource, c
 }
 
 const clock = new SystemClock();
+const nodeMain = new URL(import.meta.url.endsWith('.ts') ? './node_main.ts' : './node_main.js', import.meta.url);
 
 /** How long nodes may take to stop by themselves; after that they are killed. */
 const stopMs = 15_000;
@@ -117,7 +120,7 @@ class NodeLaunch {
       (node) =>
         new NodeProcess({
           name: node,
-          entry: new URL(import.meta.url.endsWith('.ts') ? './node_main.ts' : './node_main.js', import.meta.url),
+          entry: this.cluster.entry ?? nodeMain,
           data: birth,
           onDied: (error) => this.fail(error),
           onLine: (line) => process.stderr.write(`${node}: ${line}\n`),

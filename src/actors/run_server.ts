@@ -3,7 +3,7 @@
  * elsewhere; or none, where a single node needs none and none is to be had.
  */
 import { readFileSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { NatsServer, NatsServerFailed, NatsServerMissing, type NatsAddress } from '../runtime/cluster/nats.ts';
 import type { Topology } from '../topology/index.ts';
 
@@ -31,9 +31,9 @@ export class TokenFileRefused extends Error {
   }
 }
 
-/** Null where everything is to run in this process. Throws `NatsServerMissing`, `NatsServerFailed`, `TokenFileRefused`. */
+/** Null where everything is to run in this process. Throws `NatsServerMissing`, `NatsServerFailed`, `PortInUse`, `TokenFileRefused`. */
 export async function openRunServer({ cluster }: Topology, options: RunServerOptions): Promise<RunServer | null> {
-  const { url, token_file: tokenFile } = cluster.nats;
+  const { url, port, token_file: tokenFile } = cluster.nats;
   if (url === 'none') return null;
   if (url !== 'auto') {
     const token =
@@ -42,7 +42,7 @@ export async function openRunServer({ cluster }: Topology, options: RunServerOpt
     return { address, failed: new Promise(() => undefined), close: () => Promise.resolve() };
   }
   try {
-    return await startServer(options);
+    return await startServer(port, options);
   } catch (error) {
     if (cluster.nodes > 1 || !(error instanceof NatsServerMissing)) throw error;
     options.notice(
@@ -52,10 +52,11 @@ export async function openRunServer({ cluster }: Topology, options: RunServerOpt
   }
 }
 
-async function startServer({ runDir, notice }: RunServerOptions): Promise<RunServer> {
+async function startServer(port: number | undefined, { runDir, notice }: RunServerOptions): Promise<RunServer> {
   const { promise: failed, resolve: fail } = Promise.withResolvers<Error>();
   const server = await NatsServer.start({
-    storeDir: join(runDir, 'nats'),
+    storeDir: resolve(runDir, 'nats'),
+    ...(port === undefined ? {} : { port }),
     onNews: (news) => {
       if (news.kind === 'restarting') notice(`nats-server: ${news.reason}; starting it again`);
       if (news.kind === 'failed') fail(new NatsServerFailed('nats-server', news.reason));

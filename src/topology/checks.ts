@@ -140,6 +140,15 @@ const rules: readonly Rule[] = [
         )
       : null,
 
+  ({ cluster: { nats } }) =>
+    nats.port !== undefined && nats.url !== 'auto'
+      ? problem(
+          `it is for a server that is started here, but cluster.nats.url is ${nats.url}; remove it`,
+          'cluster.nats.port',
+          'cluster.nats.url',
+        )
+      : null,
+
   ({ cluster }) =>
     cluster.memory_per_worker > arenaLimitBytes
       ? problem(

@@ -17,6 +17,12 @@ export const natsSchema = z.strictObject({
     .describe(
       'The NATS server: `auto` starts one on this machine, `none` runs in one process, or the address of one that runs.',
     ),
+  port: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .optional()
+    .describe('Port of loopback for the server that is started here; any free one if left out.'),
   token_file: z
     .string()
     .min(1)
