@@ -100,7 +100,7 @@ class NodeLaunch {
     const control = await NatsConnection.open(server, `${name}/${launcherName} control`);
     this.control = control;
     const store = await NatsKvStore.open(control, name);
-    await foundCluster({ store, clock, cluster: name, runId, leaseMs });
+    await foundCluster({ store, clock, cluster: name, runId, leaseMs, isAlone: this.cluster.server.isOwn });
     const register = new GenRegister(store, runId);
     const { gen } = await register.raiseTo(Math.max(this.options.gen, (await register.current()) + 1));
 

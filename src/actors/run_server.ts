@@ -9,6 +9,8 @@ import type { Topology } from '../topology/index.ts';
 
 export interface RunServer {
   readonly address: NatsAddress;
+  /** It was started for this run. */
+  readonly isOwn: boolean;
   /** Resolves if the server ends for good, with the reason. */
   readonly failed: Promise<Error>;
   close(): Promise<void>;
@@ -39,7 +41,7 @@ export async function openRunServer({ cluster }: Topology, options: RunServerOpt
     const token =
       tokenFile === undefined ? process.env.TROUPE_NATS_TOKEN : readToken(resolve(options.baseDir, tokenFile));
     const address = token === undefined || token === '' ? { url } : { url, token };
-    return { address, failed: new Promise(() => undefined), close: () => Promise.resolve() };
+    return { address, isOwn: false, failed: new Promise(() => undefined), close: () => Promise.resolve() };
   }
   try {
     return await startServer(port, options);
@@ -62,7 +64,7 @@ async function startServer(port: number | undefined, { runDir, notice }: RunServ
       if (news.kind === 'failed') fail(new NatsServerFailed('nats-server', news.reason));
     },
   });
-  return { address: server.address, failed, close: () => server.close() };
+  return { address: server.address, isOwn: true, failed, close: () => server.close() };
 }
 
 function readToken(path: string): string {

@@ -2,7 +2,7 @@
  * One onnxruntime session, set up for equal bits: one thread, no graph optimisation (it changes results with the
  * outputs asked), no memory pattern (it grows without bound when row counts vary).
  */
-import { InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node';
+import { InferenceSession, type OrtTensor } from './onnxruntime.ts';
 
 export interface Session {
   /** Runs with outputs written to `fetches`. */

@@ -2,7 +2,7 @@
  * A tensor of the CPU device: a typed view of the arena. onnxruntime reads and writes the same memory through
  * `ort.Tensor`s, kept for the last shape asked so that a steady step makes none.
  */
-import { Tensor as OrtTensor } from 'onnxruntime-node';
+import { OrtTensor } from './onnxruntime.ts';
 import { bytesPerElement, view, type Data, type DType } from '../dtype.ts';
 import type { Tensor } from '../device.ts';
 import { elements } from '../shape.ts';

@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from '../system/clock.ts';
-import type { KvStore } from './kv_store.ts';
+import type { KvEntry, KvStore } from './kv_store.ts';
 import { MEMBERS, parseMember } from './member.ts';
 import { ClusterMissing, ClusterNameTaken } from './membership_errors.ts';
 
@@ -17,20 +17,30 @@ export interface FoundOptions {
   /** Random for a new run; that of the manifest when one is resumed. */
   readonly runId: string;
   readonly leaseMs: number;
+  /** Nobody else can be there, since the server was started for this run: what is found is of an attempt that has ended. */
+  readonly isAlone?: boolean;
 }
 
 /**
- * Gives the name to the run. If another run had it, watches for a lease whether that one is alive. Throws
- * `ClusterNameTaken`, `KvUnavailable`.
+ * Gives the name to the run, and clears away what nodes of earlier attempts have left. If any left something, watches for
+ * a lease whether one is alive. Throws `ClusterNameTaken`, `KvUnavailable`.
  */
-export async function foundCluster({ store, clock, cluster, runId, leaseMs }: FoundOptions): Promise<void> {
+export async function foundCluster({
+  store,
+  clock,
+  cluster,
+  runId,
+  leaseMs,
+  isAlone = false,
+}: FoundOptions): Promise<void> {
   const standing = await store.createOrGet(RUN, runId);
-  if (standing.value === runId) return;
   const before = await signsOfLife(store, standing.value);
-  if (before.length > 0) await new Promise<void>((resolve) => clock.after(leaseMs, resolve));
+  if (before.length > 0 && !isAlone) await new Promise<void>((resolve) => clock.after(leaseMs, resolve));
   const after = await signsOfLife(store, standing.value);
-  const isAlive = after.some((sign) => !before.includes(sign));
-  const isGiven = !isAlive && (await store.replace(RUN, runId, standing.revision)) !== null;
+  const isAlive = after.some((sign) => !before.some((earlier) => isSame(sign, earlier)));
+  if (isAlive) throw new ClusterNameTaken(cluster, standing.value);
+  for (const { key, revision } of after) await store.remove(key, revision);
+  const isGiven = standing.value === runId || (await store.replace(RUN, runId, standing.revision)) !== null;
   if (!isGiven) throw new ClusterNameTaken(cluster, standing.value);
 }
 
@@ -41,7 +51,9 @@ export async function findCluster(store: KvStore, cluster: string): Promise<stri
   return entry.value;
 }
 
-async function signsOfLife(store: KvStore, runId: string): Promise<string[]> {
+async function signsOfLife(store: KvStore, runId: string): Promise<KvEntry[]> {
   const entries = await store.list(MEMBERS);
-  return entries.filter((entry) => parseMember(entry).runId === runId).map(({ key, revision }) => `${key} ${revision}`);
+  return entries.filter((entry) => parseMember(entry).runId === runId);
 }
+
+const isSame = (a: KvEntry, b: KvEntry): boolean => a.key === b.key && a.revision === b.revision;

@@ -1,0 +1,114 @@
+/**
+ * A run on two nodes from the command line, whatever its end: what it says, its exit code, that no process and no
+ * temporary file is left, and that it goes on to the same bits.
+ */
+import { readFileSync, rmSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Launched, pidOf } from './remains.ts';
+import { at, checkpointsOf, curveOf, folder, launch, manifestOf, prepareFolder } from './training.ts';
+
+const nodes = ['--set', 'cluster.nodes=2', '--set', 'cluster.nats.url=auto'];
+/** Long enough to be met in the middle. */
+const long = ['--steps', '120', '--set', 'training.eval_interval=0', '--set', 'checkpoint.interval=20'];
+
+const onNodes = (runDir: string, ...more: string[]): Launched =>
+  new Launched(['launch', 'tiny.yaml', '--run-dir', runDir, ...nodes, ...more]);
+
+const bitsOf = (runDir: string) =>
+  curveOf(runDir).map((line) =>
+    Object.fromEntries(Object.entries(line).filter(([key]) => key !== 'nodes' && key !== 'workers')),
+  );
+
+/** What is left of a run that has ended, by itself or not. */
+async function remainsOf(launched: Launched) {
+  await launched.gone();
+  return { processes: launched.processes, files: launched.files };
+}
+const nothing = { processes: [], files: [] };
+
+beforeAll(() => {
+  prepareFolder();
+  launch('whole', ...long);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('a run on two nodes', () => {
+  test('that ends by itself ends with 0, and is the bits of one process', async () => {
+    launch('short');
+    const launched = onNodes('nodes');
+    expect(await launched.ended).toBe(0);
+    expect(launched.stderr).toEqual([]);
+    expect(bitsOf('nodes')).toEqual(bitsOf('short'));
+    expect(await remainsOf(launched)).toEqual(nothing);
+  });
+
+  test('counts the bytes of a step by transport', () => {
+    const [line] = curveOf('nodes').slice(-1);
+    expect(line).toMatchObject({ nodes: 2, workers: 2 });
+    const text = readFileSync(at('nodes', 'metrics.jsonl'), 'utf8').trimEnd().split('\n').at(-1) ?? '';
+    const { bytes_sent: sent } = JSON.parse(text) as { bytes_sent: Record<string, number> };
+    expect(Object.keys(sent).sort()).toEqual(['local', 'nats', 'thread']);
+    expect(sent.nats).toBeGreaterThan(0);
+  });
+
+  test('that fails ends with 1 and one line', async () => {
+    const launched = onNodes('failing', '--set', 'cluster.memory_per_worker=128KiB');
+    expect(await launched.ended).toBe(1);
+    expect(launched.stderr.filter((line) => line.startsWith('troupe: '))).toEqual([
+      expect.stringMatching(/^troupe: node-[01]: node-[01]\.worker-0: threw: .*no room for .*/),
+    ]);
+    expect(await remainsOf(launched)).toEqual(nothing);
+  });
+
+  test('that is interrupted in a step ends with 130 after a checkpoint, and goes on to the same bits', async () => {
+    const launched = onNodes('interrupted', ...long);
+    await launched.said(/^step 50\//);
+    launched.process.kill('SIGINT');
+    expect(await launched.ended).toBe(130);
+    expect(await remainsOf(launched)).toEqual(nothing);
+    const resumed = onNodes('interrupted', ...long, '--resume');
+    expect(await resumed.ended).toBe(0);
+    expect(bitsOf('interrupted')).toEqual(bitsOf('whole'));
+    const last = (runDir: string): string => checkpointsOf(runDir).at(-1) ?? '';
+    expect(manifestOf('interrupted', last('interrupted')).extra).toEqual(manifestOf('whole', last('whole')).extra);
+    expect(await remainsOf(resumed)).toEqual(nothing);
+  });
+
+  test('whose launcher is killed leaves nothing behind, and goes on to the same bits', async () => {
+    const launched = onNodes('killed', ...long);
+    await launched.said(/^step 50\//);
+    launched.process.kill('SIGKILL');
+    expect(await launched.ended).toBe('SIGKILL');
+    expect(await remainsOf(launched)).toEqual(nothing);
+    const resumed = onNodes('killed', ...long, '--resume');
+    expect(await resumed.ended).toBe(0);
+    expect(bitsOf('killed')).toEqual(bitsOf('whole'));
+  });
+
+  test.each(['node-0', 'node-1'])(
+    'of which %s is killed ends with 1, names it, and goes on to the same bits',
+    async (node) => {
+      const launched = onNodes(`lost-${node}`, ...long);
+      await launched.said(/^step 50\//);
+      process.kill(pidOf(`lost-${node}`, node), 'SIGKILL');
+      expect(await launched.ended).toBe(1);
+      expect(launched.stderr).toEqual([
+        `troupe: ${node}: ended (SIGKILL); what was checkpointed is safe, continue with --resume`,
+      ]);
+      expect(await remainsOf(launched)).toEqual(nothing);
+      const resumed = onNodes(`lost-${node}`, ...long, '--resume');
+      expect(await resumed.ended).toBe(0);
+      expect(bitsOf(`lost-${node}`)).toEqual(bitsOf('whole'));
+    },
+  );
+});
+
+describe('one node', () => {
+  test('runs in the launcher where there is no nats-server, and says so in one line', async () => {
+    const launched = new Launched(['launch', 'tiny.yaml', '--run-dir', 'without', '--set', 'cluster.nats.url=auto'], {
+      PATH: undefined,
+    });
+    expect(await launched.ended).toBe(0);
+    expect(launched.stdout.filter((line) => line.includes('nats-server'))).toHaveLength(1);
+  });
+});
