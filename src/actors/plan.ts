@@ -11,7 +11,6 @@ import {
   flopsByRole,
   meshOf,
   modelSizesOf,
-  place,
   trafficOf,
   workersOf,
   type Mesh,
@@ -23,6 +22,7 @@ import {
 import type { BatchPort } from './batch_port.ts';
 import { castOf } from './cast.ts';
 import { gather, modelsOf } from './company.ts';
+import { placeRoles } from './place_roles.ts';
 
 /** Bytes of an actor's slice. */
 export interface SliceMemory {
@@ -76,7 +76,7 @@ export async function planRun(topology: Topology, vocabulary: number): Promise<P
   const sizes = modelSizesOf(topology, vocabulary);
   const { global_batch_size, sequence_length } = topology.training;
   const flops = flopsByRole(mesh, sizes, global_batch_size * sequence_length, sequence_length);
-  const placement = place(mesh, flops, workersOf(topology.cluster));
+  const placement = placeRoles(topology, mesh, vocabulary, workersOf(topology.cluster));
   const { shape, model } = modelsOf(topology, mesh, vocabulary);
   const roleOf = new Map(castOf(mesh, model, shape).map(({ address, role }) => [address, role]));
 

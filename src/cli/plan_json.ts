@@ -1,6 +1,7 @@
 /** A plan as one JSON object, with the keys that docs/reference/command-line.md lists. Bytes and FLOPs are whole numbers. */
 import type { Plan } from '../actors/plan.ts';
-import { workerName, type Traffic } from '../topology/index.ts';
+import type { Traffic } from '../topology/index.ts';
+import { nameOf } from './plan_tables.ts';
 
 export function planJson({ topology, mesh, vocabulary, parameters, workers, traffic }: Plan): string {
   const { nodes, workers_per_node, memory_per_worker } = topology.cluster;
@@ -19,7 +20,7 @@ export function planJson({ topology, mesh, vocabulary, parameters, workers, traf
     flops_per_step: flops,
     parameters: { ...parts, dense_ffn: denseFfn },
     workers: workers.map((worker) => ({
-      worker: workerName(worker.worker),
+      worker: nameOf(worker.worker),
       fits: worker.fits,
       roles: worker.roles,
       slice_bytes: worker.sliceBytes,
@@ -39,8 +40,8 @@ export function planJson({ topology, mesh, vocabulary, parameters, workers, traf
       })),
     })),
     links: traffic.links.map((link) => ({
-      from: workerName(link.from),
-      to: workerName(link.to),
+      from: nameOf(link.from),
+      to: nameOf(link.to),
       transport: link.transport,
       ...trafficOf(link),
     })),

@@ -1,11 +1,15 @@
 /** A plan as a person reads it: who lives where, what it weighs, what it computes and what it sends, in tables. */
 import type { ActorPlan, Plan, SliceMemory } from '../actors/plan.ts';
-import { workerName, type Link, type Mesh, type Traffic } from '../topology/index.ts';
+import { nodeName, workerName } from '../actors/whereabouts.ts';
+import type { Link, Mesh, Traffic, Worker } from '../topology/index.ts';
 import { byteUnit, count, flopUnit, inUnit, mebibytes, percent, plural } from './figures.ts';
 import { numbers, table, words } from './table.ts';
 
 /** Rows of a table that are shown: a cluster of a thousand workers has a million links. */
 const mostRows = 24;
+
+/** The name that a worker has in every other message. */
+export const nameOf = ({ node, worker }: Worker): string => workerName(nodeName(node), worker);
 
 /** The plan's lines, the verdict last; none is wider than 100 columns for names of usual length. */
 export function planLines(plan: Plan): string[] {
@@ -35,7 +39,7 @@ export function planLines(plan: Plan): string[] {
 export function verdict({ workers, topology }: Plan): string {
   const budget = topology.cluster.memory_per_worker;
   const fullest = workers.reduce((a, b) => (b.totalBytes > a.totalBytes ? b : a));
-  const name = workerName(fullest.worker);
+  const name = nameOf(fullest.worker);
   const lacking = workers.filter(({ fits }) => !fits);
   if (lacking.length === 0) {
     const share = percent(fullest.totalBytes / budget);
@@ -69,7 +73,7 @@ function roleTable({ workers, mesh }: Plan): string[] {
   const rows = inMeshOrder(
     mesh,
     workers.flatMap(({ worker, roles }) => roles.map((role) => ({ role, worker }))),
-  ).map(({ role, worker }) => [role, holdings(mesh, role), workerName(worker)]);
+  ).map(({ role, worker }) => [role, holdings(mesh, role), nameOf(worker)]);
   return table([words('role'), words('holds'), words('worker')], rows, mostRows);
 }
 
@@ -124,7 +128,7 @@ function workerTable({ workers, topology }: Plan): [string, string[]] {
   const flops = flopUnit(workers.map((worker) => worker.flops));
   const allFlops = workers.reduce((sum, worker) => sum + worker.flops, 0);
   const rows = workers.map(({ worker, sliceBytes, scratchBytes, holeBytes, totalBytes, flops: work }) => [
-    workerName(worker),
+    nameOf(worker),
     ...[sliceBytes, scratchBytes, holeBytes, totalBytes].map((value) => inUnit(value, bytes)),
     percent(totalBytes / budget),
     inUnit(work, flops),
@@ -146,7 +150,7 @@ function linkTable({ traffic: { links, byTransport } }: Plan): [string, string[]
   // Of too many links the heaviest that leave their worker are worth seeing.
   const weight = (link: Link): number => (link.transport === 'local' ? 0 : mostBytes(link));
   const shown = links.length > mostRows ? links.toSorted((a, b) => weight(b) - weight(a)) : links;
-  const rows = shown.map((link) => [workerName(link.from), workerName(link.to), link.transport, ...figures(link)]);
+  const rows = shown.map((link) => [nameOf(link.from), nameOf(link.to), link.transport, ...figures(link)]);
   const heads = ['even', 'most', 'hand-over', 'pipeline', 'all-reduce', 'at most'].map(numbers);
   const columns = [words('from'), words('to'), words('by'), ...heads];
   const totals = Object.entries(byTransport)

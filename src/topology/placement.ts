@@ -19,9 +19,6 @@ export function workersOf({ nodes, workers_per_node }: Pick<ClusterSection, 'nod
   }));
 }
 
-/** What a worker is called in messages and logs: `node-0.worker-1`. */
-export const workerName = ({ node, worker }: Worker): string => `node-${node}.worker-${worker}`;
-
 /** Role name (`stage-p0-d0`, `experts-l1-g0`) to the worker that hosts it. Routers live with their stage rank. */
 export type Placement = ReadonlyMap<string, Worker>;
 

@@ -4,7 +4,7 @@
  * what evenly loaded experts make of it, and the most that capacity lets through. Headers of messages are not counted.
  */
 import type { Mesh, StageRank } from './mesh.ts';
-import { workerName, type Placement, type Worker } from './placement.ts';
+import type { Placement, Worker } from './placement.ts';
 import { expertCapacity } from './plan.ts';
 import { blocksOf, chunkRange } from './reduction.ts';
 import type { Topology } from './schema.ts';
@@ -148,7 +148,7 @@ class Ledger {
   }
 
   onLink(from: Worker, to: Worker, part: Partial<Traffic>): void {
-    const key = `${workerName(from)} ${workerName(to)}`;
+    const key = `${from.node}.${from.worker} ${to.node}.${to.worker}`;
     const link = this.links.get(key) ?? { from, to, transport: transportOf(from, to), ...nothing };
     this.links.set(key, { ...link, ...sum(link, part) });
   }

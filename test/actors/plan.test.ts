@@ -12,7 +12,7 @@ import { planRun, type Plan } from '../../src/actors/plan.ts';
 import { CpuDevice } from '../../src/kernels/cpu/device.ts';
 import type { Slice } from '../../src/kernels/device.ts';
 import { isTensor, type DeliveryFilter, type Envelope } from '../../src/runtime/index.ts';
-import { workerName, type Topology } from '../../src/topology/index.ts';
+import type { Topology, Worker } from '../../src/topology/index.ts';
 import { denseTopology, hashedBatches, play, smallTopology, vocabulary } from './kit.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'troupe-plan-'));
@@ -62,6 +62,8 @@ async function gathered({ topology, mesh }: Plan, roles: readonly string[], byte
     await device.close();
   }
 }
+
+const nameOf = ({ node, worker }: Worker): string => `${node}.${worker}`;
 
 const pageBytes = 2 ** 16;
 
@@ -162,7 +164,7 @@ class TensorCount implements DeliveryFilter {
 
   constructor({ topology, mesh, workers }: Plan) {
     const { shape, model } = modelsOf(topology, mesh, vocabulary);
-    const byRole = new Map(workers.flatMap(({ roles, worker }) => roles.map((role) => [role, workerName(worker)])));
+    const byRole = new Map(workers.flatMap(({ roles, worker }) => roles.map((role) => [role, nameOf(worker)])));
     this.workers = new Map(castOf(mesh, model, shape).map(({ address, role }) => [address, byRole.get(role)!]));
   }
 
@@ -227,7 +229,7 @@ describe('the traffic of a step', () => {
       const { messages, handOver, pipeline, allReduce } = link;
       expect(link.dispatchEven).toBe(link.dispatchMost);
       const counted = { messages, dispatch: link.dispatchMost, handOver, pipeline, allReduce };
-      return [`${workerName(link.from)} ${workerName(link.to)}`, counted] as const;
+      return [`${nameOf(link.from)} ${nameOf(link.to)}`, counted] as const;
     });
     expect(Object.fromEntries(sent)).toEqual(Object.fromEntries(planned));
   });
@@ -241,7 +243,7 @@ describe('the traffic of a step', () => {
     const { plan, sent } = await sentBy(smallTopology({ ...wide, ...training, ...moe }), name);
     const byTransport = { local: 0, thread: 0, nats: 0 };
     for (const link of plan.traffic.links) {
-      const { dispatch, handOver, pipeline, allReduce } = sent.get(`${workerName(link.from)} ${workerName(link.to)}`)!;
+      const { dispatch, handOver, pipeline, allReduce } = sent.get(`${nameOf(link.from)} ${nameOf(link.to)}`)!;
       expect({ handOver, pipeline, allReduce }).toEqual({
         handOver: link.handOver,
         pipeline: link.pipeline,

@@ -9,10 +9,12 @@ import {
   parseTopology,
   place,
   trafficOf,
-  workerName,
   workersOf,
   type StepTraffic,
+  type Worker,
 } from '../../src/topology/index.ts';
+
+const nameOf = ({ node, worker }: Worker): string => `node-${node}.worker-${worker}`;
 
 /** Traffic of a topology whose stages keep one arena of so many elements. */
 function traffic(text: string, elements = 1000): StepTraffic {
@@ -28,7 +30,7 @@ function traffic(text: string, elements = 1000): StepTraffic {
 function linksOf({ links }: StepTraffic, cause: 'dispatchMost' | 'dispatchEven' | 'pipeline' | 'allReduce'): string[] {
   return links
     .filter((link) => link[cause] > 0)
-    .map((link) => `${workerName(link.from)} ${workerName(link.to)} ${link.transport}: ${link[cause]}`);
+    .map((link) => `${nameOf(link.from)} ${nameOf(link.to)} ${link.transport}: ${link[cause]}`);
 }
 
 const rows = 2048 * 128;
@@ -139,7 +141,7 @@ test('chunks cover an arena without gap, as evenly as can be', () => {
 });
 
 test('workers come by node, then by worker', () => {
-  expect(workersOf({ nodes: 2, workers_per_node: 2 }).map(workerName)).toEqual([
+  expect(workersOf({ nodes: 2, workers_per_node: 2 }).map(nameOf)).toEqual([
     'node-0.worker-0',
     'node-0.worker-1',
     'node-1.worker-0',
