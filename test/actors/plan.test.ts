@@ -2,18 +2,21 @@
  * The plan against the run that it is of: the bytes of slices and devices after a company was gathered, and the bytes of
  * tensors that its actors send each other in a step.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { castOf } from '../../src/actors/cast.ts';
 import { gather, modelsOf } from '../../src/actors/company.ts';
 import { planRun, type Plan } from '../../src/actors/plan.ts';
+import { run } from '../../src/actors/run.ts';
 import { CpuDevice } from '../../src/kernels/cpu/device.ts';
 import type { Slice } from '../../src/kernels/device.ts';
 import { isTensor, type DeliveryFilter, type Envelope } from '../../src/runtime/index.ts';
 import type { Topology, Worker } from '../../src/topology/index.ts';
 import { denseTopology, hashedBatches, play, smallTopology, vocabulary } from './kit.ts';
+import { RunFolder } from './run_kit.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'troupe-plan-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -258,4 +261,36 @@ describe('the traffic of a step', () => {
       );
     }
   });
+});
+
+const metricsSchema = z.object({ bytes_sent: z.record(z.string(), z.number()) });
+
+it('is what the threads of a run count, but for headers and control messages', async () => {
+  using folder = new RunFolder();
+  const topology = smallTopology({
+    ...training,
+    ...everyExpert,
+    'cluster.workers_per_node': 2,
+    'cluster.nats.url': 'none',
+    'parallelism.data_parallel': 2,
+    'parallelism.expert_parallel': 2,
+    'data.blend': [{ name: 'words', glob: '*.txt' }],
+    'data.held_out': 0.2,
+  });
+  const { signal } = new AbortController();
+  const options = { baseDir: folder.path, runDir: join(folder.path, 'run'), resume: false, signal };
+  mkdirSync(options.runDir);
+  await run({ ...options, topology, observe: () => undefined });
+
+  const totals = Object.values((await planRun(topology, 256)).traffic.byTransport);
+  const planned = totals.reduce((sum, t) => sum + t.dispatchMost + t.handOver + t.pipeline + t.allReduce, 0);
+  const messages = totals.reduce((sum, t) => sum + t.messages, 0);
+  const lines = readFileSync(join(options.runDir, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
+  expect(lines).toHaveLength(steps);
+  for (const line of lines) {
+    const { bytes_sent } = metricsSchema.parse(JSON.parse(line));
+    const excess = Object.values(bytes_sent).reduce((sum, bytes) => sum + bytes, 0) - planned;
+    expect(excess).toBeGreaterThan(0);
+    expect(excess / messages).toBeLessThan(2048);
+  }
 });
