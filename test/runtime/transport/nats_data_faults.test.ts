@@ -37,7 +37,9 @@ test.each([1, 2, 3])('data late, doubled and out of order within the window is p
     ...often({ kind: 'reorder', ms: 500 }, 0.1),
     ...often({ kind: 'duplicate', copies: 2 }, 0.1),
   ];
-  const { proxy, a, b, sink, toSink } = await open({ rules, seed, limits: { chunkBytes: 1_000, tailMs: Infinity } });
+  // Nothing is sent but the data, and control once: so that duplicates can be counted.
+  const limits = { chunkBytes: 1_000, tailMs: Infinity, retryMs: Infinity, stallMs: 60_000 };
+  const { proxy, a, b, sink, toSink } = await open({ rules, seed, limits });
   const expected = pair.put(tensors(100, seed));
   expect(await toSink.ask.await({ count: 100 }, { timeoutMs: 30_000 })).toBe(expected.join(' '));
   await pair.settle();
@@ -112,7 +114,7 @@ const BREAKS: readonly (readonly [string, Break])[] = [
     {
       fault: { kind: 'drop' },
       chunk: 19,
-      limits: { tailMs: 100, stallMs: 200 },
+      limits: { tailMs: 100, stallMs: 500 },
       found: { kind: 'stall', expected: 19 },
       counters: { framesReceived: 19, beyondWindow: 0, partial: 0 },
     },
@@ -123,7 +125,7 @@ const BREAKS: readonly (readonly [string, Break])[] = [
       fault: { kind: 'corrupt' },
       chunk: 59,
       floats: 500,
-      limits: { tailMs: Infinity, stallMs: 200 },
+      limits: { tailMs: Infinity, stallMs: 500 },
       found: { kind: 'stall', expected: 59 },
       counters: { framesReceived: 19, corrupt: 1, partial: 1 },
     },
