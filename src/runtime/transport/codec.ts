@@ -8,7 +8,7 @@ import { Delivery } from '../system/delivery.ts';
 import { NO_CHAIN, type Envelope, type Route } from '../system/envelope.ts';
 import { CannotEncode, MalformedFrame } from '../system/errors.ts';
 import type { Endpoint } from '../system/transport_port.ts';
-import type { Frame, FramePool } from './frame.ts';
+import type { Frame, FramePieces, FramePool } from './frame.ts';
 import { Packer } from './packer.ts';
 import { RouteTable, toExtras } from './route_table.ts';
 import { Unpacker, type Revive } from './unpacker.ts';
@@ -22,7 +22,12 @@ export interface Encoded {
   frame: Frame | null;
 }
 
+const PADDING = new Uint8Array(TENSOR_ALIGN);
+
 const alignUp = (bytes: number): number => (bytes + TENSOR_ALIGN - 1) & -TENSOR_ALIGN;
+
+/** What a tensor takes in a frame, with the padding behind it. */
+const placeBytes = ({ byteLength }: Uint8Array): number => Math.max(TENSOR_ALIGN, alignUp(byteLength));
 
 export class Codec {
   readonly #pool: FramePool;
@@ -39,6 +44,31 @@ export class Codec {
 
   /** Encodes into the one `Encoded` that this codec has; with `withRoute` for a receiver that does not know the route. */
   encode(envelope: Envelope, withRoute: boolean): Encoded {
+    const headerBytes = this.#pack(envelope, withRoute);
+    if (this.#packer.arrayBytes > 0) return this.#encodeArrays(headerBytes, envelope.route);
+    const encoded = this.#encoded;
+    encoded.bytes = this.#packer.bytes;
+    encoded.view = this.#packer.view;
+    encoded.length = headerBytes;
+    encoded.frame = null;
+    return encoded;
+  }
+
+  /** Encodes whole, without copying the tensors: the pieces last until the next call, and until their tensors change. */
+  gather(envelope: Envelope): FramePieces {
+    const headerBytes = this.#pack(envelope, true);
+    const { arrays, arrayBytes, bytes } = this.#packer;
+    const pieces: Uint8Array[] = [bytes.subarray(0, headerBytes)];
+    if (arrayBytes === 0) return pieces;
+    this.#checkLength(headerBytes, envelope.route);
+    pieces.push(PADDING.subarray(0, alignUp(headerBytes) - headerBytes));
+    for (const array of arrays) pieces.push(array, PADDING.subarray(0, placeBytes(array) - array.byteLength));
+    this.#packer.clear(0);
+    return pieces;
+  }
+
+  /** Packs all but the tensors; returns how many bytes that takes. */
+  #pack(envelope: Envelope, withRoute: boolean): number {
     const packer = this.#packer;
     const { route, askChain, traceparent, args } = envelope;
     packer.clear(Stamp.bytes);
@@ -65,13 +95,7 @@ export class Codec {
     view.setUint32(Stamp.extraBytesU32, argsAt - extrasAt, true);
     view.setUint32(Stamp.argsBytesU32, headerBytes - argsAt, true);
     view.setUint32(Stamp.arrayBytesU32, packer.arrayBytes, true);
-    const encoded = this.#encoded;
-    if (packer.arrayBytes > 0) return this.#encodeArrays(headerBytes, route);
-    encoded.bytes = packer.bytes;
-    encoded.view = view;
-    encoded.length = headerBytes;
-    encoded.frame = null;
-    return encoded;
+    return headerBytes;
   }
 
   /**
@@ -88,22 +112,27 @@ export class Codec {
   }
 
   #encodeArrays(headerBytes: number, route: Route): Encoded {
-    const { arrays, arrayBytes, bytes } = this.#packer;
+    const { arrays, bytes } = this.#packer;
+    const length = this.#checkLength(headerBytes, route);
     const arraysAt = alignUp(headerBytes);
-    const length = arraysAt + arrayBytes;
-    if (length > MAX_FRAME_BYTES) {
-      throw new CannotEncode(`'${route.message}' has ${arrayBytes} bytes of tensors, a frame holds ${MAX_FRAME_BYTES}`);
-    }
     const frame = this.#pool.lease(length);
     frame.bytes.set(bytes.subarray(0, headerBytes));
     frame.bytes.fill(0, headerBytes, arraysAt);
     let at = arraysAt;
     for (const array of arrays) {
       frame.bytes.set(array, at);
-      at += Math.max(TENSOR_ALIGN, alignUp(array.byteLength));
+      at += placeBytes(array);
     }
     this.#packer.clear(0);
     return Object.assign(this.#encoded, { bytes: frame.bytes, view: frame.view, length, frame });
+  }
+
+  /** The length of a frame with tensors; throws `CannotEncode`. */
+  #checkLength(headerBytes: number, { message }: Route): number {
+    const { arrayBytes } = this.#packer;
+    const length = alignUp(headerBytes) + arrayBytes;
+    if (length <= MAX_FRAME_BYTES) return length;
+    throw new CannotEncode(`'${message}' has ${arrayBytes} bytes of tensors, a frame holds ${MAX_FRAME_BYTES}`);
   }
 
   #decode(

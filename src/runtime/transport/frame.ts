@@ -19,6 +19,18 @@ export interface FramePool {
   readonly leased: number;
 }
 
+/** Where frames from other nodes are put together. */
+export interface ArrivalPool extends FramePool {
+  /** A frame with one lease that is `bytes` itself: what came whole need not be copied. They are the pool's from now on. */
+  adopt(bytes: Uint8Array): Frame;
+}
+
+/** Frames that leave this thread's memory are lent as pieces: one after the other they are the frame's bytes. */
+export type FramePieces = readonly Uint8Array[];
+
+/** The bytes of the whole frame. */
+export const piecesBytes = (pieces: FramePieces): number => pieces.reduce((sum, { length }) => sum + length, 0);
+
 export interface HeapFramePoolOptions {
   /** Overwrite frames with 0xFF when they come back, so that a late reader reads NaN; for tests. */
   readonly poison?: boolean;
@@ -30,7 +42,7 @@ const SMALLEST_BYTES = 4096;
 const POISON = 0xff;
 
 /** Frames in ordinary memory, in sizes of powers of two. */
-export class HeapFramePool implements FramePool {
+export class HeapFramePool implements ArrivalPool {
   leased = 0;
   readonly poison: boolean;
   readonly #maxFreeBytes: number;
@@ -46,10 +58,11 @@ export class HeapFramePool implements FramePool {
     const size = Math.max(SMALLEST_BYTES, 2 ** Math.ceil(Math.log2(bytes)));
     const known = this.#free.get(size)?.pop();
     if (known !== undefined) this.#freeBytes -= size;
-    const frame = known ?? new HeapFrame(this, size);
-    frame.retain();
-    this.leased += 1;
-    return frame;
+    return this.#open(known ?? new HeapFrame(this, new Uint8Array(size), true));
+  }
+
+  adopt(bytes: Uint8Array): Frame {
+    return this.#open(new HeapFrame(this, bytes, false));
   }
 
   /** Takes back a frame nobody holds. */
@@ -57,24 +70,33 @@ export class HeapFramePool implements FramePool {
     this.leased -= 1;
     const { byteLength } = frame.bytes;
     if (this.poison) frame.bytes.fill(POISON);
-    if (this.#freeBytes + byteLength > this.#maxFreeBytes) return;
+    if (!frame.isOurs || this.#freeBytes + byteLength > this.#maxFreeBytes) return;
     this.#freeBytes += byteLength;
     const free = this.#free.get(byteLength);
     if (free === undefined) this.#free.set(byteLength, [frame]);
     else free.push(frame);
   }
+
+  #open(frame: HeapFrame): HeapFrame {
+    frame.retain();
+    this.leased += 1;
+    return frame;
+  }
 }
 
 export class HeapFrame implements Frame {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly view: DataView<ArrayBuffer>;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** Made by the pool, and fit to be leased again. */
+  readonly isOurs: boolean;
   readonly #pool: HeapFramePool;
   #holders = 0;
 
-  constructor(pool: HeapFramePool, bytes: number) {
+  constructor(pool: HeapFramePool, bytes: Uint8Array, isOurs: boolean) {
     this.#pool = pool;
-    this.bytes = new Uint8Array(bytes);
-    this.view = new DataView(this.bytes.buffer);
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.isOurs = isOurs;
   }
 
   retain(): void {

@@ -1,10 +1,11 @@
 /**
  * A chunk: what one NATS message holds. A frame is cut into chunks of at most the server's `max_payload`; each has a
- * header of 48 bytes that says whose it is, its place in the link's sequence, and a checksum over all that follows it.
+ * header of 64 bytes that says whose it is, its place in the link's sequence, and a checksum over all that follows it.
  */
 
 import { crc32 } from 'node:zlib';
 import type { LinkCounters } from './link_counters.ts';
+import { TENSOR_ALIGN } from './wire.ts';
 
 /** Offsets in bytes, little-endian, types in the names. */
 export const ChunkField = {
@@ -24,11 +25,14 @@ export const ChunkField = {
   frameBytesU32: 40,
   /** Where in its frame this chunk starts. */
   offsetU32: 44,
-  bytes: 48,
+  /** Zero. */
+  unusedFrom: 48,
+  /** To where tensors are aligned, so that a frame of one chunk can be read where it arrived. */
+  bytes: TENSOR_ALIGN,
 } as const;
 
 const MAGIC = 0x4c54;
-const VERSION = 1;
+const VERSION = 2;
 
 /** Acknowledge: all before `sequence` has arrived. Tail: data up to `sequence` has been sent. */
 export const ChunkKind = { frame: 0, acknowledge: 1, tail: 2 } as const;
@@ -66,6 +70,7 @@ export function sealChunk(bytes: Buffer, identity: LinkIdentity, chunk: Omit<Chu
   bytes.writeDoubleLE(chunk.base, ChunkField.baseF64);
   bytes.writeUInt32LE(chunk.frameBytes, ChunkField.frameBytesU32);
   bytes.writeUInt32LE(chunk.offset, ChunkField.offsetU32);
+  bytes.fill(0, ChunkField.unusedFrom, ChunkField.bytes);
   bytes.writeUInt32LE(crc32(bytes.subarray(ChunkField.runU32)), ChunkField.crcU32);
 }
 
@@ -120,14 +125,17 @@ export function readChunk(data: Uint8Array, run: number, counters: LinkCounters)
 }
 
 function kindOf(flags: number): ChunkKind | null {
-  return Object.values(ChunkKind).find((kind) => kind === flags) ?? null;
+  if (flags === ChunkKind.frame || flags === ChunkKind.acknowledge || flags === ChunkKind.tail) return flags;
+  return null;
 }
+
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
 
 type RawChunk = Omit<Chunk, 'kind'> & { readonly kind: ChunkKind | null };
 
 function isSound(chunk: RawChunk): chunk is Chunk {
   const { kind, incarnation, sequence, base, frameBytes, offset, payload } = chunk;
-  if (![incarnation, sequence, base].every((count) => Number.isSafeInteger(count) && count >= 0)) return false;
+  if (!isCount(incarnation) || !isCount(sequence) || !isCount(base)) return false;
   if (kind === ChunkKind.frame) return payload.length > 0 && offset + payload.length <= frameBytes;
   return kind !== null && payload.length === 0;
 }

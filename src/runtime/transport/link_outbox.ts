@@ -3,6 +3,7 @@
  * while, until the receiver says that they have arrived: a control message is late at worst, never lost.
  */
 
+import { piecesBytes, type FramePieces } from './frame.ts';
 import { resealChunk, type LinkIdentity } from './link_chunk.ts';
 import type { LinkCounters } from './link_counters.ts';
 import { FrameTooLarge, type LinkFault } from './link_errors.ts';
@@ -39,10 +40,11 @@ export class LinkOutbox {
   }
 
   /** Puts a frame in; returns why not, if too much waits already. Throws `FrameTooLarge`. */
-  offer(frame: Uint8Array): LinkFault | null {
+  offer(frame: FramePieces): LinkFault | null {
     const { to, limits } = this.#options;
-    if (frame.length > limits.maxFrameBytes) throw new FrameTooLarge(to, frame.length, limits.maxFrameBytes);
-    const bytes = this.#keptBytes + frame.length;
+    const frameBytes = piecesBytes(frame);
+    if (frameBytes > limits.maxFrameBytes) throw new FrameTooLarge(to, frameBytes, limits.maxFrameBytes);
+    const bytes = this.#keptBytes + frameBytes;
     if (bytes > limits.maxQueuedBytes) return { kind: 'overflow', bytes, limitBytes: limits.maxQueuedBytes };
     let { sequence } = this.#sender;
     for (const chunk of this.#sender.cut(frame)) {

@@ -1,12 +1,13 @@
 /**
  * Chunks in order to frames. Since chunks of a link come in order, at most one frame of it is incomplete. Its bytes are
- * taken from a budget that all links of a node share, before memory is leased.
+ * taken from a budget that all links of a node share, before memory is leased. A frame of one chunk stays where it is.
  */
 
-import type { Frame, FramePool } from './frame.ts';
+import type { ArrivalPool, Frame } from './frame.ts';
 import type { Chunk } from './link_chunk.ts';
 import type { LinkCounters } from './link_counters.ts';
 import type { LinkFault } from './link_errors.ts';
+import { TENSOR_ALIGN } from './wire.ts';
 
 /** Bytes that incomplete frames may take. */
 export class PartialBudget {
@@ -19,7 +20,7 @@ export class PartialBudget {
 }
 
 export interface ReassemblyOptions {
-  readonly pool: FramePool;
+  readonly pool: ArrivalPool;
   readonly budget: PartialBudget;
   readonly maxFrameBytes: number;
   readonly counters: LinkCounters;
@@ -56,7 +57,10 @@ export class Reassembly {
 
   /** Takes the next chunk, which was not refused; false if it does not continue what came before. */
   take(chunk: Chunk): boolean {
-    if (chunk.offset === 0) this.#begin(chunk);
+    if (chunk.offset === 0) {
+      if (isWhole(chunk)) return this.#adopt(chunk);
+      this.#begin(chunk);
+    }
     const partial = this.#partial;
     if (partial?.filledBytes !== chunk.offset || partial.bytes !== chunk.frameBytes) {
       this.drop();
@@ -77,6 +81,14 @@ export class Reassembly {
     this.#partial = null;
   }
 
+  /** The client gives each message memory of its own, or a part of what it has read and reads no more. */
+  #adopt({ payload, gen }: Chunk): boolean {
+    this.drop();
+    this.#options.counters.framesReceived += 1;
+    this.#options.onFrame(this.#options.pool.adopt(payload), payload.length, gen);
+    return true;
+  }
+
   #begin({ frameBytes }: Chunk): void {
     this.drop();
     const { budget, pool } = this.#options;
@@ -91,3 +103,6 @@ export class Reassembly {
     this.#options.onFrame(frame, bytes, gen);
   }
 }
+
+const isWhole = ({ payload, frameBytes }: Chunk): boolean =>
+  payload.length === frameBytes && payload.byteOffset % TENSOR_ALIGN === 0;

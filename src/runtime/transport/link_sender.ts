@@ -3,7 +3,10 @@
  * is for the lane to say.
  */
 
+import { piecesBytes, type FramePieces } from './frame.ts';
 import { bareChunk, ChunkField, ChunkKind, sealChunk, type LinkIdentity } from './link_chunk.ts';
+
+const allocate = (bytes: number): Buffer => Buffer.allocUnsafe(bytes);
 
 export class LinkSender {
   readonly #identity: LinkIdentity;
@@ -32,16 +35,26 @@ export class LinkSender {
     this.#sequence = 0;
   }
 
-  /** Copies `frame` into sealed chunks. An empty frame has none. */
-  cut(frame: Uint8Array, base = 0): Buffer[] {
+  /** Copies a frame into sealed chunks, in buffers that `take` gives. An empty frame has none. */
+  cut(pieces: FramePieces, base = 0, take = allocate): Buffer[] {
+    const { frame: kind } = ChunkKind;
+    const frameBytes = piecesBytes(pieces);
     const chunks: Buffer[] = [];
-    for (let offset = 0; offset < frame.length; offset += this.#payloadBytes) {
-      const end = Math.min(frame.length, offset + this.#payloadBytes);
-      const bytes = Buffer.allocUnsafe(ChunkField.bytes + end - offset);
-      bytes.set(frame.subarray(offset, end), ChunkField.bytes);
-      const { frame: kind } = ChunkKind;
+    let piece = 0;
+    let at = 0;
+    for (let offset = 0; offset < frameBytes; offset += this.#payloadBytes) {
+      const bytes = take(ChunkField.bytes + Math.min(frameBytes - offset, this.#payloadBytes));
+      for (let to: number = ChunkField.bytes; to < bytes.length;) {
+        const part = pieces[piece].subarray(at, at + bytes.length - to);
+        bytes.set(part, to);
+        to += part.length;
+        at += part.length;
+        if (at < pieces[piece].length) continue;
+        piece += 1;
+        at = 0;
+      }
       const sequence = this.#sequence++;
-      sealChunk(bytes, this.#identity, { kind, gen: this.#gen, sequence, base, frameBytes: frame.length, offset });
+      sealChunk(bytes, this.#identity, { kind, gen: this.#gen, sequence, base, frameBytes, offset });
       chunks.push(bytes);
     }
     return chunks;

@@ -3,6 +3,7 @@
  * it have arrived, across disconnects and restarts of the server. The receiver lets each through once, in order.
  */
 
+import type { FramePieces } from './frame.ts';
 import { bareChunk, ChunkKind, type Chunk } from './link_chunk.ts';
 import { LinkBroken } from './link_errors.ts';
 import { LinkOutbox } from './link_outbox.ts';
@@ -22,7 +23,7 @@ export class NatsControlLane {
   }
 
   /** Copies `frame` and sends it until it has arrived. Throws `FrameTooLarge`. */
-  send(to: string, gen: number, frame: Uint8Array, nowMs: number): void {
+  send(to: string, gen: number, frame: FramePieces, nowMs: number): void {
     const { node, counters, events } = this.#options;
     const outbox = this.#outboxTo(to);
     const fault = outbox.offer(frame);

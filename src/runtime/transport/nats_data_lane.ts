@@ -4,6 +4,8 @@
  * the flush window is full.
  */
 
+import { piecesBytes, type FramePieces } from './frame.ts';
+import { LinkBuffers } from './link_buffers.ts';
 import { ChunkKind, type Chunk } from './link_chunk.ts';
 import { FrameTooLarge, LinkBroken, type LinkFault } from './link_errors.ts';
 import { LinkReceiver } from './link_receiver.ts';
@@ -30,6 +32,7 @@ interface Waiting {
 export class NatsDataLane {
   readonly #options: LaneOptions;
   readonly #window: FlushWindow;
+  readonly #buffers = new LinkBuffers();
   readonly #outbound = new Map<string, Outbound>();
   readonly #inbound = new Map<string, LinkReceiver>();
   #queue: Waiting[] = [];
@@ -42,15 +45,16 @@ export class NatsDataLane {
   }
 
   /** Copies `frame` and sends it when there is room. Throws `FrameTooLarge`. */
-  send(to: string, gen: number, frame: Uint8Array, nowMs: number): void {
+  send(to: string, gen: number, frame: FramePieces, nowMs: number): void {
     const { limits, counters, channel } = this.#options;
-    if (frame.length > limits.maxFrameBytes) throw new FrameTooLarge(to, frame.length, limits.maxFrameBytes);
+    const frameBytes = piecesBytes(frame);
+    if (frameBytes > limits.maxFrameBytes) throw new FrameTooLarge(to, frameBytes, limits.maxFrameBytes);
     const outbound = this.#outboundTo(to);
     if (gen > outbound.sender.gen) {
       outbound.sender.enter(gen);
       outbound.isBroken = false;
     }
-    const queuedBytes = this.#queuedBytes + frame.length;
+    const queuedBytes = this.#queuedBytes + frameBytes;
     if (!outbound.isBroken && !channel.isConnected) this.#breakOut(to, outbound, { kind: 'disconnected' });
     if (!outbound.isBroken && queuedBytes > limits.maxQueuedBytes)
       this.#breakOut(to, outbound, { kind: 'overflow', bytes: queuedBytes, limitBytes: limits.maxQueuedBytes });
@@ -58,7 +62,7 @@ export class NatsDataLane {
       counters.unsent += 1;
       return;
     }
-    for (const [index, bytes] of outbound.sender.cut(frame).entries()) {
+    for (const [index, bytes] of outbound.sender.cut(frame, 0, this.#buffers.take).entries()) {
       this.#queue.push({ outbound, gen, bytes, isFirst: index === 0 });
       this.#queuedBytes += bytes.length;
     }
@@ -90,6 +94,7 @@ export class NatsDataLane {
   /** Every link that carried anything in its gen is broken. */
   disconnected(): void {
     this.#window.reset();
+    this.#buffers.forget();
     for (const [to, outbound] of this.#outbound)
       if (!outbound.isBroken && outbound.sender.sequence > 0) this.#breakOut(to, outbound, { kind: 'disconnected' });
     for (const [from, receiver] of this.#inbound) this.#report(from, receiver, receiver.disconnected());
@@ -125,9 +130,12 @@ export class NatsDataLane {
       const isWanted = !outbound.isBroken && gen === outbound.sender.gen;
       const isSent = isWanted && channel.publish(outbound.subject, bytes);
       if (isFirst) counters[isSent ? 'framesSent' : 'unsent'] += 1;
-      if (!isSent) continue;
+      if (!isSent) {
+        this.#buffers.giveBack(bytes);
+        continue;
+      }
       counters.bytesSent += bytes.length;
-      this.#window.sent(bytes.length);
+      this.#buffers.lend(bytes, this.#window.sent(bytes.length));
       this.#flush(false);
     }
     const isDrained = this.#next === this.#queue.length;
@@ -141,6 +149,7 @@ export class NatsDataLane {
     void this.#options.channel.flush().then((isConfirmed) => {
       if (!isConfirmed) return;
       this.#window.confirmed(mark);
+      this.#buffers.confirmed(mark);
       this.#pump();
     });
   }

@@ -4,7 +4,7 @@
  */
 
 import type { Lane } from '../system/protocol.ts';
-import type { Frame, FramePool } from './frame.ts';
+import type { ArrivalPool, Frame } from './frame.ts';
 import type { LinkIdentity } from './link_chunk.ts';
 import type { LinkCounters } from './link_counters.ts';
 import type { LinkBroken } from './link_errors.ts';
@@ -30,7 +30,7 @@ export interface LaneOptions {
   readonly identity: LinkIdentity;
   readonly channel: LaneChannel;
   readonly limits: LinkLimits;
-  readonly pool: FramePool;
+  readonly pool: ArrivalPool;
   readonly budget: PartialBudget;
   readonly counters: LinkCounters;
   readonly events: LaneEvents;

@@ -7,7 +7,7 @@
 import type { Msg } from 'nats';
 import type { Clock, Timer } from '../system/clock.ts';
 import type { Lane } from '../system/protocol.ts';
-import type { FramePool } from './frame.ts';
+import type { ArrivalPool, FramePieces } from './frame.ts';
 import { readChunk, runNumber } from './link_chunk.ts';
 import { LinkCounters } from './link_counters.ts';
 import { LINK_LIMITS, type LinkLimits } from './link_limits.ts';
@@ -35,7 +35,7 @@ export interface NatsLinksOptions {
   /** The run: chunks of another run under the same cluster name are dropped. */
   readonly runId: string;
   readonly clock: Clock;
-  readonly pool: FramePool;
+  readonly pool: ArrivalPool;
   readonly events: LinkEvents;
   /** A connection that is open already, for control; the links close it. Default: a new one. */
   readonly control?: NatsConnection;
@@ -103,7 +103,7 @@ export class NatsLinks {
   }
 
   /** Sends a copy of `frame` to node `to`; returns at once. Throws `FrameTooLarge`. */
-  send(to: string, lane: Lane, gen: number, frame: Uint8Array): void {
+  send(to: string, lane: Lane, gen: number, frame: FramePieces): void {
     if (lane === 'control') this.#control.send(to, gen, frame, this.#clock.now());
     else this.#data.send(to, gen, frame, this.#clock.now());
   }

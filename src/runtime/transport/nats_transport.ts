@@ -11,7 +11,7 @@ import type { Envelope } from '../system/envelope.ts';
 import type { Addressed } from '../system/ref.ts';
 import type { Endpoint, Transport } from '../system/transport_port.ts';
 import { Codec, type Encoded } from './codec.ts';
-import { HeapFramePool, type Frame, type FramePool } from './frame.ts';
+import { HeapFramePool, piecesBytes, type ArrivalPool, type Frame } from './frame.ts';
 import type { LinkCounters } from './link_counters.ts';
 import { LocalTransport } from './local.ts';
 import { NatsLinks, type LinkEvents, type NatsLinksOptions } from './nats_links.ts';
@@ -22,7 +22,7 @@ export type NodeDirectory = (address: Address) => string | null;
 export interface NatsTransportOptions extends Omit<NatsLinksOptions, 'pool' | 'events'> {
   readonly directory: NodeDirectory;
   readonly events: Omit<LinkEvents, 'frame'>;
-  readonly pool?: FramePool;
+  readonly pool?: ArrivalPool;
   /**
    * Carries messages within this node; default one for this thread. A thread transport has to place all addresses of other
    * nodes, `@system` ones too, on this thread.
@@ -31,7 +31,7 @@ export interface NatsTransportOptions extends Omit<NatsLinksOptions, 'pool' | 'e
 }
 
 export class NatsTransport implements Transport {
-  readonly pool: FramePool;
+  readonly pool: ArrivalPool;
   readonly poll?: () => void;
   readonly #node: string;
   readonly #directory: NodeDirectory;
@@ -119,13 +119,9 @@ export class NatsTransport implements Transport {
     const node = this.#endpoints.has(to) ? this.#node : this.#directory(to);
     if (node === null) return 0;
     if (node === this.#node) return this.#near.send(envelope);
-    const { bytes, length, frame } = this.#codec.encode(envelope, true);
-    try {
-      this.links.send(node, lane, envelope.gen, bytes.subarray(0, length));
-    } finally {
-      frame?.release();
-    }
-    return length;
+    const frame = this.#codec.gather(envelope);
+    this.links.send(node, lane, envelope.gen, frame);
+    return piecesBytes(frame);
   }
 
   /** See `NatsLinks.enter`. */

@@ -23,8 +23,10 @@ export class FlushWindow {
     return this.unflushedBytes < this.#windowBytes;
   }
 
-  sent(bytes: number): void {
+  /** Returns the mark from which on these bytes are confirmed. */
+  sent(bytes: number): number {
     this.#sentBytes += bytes;
+    return this.#sentBytes;
   }
 
   /**

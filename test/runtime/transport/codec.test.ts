@@ -118,6 +118,20 @@ test('the tensors of an answer are copies and hold no frame', () => {
   expect(delivery.args).toMatchObject({ rows: { data: Float32Array.of(1, 2, 3) } });
 });
 
+test('gathered pieces are the bytes of the encoded frame, with the tensors where they are', () => {
+  const codec = new Codec(new HeapFramePool());
+  const data = Float32Array.of(1, 2, 3);
+  for (const args of [undefined, { data }, { data, none: new Float64Array(0), bytes: Uint8Array.of(9), more: data }]) {
+    const pieces = codec.gather(envelope({ args }));
+    expect(pieces.filter(({ buffer }) => buffer === data.buffer).length).toBe(
+      Object.values(args ?? {}).filter((x) => x === data).length,
+    );
+    const gathered = Buffer.concat(pieces);
+    expect(fields(decodeAlone(codec, Uint8Array.from(gathered)))).toEqual(fields(envelope({ args })));
+    expect(gathered.length).toBe(new Codec(new HeapFramePool()).encode(envelope({ args }), true).length);
+  }
+});
+
 test('args that pack beyond the limit are refused before they are sent', () => {
   const codec = new Codec(new HeapFramePool());
   const args = { text: 'x'.repeat((16 << 20) + 1) };

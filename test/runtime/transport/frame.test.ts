@@ -109,6 +109,16 @@ test('frames are used again, and released only as often as they are held', () =>
   expect(() => frame.release()).toThrow('frame: released more often than retained; release each hold once');
 });
 
+test('adopted memory is a frame like others, and is not leased again', () => {
+  const pool = new HeapFramePool({ poison: true });
+  const bytes = new Uint8Array(8192).subarray(4096);
+  const frame = pool.adopt(bytes);
+  expect([frame.bytes, frame.view.byteOffset, pool.leased]).toEqual([bytes, 4096, 1]);
+  frame.release();
+  expect([bytes[0], pool.leased, pool.lease(4096) === frame]).toEqual([255, 0, false]);
+  expect(() => frame.release()).toThrow('released more often than retained');
+});
+
 test('a tensor is well-formed when data has the type and length that dtype and shape say', () => {
   const data = new Float32Array(6);
   expect(isTensor({ dtype: 'f32', shape: [2, 3], data })).toBe(true);

@@ -23,7 +23,7 @@ export const DAMAGES: readonly (readonly [DropCounter, (good: Buffer, at: number
   ['corrupt', (good, at) => good.subarray(0, ChunkField.bytes + (at % (good.length - ChunkField.bytes)))],
   ['corrupt', (good, at) => Buffer.concat([good, Buffer.alloc(1 + (at % 9))])],
   ['malformed', (good, at) => ((good[ChunkField.magicU16] ^= 1 + (at % 255)), good)],
-  ['malformed', (good, at) => ((good[ChunkField.versionU8] = 2 + (at % 200)), good)],
+  ['malformed', (good, at) => ((good[ChunkField.versionU8] = 3 + (at % 200)), good)],
   ['malformed', (good, at) => ((good[ChunkField.flagsU8] = 3 + (at % 200)), reseal(good))],
   ['malformed', (good) => (good.writeUInt32LE(0, ChunkField.frameBytesU32), reseal(good))],
   ['malformed', (good) => (good.writeUInt32LE(0xffff_ffff, ChunkField.offsetU32), reseal(good))],

@@ -17,7 +17,7 @@ test(`damaged, truncated, overlong and foreign chunks are dropped and counted, a
     const frames = Array.from({ length: 20 }, (_, index) => frameOf(seed, index));
     const expected: Record<string, number> = { corrupt: 0, malformed: 0, foreign: 0, stale: 0 };
     // The first chunk tells the receiver its gen, so that lower ones can be told.
-    const chunks = frames.flatMap((frame) => sender.cut(frame));
+    const chunks = frames.flatMap((frame) => sender.cut([frame]));
     chunks.forEach((chunk, index) => {
       if (index > 0 && mix(seed, index, 1) % 3 === 0) {
         const [counter, damage] = DAMAGES[mix(seed, index, 2) % DAMAGES.length];
@@ -39,7 +39,7 @@ test(`noise leaves no trace but a count (${SEEDS} seeds)`, () => {
     const end = new ReceivingEnd();
     for (let index = 0; index < 50; index++) {
       const noise = frameOf(seed, index);
-      end.take(index % 2 === 0 ? noise : Buffer.concat([Buffer.from([0x54, 0x4c, 1, 0]), noise]));
+      end.take(index % 2 === 0 ? noise : Buffer.concat([Buffer.from([0x54, 0x4c, 2, 0]), noise]));
     }
     expect(end.counters.malformed + end.counters.corrupt).toBe(50);
     expect([end.frames, end.faults, end.receiver.gen, end.pool.leased]).toEqual([[], [], -1, 0]);
@@ -51,7 +51,7 @@ test(`chunks shuffled within the window and doubled come out as they were sent (
     const sender = new LinkSender(SENDER, CHUNK_BYTES);
     const end = new ReceivingEnd();
     const frames = Array.from({ length: 20 }, (_, index) => frameOf(seed, index));
-    const chunks = frames.flatMap((frame) => sender.cut(frame));
+    const chunks = frames.flatMap((frame) => sender.cut([frame]));
     // Each chunk is at most three places from its own: the window is four.
     const order = chunks
       .map((chunk, index) => ({ chunk, at: index + (mix(seed, index) % 3) }))

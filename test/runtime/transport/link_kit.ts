@@ -10,7 +10,7 @@ import { LinkReceiver } from '../../../src/runtime/transport/link_receiver.ts';
 export const RUN = 77;
 export const SENDER: LinkIdentity = { run: RUN, incarnation: 5 };
 /** Chunks of 16 bytes of payload. */
-export const CHUNK_BYTES = 64;
+export const CHUNK_BYTES = 80;
 
 export interface ReceivingEndOptions {
   readonly strict?: boolean;
@@ -23,6 +23,8 @@ export class ReceivingEnd {
   readonly counters = new LinkCounters();
   readonly budget: PartialBudget;
   readonly frames: Buffer[] = [];
+  /** The memory of each. */
+  readonly places: ArrayBufferLike[] = [];
   readonly faults: LinkFault[] = [];
   readonly receiver: LinkReceiver;
 
@@ -37,6 +39,7 @@ export class ReceivingEnd {
       budget: this.budget,
       counters: this.counters,
       onFrame: (frame, bytes) => {
+        this.places.push(frame.bytes.buffer);
         this.frames.push(Buffer.from(frame.bytes.subarray(0, bytes)));
         frame.release();
       },
@@ -47,8 +50,13 @@ export class ReceivingEnd {
     return this.frames.map((frame) => frame.toString());
   }
 
-  /** Takes bytes as they came from the network. */
+  /** Takes bytes as they come from the network: in memory of their own. */
   take(bytes: Uint8Array, nowMs = 0): void {
+    this.arrive(Uint8Array.from(bytes), nowMs);
+  }
+
+  /** Takes bytes where they are; they belong to this end from now on. */
+  arrive(bytes: Uint8Array, nowMs = 0): void {
     const chunk = readChunk(bytes, RUN, this.counters);
     if (chunk === null) return;
     const fault = this.receiver.accept(chunk, nowMs);

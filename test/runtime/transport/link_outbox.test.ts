@@ -9,7 +9,7 @@ function outboxOf(limits: Partial<typeof LINK_LIMITS> = {}) {
   const counters = new LinkCounters();
   const own = { ...LINK_LIMITS, chunkBytes: CHUNK_BYTES, windowChunks: 3, retryMs: 100, ...limits };
   const outbox = new LinkOutbox({ to: 'b', identity: SENDER, limits: own, counters });
-  const offer = (...texts: string[]): unknown[] => texts.map((text) => outbox.offer(Buffer.from(text)));
+  const offer = (...texts: string[]): unknown[] => texts.map((text) => outbox.offer([Buffer.from(text)]));
   return { outbox, counters, offer };
 }
 

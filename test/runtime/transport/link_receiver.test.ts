@@ -12,17 +12,41 @@ function senderIn(gen: number, incarnation = SENDER.incarnation): LinkSender {
   return sender;
 }
 
-const cut = (sender: LinkSender, text: string): Buffer[] => sender.cut(Buffer.from(text));
+const cut = (sender: LinkSender, text: string): Buffer[] => sender.cut([Buffer.from(text)]);
 
 test('frames are cut, numbered and put together again, byte for byte', () => {
   const sender = senderIn(3);
   const end = new ReceivingEnd();
   const chunks = [...cut(sender, LONG), ...cut(sender, 'short')];
-  expect(chunks.map(({ length }) => length)).toEqual([64, 64, 63, 53]);
+  expect(chunks.map(({ length }) => length)).toEqual([80, 80, 79, 69]);
   chunks.forEach((chunk) => end.take(chunk));
   expect(end.texts).toEqual([LONG, 'short']);
   expect([end.pool.leased, end.budget.usedBytes, end.receiver.expected]).toEqual([0, 0, 4]);
   expect(end.counters.framesReceived).toBe(2);
+});
+
+test('a frame is cut from its pieces, wherever they begin and end', () => {
+  const end = new ReceivingEnd();
+  const pieces = ['', LONG.slice(0, 5), '', LONG.slice(5, 33), LONG.slice(33)].map((text) => Buffer.from(text));
+  const chunks = senderIn(3).cut(pieces);
+  expect(chunks.map(({ length }) => length)).toEqual([80, 80, 79]);
+  chunks.forEach((chunk) => end.take(chunk));
+  expect(end.texts).toEqual([LONG]);
+});
+
+test('a frame of one chunk is read where it arrived if it is aligned there, and is copied if not', () => {
+  const end = new ReceivingEnd();
+  const [chunk] = senderIn(1).cut([Buffer.from('short')]);
+  const [aligned, askew] = [0, 8].map((offset) => {
+    const memory = new Uint8Array(offset + chunk.length);
+    memory.set(chunk, offset);
+    return memory.subarray(offset);
+  });
+  end.arrive(aligned);
+  expect(end.places).toEqual([aligned.buffer]);
+  const copying = new ReceivingEnd();
+  copying.arrive(askew);
+  expect([copying.texts, copying.places.includes(askew.buffer)]).toEqual([['short'], false]);
 });
 
 test('chunks in another order within the window come out in order, and duplicates once', () => {
@@ -132,7 +156,7 @@ test('a lenient receiver starts where its sender stands, waits for gaps, and tak
   const sender = new LinkSender(SENDER, CHUNK_BYTES);
   const end = new ReceivingEnd({ strict: false });
   const texts = ['0', '1', '2', '3', '4', '5', '6', '7'];
-  const chunks = texts.map((text) => sender.cut(Buffer.from(text), 2)[0]);
+  const chunks = texts.map((text) => sender.cut([Buffer.from(text)], 2)[0]);
   [2, 7, 3].forEach((index) => end.take(chunks[index]));
   expect([end.texts, end.counters.beyondWindow, end.receiver.expected]).toEqual([['2', '3'], 1, 4]);
   end.check(1_000_000);
@@ -172,6 +196,6 @@ test('a new life of a control sender starts afresh, the former is not heard any 
 
 test('a chunk of another run is foreign, whatever else it says', () => {
   const counters = new LinkCounters();
-  const [chunk] = new LinkSender({ run: RUN + 1, incarnation: 5 }, CHUNK_BYTES).cut(Buffer.from('hello'));
+  const [chunk] = new LinkSender({ run: RUN + 1, incarnation: 5 }, CHUNK_BYTES).cut([Buffer.from('hello')]);
   expect([readChunk(chunk, RUN, counters), counters.foreign]).toEqual([null, 1]);
 });
