@@ -30,12 +30,13 @@ export class FlushWindow {
   }
 
   /**
-   * A flush is worth its round trip: a quarter of the window was sent since the last one began, or nothing else waits.
-   * Returns the mark to be given to `confirmed`; null if no flush is wanted.
+   * A flush is worth its round trip: a quarter of the window was sent since the last one began, or nothing else waits and
+   * none is under way. Returns the mark to be given to `confirmed`; null if no flush is wanted.
    */
   mark(isIdle: boolean): number | null {
     const unmarkedBytes = this.#sentBytes - this.#markedBytes;
-    if (unmarkedBytes === 0 || (!isIdle && unmarkedBytes < this.#windowBytes / 4)) return null;
+    const isWorthIt = isIdle && this.#markedBytes === this.#confirmedBytes;
+    if (unmarkedBytes === 0 || (!isWorthIt && unmarkedBytes < this.#windowBytes / 4)) return null;
     this.#markedBytes = this.#sentBytes;
     return this.#markedBytes;
   }

@@ -14,13 +14,15 @@ test('the window closes when it is full and opens as flushes are confirmed', () 
   expect(window.unflushedBytes).toBe(0);
 });
 
-test('a flush is asked for at each quarter of the window, and when nothing else waits', () => {
+test('a flush is asked for at each quarter of the window, and when nothing else waits and none is under way', () => {
   const window = new FlushWindow(100);
   window.sent(24);
   expect(window.mark(false)).toBeNull();
   window.sent(1);
   expect([window.mark(false), window.mark(false)]).toEqual([25, null]);
   window.sent(1);
+  expect([window.mark(false), window.mark(true)]).toEqual([null, null]);
+  window.confirmed(25);
   expect([window.mark(false), window.mark(true), window.mark(true)]).toEqual([null, 26, null]);
 });
 
