@@ -12,7 +12,7 @@ import type { Frame, FramePieces, FramePool } from './frame.ts';
 import { Packer } from './packer.ts';
 import { RouteTable, toExtras } from './route_table.ts';
 import { Unpacker, type Revive } from './unpacker.ts';
-import { MAGIC, MAX_FRAME_BYTES, MAX_HEADER_BYTES, Stamp, TENSOR_ALIGN } from './wire.ts';
+import { Flag, MAGIC, MAX_FRAME_BYTES, MAX_HEADER_BYTES, Stamp, TENSOR_ALIGN } from './wire.ts';
 
 /** Encoded bytes; without a frame they lie in the codec's scratch and last until its next `encode`. */
 export interface Encoded {
@@ -20,6 +20,11 @@ export interface Encoded {
   view: DataView;
   length: number;
   frame: Frame | null;
+}
+
+/** Encoded bytes yet to be filled in. */
+export function blank(): Encoded {
+  return { bytes: new Uint8Array(), view: new DataView(new ArrayBuffer(0)), length: 0, frame: null };
 }
 
 const PADDING = new Uint8Array(TENSOR_ALIGN);
@@ -34,12 +39,10 @@ export class Codec {
   readonly #packer = new Packer();
   readonly #unpacker = new Unpacker();
   readonly #routes = new RouteTable();
-  readonly #encoded: Encoded;
+  readonly #encoded = blank();
 
   constructor(pool: FramePool) {
     this.#pool = pool;
-    const { bytes, view } = this.#packer;
-    this.#encoded = { bytes, view, length: 0, frame: null };
   }
 
   /** Encodes into the one `Encoded` that this codec has; with `withRoute` for a receiver that does not know the route. */
@@ -98,9 +101,20 @@ export class Codec {
     return headerBytes;
   }
 
+  /** The route in `encoded`; nothing behind it is looked at. Throws `MalformedFrame`, and lets the frame go. */
+  routeOf({ bytes, view, length, frame }: Encoded): Route {
+    try {
+      return this.#routes.routeOf(bytes, Stamp.bytes, routeEnd(view, length));
+    } catch (error) {
+      frame?.release();
+      throw error;
+    }
+  }
+
   /**
-   * Decodes what `encoded` holds, for `endpoint`; `knownRoute` if the bytes have none. Tensors are views over its frame,
-   * whose lease goes to the delivery; those of answers are copies. Throws `MalformedFrame`, and lets the frame go.
+   * Decodes what `encoded` holds, for `endpoint`; `knownRoute` if the bytes have none, or it has been read. Tensors are
+   * views over its frame, whose lease goes to the delivery; those of answers are copies. What is flagged as foreign is not
+   * trusted. Throws `MalformedFrame`, and lets the frame go.
    */
   decode(encoded: Encoded, knownRoute: Route | null, endpoint: Endpoint, trusted: boolean): Delivery {
     try {
@@ -141,9 +155,7 @@ export class Codec {
     endpoint: Endpoint,
     trusted: boolean,
   ): Delivery {
-    if (length < Stamp.bytes) throw new MalformedFrame(`${length} bytes are less than a stamp`);
-    if (view.getUint16(Stamp.magicU16, true) !== MAGIC) throw new MalformedFrame('the magic number is missing');
-    const extrasAt = Stamp.bytes + view.getUint32(Stamp.routeBytesU32, true);
+    const extrasAt = routeEnd(view, length);
     const argsAt = extrasAt + view.getUint32(Stamp.extraBytesU32, true);
     const headerEnd = argsAt + view.getUint32(Stamp.argsBytesU32, true);
     const arrayBytes = view.getUint32(Stamp.arrayBytesU32, true);
@@ -163,6 +175,7 @@ export class Codec {
     const remainingMs = view.getFloat64(Stamp.remainingMsF64, true);
     const gen = view.getUint32(Stamp.genU32, true);
     const version = view.getUint32(Stamp.paramsVersionU32, true);
+    const isTrusted = trusted && (view.getUint8(Stamp.flagsU8) & Flag.foreign) === 0;
     // What is not a tensor has been copied.
     const isKept = arrayBytes > 0 && !isAnswer;
     if (!isKept) frame?.release();
@@ -177,9 +190,18 @@ export class Codec {
       extras === null ? null : extras[1],
       args,
       isKept ? frame : null,
-      trusted,
+      isTrusted,
     );
   }
+}
+
+/** Where the route ends; throws `MalformedFrame` if there is no stamp, or no room for that route. */
+function routeEnd(view: DataView, length: number): number {
+  if (length < Stamp.bytes) throw new MalformedFrame(`${length} bytes are less than a stamp`);
+  if (view.getUint16(Stamp.magicU16, true) !== MAGIC) throw new MalformedFrame('the magic number is missing');
+  const end = Stamp.bytes + view.getUint32(Stamp.routeBytesU32, true);
+  if (end > length) throw new MalformedFrame(`its route is longer than its ${length} bytes`);
+  return end;
 }
 
 const TWO_32 = 2 ** 32;

@@ -48,6 +48,11 @@ export class LocalTransport implements Transport {
     if (this.#directory.get(address) === endpoint) this.#directory.delete(address);
   }
 
+  /** Whether the address is known here. */
+  hosts(address: Address): boolean {
+    return this.#directory.has(address);
+  }
+
   send(envelope: Envelope): number {
     const endpoint = this.#directory.get(envelope.route.to);
     if (endpoint === undefined) return 0;

@@ -1,20 +1,26 @@
 /**
  * The transport between nodes. What is for an actor of this node goes to a near transport; what is for another node is
  * encoded whole and sent over the links. Which node an address lives on is told from outside: placement is not decided
- * here. It is the gateway of the node's threads too: what they send to this thread for other nodes goes on over the
- * links, and what comes for their actors goes on to them.
+ * here. It is the gateway of the node's threads too: their frames for other nodes go on over the links as they are, and
+ * those that come for their actors go on to them.
+ *
+ *     const host = startWorkers({ name: 'node-0', ..., placement });
+ *     const transport = await NatsTransport.open({ node: 'node-0', near: host.transport, directory, ... });
+ *     const system = new ActorSystem({ name: host.name, transport });
  */
 
 import type { Address } from '../system/address.ts';
-import type { Delivery } from '../system/delivery.ts';
-import type { Envelope } from '../system/envelope.ts';
-import type { Addressed } from '../system/ref.ts';
+import type { Envelope, Route } from '../system/envelope.ts';
+import { MalformedFrame } from '../system/errors.ts';
+import type { Lane } from '../system/protocol.ts';
 import type { Endpoint, Transport } from '../system/transport_port.ts';
 import { Codec, type Encoded } from './codec.ts';
-import { HeapFramePool, piecesBytes, type ArrivalPool, type Frame } from './frame.ts';
+import { HeapFramePool, piecesBytes, type ArrivalPool, type Frame, type FramePieces } from './frame.ts';
+import type { Gateway, NearTransport } from './gateway.ts';
 import type { LinkCounters } from './link_counters.ts';
 import { LocalTransport } from './local.ts';
 import { NatsLinks, type LinkEvents, type NatsLinksOptions } from './nats_links.ts';
+import { Stamp } from './wire.ts';
 
 /** The node that hosts an address (`@system` addresses among them), or null if nobody does. */
 export type NodeDirectory = (address: Address) => string | null;
@@ -22,45 +28,39 @@ export type NodeDirectory = (address: Address) => string | null;
 export interface NatsTransportOptions extends Omit<NatsLinksOptions, 'pool' | 'events'> {
   readonly directory: NodeDirectory;
   readonly events: Omit<LinkEvents, 'frame'>;
-  readonly pool?: ArrivalPool;
   /**
-   * Carries messages within this node; default one for this thread. A thread transport has to place all addresses of other
-   * nodes, `@system` ones too, on this thread.
+   * Carries messages between the threads of this node, and must place all addresses of other nodes, `@system` ones too, on
+   * this thread. Default: this thread is alone.
    */
-  readonly near?: Transport;
+  readonly near?: NearTransport;
+  /** Without `near`: memory for all frames. */
+  readonly pool?: ArrivalPool;
 }
 
-export class NatsTransport implements Transport {
+export class NatsTransport implements Transport, Gateway {
+  /** Where frames from other nodes are put together. */
   readonly pool: ArrivalPool;
   readonly poll?: () => void;
   readonly #node: string;
   readonly #directory: NodeDirectory;
   readonly #near: Transport;
-  /** The near transport takes its frames from `pool`. */
-  readonly #ownsNear: boolean;
+  /** The near transport, if it reaches other threads. */
+  readonly #threads: NearTransport | null;
   readonly #codec: Codec;
   readonly #endpoints = new Map<Address, Endpoint>();
   readonly #attached = new Set<Endpoint>();
-  readonly #gateways = new Map<Endpoint, Endpoint>();
-  readonly #arrivals: Endpoint;
   #links: NatsLinks | null = null;
 
   private constructor(options: NatsTransportOptions) {
-    this.pool = options.pool ?? new HeapFramePool();
-    this.#node = options.node;
-    this.#directory = options.directory;
-    this.#ownsNear = options.near === undefined;
-    this.#near = options.near ?? new LocalTransport({ pool: this.pool });
+    const { near = null, pool = new HeapFramePool(), node, directory } = options;
+    this.pool = near?.arrivals ?? pool;
+    this.#node = node;
+    this.#directory = directory;
+    this.#threads = near;
+    this.#near = near ?? new LocalTransport({ pool });
     this.#codec = new Codec(this.pool);
-    const { poll } = this.#near;
-    if (poll !== undefined) this.poll = poll;
-    this.#arrivals = {
-      outside: '',
-      receive: (delivery) => this.#deliver(delivery),
-      malformed: () => undefined,
-      lost: () => undefined,
-      revive: (owner, address, protocol) => this.#revive(owner, address, protocol),
-    };
+    near?.serve(this);
+    if (near?.poll !== undefined) this.poll = near.poll;
   }
 
   /** Connects this node; throws what `NatsLinks.open` throws. */
@@ -85,22 +85,19 @@ export class NatsTransport implements Transport {
   }
 
   get leased(): number {
-    return this.pool.leased + (this.#ownsNear ? 0 : this.#near.leased);
+    return this.#threads?.leased ?? this.pool.leased;
   }
 
   attach(endpoint: Endpoint): void {
     this.#attached.add(endpoint);
     this.#endpoints.set(endpoint.outside, endpoint);
-    const gateway = this.#gatewayOf(endpoint);
-    this.#gateways.set(endpoint, gateway);
-    this.#near.attach(gateway);
+    this.#near.attach(endpoint);
   }
 
   detach(endpoint: Endpoint): void {
     this.#attached.delete(endpoint);
     this.#endpoints.delete(endpoint.outside);
-    this.#near.detach(this.#gateways.get(endpoint) ?? endpoint);
-    this.#gateways.delete(endpoint);
+    this.#near.detach(endpoint);
   }
 
   register(address: Address, endpoint: Endpoint): void {
@@ -119,9 +116,14 @@ export class NatsTransport implements Transport {
     const node = this.#endpoints.has(to) ? this.#node : this.#directory(to);
     if (node === null) return 0;
     if (node === this.#node) return this.#near.send(envelope);
-    const frame = this.#codec.gather(envelope);
-    this.links.send(node, lane, envelope.gen, frame);
-    return piecesBytes(frame);
+    return this.#sendTo(node, lane, envelope.gen, this.#codec.gather(envelope));
+  }
+
+  forward({ to, lane }: Route, { bytes, view, length }: Encoded): boolean {
+    const node = this.#endpoints.has(to) ? this.#node : this.#directory(to);
+    if (node === null || node === this.#node) return false;
+    this.#sendTo(node, lane, view.getUint32(Stamp.genU32, true), [bytes.subarray(0, length)]);
+    return true;
   }
 
   /** See `NatsLinks.enter`. */
@@ -140,56 +142,25 @@ export class NatsTransport implements Transport {
     return this.links.close();
   }
 
-  #receive(frame: Frame, length: number): void {
-    const encoded: Encoded = { bytes: frame.bytes, view: frame.view, length, frame };
-    let delivery: Delivery;
-    try {
-      delivery = this.#codec.decode(encoded, null, this.#arrivals, false);
-    } catch (error) {
-      const problem = error instanceof Error ? error : new Error(String(error));
-      for (const endpoint of this.#attached) endpoint.malformed(problem);
-      return;
-    }
-    this.#arrivals.receive(delivery);
+  #sendTo(node: string, lane: Lane, gen: number, frame: FramePieces): number {
+    this.links.send(node, lane, gen, frame);
+    return piecesBytes(frame);
   }
 
   /** To the system where the actor lives, here or on another thread; if it has ended, to one that answers for it. */
-  #deliver(delivery: Delivery): void {
-    const { to } = delivery.route;
-    if (!this.#endpoints.has(to) && this.#near.send(delivery) > 0) return delivery.lease?.release();
-    const endpoint = this.#endpointOf(to);
-    if (endpoint === null) delivery.lease?.release();
-    else endpoint.receive(delivery);
-  }
-
-  /** Stands before `endpoint` and sends on what other threads have sent here for other nodes. */
-  #gatewayOf(endpoint: Endpoint): Endpoint {
-    return {
-      outside: endpoint.outside,
-      receive: (delivery) => {
-        if (this.#isElsewhere(delivery.route.to) && this.send(delivery) > 0) delivery.lease?.release();
-        else endpoint.receive(delivery);
-      },
-      malformed: (error) => endpoint.malformed(error),
-      lost: (isLost) => endpoint.lost(isLost),
-      revive: (owner, address, protocol) => endpoint.revive(owner, address, protocol),
-    };
-  }
-
-  #isElsewhere(address: Address): boolean {
-    if (this.#endpoints.has(address)) return false;
-    const node = this.#directory(address);
-    return node !== null && node !== this.#node;
-  }
-
-  #revive(owner: Address, address: Address, protocol: string): Addressed {
-    const endpoint = this.#endpointOf(owner);
-    if (endpoint === null) throw new RangeError(`${owner}: no system is attached; it has stopped`);
-    return endpoint.revive(owner, address, protocol);
-  }
-
-  #endpointOf(address: Address): Endpoint | null {
-    const [first = null] = this.#attached;
-    return this.#endpoints.get(address) ?? first;
+  #receive(frame: Frame, length: number): void {
+    const encoded: Encoded = { bytes: frame.bytes, view: frame.view, length, frame };
+    try {
+      const route = this.#codec.routeOf(encoded);
+      const known = this.#endpoints.get(route.to);
+      if (known === undefined && this.#threads?.relay(route.to, encoded) === true) return;
+      const [first = null] = this.#attached;
+      const endpoint = known ?? first;
+      if (endpoint === null) frame.release();
+      else endpoint.receive(this.#codec.decode(encoded, route, endpoint, false));
+    } catch (error) {
+      if (!(error instanceof MalformedFrame)) throw error;
+      for (const endpoint of this.#attached) endpoint.malformed(error);
+    }
   }
 }

@@ -53,6 +53,11 @@ export class SharedPool implements FramePool, FrameHome {
     this.#words = new Int32Array(shared.memory, 0, Word.firstSlot + this.#plan.slots);
   }
 
+  /** Of the largest slot. */
+  get maxBytes(): number {
+    return this.#plan.maxBytes;
+  }
+
   /** Frames sent from this memory that some thread holds. */
   get leased(): number {
     let leased = Atomics.load(this.#words, Word.overflowFrames);

@@ -6,13 +6,15 @@
 import type { Encoded } from './codec.ts';
 
 export class TextFrames {
-  /** A view of the bytes that were sent last: those of the codec's scratch, the same until it grows. */
+  /** A view of the bytes that were sent last: mostly those of the codec's scratch, the same until it grows. */
   #sent: Buffer = Buffer.alloc(0);
   #received: Buffer = Buffer.alloc(2 ** 16);
   #view = new DataView(this.#received.buffer, this.#received.byteOffset);
 
   toText({ bytes, length }: Encoded): string {
-    if (bytes.buffer !== this.#sent.buffer) this.#sent = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const { buffer, byteOffset } = bytes;
+    if (buffer !== this.#sent.buffer || byteOffset !== this.#sent.byteOffset || length > this.#sent.length)
+      this.#sent = Buffer.from(buffer, byteOffset, bytes.length);
     return this.#sent.toString('latin1', 0, length);
   }
 

@@ -11,24 +11,28 @@ import { receiveMessageOnPort } from 'node:worker_threads';
 import type { Address } from '../system/address.ts';
 import type { Envelope } from '../system/envelope.ts';
 import { describeError, MalformedFrame, ProtocolError } from '../system/errors.ts';
-import type { Endpoint, Transport } from '../system/transport_port.ts';
-import { Codec, type Encoded } from './codec.ts';
+import type { Endpoint } from '../system/transport_port.ts';
+import { blank, Codec, type Encoded } from './codec.ts';
 import { HeapFramePool } from './frame.ts';
+import type { Gateway, NearTransport } from './gateway.ts';
 import { LocalTransport } from './local.ts';
 import { SharedFrame } from './shared_frame.ts';
 import { SharedPool } from './shared_pool.ts';
+import { ThreadArrivals } from './thread_arrivals.ts';
 import { NOWHERE, ThreadDirectory } from './thread_directory.ts';
 import { isNotice, ThreadLink, type ThreadNotice } from './thread_link.ts';
 import { MAIL_STRIDE, type ThreadSeat } from './thread_mesh.ts';
 import { TextFrames } from './thread_text.ts';
+import { Flag, Stamp } from './wire.ts';
 
-export class ThreadTransport implements Transport {
+export class ThreadTransport implements NearTransport {
   /** The name of the thread, which should be the name of its system. */
   readonly name: string;
   /** What this thread sends from. */
   readonly pool: SharedPool;
   /** Frames between actors of this thread. */
   readonly localPool: HeapFramePool;
+  readonly arrivals: ThreadArrivals;
   readonly #index: number;
   readonly #local: LocalTransport;
   readonly #codec: Codec;
@@ -36,14 +40,10 @@ export class ThreadTransport implements Transport {
   readonly #links: (ThreadLink | null)[];
   readonly #mail: Int32Array;
   readonly #small = new TextFrames();
-  readonly #arrival: Encoded = {
-    bytes: new Uint8Array(),
-    view: new DataView(new ArrayBuffer(0)),
-    length: 0,
-    frame: null,
-  };
+  readonly #arrival = blank();
   #started = false;
   #endpoint: Endpoint | null = null;
+  #gateway: Gateway | null = null;
   /** Messages received; equal to the count of mail when none wait. */
   #taken = 0;
   /** The channel that is looked through first; it moves on, so that a busy one does not starve others. */
@@ -55,6 +55,7 @@ export class ThreadTransport implements Transport {
     this.name = names[index];
     this.pool = new SharedPool(pools[index]);
     this.localPool = new HeapFramePool({ poison: pools[index].poison });
+    this.arrivals = new ThreadArrivals(this.pool, this.localPool);
     this.#local = new LocalTransport({ pool: this.localPool });
     this.#codec = new Codec(this.pool);
     this.#directory = new ThreadDirectory(seat.placement);
@@ -107,10 +108,24 @@ export class ThreadTransport implements Transport {
     const link = this.#linkTo(envelope.route.to);
     if (link === null) return 0;
     const encoded = this.#codec.encode(envelope, true);
-    const { length, frame } = encoded;
-    if (frame instanceof SharedFrame) link.postFrame(frame, length);
-    else link.postText(this.#small.toText(encoded));
+    const { length } = encoded;
+    this.#post(link, encoded);
     return length;
+  }
+
+  serve(gateway: Gateway): void {
+    this.#gateway = gateway;
+  }
+
+  relay(to: Address, encoded: Encoded): boolean {
+    const link = this.#linkTo(to);
+    if (link === null) return false;
+    const { view, frame } = encoded;
+    view.setUint8(Stamp.flagsU8, Flag.foreign);
+    const isReady = frame instanceof SharedFrame || view.getUint32(Stamp.arrayBytesU32, true) === 0;
+    this.#post(link, isReady ? encoded : this.#inSlot(encoded));
+    if (!(frame instanceof SharedFrame)) frame?.release();
+    return true;
   }
 
   /** Takes in what has been sent until now; one atomic load if there is nothing. */
@@ -153,6 +168,18 @@ export class ThreadTransport implements Transport {
     return thread === NOWHERE ? null : this.#links[thread];
   }
 
+  #post(link: ThreadLink, encoded: Encoded): void {
+    const { length, frame } = encoded;
+    if (frame instanceof SharedFrame) link.postFrame(frame, length);
+    else link.postText(this.#small.toText(encoded));
+  }
+
+  #inSlot({ bytes, length }: Encoded): Encoded {
+    const frame = this.pool.lease(length);
+    frame.bytes.set(bytes.subarray(0, length));
+    return { bytes: frame.bytes, view: frame.view, length, frame };
+  }
+
   #broadcast(notice: ThreadNotice, except = NOWHERE): void {
     for (const link of this.#links) if (link !== null && link.thread !== except) link.postNotice(notice);
   }
@@ -190,10 +217,14 @@ export class ThreadTransport implements Transport {
 
   #receive(): void {
     const endpoint = this.#endpoint;
+    const { frame } = this.#arrival;
     // The system has stopped: its asks have been refused, and the senders hear that this thread closes.
-    if (endpoint === null) return this.#arrival.frame?.release();
+    if (endpoint === null) return frame?.release();
     try {
-      endpoint.receive(this.#codec.decode(this.#arrival, null, endpoint, true));
+      const route = this.#codec.routeOf(this.#arrival);
+      const isHere = this.#gateway === null || this.#local.hosts(route.to);
+      if (!isHere && this.#gateway?.forward(route, this.#arrival) === true) return frame?.release();
+      endpoint.receive(this.#codec.decode(this.#arrival, route, endpoint, true));
     } catch (error) {
       if (!(error instanceof MalformedFrame)) throw error;
       endpoint.malformed(error);

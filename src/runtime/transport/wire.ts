@@ -58,8 +58,8 @@ export function arrayView(code: number, buffer: ArrayBufferLike, offset: number,
 export const Stamp = {
   magicU16: 0,
   versionU8: 2,
-  /** Not used yet, zero: flags, and an id for routes that a link has agreed on. */
   flagsU8: 3,
+  /** Not used yet, zero: an id for routes that a link has agreed on. */
   routeIdU32: 4,
   idU64: 8,
   replyToU64: 16,
@@ -73,5 +73,8 @@ export const Stamp = {
   arrayBytesU32: 52,
   bytes: 64,
 } as const;
+
+/** Bits of the stamp's flags. `foreign`: came from another process, and is not to be trusted. Set by who let it in. */
+export const Flag = { foreign: 1 } as const;
 
 export const MAGIC = 0x5054;

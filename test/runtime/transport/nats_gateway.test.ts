@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
   ActorSystem,
@@ -11,10 +11,19 @@ import {
   type TensorPayload,
 } from '../../../src/runtime/index.ts';
 import { NatsServer } from '../../../src/runtime/cluster/nats_server.ts';
+import { Outgoing } from '../../../src/runtime/system/outgoing.ts';
+import { routeFrom } from '../../../src/runtime/system/speaker.ts';
+import { Codec } from '../../../src/runtime/transport/codec.ts';
+import { HeapFramePool } from '../../../src/runtime/transport/frame.ts';
 import { NatsTransport } from '../../../src/runtime/transport/nats_transport.ts';
+import { Stamp } from '../../../src/runtime/transport/wire.ts';
 
 const workerProtocol = defineProtocol('gateway-worker', {
   double: ask({ args: z.object({ x: tensorSchema }), reply: tensorSchema }),
+});
+/** What a peer of another version, or an attacker, may think of it. */
+const looseProtocol = defineProtocol('gateway-loose', {
+  double: ask({ args: z.object({ x: z.unknown() }), reply: tensorSchema }),
 });
 
 const NODES = ['a', 'b'];
@@ -58,6 +67,7 @@ async function openNode(server: NatsServer, node: string) {
   );
   return {
     systems,
+    nats,
     leased: () => [main.leased, worker.leased, nats.pool.leased],
     async close() {
       for (const system of systems) await system.stop();
@@ -67,9 +77,35 @@ async function openNode(server: NatsServer, node: string) {
   };
 }
 
+let server: NatsServer;
+let a: Awaited<ReturnType<typeof openNode>>;
+let b: Awaited<ReturnType<typeof openNode>>;
+
+beforeAll(async () => {
+  server = await NatsServer.start();
+});
+
+afterEach(async () => {
+  await Promise.all([a.close(), b.close()]);
+});
+
+afterAll(async () => {
+  await server.close();
+});
+
+async function open(): Promise<void> {
+  [a, b] = await Promise.all(NODES.map((node) => openNode(server, node)));
+}
+
+/** Resolves when all that node a has sent so far has been taken in by b. */
+async function settled(): Promise<void> {
+  await a.systems[0]
+    .ref(workerProtocol, 'b/main/actor')
+    .ask.double({ x: { dtype: 'f32', shape: [0], data: new Float32Array(0) } });
+}
+
 test('actors on any thread of one node reach those on any thread of another, and no frame stays leased', async () => {
-  const server = await NatsServer.start();
-  const [a, b] = await Promise.all(NODES.map((node) => openNode(server, node)));
+  await open();
   const x: TensorPayload = { dtype: 'f32', shape: [100_000], data: new Float32Array(100_000).fill(1.5) };
   for (const system of a.systems) {
     for (const thread of THREADS) {
@@ -84,6 +120,43 @@ test('actors on any thread of one node reach those on any thread of another, and
     [0, 0, 0],
     [0, 0, 0],
   ]);
-  await Promise.all([a.close(), b.close()]);
-  await server.close();
+});
+
+test('what came from another node is held against its schema by the thread it is for, as nothing of this node is', async () => {
+  await open();
+  const x = { shape: [1], data: Float32Array.of(1) };
+  for (const thread of THREADS) {
+    const to = `b/${thread}/actor`;
+    const error = { tag: 'InvalidArgs', message: expect.stringContaining(to) as string };
+    for (const { ref } of a.systems.map((system) => ({ ref: system.ref(looseProtocol, to) })))
+      await expect(ref.ask.double({ x })).rejects.toMatchObject(error);
+  }
+  const near = b.systems[0].ref(looseProtocol, 'b/worker/actor').ask.double({ x });
+  expect((await near).data).toEqual(Float32Array.of(2));
+});
+
+test('a malformed frame is counted where it is read: its stamp and route at the gateway, its args at their thread', async () => {
+  await open();
+  const x: TensorPayload = { dtype: 'f32', shape: [2], data: new Float32Array(2) };
+  const codec = new Codec(new HeapFramePool());
+  const route = routeFrom({ address: '@a-main', incarnation: 0 }, 'b/worker/actor', 'double', 'tell', 'data', false);
+  const whole = Buffer.concat(codec.gather(Object.assign(new Outgoing(), { route, args: { x } })));
+  const damaged = (place: number, byte: number): Buffer => {
+    const bytes = Buffer.from(whole);
+    bytes[place] = byte;
+    return bytes;
+  };
+  const argsAt = Stamp.bytes + whole.readUInt32LE(Stamp.routeBytesU32);
+  const noArgs = damaged(argsAt, 0xc1);
+  const noMagic = damaged(Stamp.magicU16, 0);
+  const longRoute = damaged(Stamp.routeBytesU32 + 3, 0x7f);
+  const longArgs = damaged(Stamp.argsBytesU32 + 3, 0x7f);
+  for (const lane of ['data', 'control'] as const)
+    for (const bytes of [noArgs, noMagic, longRoute, longArgs, Buffer.from('x')])
+      a.nats.links.send('b', lane, 0, [bytes]);
+  await settled();
+  await b.systems[1].idle();
+  await b.systems[0].ref(workerProtocol, 'b/worker/actor').ask.double({ x });
+  expect(b.systems.map(({ counters }) => counters.malformed)).toEqual([6, 4]);
+  expect(b.leased()).toEqual([0, 0, 0]);
 });
