@@ -110,6 +110,11 @@ export class ActorSystem {
     if (gen > this.gen) this.#post.enter(gen);
   }
 
+  /** See `Transport.bytesSent`; of all systems, if several share the transport. */
+  bytesSentBy(): Readonly<Record<string, number>> {
+    return this.#transport.bytesSent;
+  }
+
   /** Starts an actor under the root supervisor. Throws `InvalidAddress`, `AddressTaken`, `StartFailed`. */
   spawn<P extends AnyProtocol>(protocol: P, address: Address, create: Create<P>, options?: ChildOptions): Ref<P> {
     this.start(actor(protocol, address, create, options));
@@ -119,11 +124,6 @@ export class ActorSystem {
   /** Starts what a spec describes, such as a supervisor with its children, under the root supervisor. */
   start(spec: ChildSpec): void {
     this.#root.add(spec);
-  }
-
-  /** Bytes sent so far, by transport. */
-  bytesSentBy(): Readonly<Record<string, number>> {
-    return { local: this.counters.bytesSent };
   }
 
   /** Frames with tensors that somebody still holds; 0 when nothing is under way. */

@@ -31,6 +31,12 @@ export interface Transport {
   send(envelope: Envelope): number;
   /** Frames with tensors that this transport has sent or received and that somebody still holds. */
   readonly leased: number;
+  /**
+   * Bytes of frames sent so far, by how: `local` within a thread, `thread` to another of the node, `nats` to another node.
+   * A frame on its way through a node's main thread counts at each hop: in the transport of the worker under `thread`, in
+   * that of the main thread under `nats`, and the other way round. Each number only grows.
+   */
+  readonly bytesSent: Readonly<Record<string, number>>;
   /** Takes in what has arrived and waits; called before each message is handled, so that control overtakes. */
   readonly poll?: () => void;
 }

@@ -21,6 +21,7 @@ export class LocalTransport implements Transport {
   readonly #wire: boolean;
   readonly #codec: Codec;
   readonly #directory = new Map<Address, Endpoint>();
+  #bytes = 0;
 
   constructor({ pool = new HeapFramePool(), wire = false }: LocalTransportOptions = {}) {
     this.pool = pool;
@@ -30,6 +31,10 @@ export class LocalTransport implements Transport {
 
   get leased(): number {
     return this.pool.leased;
+  }
+
+  get bytesSent(): Readonly<Record<string, number>> {
+    return { local: this.#bytes };
   }
 
   attach(endpoint: Endpoint): void {
@@ -58,6 +63,7 @@ export class LocalTransport implements Transport {
     if (endpoint === undefined) return 0;
     const encoded = this.#codec.encode(envelope, this.#wire);
     const { length } = encoded;
+    this.#bytes += length;
     const delivery = this.#codec.decode(encoded, this.#wire ? null : envelope.route, endpoint, !this.#wire);
     endpoint.receive(delivery);
     return length;

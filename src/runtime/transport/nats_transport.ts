@@ -50,6 +50,7 @@ export class NatsTransport implements Transport, Gateway {
   readonly #endpoints = new Map<Address, Endpoint>();
   readonly #attached = new Set<Endpoint>();
   #links: NatsLinks | null = null;
+  #bytes = 0;
 
   private constructor(options: NatsTransportOptions) {
     const { near = null, pool = new HeapFramePool(), node, directory } = options;
@@ -86,6 +87,10 @@ export class NatsTransport implements Transport, Gateway {
 
   get leased(): number {
     return this.#threads?.leased ?? this.pool.leased;
+  }
+
+  get bytesSent(): Readonly<Record<string, number>> {
+    return { ...this.#near.bytesSent, nats: this.#bytes };
   }
 
   attach(endpoint: Endpoint): void {
@@ -143,8 +148,10 @@ export class NatsTransport implements Transport, Gateway {
   }
 
   #sendTo(node: string, lane: Lane, gen: number, frame: FramePieces): number {
+    const bytes = piecesBytes(frame);
     this.links.send(node, lane, gen, frame);
-    return piecesBytes(frame);
+    this.#bytes += bytes;
+    return bytes;
   }
 
   /** To the system where the actor lives, here or on another thread; if it has ended, to one that answers for it. */

@@ -44,6 +44,7 @@ export class ThreadTransport implements NearTransport {
   #started = false;
   #endpoint: Endpoint | null = null;
   #gateway: Gateway | null = null;
+  #bytes = 0;
   /** Messages received; equal to the count of mail when none wait. */
   #taken = 0;
   /** The channel that is looked through first; it moves on, so that a busy one does not starve others. */
@@ -66,6 +67,10 @@ export class ThreadTransport implements NearTransport {
   /** Frames in use: sent by this thread and held by any, or passed between its own actors. */
   get leased(): number {
     return this.pool.leased + this.localPool.leased;
+  }
+
+  get bytesSent(): Readonly<Record<string, number>> {
+    return { ...this.#local.bytesSent, thread: this.#bytes };
   }
 
   /** From now on messages are received; what came before has waited. Throws `ProtocolError` for a second system. */
@@ -170,6 +175,7 @@ export class ThreadTransport implements NearTransport {
 
   #post(link: ThreadLink, encoded: Encoded): void {
     const { length, frame } = encoded;
+    this.#bytes += length;
     if (frame instanceof SharedFrame) link.postFrame(frame, length);
     else link.postText(this.#small.toText(encoded));
   }

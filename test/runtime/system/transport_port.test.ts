@@ -68,3 +68,12 @@ test('actors of two systems speak over one transport', async () => {
   await expect(ref.ask.get()).rejects.toMatchObject({ tag: 'NoSuchActor' });
   await a.stop();
 });
+
+test('a system tells the bytes that it has sent, by transport', async () => {
+  const system = new ActorSystem({ transport: new LocalTransport() });
+  const ref = system.spawn(counterProtocol, 'counter', () => new Counter());
+  ref.tell.add({ n: 1 });
+  expect(await ref.ask.get()).toBe(1);
+  expect(system.bytesSentBy()).toEqual({ local: system.counters.bytesSent });
+  await system.stop();
+});

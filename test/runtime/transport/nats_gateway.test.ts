@@ -122,6 +122,19 @@ test('actors on any thread of one node reach those on any thread of another, and
   ]);
 });
 
+test('bytes count at each hop: between threads at the worker, over NATS where they leave the node', async () => {
+  await open();
+  const x: TensorPayload = { dtype: 'f32', shape: [1000], data: new Float32Array(1000) };
+  await a.systems[1].ref(workerProtocol, 'b/worker/actor').ask.double({ x });
+  const [aMain, aWorker, bMain, bWorker] = [...a.systems, ...b.systems].map((system) => system.bytesSentBy());
+  const [question, answer] = [aWorker.thread, bWorker.thread];
+  expect([question, answer]).toEqual([a, b].map(({ systems }) => systems[1].counters.bytesSent));
+  expect(Math.min(question, answer)).toBeGreaterThan(4000);
+  expect([aWorker, bWorker].map(({ local }) => local)).toEqual([0, 0]);
+  expect(aMain).toEqual({ local: 0, thread: answer, nats: question });
+  expect(bMain).toEqual({ local: 0, thread: question, nats: answer });
+});
+
 test('what came from another node is held against its schema by the thread it is for, as nothing of this node is', async () => {
   await open();
   const x = { shape: [1], data: Float32Array.of(1) };

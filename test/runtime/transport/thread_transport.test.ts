@@ -50,6 +50,17 @@ test('two workers feed each other and the main thread directly', async () => {
   expect(await leased()).toBe(0);
 });
 
+test('bytes to another thread and within the own count apart', async () => {
+  const { sinks, system } = await start(1);
+  expect(system.bytesSentBy()).toEqual({ local: system.counters.bytesSent, thread: 0 });
+  const local = system.counters.bytesSent;
+  sinks[1].tell.put({ x: tensorOf(KIB, 1) });
+  await sinks[1].ask.seen();
+  expect(system.bytesSentBy()).toEqual({ local, thread: system.counters.bytesSent - local });
+  await sinks[0].ask.seen();
+  expect(system.bytesSentBy().local).toBeGreaterThan(local);
+});
+
 test('small messages and tensors of one sender and lane stay in order', async () => {
   const { sinks } = await start(1);
   const expected: string[] = [];
