@@ -7,6 +7,13 @@ import { createSink, sinkProtocol } from './nats.protocol.ts';
 
 const NODES = ['main', 'peer'];
 
+/** Room for all that a source has under way, so that nothing passes through ordinary memory. */
+const SLOTS = [
+  { bytes: 2 ** 12, count: 64 },
+  { bytes: 2 ** 17, count: 320 },
+  { bytes: 2 ** 20, count: 48 },
+];
+
 /** Addresses are `@node`, `@node.worker-0`, `node/sink`, `node.worker-0/sink` and `node.worker-0/source`. */
 const nodeOf = (address: string): string | null => /^@?(main|peer)[./]?/.exec(address)?.[1] ?? null;
 
@@ -27,6 +34,7 @@ export async function openNode(server: NatsAddress, node: string): Promise<Bench
     name: node,
     entry: new URL('./nats.worker.ts', import.meta.url),
     workers: [{}],
+    slots: SLOTS,
     placement: new Map(others.map((address) => [address, node])),
     onFailure: fail,
   });
