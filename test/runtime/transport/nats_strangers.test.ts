@@ -168,7 +168,7 @@ test.each<Lane>(['data', 'control'])(
 
 test.each<Lane>(['data', 'control', 'ack'])('noise on %s, and cut chunks, are counted, no more', async (lane) => {
   const noise = Array.from({ length: 1_000 }, (_, seed) => random(seed, mix(seed) % 300));
-  const start = Buffer.from([0x54, 0x4c, 1]);
+  const start = Buffer.from([0x54, 0x4c, 2]);
   const disguised = noise.map((bytes) => Buffer.concat([start, bytes, random(1, ChunkField.bytes)]));
   const good = forge(samples[lane]);
   const cut = Array.from({ length: good.length }, (_, bytes) => good.subarray(0, bytes));
