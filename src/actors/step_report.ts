@@ -14,11 +14,11 @@ export interface StepReport {
   readonly evalLoss: number | null;
 }
 
-/** All of the line but the bytes sent, which only the systems know. */
+/** All of the line but what only the systems know. */
 export function stepMetrics(
   { training, cluster }: Topology,
   { step, found, decision, stepMs, evalLoss }: StepReport,
-): Omit<StepMetrics, 'bytes_sent'> {
+): Omit<StepMetrics, 'bytes_sent' | 'busy_ms'> {
   const tokens = training.global_batch_size * training.sequence_length;
   return {
     step,

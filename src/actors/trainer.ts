@@ -14,7 +14,7 @@ import {
 } from '../runtime/index.ts';
 import type { Mesh, Topology } from '../topology/index.ts';
 import { globalMicrobatch } from '../topology/index.ts';
-import { checkpointerAddress, chronicleAddress, stageAddress, trainerAddress, usherAddress } from './addresses.ts';
+import { checkpointerAddress, chronicleAddress, stageAddress, trainerAddress } from './addresses.ts';
 import type { DecisionStore } from './decision_store.ts';
 import { clipScale } from './gradient_norm.ts';
 import { learningRate } from './learning_rate.ts';
@@ -22,10 +22,10 @@ import { chronicleProtocol } from './protocol/chronicle.ts';
 import { stageProtocol } from './protocol/stage.ts';
 import type { Decision, Vote } from './protocol/stateful.ts';
 import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from './protocol/trainer.ts';
-import { usherProtocol } from './protocol/usher.ts';
 import { rolesOf, type Role } from './roles.ts';
 import { judge, StepNotPassing, Unstable } from './sentinel.ts';
 import { stepMetrics } from './step_report.ts';
+import { countsOf, since, type Counts } from './system_counts.ts';
 import { meanLoss, tally, type Tally } from './tally.ts';
 
 type Messages = typeof trainerProtocol;
@@ -51,12 +51,9 @@ interface Decided {
 interface Applied extends Decided {
   readonly stepMs: number;
   /** In the step; null while that has to be asked for. */
-  bytesSent: BytesSent | null;
+  counts: Counts | null;
   isLogged: boolean;
 }
-
-/** By transport. */
-type BytesSent = Readonly<Record<string, number>>;
 
 /** How long a role may take for its part of a step; native code cannot be asked in between. */
 const patienceMs = 15 * 60_000;
@@ -75,8 +72,8 @@ export class Trainer implements Actor<Messages> {
   private applied: Applied | null = null;
   /** Times in a row that the step in hand was left with its gen. */
   private aborts = 0;
-  /** Bytes sent before the step in hand; null while that has to be asked for. */
-  private sentBefore: BytesSent | null = null;
+  /** Before the step in hand; null while that has to be asked for. */
+  private countsBefore: Counts | null = null;
 
   constructor(parts: TrainerParts, scope: ActorScope) {
     this.parts = parts;
@@ -144,7 +141,7 @@ export class Trainer implements Actor<Messages> {
   private async trainStep(): Promise<void> {
     const { topology, mesh, decisions } = this.parts;
     const { step } = this;
-    this.sentBefore ??= await this.bytesSent();
+    this.countsBefore ??= await this.counts();
     const startMs = this.scope.clock.now();
     const { micro_batches } = topology.parallelism;
     for (const { pipelineRank, dataRank } of mesh.stages) {
@@ -171,7 +168,7 @@ export class Trainer implements Actor<Messages> {
     this.aborts = 0;
     this.step++;
     const stepMs = this.scope.clock.now() - decided.startMs;
-    this.applied = { ...decided, stepMs, bytesSent: null, isLogged: false };
+    this.applied = { ...decided, stepMs, counts: null, isLogged: false };
   }
 
   /** Evaluates, logs and checkpoints the step that was applied last; what was done of it is not done again. */
@@ -180,7 +177,7 @@ export class Trainer implements Actor<Messages> {
     const { training, checkpoint } = topology;
     const isEnd = this.step === training.steps;
     const isEvaluated = training.eval_interval > 0 && (isEnd || this.step % training.eval_interval === 0);
-    applied.bytesSent ??= await this.bytesInStep();
+    applied.counts ??= await this.countsOfStep();
     if (!applied.isLogged) {
       const evalLoss = isEvaluated ? await this.evaluate() : null;
       if (isEvaluated) this.evalLoss = evalLoss;
@@ -193,19 +190,23 @@ export class Trainer implements Actor<Messages> {
     const isDue = checkpoint.interval > 0 && this.step % checkpoint.interval === 0;
     if (isDue && this.checkpointed !== this.step) await this.writeCheckpoint();
     // What these sent is no part of the next step.
-    if (isEvaluated || isDue) this.sentBefore = null;
+    if (isEvaluated || isDue) this.countsBefore = null;
   }
 
   private async log(applied: Applied, evalLoss: number | null): Promise<void> {
     const metrics = stepMetrics(this.parts.topology, { ...applied, step: this.step, evalLoss });
-    await this.chronicle().ask.step({ ...metrics, bytes_sent: applied.bytesSent ?? {} }, { timeoutMs: patienceMs });
+    const { bytesSent = {}, busyMs = {} } = applied.counts ?? {};
+    await this.chronicle().ask.step({ ...metrics, bytes_sent: bytesSent, busy_ms: busyMs }, { timeoutMs: patienceMs });
   }
 
-  private async bytesInStep(): Promise<BytesSent> {
-    const before = this.sentBefore ?? {};
-    const sent = await this.bytesSent();
-    this.sentBefore = sent;
-    return Object.fromEntries(Object.entries(sent).map(([name, bytes]) => [name, bytes - (before[name] ?? 0)]));
+  private async countsOfStep(): Promise<Counts> {
+    const before = this.countsBefore;
+    this.countsBefore = await this.counts();
+    return since(before, this.countsBefore);
+  }
+
+  private counts(): Promise<Counts> {
+    return countsOf(this.scope, this.parts.systems, this.step);
   }
 
   /** The decision this step deserves; a replayed step keeps the one recorded. Throws `Unstable`. */
@@ -252,17 +253,6 @@ export class Trainer implements Actor<Messages> {
     await this.chronicle().ask.checkpoint({ step: this.step, path }, { timeoutMs: patienceMs });
   }
 
-  /** Bytes that all systems of the run have sent so far, by transport. Throws `FramesHeld`. */
-  private async bytesSent(): Promise<BytesSent> {
-    const { systems } = this.parts;
-    const ushers = systems.map((system) => this.scope.ref(usherProtocol, usherAddress(system)));
-    const reports = await Promise.all(ushers.map((usher) => usher.ask.report(undefined, { timeoutMs: patienceMs })));
-    const holder = reports.findIndex(({ leased }) => leased > 0);
-    // Between steps nothing is under way, so whoever holds a frame has forgotten it.
-    if (holder >= 0) throw new FramesHeld(systems[holder], reports[holder].leased, this.step);
-    return summed(reports.map(({ bytesSent }) => bytesSent));
-  }
-
   private chronicle(): Ref<typeof chronicleProtocol> {
     return this.scope.ref(chronicleProtocol, chronicleAddress);
   }
@@ -282,19 +272,4 @@ export class Trainer implements Actor<Messages> {
   private apply(role: Role, decision: Decision): Promise<void> {
     return role.ask.apply(decision, { timeoutMs: patienceMs });
   }
-}
-
-/** Frames with tensors were not given back by the end of a step. Always a bug. */
-export class FramesHeld extends Error {
-  readonly tag = 'FramesHeld';
-  constructor(system: string, frames: number, step: number) {
-    super(`${system}: ${frames} frames are still held after step ${step}; report it`);
-    this.name = 'FramesHeld';
-  }
-}
-
-function summed(counts: readonly BytesSent[]): BytesSent {
-  const total: Record<string, number> = {};
-  for (const [name, bytes] of counts.flatMap((each) => Object.entries(each))) total[name] = (total[name] ?? 0) + bytes;
-  return total;
 }

@@ -67,7 +67,9 @@ export function curveOf(runDir: string): object[] {
   return lines.map((line) => {
     const metrics = JSON.parse(line) as Record<string, unknown>;
     return Object.fromEntries(
-      Object.entries(metrics).filter(([key]) => !['tokens_per_second', 'step_ms', 'bytes_sent'].includes(key)),
+      Object.entries(metrics).filter(
+        ([key]) => !['tokens_per_second', 'step_ms', 'bytes_sent', 'busy_ms'].includes(key),
+      ),
     );
   });
 }
