@@ -1,5 +1,5 @@
 /**
- * The usher: the one actor of every system that may change its gen. It enters first, so that nothing of the former gen
+ * The usher of a system: it lets the system enter a gen. It enters first, so that nothing of the former gen
  * is let in any more, and then asks each of its roles to drop the pass under way; that question waits for the message
  * that a role has in hand, so when it is answered the system is quiet.
  */

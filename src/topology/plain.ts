@@ -49,11 +49,16 @@ export function withValueAt(
   return { root: Object.fromEntries([...Object.entries(root), [segment, inner.root]]) };
 }
 
+/** What stands before the host of a URL; it may be a token, which no message shows. */
+const secretInUrl = /\/\/[^@/\s]*@/;
+
+const shortened = (text: string): string => (text.length > 40 ? `${text.slice(0, 39)}…` : text);
+
 /** A value in a message: `"abc"`, `3`, `a list of 2`, `nothing`. */
 export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
-  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 39)}…` : value);
+  if (typeof value === 'string') return JSON.stringify(shortened(value.replace(secretInUrl, '//…@')));
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   return 'a mapping';
 }

@@ -76,7 +76,7 @@ describe('a faulty file is refused in one line that names place, key, what was f
     [
       'a server address with a secret in it',
       'cluster: { nats: { url: "nats://secret@10.0.0.7:4222" } }',
-      'run.yaml:1:25: cluster.nats.url: found "nats://secret@10.0.0.7:4222", allowed: auto, none, or an address such as nats://10.0.0.7:4222, without a token in it',
+      'run.yaml:1:25: cluster.nats.url: found "nats://…@10.0.0.7:4222", allowed: auto, none, or an address such as nats://10.0.0.7:4222, without a token in it',
     ],
     [
       'a token file for a server that is started here',
