@@ -1,8 +1,10 @@
 /**
  * Memory for the chunks of data that leave. A buffer is taken, written once, lent to the NATS client, who may read it until
  * a flush that came after is confirmed, and taken again: fresh memory costs more than the copy into it. Those used last are
- * taken first, since they lie in the cache.
+ * taken first, since they lie in the cache. There is room around each for what makes it a message.
  */
+
+import { Room } from './nats_message.ts';
 
 interface Lent {
   readonly buffer: Buffer;
@@ -22,10 +24,10 @@ export class LinkBuffers {
 
   /** A buffer of `bytes` bytes, with anything in it. */
   readonly take = (bytes: number): Buffer => {
-    const size = sizeFor(bytes);
+    const size = sizeFor(Room.before + bytes + Room.after);
     const known = this.#free.get(size)?.pop();
     if (known !== undefined) this.#freeBytes -= size;
-    return Buffer.from(known ?? new ArrayBuffer(size), 0, bytes);
+    return Buffer.from(known ?? new ArrayBuffer(size), Room.before, bytes);
   };
 
   /** Nobody reads `buffer` any more. */

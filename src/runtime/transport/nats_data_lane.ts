@@ -11,6 +11,7 @@ import { FrameTooLarge, LinkBroken, type LinkFault } from './link_errors.ts';
 import { LinkReceiver } from './link_receiver.ts';
 import { LinkSender } from './link_sender.ts';
 import type { LaneOptions } from './nats_lane.ts';
+import { wrapMessage } from './nats_message.ts';
 import { subjectOf } from './nats_subject.ts';
 import { FlushWindow } from './nats_window.ts';
 
@@ -28,6 +29,9 @@ interface Waiting {
   /** The first chunk stands for its frame when frames are counted. */
   readonly isFirst: boolean;
 }
+
+/** Shorter chunks are collected by the client, longer ones written from where they are. */
+const LEAST_WRITE_BYTES = 16 * 1024;
 
 export class NatsDataLane {
   readonly #options: LaneOptions;
@@ -123,12 +127,12 @@ export class NatsDataLane {
 
   /** Hands over what the window allows; called again by each flush that comes back. */
   #pump(): void {
-    const { channel, counters } = this.#options;
+    const { counters } = this.#options;
     while (this.#next < this.#queue.length && this.#window.isOpen) {
       const { outbound, gen, bytes, isFirst } = this.#queue[this.#next++];
       this.#queuedBytes -= bytes.length;
       const isWanted = !outbound.isBroken && gen === outbound.sender.gen;
-      const isSent = isWanted && channel.publish(outbound.subject, bytes);
+      const isSent = isWanted && this.#hand(outbound.subject, bytes);
       if (isFirst) counters[isSent ? 'framesSent' : 'unsent'] += 1;
       if (!isSent) {
         this.#buffers.giveBack(bytes);
@@ -141,6 +145,12 @@ export class NatsDataLane {
     const isDrained = this.#next === this.#queue.length;
     if (isDrained) this.#clearQueue();
     this.#flush(isDrained);
+  }
+
+  #hand(subject: string, bytes: Buffer): boolean {
+    const { channel } = this.#options;
+    if (bytes.length < LEAST_WRITE_BYTES) return channel.publish(subject, bytes);
+    return channel.write(wrapMessage(subject, bytes));
   }
 
   #flush(isIdle: boolean): void {

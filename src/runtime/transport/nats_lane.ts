@@ -13,7 +13,7 @@ import type { PartialBudget } from './link_reassembly.ts';
 import type { NatsConnection } from './nats_connection.ts';
 
 /** The part of a connection that a lane needs. */
-export type LaneChannel = Pick<NatsConnection, 'isConnected' | 'publish' | 'flush'>;
+export type LaneChannel = Pick<NatsConnection, 'isConnected' | 'publish' | 'write' | 'flush'>;
 
 export interface LaneEvents {
   /** A whole frame came from node `from`: `bytes` bytes at the start of `frame`, whose lease is the taker's. */
