@@ -1,6 +1,7 @@
 import { connect, type NatsConnection as NatsClient } from 'nats';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { NatsServer } from '../../../src/runtime/cluster/nats_server.ts';
+import type { Handlers } from '../../../src/runtime/index.ts';
 import { Counter, counterProtocol } from '../counter.ts';
 import { TestNode, type TestNodeOptions } from './nats_kit.ts';
 import { digest, entry, Sink, sinkProtocol, tensor } from './sink.ts';
@@ -230,18 +231,17 @@ test('a server that is killed costs the data of a gen, and no control message', 
 
 test('a server that is killed in the middle of bulk data costs that gen, and the next one arrives bit by bit', async () => {
   const [a, b] = await pair();
-  const { seen, create } = sink();
+  const sink = new Sink();
+  const { seen } = sink;
   const begun = Promise.withResolvers<undefined>();
-  const createNoticed = () => {
-    const actor = create();
-    return {
-      ...actor,
-      put(args: Parameters<typeof actor.put>[0]) {
-        actor.put(args);
-        begun.resolve(undefined);
-      },
-    };
-  };
+  const createNoticed = (): Handlers<typeof sinkProtocol> => ({
+    put: (args) => {
+      sink.put(args);
+      begun.resolve(undefined);
+    },
+    echo: (args) => sink.echo(args),
+    await: (args, ctx) => sink.await(args, ctx),
+  });
   b.system.spawn(sinkProtocol, 'b/sink', createNoticed, { dataCapacity: 1_000 });
   const put = a.system.ref(sinkProtocol, 'b/sink');
   const tensors = Array.from({ length: 150 }, (_, n) => tensor(60_000 + 500 * n, n));
