@@ -1,8 +1,9 @@
 /**
  * What it costs to send tensors to an actor on another node, beside the bare client moving the same bytes in the same
- * chunks into memory. Two processes and one nats-server on this machine, all sides by turns, medians. Ours encodes,
- * checks sums and order, puts frames together and hands them to an actor, from main thread to main thread or, through
- * the gateways of both nodes, from worker thread to worker thread. CPU time is of the two main threads together.
+ * chunks into memory. Two processes and one nats-server on this machine, all sides by turns, medians; ratios are of the
+ * same round, since others may use the machine. Ours encodes, checks sums and order, puts frames together and hands them
+ * to an actor, from main thread to main thread or, through the gateways of both nodes, from worker thread to worker
+ * thread. CPU time is of the two main threads together.
  */
 
 import { fork, type ChildProcess } from 'node:child_process';
@@ -93,10 +94,12 @@ export async function run(): Promise<void> {
         if (round > 0) results[i].push(result);
       }
     }
-    const speeds = results.map((side) => median(side.map(({ megabytesPerSecond }) => megabytesPerSecond)));
+    const bareSpeeds = results[0].map(({ megabytesPerSecond }) => megabytesPerSecond);
     for (const [i, [name]] of sides.entries()) {
+      const speeds = results[i].map(({ megabytesPerSecond }) => megabytesPerSecond);
+      const ratio = median(speeds.map((speed, round) => speed / bareSpeeds[round]));
       const cpu = median(results[i].map(({ cpuMsPerMib }) => cpuMsPerMib));
-      const columns = [`${speeds[i].toFixed(0)} MB/s`, `ratio ${(speeds[i] / speeds[0]).toFixed(2)}`];
+      const columns = [`${median(speeds).toFixed(0)} MB/s`, `ratio ${ratio.toFixed(2)}`];
       columns.push(`main threads' CPU ${cpu.toFixed(2)} ms/MiB`);
       console.log(`  ${`${bytes / 1024} KiB`.padEnd(9)}${name.padEnd(15)}${columns.join('  ')}`);
     }
