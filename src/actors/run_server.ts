@@ -69,8 +69,10 @@ async function startServer(port: number | undefined, { runDir, notice }: RunServ
 
 function readToken(path: string): string {
   let mode: number;
+  let token: string;
   try {
     ({ mode } = statSync(path));
+    token = readFileSync(path, 'utf8').trim();
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     throw new TokenFileRefused(path, `cannot be read (${code}); correct the path, or set TROUPE_NATS_TOKEN`);
@@ -81,5 +83,6 @@ function readToken(path: string): string {
       `others may read it (mode ${(mode & 0o777).toString(8)}); run 'chmod 600 ${path}'`,
     );
   }
-  return readFileSync(path, 'utf8').trim();
+  if (token === '') throw new TokenFileRefused(path, 'is empty; write the token of the NATS server into it');
+  return token;
 }

@@ -26,7 +26,9 @@ export class ClusterNameTaken extends Error {
   readonly tag = 'ClusterNameTaken';
   override readonly name = 'ClusterNameTaken';
   constructor(cluster: string, runId: string) {
-    super(`cluster ${cluster}: run ${runId} is alive under this name; end it or choose another name`);
+    super(
+      `cluster ${cluster}: run ${runId} is alive under this name; end it, or set another name in the topology file`,
+    );
   }
 }
 

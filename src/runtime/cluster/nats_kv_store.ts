@@ -29,14 +29,14 @@ export class NatsKvStore implements KvStore {
   }
 
   /** Opens the bucket of `cluster`, and makes it if there is none. Throws `InvalidNodeName`, `KvUnavailable`. */
-  static async open({ client }: NatsConnection, cluster: string): Promise<NatsKvStore> {
+  static async open({ client, url }: NatsConnection, cluster: string): Promise<NatsKvStore> {
     const name = `troupe_${checkNodeName('cluster', cluster)}`;
     try {
       const options = { timeout: TIMEOUT_MS };
       const bucket = await new Kvm(jetstream(client, options)).create(name, { history: 1, storage: StorageType.File });
       return new NatsKvStore(name, bucket, (await jetstreamManager(client, options)).streams);
     } catch (error) {
-      throw new KvUnavailable(name, error);
+      throw new KvUnavailable(`${name} at ${url}`, error);
     }
   }
 

@@ -129,7 +129,7 @@ export function findNatsServer(searchPath = process.env.PATH ?? ''): string {
     const found = names.map((name) => path.join(folder, name)).find(isProgram);
     if (found !== undefined) return found;
   }
-  throw new NatsServerMissing(searchPath === process.env.PATH ? 'PATH' : searchPath, process.platform);
+  throw new NatsServerMissing(searchPath === (process.env.PATH ?? '') ? 'PATH' : searchPath, process.platform);
 }
 
 const SERVER_FOLDERS = process.platform === 'win32' ? [] : ['/usr/local/sbin', '/usr/sbin', '/opt/homebrew/bin'];

@@ -31,7 +31,7 @@ export class PortInUse extends Error {
   override readonly name = 'PortInUse';
   readonly port: number;
   constructor(port: number) {
-    super(`127.0.0.1:${port}: another program listens there; end it, or choose another port or none`);
+    super(`127.0.0.1:${port}: another program listens there; end it, or choose another cluster.nats.port or none`);
     this.port = port;
   }
 }

@@ -66,12 +66,16 @@ export class NatsUnreachable extends Error {
   }
 }
 
-/** The NATS server does not accept the token. */
+/** The NATS server does not accept the token, or wants one and got none. */
 export class NatsRefused extends Error {
   readonly tag = 'NatsRefused';
   override readonly name = 'NatsRefused';
-  constructor(url: string) {
-    super(`${url}: the NATS server refused the token; take the token that this server was started with`);
+  constructor(url: string, hadToken: boolean) {
+    super(
+      `${url}: the NATS server ${hadToken ? 'refused the token' : 'wants a token, and none was given'}; ` +
+        `${hadToken ? 'correct' : 'set'} TROUPE_NATS_TOKEN or cluster.nats.token_file: ` +
+        'it is the token that this server was started with',
+    );
   }
 }
 

@@ -67,7 +67,8 @@ export class NatsConnection {
       ...(token === undefined ? {} : { token }),
     };
     const client = await connect(options).catch((error: unknown) => {
-      throw error instanceof errors.AuthorizationError ? new NatsRefused(url) : new NatsUnreachable(url, error);
+      if (error instanceof errors.AuthorizationError) throw new NatsRefused(url, token !== undefined);
+      throw new NatsUnreachable(url, error);
     });
     if (!(client instanceof NatsConnectionImpl))
       throw new RangeError('nats: not the client that is pinned; reinstall it');

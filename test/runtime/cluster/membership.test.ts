@@ -170,7 +170,7 @@ test('a cluster name is refused while a node of its run beats, and given when no
   await found('run-1');
   const node = await scene.join(memberOf('a'));
   const refused = expect(found('run-2')).rejects.toThrow(
-    'cluster demo: run run-1 is alive under this name; end it or choose another name',
+    'cluster demo: run run-1 is alive under this name; end it, or set another name in the topology file',
   );
   await clock.advance(LEASE_MS);
   await refused;
