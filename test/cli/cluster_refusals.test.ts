@@ -1,0 +1,232 @@
+/**
+ * What is wrong with a cluster before a run on it begins: one line on standard error that says what, where and what to do,
+ * and an exit code. No process and no temporary file is left, and the run that was to go on is as it was.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { chmodSync, cpSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findNatsServer, NatsServer } from '../../src/runtime/cluster/nats.ts';
+import { Launched } from './remains.ts';
+import { at, contentsOf, folder, launch, prepareFolder } from './training.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+interface Refusal {
+  readonly what: string;
+  /** Keys below `cluster`, read once the servers listen. */
+  readonly keys: () => Readonly<Record<string, string | number>>;
+  readonly environment?: () => Environment;
+  readonly line: RegExp;
+  readonly exitCode?: number;
+}
+
+const refusals: readonly Refusal[] = [
+  {
+    what: 'a port at which another program listens',
+    keys: () => ({ 'nats.url': 'auto', 'nats.port': portOf(occupant) }),
+    line: /^troupe: 127\.0\.0\.1:\d+: another program listens there; .+cluster\.nats\.port/,
+  },
+  {
+    what: 'an address at which nobody listens',
+    keys: () => ({ 'nats.url': 'nats://127.0.0.1:1' }),
+    line: /^troupe: nats:\/\/127\.0\.0\.1:1: no NATS server answers \(.+\); .+cluster\.nats\.url$/,
+  },
+  {
+    what: 'a wrong token',
+    keys: () => ({ 'nats.url': server.address.url }),
+    environment: () => ({ TROUPE_NATS_TOKEN: 'wrong' }),
+    line: /^troupe: nats:\/\/127\.0\.0\.1:\d+: the NATS server refused the token; correct TROUPE_NATS_TOKEN or .+/,
+  },
+  {
+    what: 'no token where one is needed',
+    keys: () => ({ 'nats.url': server.address.url }),
+    line: /^troupe: nats:\/\/127\.0\.0\.1:\d+: the NATS server wants a token, and none was given; set TROUPE_NATS_TOKEN or .+/,
+  },
+  {
+    what: 'a token file that is missing',
+    keys: () => ({ 'nats.url': server.address.url, 'nats.token_file': 'none.token' }),
+    line: /^troupe: cluster\.nats\.token_file .*none\.token: cannot be read \(ENOENT\); correct the path, .+/,
+    exitCode: 2,
+  },
+  {
+    what: 'a token file that others may read',
+    keys: () => ({ 'nats.url': server.address.url, 'nats.token_file': 'open.token' }),
+    line: /^troupe: cluster\.nats\.token_file .*open\.token: others may read it \(mode 644\); run 'chmod 600 .*open\.token'$/,
+    exitCode: 2,
+  },
+  {
+    what: 'a token file that is a folder',
+    keys: () => ({ 'nats.url': server.address.url, 'nats.token_file': 'letters' }),
+    line: /^troupe: cluster\.nats\.token_file .*letters: cannot be read \(EISDIR\); correct the path, .+/,
+    exitCode: 2,
+  },
+  {
+    what: 'a token file that is empty',
+    keys: () => ({ 'nats.url': server.address.url, 'nats.token_file': 'empty.token' }),
+    line: /^troupe: cluster\.nats\.token_file .*empty\.token: is empty; write the token .+/,
+    exitCode: 2,
+  },
+  {
+    what: 'a server that takes short messages only',
+    keys: () => ({ 'nats.url': narrow.address.url }),
+    environment: () => ({ TROUPE_NATS_TOKEN: narrow.address.token }),
+    line: /^troupe: nats:\/\/127\.0\.0\.1:\d+: max_payload is 16384 bytes; set it to at least \d+ .+/,
+  },
+  {
+    what: 'a server without JetStream',
+    keys: () => ({ 'nats.url': plain.url }),
+    line: /^troupe: bucket troupe_tiny at nats:\/\/127\.0\.0\.1:\d+: jetstream is not enabled; .+ with JetStream .+/,
+  },
+  {
+    what: 'no nats-server',
+    keys: () => ({ 'nats.url': 'auto' }),
+    environment: () => ({ PATH: undefined }),
+    line: /^troupe: PATH: no nats-server, .+; run '.+', or name a running server in cluster\.nats\.url$/,
+  },
+  {
+    what: 'nodes that nothing joins',
+    keys: () => ({ 'nats.url': 'none' }),
+    line: /^troupe: --set cluster\.nats\.url=none: cluster\.nats\.url: none runs in one process, but cluster\.nodes is 2; .+/,
+    exitCode: 2,
+  },
+];
+
+const tokenFiles = [
+  ['open.token', 'token', 0o644],
+  ['empty.token', '\n', 0o600],
+] as const;
+
+let occupant: Server;
+let server: NatsServer;
+let narrow: NatsServer;
+let plain: PlainServer;
+beforeAll(async () => {
+  prepareFolder();
+  launch('earlier', '--steps', '4');
+  // So that only its being a folder speaks against it.
+  chmodSync(at('letters'), 0o700);
+  for (const [name, token, mode] of tokenFiles) {
+    writeFileSync(at(name), token);
+    // The umask has no part in this.
+    chmodSync(at(name), mode);
+  }
+  occupant = createServer().listen(0, '127.0.0.1');
+  [server, narrow, plain] = await Promise.all([
+    NatsServer.start(),
+    NatsServer.start({ maxPayloadBytes: 16_384 }),
+    PlainServer.start(),
+    once(occupant, 'listening'),
+  ]);
+});
+afterAll(async () => {
+  occupant.close();
+  await Promise.all([server.close(), narrow.close(), plain.close()]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('two nodes with', () => {
+  test.each(refusals)('$what', async ({ keys, environment, line, exitCode = 1 }) => {
+    cpSync(at('earlier'), at('run'), { recursive: true });
+    const launched = onNodes('run', { keys: keys(), environment: environment?.() }, '--resume', '--steps', '4');
+    expect(await launched.ended).toBe(exitCode);
+    expect(launched.stderr).toEqual([expect.stringMatching(line)]);
+    await expectNothingLeft(launched, 'run');
+    rmSync(at('run'), { recursive: true });
+  });
+});
+
+describe('the name of a cluster', () => {
+  test('is refused while a run lives under it, which goes on, and is free when that has ended', async () => {
+    const ground = {
+      keys: { 'nats.url': server.address.url },
+      environment: { TROUPE_NATS_TOKEN: server.address.token },
+    };
+    const lease = ['--set', 'recovery.lease_ms=4000'];
+    const endless = ['--steps', '1000000', '--set', 'training.eval_interval=0', '--set', 'checkpoint.interval=1000000'];
+    const first = onNodes('first', ground, ...lease, ...endless);
+    await first.said(/^step /);
+
+    cpSync(at('earlier'), at('run'), { recursive: true });
+    const second = onNodes('run', ground, ...lease, '--resume', '--steps', '4');
+    expect(await second.ended).toBe(1);
+    expect(second.stderr).toEqual([
+      expect.stringMatching(/^troupe: cluster tiny: run \S+ is alive under this name; end it, or set another name .+/),
+    ]);
+    await expectNothingLeft(second, 'run');
+
+    first.stdout.length = 0;
+    await first.said(/^step /);
+    first.process.kill('SIGINT');
+    expect(await first.ended).toBe(130);
+    expect(first.stderr).toEqual([]);
+    await expectNothingLeft(first);
+    const third = onNodes('third', ground, ...lease, '--steps', '4');
+    expect(await third.ended).toBe(0);
+    expect(third.stderr).toEqual([]);
+  });
+});
+
+/** Nor is anything changed in the copy of the earlier run, but that its events tell of the failure. */
+async function expectNothingLeft(launched: Launched, copy?: string): Promise<void> {
+  await launched.gone();
+  expect(launched.files).toEqual([]);
+  if (copy === undefined) return;
+  const [before, after] = ['earlier', copy].map((run) => contentsOf(at(run)));
+  const events = 'events.jsonl';
+  expect(after.get(events)?.startsWith(before.get(events) ?? '')).toBe(true);
+  for (const files of [before, after]) files.delete(events);
+  expect(after).toEqual(before);
+}
+
+interface Ground {
+  readonly keys: Readonly<Record<string, string | number>>;
+  readonly environment?: Environment | undefined;
+}
+
+function onNodes(runDir: string, { keys, environment }: Ground, ...more: string[]): Launched {
+  const settings = Object.entries({ nodes: 2, ...keys }).flatMap(([key, value]) => [
+    '--set',
+    `cluster.${key}=${value}`,
+  ]);
+  const args = ['launch', 'tiny.yaml', '--run-dir', runDir, ...settings, ...more];
+  return new Launched(args, { TROUPE_NATS_TOKEN: undefined, ...environment });
+}
+
+function portOf(listener: Server): number {
+  const address = listener.address();
+  if (address === null || typeof address === 'string') throw new RangeError('it does not listen at a port');
+  return address.port;
+}
+
+/** A nats-server as it is without any config: no token, no JetStream. */
+class PlainServer {
+  readonly url: string;
+  private readonly process: ChildProcess;
+
+  private constructor(process: ChildProcess, url: string) {
+    this.process = process;
+    this.url = url;
+  }
+
+  static async start(): Promise<PlainServer> {
+    const child = spawn(findNatsServer(), ['-a', '127.0.0.1', '-p', '-1'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const url = await new Promise<string>((resolve, reject) => {
+      let said = '';
+      child.stderr.on('data', (text: Buffer) => {
+        said += text.toString();
+        const address = /Listening for client connections on (\S+)/.exec(said)?.[1];
+        if (address !== undefined) resolve(`nats://${address}`);
+      });
+      child.once('close', () => reject(new RangeError(said)));
+    });
+    return new PlainServer(child, url);
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.process, 'close');
+    this.process.kill();
+    await closed;
+  }
+}
