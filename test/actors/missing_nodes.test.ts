@@ -1,0 +1,104 @@
+/**
+ * Nodes that cannot make up a crew: those that do not come, and those of another numerics class. The processes do nothing;
+ * the test registers in their stead, so that who comes is known.
+ */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Troupe } from '../../src/actors/troupe.ts';
+import { NatsConnection, NatsKvStore, NatsServer, Registration } from '../../src/runtime/cluster/nats.ts';
+import { SystemClock } from '../../src/runtime/index.ts';
+import { parseTopology } from '../../src/topology/index.ts';
+
+const yaml = `
+name: small
+model: { hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 64, max_position_embeddings: 32 }
+moe: { num_experts: 4 }
+parallelism: { data_parallel: 2, expert_parallel: 2 }
+training: { steps: 40, global_batch_size: 8, sequence_length: 32 }
+cluster: { nodes: 2, wait: 1 }
+data: { blend: [ { name: words, glob: "*.txt" } ] }
+`;
+
+let server: NatsServer;
+let connection: NatsConnection;
+beforeAll(async () => {
+  server = await NatsServer.start();
+  connection = await NatsConnection.open(server.address, 'test');
+});
+afterAll(async () => {
+  await connection.close();
+  await server.close();
+});
+
+/** Starts two nodes, of which those in `classes` register, and returns why that fails and what is left. */
+async function refusalOf(cluster: string, classes: Readonly<Record<string, string>>) {
+  const store = await NatsKvStore.open(connection, cluster);
+  const runId = 'run-1';
+  const pids: number[] = [];
+  const registered: Promise<Registration>[] = [];
+  const register = (node: string, classHash: string): Promise<Registration> =>
+    Registration.join({
+      store,
+      clock: new SystemClock(),
+      member: { node, runId, incarnation: 1, workers: 1, device: 'cpu', classHash },
+      beatMs: 60_000,
+      onReplaced: () => undefined,
+    });
+  const start = Troupe.start({
+    topology: parseTopology(yaml, 'small.yaml'),
+    vocabulary: 256,
+    batches: { folders: [], weights: [], digest: '' },
+    gen: 1,
+    cluster: {
+      server: {
+        address: server.address,
+        isOwn: true,
+        failed: new Promise(() => undefined),
+        close: () => server.close(),
+      },
+      name: cluster,
+      runId,
+      notice: () => undefined,
+      entry: new URL('./absent_node.ts', import.meta.url),
+      started: (node, pid) => {
+        pids.push(pid);
+        if (node in classes) registered.push(register(node, classes[node]));
+      },
+    },
+  });
+  const error = await start.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  for (const registration of await Promise.all(registered)) registration.stop();
+  return { error, started: pids.length, alive: pids.filter(isAlive), members: await store.list('node') };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+const nothing = { started: 2, alive: [], members: [] };
+
+it('a node that does not register within cluster.wait is named, and nothing is left', async () => {
+  const { error, ...left } = await refusalOf('late', { 'node-0': 'a' });
+  expect(error).toMatchObject({ tag: 'NodesMissing', exitCode: 1, missing: ['node-1'] });
+  expect(String(error)).toMatch(/cluster late: 1 of 2 nodes after \d+ s, missing: node-1; .+ cluster\.wait$/);
+  expect(left).toEqual(nothing);
+});
+
+it('nodes none of which registers are all named', async () => {
+  const { error, ...left } = await refusalOf('empty', {});
+  expect(error).toMatchObject({ tag: 'NodesMissing', missing: ['node-0', 'node-1'] });
+  expect(left).toEqual(nothing);
+});
+
+it('nodes of two numerics classes are refused, each with its class, and nothing is left', async () => {
+  const { error, ...left } = await refusalOf('mixed', { 'node-0': 'a', 'node-1': 'b' });
+  expect(error).toMatchObject({ tag: 'ClassesDiffer', exitCode: 1 });
+  expect(String(error)).toMatch(/the nodes round differently \(node-0 cpu#a, node-1 cpu#b\); .+allow_class_change/);
+  expect(left).toEqual(nothing);
+});
