@@ -28,12 +28,12 @@ const model = {
 const lineSchema = z.object({
   step_ms: z.number(),
   tokens: z.number(),
-  busy_ms: z.record(z.string(), z.number()),
+  cpu_ms: z.record(z.string(), z.number()),
 });
 
 interface Measured {
   readonly stepMs: number;
-  /** Milliseconds of a step that the busiest main thread of a node was not idle. */
+  /** CPU time in a step of that main thread of a node that took most. */
   readonly mainMs: number;
 }
 
@@ -51,8 +51,8 @@ async function train(nodes: number, workers: number): Promise<Measured> {
   rmSync(runDir, { recursive: true });
   const steps = lines.map((line) => lineSchema.parse(JSON.parse(line)));
   // A main thread has the name of its node, a worker that and its own.
-  const mainOf = ({ busy_ms }: (typeof steps)[number]): number =>
-    Math.max(...Object.entries(busy_ms).flatMap(([system, ms]) => (/^node-\d+$/.test(system) ? [ms] : [])));
+  const mainOf = ({ cpu_ms }: (typeof steps)[number]): number =>
+    Math.max(...Object.entries(cpu_ms).flatMap(([system, ms]) => (/^node-\d+$/.test(system) ? [ms] : [])));
   return { stepMs: median(steps.map(({ step_ms }) => step_ms)), mainMs: median(steps.map(mainOf)) };
 }
 

@@ -18,7 +18,7 @@ export interface StepReport {
 export function stepMetrics(
   { training, cluster }: Topology,
   { step, found, decision, stepMs, evalLoss }: StepReport,
-): Omit<StepMetrics, 'bytes_sent' | 'busy_ms'> {
+): Omit<StepMetrics, 'bytes_sent' | 'cpu_ms'> {
   const tokens = training.global_batch_size * training.sequence_length;
   return {
     step,

@@ -1,4 +1,4 @@
-/** What the systems of a run count, as their ushers report it: bytes by transport, and how busy each thread was. */
+/** What the systems of a run count, as their ushers report it: bytes by transport, and the CPU time of each thread. */
 import type { ActorScope } from '../runtime/index.ts';
 import { usherAddress } from './addresses.ts';
 import { usherProtocol } from './protocol/usher.ts';
@@ -9,8 +9,8 @@ type Numbers = Readonly<Record<string, number>>;
 export interface Counts {
   /** By transport. */
   readonly bytesSent: Numbers;
-  /** Milliseconds that its thread was not idle, by system. */
-  readonly busyMs: Numbers;
+  /** CPU time of its thread, in milliseconds, by system. */
+  readonly cpuMs: Numbers;
 }
 
 /** Frames with tensors were not given back by the end of a step. Always a bug. */
@@ -37,13 +37,13 @@ export async function countsOf(
   if (holder >= 0) throw new FramesHeld(systems[holder], reports[holder].leased, step);
   return {
     bytesSent: summed(reports.map(({ bytesSent }) => bytesSent)),
-    busyMs: Object.fromEntries(reports.map(({ busyMs }, i) => [systems[i], busyMs])),
+    cpuMs: Object.fromEntries(reports.map(({ cpuMs }, i) => [systems[i], cpuMs])),
   };
 }
 
 /** What was counted after `before`. */
 export function since(before: Counts | null, now: Counts): Counts {
-  return { bytesSent: less(now.bytesSent, before?.bytesSent), busyMs: less(now.busyMs, before?.busyMs) };
+  return { bytesSent: less(now.bytesSent, before?.bytesSent), cpuMs: less(now.cpuMs, before?.cpuMs) };
 }
 
 function summed(all: readonly Numbers[]): Numbers {

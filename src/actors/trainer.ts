@@ -195,8 +195,8 @@ export class Trainer implements Actor<Messages> {
 
   private async log(applied: Applied, evalLoss: number | null): Promise<void> {
     const metrics = stepMetrics(this.parts.topology, { ...applied, step: this.step, evalLoss });
-    const { bytesSent = {}, busyMs = {} } = applied.counts ?? {};
-    await this.chronicle().ask.step({ ...metrics, bytes_sent: bytesSent, busy_ms: busyMs }, { timeoutMs: patienceMs });
+    const { bytesSent = {}, cpuMs = {} } = applied.counts ?? {};
+    await this.chronicle().ask.step({ ...metrics, bytes_sent: bytesSent, cpu_ms: cpuMs }, { timeoutMs: patienceMs });
   }
 
   private async countsOfStep(): Promise<Counts> {

@@ -61,8 +61,8 @@ export class Usher implements Actor<Messages> {
 
   report(): SystemReport {
     const { system } = this.parts;
-    const busyMs = performance.eventLoopUtilization().active;
-    return { bytesSent: { ...system.bytesSentBy() }, leased: system.leased, busyMs };
+    const { user, system: kernel } = process.threadCpuUsage();
+    return { bytesSent: { ...system.bytesSentBy() }, leased: system.leased, cpuMs: (user + kernel) / 1000 };
   }
 
   private group(address: string) {

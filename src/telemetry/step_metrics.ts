@@ -24,8 +24,8 @@ export interface StepMetrics {
   readonly expert_load: Readonly<Record<string, readonly number[]>>;
   /** Bytes sent in the step, by transport: `local`, `thread`, `nats`. */
   readonly bytes_sent: Readonly<Record<string, number>>;
-  /** Milliseconds of the step that a thread was not idle, by system: a node's main thread, its workers, the launcher. */
-  readonly busy_ms: Readonly<Record<string, number>>;
+  /** CPU time of each thread in the step, in ms, by system: a node's main thread, its workers, the launcher. */
+  readonly cpu_ms: Readonly<Record<string, number>>;
   readonly nodes: number;
   readonly workers: number;
   /** Cross-entropy on held-out data, on evaluated steps only. */

@@ -98,7 +98,7 @@ export interface Incident {
 
 export type Curve = Omit<
   StepMetrics,
-  'tokens_per_second' | 'step_ms' | 'bytes_sent' | 'busy_ms' | 'nodes' | 'workers' | 'tokens'
+  'tokens_per_second' | 'step_ms' | 'bytes_sent' | 'cpu_ms' | 'nodes' | 'workers' | 'tokens'
 >;
 
 export interface PlayOptions {
@@ -152,7 +152,7 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
         tokens_per_second: _1,
         step_ms: _2,
         bytes_sent: _3,
-        busy_ms: _7,
+        cpu_ms: _7,
         nodes: _4,
         workers: _5,
         tokens: _6,

@@ -90,7 +90,7 @@ export class RunFolder implements Disposable {
   }
 }
 
-const ofTimeOrPlace = ['tokens_per_second', 'step_ms', 'bytes_sent', 'busy_ms', 'nodes', 'workers'];
+const ofTimeOrPlace = ['tokens_per_second', 'step_ms', 'bytes_sent', 'cpu_ms', 'nodes', 'workers'];
 
 function curveOf(runDir: string): object[] {
   const lines = readFileSync(join(runDir, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');

@@ -68,7 +68,7 @@ export function curveOf(runDir: string): object[] {
     const metrics = JSON.parse(line) as Record<string, unknown>;
     return Object.fromEntries(
       Object.entries(metrics).filter(
-        ([key]) => !['tokens_per_second', 'step_ms', 'bytes_sent', 'busy_ms'].includes(key),
+        ([key]) => !['tokens_per_second', 'step_ms', 'bytes_sent', 'cpu_ms'].includes(key),
       ),
     );
   });

@@ -21,7 +21,7 @@ export const stepMetricsSchema = z.object({
   dropped: z.int(),
   expert_load: z.record(z.string(), z.array(z.int()).readonly()),
   bytes_sent: counts,
-  busy_ms: counts,
+  cpu_ms: counts,
   nodes: z.int(),
   workers: z.int(),
   eval_loss: z.number().exactOptional(),

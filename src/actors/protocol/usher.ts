@@ -12,8 +12,8 @@ export const reportSchema = z.object({
   bytesSent: z.record(z.string(), z.number()),
   /** Frames with tensors that somebody holds; 0 between steps. */
   leased: z.int(),
-  /** Milliseconds that its thread was not idle. */
-  busyMs: z.number(),
+  /** CPU time of its thread, in milliseconds. */
+  cpuMs: z.number(),
 });
 export type SystemReport = z.infer<typeof reportSchema>;
 
