@@ -15,6 +15,7 @@ import {
 } from 'nats';
 import { NatsRefused, NatsUnreachable, PayloadTooSmall } from './link_errors.ts';
 import { LEAST_PAYLOAD_BYTES } from './link_limits.ts';
+import { makeRoomForWholeMessages } from './nats_reader.ts';
 
 /** Where the server is, and what opens it. */
 export interface NatsAddress {
@@ -51,6 +52,7 @@ export class NatsConnection {
     this.client = client;
     this.#protocol = protocol;
     this.url = url;
+    makeRoomForWholeMessages(protocol.parser);
     void this.#follow();
   }
 
@@ -162,6 +164,7 @@ export class NatsConnection {
   /** The server may still be about to read our subscriptions: a flush tells that it has. */
   async #back(): Promise<void> {
     if (!(await this.flush()) || this.#connected || this.#closing) return;
+    makeRoomForWholeMessages(this.#protocol.parser);
     this.#connected = true;
     this.#tell(({ connected }) => connected?.());
   }
