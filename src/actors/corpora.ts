@@ -1,6 +1,6 @@
 /** The blend that a topology's `data` section describes, packed on the first launch and opened after. */
 import { resolve } from 'node:path';
-import { packBlend, type Blend, type Tokenizer } from '../data/index.ts';
+import { findCorpus, packBlend, type Blend, type CorpusSpec, type FoundCorpus, type Tokenizer } from '../data/index.ts';
 import type { Topology } from '../topology/index.ts';
 import type { BatchSource } from './batch_source.ts';
 
@@ -18,17 +18,24 @@ export async function packedBlend(
     heldOutFraction: data.held_out,
     seed: training.seed,
     signal,
-    corpora: data.blend.map(({ name, glob, exclude, weight, format, max_file_bytes }) => ({
-      name,
-      globs: listOf(glob),
-      exclude: listOf(exclude ?? []),
-      weight,
-      format,
-      maxFileBytes: max_file_bytes,
-    })),
+    corpora: specsOf(data),
   });
   const weights = data.blend.map(({ weight }) => weight);
   return { blend, source: { folders: [...folders], weights, digest: blend.digest } };
 }
+
+/** The files of each corpus, read and hashed but not packed. Throws `EmptyCorpus`, `UnreadableFile`. */
+export const foundCorpora = ({ data }: Topology, baseDir: string): FoundCorpus[] =>
+  specsOf(data).map((spec) => findCorpus(spec, baseDir));
+
+const specsOf = ({ blend }: Topology['data']): CorpusSpec[] =>
+  blend.map(({ name, glob, exclude, weight, format, max_file_bytes }) => ({
+    name,
+    globs: listOf(glob),
+    exclude: listOf(exclude ?? []),
+    weight,
+    format,
+    maxFileBytes: max_file_bytes,
+  }));
 
 const listOf = (globs: string | readonly string[]): readonly string[] => (typeof globs === 'string' ? [globs] : globs);

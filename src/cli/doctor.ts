@@ -3,6 +3,7 @@
  * they go one after another, since one of them measures speed.
  */
 import type { Command } from 'commander';
+import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
 import { canRun, type Finding } from './checks/finding.ts';
 
@@ -13,6 +14,7 @@ export function addDoctor(program: Command, finish: (exitCode: number) => void):
     .description('check what this machine has for a run, and say how to mend what it lacks')
     .option('--json', 'print the findings as one JSON object')
     .option('--verbose', 'show the stack of a failure')
+    .addHelpText('after', examples([['doctor', 'what is missing, and how to mend it']]))
     .action(async (flags: { readonly json?: true }) => finish(await doctor(flags.json === true)));
 }
 

@@ -1,5 +1,6 @@
 /** `troupe generate`: continues a prompt with a trained model, read from a checkpoint. */
 import { type Command, InvalidArgumentError } from 'commander';
+import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
 
 interface GenerateFlags {
@@ -21,6 +22,13 @@ export function addGenerate(program: Command, finish: (exitCode: number) => void
     .option('--temperature <T>', 'randomness: 0 takes the likeliest token', notNegative, 0.8)
     .option('--seed <S>', 'seed of the random choices', wholeNumber(0), 1)
     .option('--verbose', 'show the stack of a failure')
+    .addHelpText(
+      'after',
+      examples([
+        ['generate --checkpoint runs/mine --prompt "The "', 'from the newest checkpoint of a run'],
+        ['generate --checkpoint runs/mine --prompt "" --temperature 0', 'the likeliest beginning'],
+      ]),
+    )
     .action(async (flags: GenerateFlags) => finish(await generate(flags)));
 }
 

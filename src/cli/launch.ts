@@ -7,9 +7,11 @@ import type { Command } from 'commander';
 import type { RunEvent } from '../actors/run_port.ts';
 import { RunDirectory } from '../telemetry/index.ts';
 import { dumpTopology, rebaseTopology } from '../topology/index.ts';
+import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
 import { interruptSignal } from './interrupt.ts';
 import { Progress } from './progress.ts';
+import { rehearse } from './rehearse.ts';
 import { screenOf } from './screen.ts';
 import { summaryLines } from './summary.ts';
 import { readTopology, setOption, type TopologyFlags } from './topology_file.ts';
@@ -19,6 +21,7 @@ interface LaunchFlags extends TopologyFlags {
   readonly runDir?: string;
   readonly resume?: true;
   readonly quiet?: true;
+  readonly dryRun?: true;
 }
 
 /** Adds the command; `finish` is told its exit code. */
@@ -31,8 +34,18 @@ export function addLaunch(program: Command, finish: (exitCode: number) => void):
     .option('--steps <N>', 'short for --set training.steps=N')
     .option('--run-dir <DIR>', 'run directory (default: runs/<name>-<time>)')
     .option('--resume', 'continue the run in --run-dir from its newest checkpoint')
+    .option('--dry-run', 'check file, texts and run directory, show the plan, and start nothing')
     .option('--quiet', 'print the result only')
     .option('--verbose', 'show the stack of a failure')
+    .addHelpText(
+      'after',
+      examples([
+        ['launch configs/quickstart.yaml', 'train'],
+        ['launch my.yaml --dry-run', 'check everything, start nothing'],
+        ['launch my.yaml --set cluster.nodes=4 --steps 1000', 'change keys for this run'],
+        ['launch my.yaml --run-dir runs/mine --resume', 'go on from the newest checkpoint'],
+      ]),
+    )
     .action(async (file: string, flags: LaunchFlags) => finish(await launch(file, flags)));
 }
 
@@ -42,13 +55,15 @@ async function launch(file: string, flags: LaunchFlags): Promise<number> {
   }
   const topology = readTopology(file, flags);
   const baseDir = dirname(resolve(file));
-  const directory = RunDirectory.open({
+  const place = {
     directory: flags.runDir ?? null,
     parent: 'runs',
     name: topology.name,
     resume: flags.resume === true,
     nowMs: Date.now(),
-  });
+  };
+  if (flags.dryRun === true) return await rehearse(topology, baseDir, RunDirectory.check(place));
+  const directory = RunDirectory.open(place);
   const config = dumpTopology(rebaseTopology(topology, baseDir, resolve(directory.path)));
   // A resume that is refused must leave the config of the run that the directory holds.
   if (flags.resume !== true) directory.writeConfig(config);
@@ -94,5 +109,5 @@ async function launch(file: string, flags: LaunchFlags): Promise<number> {
 /** What a resume has to be given again: its config must be the one that the run began with. */
 function argumentsOf(file: string, flags: LaunchFlags): string[] {
   const steps = flags.steps === undefined ? [] : ['--steps', flags.steps];
-  return [file, ...flags.set.flatMap((override) => ['--set', override]), ...steps];
+  return [file, ...(flags.set ?? []).flatMap((override) => ['--set', override]), ...steps];
 }

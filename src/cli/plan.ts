@@ -5,6 +5,8 @@
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadTokenizer } from '../data/index.ts';
+import type { Topology } from '../topology/index.ts';
+import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
 import { planJson } from './plan_json.ts';
 import { planLines } from './plan_tables.ts';
@@ -23,12 +25,28 @@ export function addPlan(program: Command, finish: (exitCode: number) => void): v
     .option(...setOption)
     .option('--json', 'print one JSON object')
     .option('--verbose', 'show the stack of a failure')
+    .addHelpText(
+      'after',
+      examples([
+        ['plan my.yaml', 'does it fit, and what does it send?'],
+        ['plan my.yaml --set moe.num_experts=64 --set cluster.nodes=8', 'what if?'],
+        ['plan my.yaml --json', 'for a script'],
+      ]),
+    )
     .action(async (file: string, flags: PlanFlags) => finish(await plan(file, flags)));
 }
 
-async function plan(file: string, flags: PlanFlags): Promise<number> {
-  const topology = readTopology(file, flags);
-  const { vocabSize } = loadTokenizer(topology.data.tokenizer, dirname(resolve(file)));
+function plan(file: string, flags: PlanFlags): Promise<number> {
+  return showPlan(readTopology(file, flags), dirname(resolve(file)), flags);
+}
+
+/** Prints the plan; returns the exit code that says whether it fits. Throws `BadTokenizer`. */
+export async function showPlan(
+  topology: Topology,
+  baseDir: string,
+  flags: { readonly json?: true } = {},
+): Promise<number> {
+  const { vocabSize } = loadTokenizer(topology.data.tokenizer, baseDir);
   const { planRun } = await import('../actors/plan.ts');
   const planned = await planRun(topology, vocabSize);
   process.stdout.write(`${flags.json === true ? planJson(planned) : planLines(planned).join('\n')}\n`);

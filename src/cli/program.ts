@@ -4,9 +4,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addCompletion } from './completion.ts';
 import { addDoctor } from './doctor.ts';
 import { exitCodes, failureOf } from './failure.ts';
 import { addGenerate } from './generate.ts';
+import { addInit } from './init.ts';
 import { addLaunch } from './launch.ts';
 import { addPlan } from './plan.ts';
 
@@ -22,10 +24,12 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     // Our own line is printed below; commander would add its own.
     .configureOutput({ outputError: () => undefined })
     .exitOverride();
+  addInit(program, finish);
   addLaunch(program, finish);
   addPlan(program, finish);
   addGenerate(program, finish);
   addDoctor(program, finish);
+  addCompletion(program, finish);
   try {
     await program.parseAsync(args, { from: 'user' });
     return exitCode;

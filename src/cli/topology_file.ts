@@ -8,16 +8,15 @@ import { UsageError } from './usage_error.ts';
 
 /** Options that change a topology file. */
 export interface TopologyFlags {
-  readonly set: readonly string[];
+  readonly set?: readonly string[];
   readonly steps?: string;
 }
 
-/** How a command declares `--set`, as commander wants it: flags, description, collector, default. */
+/** How a command declares `--set`, as commander wants it: flags, description, collector. */
 export const setOption = [
   '--set <KEY=VALUE>',
   'set a key for this run, for example training.steps=100',
-  (value: string, before: readonly string[]): readonly string[] => [...before, value],
-  [],
+  (value: string, before: readonly string[] = []): readonly string[] => [...before, value],
 ] as const;
 
 /** Reads and checks the file. Throws `UsageError` where it cannot be read, `ConfigError` where it is wrong. */
@@ -25,7 +24,7 @@ export function readTopology(file: string, flags: TopologyFlags): Topology {
   return parseTopology(readText(file), file, overridesOf(flags));
 }
 
-function overridesOf({ set, steps }: TopologyFlags): Override[] {
+function overridesOf({ set = [], steps }: TopologyFlags): Override[] {
   const overrides = set.map(parseOverride);
   if (steps === undefined) return overrides;
   const { path, value } = parseOverride(`training.steps=${steps}`);

@@ -42,6 +42,17 @@ export class RunDirectory {
 
   /** Creates or takes a run directory. Throws RunDirectoryRefused where it is foreign, used, in use, or not to be had. */
   static open(options: RunDirectoryOptions): RunDirectory {
+    const path = RunDirectory.check(options);
+    try {
+      mkdirSync(path, { recursive: true });
+    } catch (error) {
+      throw new RunDirectoryRefused(path, `cannot be made (${codeOf(error)}); give another one to --run-dir`);
+    }
+    return new RunDirectory(path, RunLock.take(path));
+  }
+
+  /** The directory that `open` would take; changes nothing. Throws RunDirectoryRefused where it is foreign or used. */
+  static check(options: RunDirectoryOptions): string {
     const path = options.directory ?? freshPath(options.parent, options.name, options.nowMs);
     const refuse = (reason: string): never => {
       throw new RunDirectoryRefused(path, reason);
@@ -55,12 +66,7 @@ export class RunDirectory {
     if (!isOurs && entries.some((entry) => entry !== RunLock.fileName)) {
       refuse('holds files that are no run; give an empty or a new directory to --run-dir');
     }
-    try {
-      mkdirSync(path, { recursive: true });
-    } catch (error) {
-      refuse(`cannot be made (${codeOf(error)}); give another one to --run-dir`);
-    }
-    return new RunDirectory(path, RunLock.take(path));
+    return path;
   }
 
   /** Writes the resolved config; whole or not at all. */

@@ -1,0 +1,88 @@
+/** `troupe completion SHELL`: prints a script that completes verbs, options and files, made from the commands themselves. */
+import type { Command } from 'commander';
+import { examples } from './examples.ts';
+import { exitCodes } from './failure.ts';
+import { UsageError } from './usage_error.ts';
+
+const shells = { bash: bashScript, zsh: zshScript, fish: fishScript };
+
+/** Adds the command, which is to be the last; `finish` is told its exit code. */
+export function addCompletion(program: Command, finish: (exitCode: number) => void): void {
+  program
+    .command('completion')
+    .description('print a script that lets a shell complete this command')
+    .argument('<SHELL>', Object.keys(shells).join(', '))
+    .addHelpText(
+      'after',
+      examples([
+        ['completion bash', 'in ~/.bashrc: eval "$(troupe completion bash)"'],
+        ['completion fish', 'in config.fish: troupe completion fish | source'],
+      ]),
+    )
+    .action((shell: string) => {
+      if (!(shell in shells)) throw new UsageError(`completion: found ${shell}, allowed: bash, zsh, fish`);
+      process.stdout.write(shells[shell as keyof typeof shells](verbsOf(program)));
+      finish(exitCodes.done);
+    });
+}
+
+interface Verb {
+  readonly name: string;
+  readonly description: string;
+  readonly options: readonly { readonly flag: string; readonly description: string }[];
+}
+
+const verbsOf = (program: Command): Verb[] =>
+  program.commands.map((command) => ({
+    name: command.name(),
+    description: command.description(),
+    options: command.options.map(({ long, description }) => ({ flag: long ?? '', description })),
+  }));
+
+function bashScript(verbs: readonly Verb[]): string {
+  const cases = verbs.map(
+    ({ name, options }) => `    ${name}) words="${options.map(({ flag }) => flag).join(' ')}" ;;`,
+  );
+  return `# troupe: eval "$(troupe completion bash)"
+_troupe() {
+  local current=\${COMP_WORDS[COMP_CWORD]} words
+  case \${COMP_WORDS[1]} in
+${cases.join('\n')}
+    *) words= ;;
+  esac
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    words="${verbs.map(({ name }) => name).join(' ')} --help --version"
+  elif [ "\${COMP_WORDS[1]}" = completion ]; then
+    words="${Object.keys(shells).join(' ')}"
+  elif [ "\${current#-}" = "$current" ]; then
+    COMPREPLY=($(compgen -f -- "$current"))
+    return
+  fi
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+complete -o filenames -F _troupe troupe
+`;
+}
+
+/** zsh runs the script for bash. */
+function zshScript(verbs: readonly Verb[]): string {
+  return `autoload -Uz bashcompinit && bashcompinit\n${bashScript(verbs).replace('completion bash', 'completion zsh')}`;
+}
+
+function fishScript(verbs: readonly Verb[]): string {
+  const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+  const lines = verbs.flatMap(({ name, description, options }) => [
+    `complete -c troupe -f -n __fish_use_subcommand -a ${name} -d ${quoted(description)}`,
+    ...options.map(
+      ({ flag, description: meaning }) =>
+        `complete -c troupe -n '__fish_seen_subcommand_from ${name}' -l ${flag.slice(2)} -d ${quoted(meaning)}`,
+    ),
+  ]);
+  const names = Object.keys(shells).join(' ');
+  return [
+    '# troupe: troupe completion fish | source',
+    ...lines,
+    `complete -c troupe -f -n '__fish_seen_subcommand_from completion' -a ${quoted(names)}`,
+    '',
+  ].join('\n');
+}

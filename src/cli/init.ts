@@ -1,0 +1,65 @@
+/** `troupe init`: writes a commented topology file for one's own texts. Never over a file that exists. */
+import { writeFileSync } from 'node:fs';
+import { basename, dirname, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { parseTopology } from '../topology/index.ts';
+import { examples } from './examples.ts';
+import { exitCodes } from './failure.ts';
+import { starter } from './starter.ts';
+import { UsageError } from './usage_error.ts';
+
+interface InitFlags {
+  readonly data: string;
+  readonly name?: string;
+}
+
+/** Adds the command; `finish` is told its exit code. */
+export function addInit(program: Command, finish: (exitCode: number) => void): void {
+  program
+    .command('init')
+    .description('write a commented topology file for texts of your own')
+    .argument('[FILE.yaml]', 'file to write', 'troupe.yaml')
+    .option('--data <GLOB>', 'the texts, as seen from the working directory', 'texts/**/*.txt')
+    .option('--name <NAME>', "the run's name (default: that of the working directory)")
+    .option('--verbose', 'show the stack of a failure')
+    .addHelpText(
+      'after',
+      examples([
+        ["init --data 'texts/**/*.txt'", 'writes troupe.yaml'],
+        ["init poems.yaml --data '../poems/*.md' --name poems", 'another file, other texts'],
+      ]),
+    )
+    .action((file: string, flags: InitFlags) => finish(init(file, flags)));
+}
+
+function init(file: string, { data, name = nameOf(resolve('.')) }: InitFlags): number {
+  const folder = dirname(resolve(file));
+  const text = starter({ name, glob: seenFrom(folder, resolve(data)), schema: schemaSeenFrom(folder) });
+  parseTopology(text, `--name ${name}`);
+  try {
+    writeFileSync(file, text, { flag: 'wx' });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const reason = code === 'EEXIST' ? 'exists already' : `cannot be written (${code})`;
+    throw new UsageError(`${file}: ${reason}; name another file: troupe init other.yaml`);
+  }
+  console.log(`wrote ${file}: a small Switch Transformer on ${data}`);
+  console.log(`next: npx troupe launch ${file} --dry-run`);
+  return exitCodes.done;
+}
+
+/** A path of a file of the folder, with `/`, as globs have it. */
+const seenFrom = (folder: string, path: string): string => relative(folder, path).split(sep).join('/');
+
+/** Below the working directory an editor will find it where it is now; elsewhere it may not stay. */
+function schemaSeenFrom(folder: string): string | null {
+  const schema = fileURLToPath(new URL('../../configs/topology.schema.json', import.meta.url));
+  return schema.startsWith(resolve('.') + sep) ? seenFrom(folder, schema) : null;
+}
+
+/** The folder's name, as far as a run may have it. */
+const nameOf = (folder: string): string =>
+  basename(folder)
+    .replaceAll(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '') || 'run';

@@ -1,0 +1,30 @@
+/** `troupe launch --dry-run`: all that a launch checks before it starts anything, and the plan of the run. */
+import { foundCorpora } from '../actors/corpora.ts';
+import type { Topology } from '../topology/index.ts';
+import { byteUnit, inUnit, percent } from './figures.ts';
+import { showPlan } from './plan.ts';
+import { numbers, table, words } from './table.ts';
+
+/** Prints the corpora and the plan; returns the exit code of `troupe plan`. Throws what a launch would. */
+export async function rehearse(topology: Topology, baseDir: string, runDir: string): Promise<number> {
+  for (const line of corporaLines(topology, baseDir)) console.log(line);
+  const exitCode = await showPlan(topology, baseDir);
+  console.log(`dry run: nothing was started or written; the run would be written to ${runDir}`);
+  return exitCode;
+}
+
+function corporaLines(topology: Topology, baseDir: string): string[] {
+  const corpora = foundCorpora(topology, baseDir);
+  const sizes = corpora.map(({ files }) => files.reduce((sum, { bytes }) => sum + bytes, 0));
+  const weights = corpora.reduce((sum, { spec }) => sum + spec.weight, 0);
+  const unit = byteUnit(sizes);
+  const columns = [words('corpus'), numbers('share'), numbers('files'), numbers('left out'), numbers(unit.name)];
+  const rows = corpora.map(({ spec, files, filesFound }, at) => [
+    spec.name,
+    percent(spec.weight / weights),
+    String(files.length),
+    String(filesFound - files.length),
+    inUnit(sizes[at], unit),
+  ]);
+  return ['corpora', ...table(columns, rows).map((line) => `  ${line}`), ''];
+}

@@ -1,0 +1,126 @@
+/** `troupe init`, `launch --dry-run` and `completion`, as a user runs them. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'troupe-init-'));
+  mkdirSync(join(folder, 'texts', 'old'), { recursive: true });
+  writeFileSync(join(folder, 'texts', 'old', 'letter.txt'), 'Dear reader. '.repeat(4000));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function troupe(...args: string[]): { out: string[]; error: string; exitCode: number | null } {
+  const env = { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '' };
+  const { stdout, stderr, status } = spawnSync(process.execPath, [main, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    env,
+  });
+  return { out: stdout.trimEnd().split('\n'), error: stderr.trimEnd(), exitCode: status };
+}
+
+describe('init', () => {
+  test('writes a file that a dry run accepts, and the dry run leaves nothing', () => {
+    const { out, error, exitCode } = troupe('init', '--name', 'letters');
+    expect([error, exitCode]).toEqual(['', 0]);
+    expect(out.at(-1)).toBe('next: npx troupe launch troupe.yaml --dry-run');
+
+    const dry = troupe('launch', 'troupe.yaml', '--dry-run');
+    expect([dry.error, dry.exitCode]).toEqual(['', 0]);
+    expect(dry.out.slice(0, 3)).toEqual([
+      'corpora',
+      '  corpus    share  files  left out    KiB',
+      '  texts   100.0 %      1         0  50.78',
+    ]);
+    expect(dry.out.at(-2)).toMatch(/^fits: /);
+    expect(dry.out.at(-1)).toMatch(
+      /^dry run: nothing was started or written; the run would be written to runs\/letters-/,
+    );
+    expect([existsSync(join(folder, 'runs')), existsSync(join(folder, '.corpora'))]).toEqual([false, false]);
+  });
+
+  test('takes the name from the folder, and globs as seen from where it is called', () => {
+    mkdirSync(join(folder, 'configs'));
+    expect(troupe('init', 'configs/mine.yaml', '--data', 'texts/**').exitCode).toBe(0);
+    const text = readFileSync(join(folder, 'configs', 'mine.yaml'), 'utf8');
+    expect(text).toContain('glob: "../texts/**"');
+    expect(text).toMatch(/^name: troupe-init-/m);
+  });
+
+  test.each([
+    [['init', 'troupe.yaml'], 'troupe: troupe.yaml: exists already; name another file: troupe init other.yaml'],
+    [
+      ['init', 'none/mine.yaml'],
+      'troupe: none/mine.yaml: cannot be written (ENOENT); name another file: troupe init other.yaml',
+    ],
+    [
+      ['init', 'mine.yaml', '--name', 'my run'],
+      'troupe: --name my run:3:7: name: found "my run", allowed: letters, digits, ".", "_" and "-", beginning with a letter or a digit',
+    ],
+  ])('refuses %j', (args, line) => {
+    writeFileSync(join(folder, 'troupe.yaml'), 'name: precious\n');
+    const { error, exitCode } = troupe(...args);
+    expect([error, exitCode]).toEqual([line, 2]);
+    expect(readFileSync(join(folder, 'troupe.yaml'), 'utf8')).toBe('name: precious\n');
+  });
+});
+
+describe('launch --dry-run says what a launch would', () => {
+  test.each([
+    [
+      'no text',
+      ['--set', 'data.blend=[{name: a, glob: "no/*.txt"}]'],
+      /^troupe: corpus 'a' is empty: glob 'no\/\*\.txt' matches no file/,
+      1,
+    ],
+    ['a directory of others', ['--run-dir', 'texts'], /^troupe: run directory texts: holds files that are no run/, 2],
+    ['no tokenizer', ['--set', 'data.tokenizer=hf:none.json'], /^troupe: .*none\.json/, 1],
+  ])('%s', (_what, args, line, exitCode) => {
+    troupe('init');
+    const ended = troupe('launch', 'troupe.yaml', '--dry-run', ...args);
+    expect(ended.error).toMatch(line);
+    expect(ended.error.split('\n')).toHaveLength(1);
+    expect(ended.exitCode).toBe(exitCode);
+  });
+
+  test('a model that does not fit: exit code 1', () => {
+    troupe('init');
+    const { out, exitCode } = troupe('launch', 'troupe.yaml', '--dry-run', '--set', 'cluster.memory_per_worker=16MiB');
+    expect(out.at(-2)).toMatch(/^does not fit on 1 of 1 worker/);
+    expect(exitCode).toBe(1);
+  });
+});
+
+describe('completion', () => {
+  test('completes verbs, options and files in bash', () => {
+    const complete = (...words: string[]): string => {
+      const script = [
+        `eval "$('${process.execPath}' '${main}' completion bash)"`,
+        `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')})`,
+        `COMP_CWORD=${words.length - 1}`,
+        '_troupe',
+        'echo "${COMPREPLY[*]}"',
+      ].join('\n');
+      return spawnSync('bash', ['-c', script], { cwd: folder, encoding: 'utf8' }).stdout.trim();
+    };
+    expect(complete('troupe', 'la')).toBe('launch');
+    expect(complete('troupe', 'launch', '--dr')).toBe('--dry-run');
+    expect(complete('troupe', 'launch', 'te')).toBe('texts');
+    expect(complete('troupe', 'completion', 'f')).toBe('fish');
+  });
+
+  test('has every verb for fish and zsh, and refuses other shells', () => {
+    const fish = troupe('completion', 'fish').out;
+    for (const verb of ['init', 'launch', 'plan', 'generate', 'doctor', 'completion'])
+      expect(fish.some((line) => line.includes(`-a ${verb} `))).toBe(true);
+    expect(troupe('completion', 'zsh').out[0]).toBe('autoload -Uz bashcompinit && bashcompinit');
+    const { error, exitCode } = troupe('completion', 'csh');
+    expect([error, exitCode]).toEqual(['troupe: completion: found csh, allowed: bash, zsh, fish', 2]);
+  });
+});
