@@ -39,7 +39,7 @@ export class Rally implements Actor<Messages> {
   async broken({ gen: brokenGen, what }: ArgsOf<Messages, 'broken'>): Promise<void> {
     if (brokenGen !== this.scope.gen) return;
     const gen = await this.parts.raise(brokenGen);
-    // From here on the trainer's asks have failed, and it sends nothing more in the former gen.
+    // From here on all asks of the former gen fail, the trainer's too, those that it has yet to send among them.
     this.parts.enter(gen);
     const ushers = this.parts.systems.map((system) => this.scope.ref(usherProtocol, usherAddress(system)));
     const steps = (

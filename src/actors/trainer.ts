@@ -65,7 +65,8 @@ export class Trainer implements Actor<Messages> {
   private isInterrupted = false;
   private step = 0;
   private updateStep = 0;
-  private skipped = 0;
+  /** Steps right before this one that were skipped; null while the store has to be asked. */
+  private skipped: number | null = null;
   private evalLoss: number | null = null;
   private checkpointed = -1;
   private decided: Decided | null = null;
@@ -164,7 +165,7 @@ export class Trainer implements Actor<Messages> {
   private complete(decided: Decided): void {
     const { verdict, updateStep } = decided.decision;
     if (verdict === 'commit') this.updateStep = updateStep;
-    this.skipped = verdict === 'skip' ? this.skipped + 1 : 0;
+    this.skipped = verdict === 'skip' ? (this.skipped ?? 0) + 1 : 0;
     this.aborts = 0;
     this.step++;
     const stepMs = this.scope.clock.now() - decided.startMs;
@@ -214,6 +215,7 @@ export class Trainer implements Actor<Messages> {
     const { topology, decisions } = this.parts;
     const recorded = await decisions.find(this.step);
     if (recorded !== null) return recorded;
+    this.skipped ??= (await decisions.find(this.step - 1))?.verdict === 'skip' ? 1 : 0;
     const judgement = judge({ step: this.step, loss, gradNorm }, this.skipped);
     if (judgement.verdict !== 'commit') {
       const incident = { step: this.step + 1, remedy: judgement.verdict, evidence: judgement.evidence };

@@ -12,11 +12,21 @@ import { bitsOf, RunFolder, type Played } from './run_kit.ts';
 const folder = new RunFolder();
 const settings = { 'training.steps': 20, 'training.eval_interval': 10, 'checkpoint.interval': 10 };
 
+/** A model whose checkpoint takes some time. */
+const larger = {
+  'training.steps': 12,
+  'model.hidden_size': 256,
+  'model.intermediate_size': 1024,
+  'cluster.memory_per_worker': '512MiB',
+};
+
 let alone: Played;
+let aloneLarger: Played;
 let server: NatsServer;
 let proxy: FaultProxy;
 beforeAll(async () => {
   alone = await folder.play(settings);
+  aloneLarger = await folder.play({ ...settings, ...larger });
 });
 beforeEach(async () => {
   server = await NatsServer.start();
@@ -30,14 +40,19 @@ afterEach(async () => {
 });
 afterAll(() => folder[Symbol.dispose]());
 
-/** Plays through the proxy; `atStep` is called once, when step 5 has been logged. */
-function play(atStep: (events: readonly RunEvent[]) => void = () => undefined): Promise<Played> {
+/** Plays through the proxy; `atStep` is called once, when step 5 has been logged, `watch` at all that happens. */
+function play(
+  atStep: (events: readonly RunEvent[]) => void = () => undefined,
+  others: Readonly<Record<string, unknown>> = {},
+  watch: (event: RunEvent) => void = () => undefined,
+): Promise<Played> {
   const seen: RunEvent[] = [];
   return folder.play(
-    { ...settings, 'cluster.nodes': 2, 'cluster.nats.url': proxy.address.url },
+    { ...settings, ...others, 'cluster.nodes': 2, 'cluster.nats.url': proxy.address.url },
     {
       watch: (event) => {
         seen.push(event);
+        watch(event);
         if (event.kind === 'step' && event.metrics.step === 5) atStep(seen);
       },
     },
@@ -93,6 +108,18 @@ it('connections that are cut in the middle of steps cost those steps another try
   expect(proxy.plan.events).toHaveLength(2);
   expect(incidents(played).length).toBeGreaterThan(0);
   expect(bitsOf(played)).toEqual(bitsOf(alone));
+});
+
+it.each([20, 150])('connections that are cut %i ms into a checkpoint cost another one', async (ms) => {
+  const played = await play(
+    () => undefined,
+    larger,
+    (event) => {
+      if (event.kind === 'evaluated' && event.step === 10) setTimeout(() => proxy.cut(), ms);
+    },
+  );
+  expect(played.outcome).toMatchObject({ status: 'done', step: 12 });
+  expect(bitsOf(played)).toEqual(bitsOf(aloneLarger));
 });
 
 it('a nats-server that is killed costs a step another try', async () => {

@@ -8,6 +8,7 @@ import type { Context } from './actor.ts';
 import type { Entry, Handler } from './admission.ts';
 import type { Delivery } from './delivery.ts';
 import type { Route } from './envelope.ts';
+import { tagOf } from './errors.ts';
 import type { FlightRecord } from './flight_record.ts';
 import type { Post } from './post.ts';
 import { Reply } from './reply.ts';
@@ -95,7 +96,10 @@ export class Hand {
     if (this.#owner.ended) delivery.lease?.release();
     else this.#deps.post.refuse(delivery, this.#owner, error);
     this.#putDown(error);
-    this.#owner.crashed(error);
+    // The gen ended under it: nobody waits for the answer, and whoever cares asks again in the next one.
+    const isOver = delivery.route.fenced && delivery.gen < this.#deps.post.gen && tagOf(error) === 'WrongGen';
+    if (isOver) this.#owner.handled();
+    else this.#owner.crashed(error);
   }
 
   #putDown(error: unknown): void {

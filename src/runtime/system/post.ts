@@ -87,10 +87,12 @@ export class Post implements Endpoint {
     if (speaker.ended || this.#stopped) return Promise.reject(new SystemStopped(this.#options.name));
     const chain = speaker.isActor ? [...(speaker.current?.askChain ?? NO_CHAIN), speaker.address] : NO_CHAIN;
     if (chain.includes(route.to)) return Promise.reject(new AskCycle(chain, route.to, route.message));
+    const gen = this.#genOf(speaker);
+    if (route.fenced && gen !== this.#gen) return Promise.reject(new WrongGen(route.to, route.message, gen, this.#gen));
     const waitMs = Math.min(timeoutMs, this.remainingMs(speaker.current) ?? timeoutMs);
     const id = this.#nextId++;
     // Opened before it is sent: in process the refusal of a message comes back before send returns.
-    const answer = this.asks.open(id, route, this.#genOf(speaker), waitMs);
+    const answer = this.asks.open(id, route, gen, waitMs);
     try {
       const isKnown = this.#send(route, speaker, id, 0, waitMs, chain, args) > 0;
       if (!isKnown) this.asks.take(id)?.reject(new NoSuchActor(route.to, route.message));

@@ -53,6 +53,33 @@ test('a handler that outlives its gen speaks to nobody', async () => {
   await system.stop();
 });
 
+test('a handler that outlives its gen fails at once when it asks, and its actor lives on as it was', async () => {
+  const { system, clock } = createTestSystem();
+  system.spawn(counterProtocol, 'counter', () => new Counter());
+  let wake: () => void = () => undefined;
+  const writer = defineProtocol('gen-writer', { write: ask(), lives: ask() });
+  let lives = 0;
+  const ref = system.spawn(writer, 'writer', (scope) => {
+    lives += 1;
+    return {
+      async write() {
+        await new Promise<void>((resolve) => (wake = resolve));
+        await scope.ref(counterProtocol, 'counter').ask.later({ key: 'x' });
+      },
+      lives: () => undefined,
+    };
+  });
+  const first = expect(ref.ask.write()).rejects.toMatchObject({ tag: 'WrongGen' });
+  await clock.settle();
+  system.enter(1);
+  await first;
+  const again = ref.ask.lives();
+  wake();
+  await again;
+  expect([lives, system.counters.droppedStale]).toEqual([1, 0]);
+  await system.stop();
+});
+
 test('a message of a gen not yet entered is refused, one that is not fenced passes', async () => {
   const clock = new VirtualClock();
   const transport = new LocalTransport();
