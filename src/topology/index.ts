@@ -1,6 +1,7 @@
 /** The public face of the topology: the file's schema, its parser, the mesh, placement and the plan. */
 export * from './checks.ts';
 export * from './config_error.ts';
+export * from './define.ts';
 export * from './dump.ts';
 export * from './mesh.ts';
 export * from './model_sizes.ts';

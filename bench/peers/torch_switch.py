@@ -1,0 +1,71 @@
+"""PyTorch peer: decoder-only Switch Transformer, the same model and batch as the bench config."""
+import argparse, json, math, time
+import torch, torch.nn as nn, torch.nn.functional as F
+
+p = argparse.ArgumentParser()
+for name, default in dict(d_model=256, layers=4, heads=4, d_ff=1024, experts=8, top_k=1, vocab=512, seq=256, batch=8, steps=12, threads=2, moe_every=2).items():
+    p.add_argument('--' + name.replace('_', '-'), type=int, default=default)
+p.add_argument('--capacity-factor', type=float, default=1.25)
+a = p.parse_args()
+torch.set_num_threads(a.threads); torch.manual_seed(0)
+
+class Attention(nn.Module):
+    def __init__(s):
+        super().__init__(); s.qkv = nn.Linear(a.d_model, 3 * a.d_model, bias=False); s.o = nn.Linear(a.d_model, a.d_model, bias=False)
+    def forward(s, x):
+        B, T, D = x.shape; H = a.heads
+        q, k, v = s.qkv(x).view(B, T, 3, H, D // H).permute(2, 0, 3, 1, 4)
+        w = (q @ k.transpose(-1, -2)) / math.sqrt(D // H)
+        w = w.masked_fill(mask, float('-inf')).softmax(-1)
+        return s.o((w @ v).transpose(1, 2).reshape(B, T, D))
+mask = torch.triu(torch.ones(a.seq, a.seq, dtype=torch.bool), 1)
+
+class FFN(nn.Module):
+    def __init__(s):
+        super().__init__(); s.wi = nn.Linear(a.d_model, a.d_ff, bias=False); s.wo = nn.Linear(a.d_ff, a.d_model, bias=False)
+    def forward(s, x): return s.wo(F.relu(s.wi(x)))
+
+class MoE(nn.Module):
+    def __init__(s):
+        super().__init__(); s.gate = nn.Linear(a.d_model, a.experts, bias=False); s.experts = nn.ModuleList(FFN() for _ in range(a.experts))
+    def forward(s, x):
+        shape = x.shape; x = x.reshape(-1, shape[-1]); N = x.shape[0]
+        probs = s.gate(x).softmax(-1)
+        w, idx = probs.topk(a.top_k, -1)
+        if a.top_k > 1: w = w / w.sum(-1, keepdim=True)
+        cap = int(math.ceil(N * a.top_k / a.experts * a.capacity_factor))
+        out = torch.zeros_like(x)
+        for e, ex in enumerate(s.experts):
+            tok, slot = (idx == e).nonzero(as_tuple=True)
+            tok, slot = tok[:cap], slot[:cap]
+            if len(tok): out = out.index_add(0, tok, ex(x[tok]) * w[tok, slot, None])
+        f = F.one_hot(idx[:, 0], a.experts).float().mean(0)
+        s.aux = a.experts * (f * probs.mean(0)).sum()
+        return out.view(shape)
+
+class Block(nn.Module):
+    def __init__(s, moe):
+        super().__init__(); s.n1 = nn.LayerNorm(a.d_model); s.n2 = nn.LayerNorm(a.d_model); s.attn = Attention(); s.ff = MoE() if moe else FFN()
+    def forward(s, x): x = x + s.attn(s.n1(x)); return x + s.ff(s.n2(x))
+
+class LM(nn.Module):
+    def __init__(s):
+        super().__init__(); s.emb = nn.Embedding(a.vocab, a.d_model); s.pos = nn.Embedding(a.seq, a.d_model)
+        s.blocks = nn.ModuleList(Block(i % a.moe_every == a.moe_every - 1) for i in range(a.layers)); s.n = nn.LayerNorm(a.d_model); s.head = nn.Linear(a.d_model, a.vocab, bias=False)
+    def forward(s, t):
+        x = s.emb(t) + s.pos.weight[None, :t.shape[1]]
+        for b in s.blocks: x = b(x)
+        return s.head(s.n(x))
+
+m = LM(); opt = torch.optim.AdamW(m.parameters(), lr=1e-3, foreach=True)
+n = sum(x.numel() for x in m.parameters())
+times, cpus = [], []
+for i in range(a.steps):
+    tok = torch.randint(0, a.vocab, (a.batch, a.seq + 1))
+    t, c = time.perf_counter(), time.process_time()
+    loss = F.cross_entropy(m(tok[:, :-1]).flatten(0, 1), tok[:, 1:].flatten()) + 0.01 * sum(b.ff.aux for b in m.blocks if hasattr(b.ff, 'aux'))
+    opt.zero_grad(set_to_none=True); loss.backward(); torch.nn.utils.clip_grad_norm_(m.parameters(), 1.0); opt.step()
+    times.append(time.perf_counter() - t); cpus.append(time.process_time() - c)
+cpu_per_wall = sum(cpus[2:]) / sum(times[2:])
+times = sorted(times[2:]); med = times[len(times) // 2]
+print(json.dumps(dict(peer='torch ' + torch.__version__, params=n, step_s=round(med, 4), tokens_per_s=round(a.batch * a.seq / med), cpu_per_wall=round(cpu_per_wall, 2), loss=round(loss.item(), 4))))

@@ -1,0 +1,62 @@
+/** The 10.7 M Switch model as a run of the command, measured by what the run writes down. What several benchmarks share. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { median } from './report.ts';
+
+export const WARM_UP = 4;
+export const STEPS = 16;
+/** 8 sequences of 256. */
+export const TOKENS_PER_STEP = 2048;
+
+const model = {
+  'model.hidden_size': 256,
+  'model.intermediate_size': 1024,
+  'training.global_batch_size': 8,
+  'training.steps': STEPS,
+  'training.eval_interval': 0,
+  'checkpoint.interval': 0,
+  'optimizer.warmup_steps': 0,
+};
+
+const lineSchema = z.object({
+  step_ms: z.number(),
+  tokens: z.number(),
+  cpu_ms: z.record(z.string(), z.number()),
+});
+
+export interface Measured {
+  readonly stepMs: number;
+  /** CPU time in a step of that main thread of a node that took most. */
+  readonly mainMs: number;
+  /** CPU time of all its threads in a step, as a share of the step: how many cores it used. */
+  readonly cpuPerWall: number;
+}
+
+/** Trains in a process group of its own; rejects with what it said if it fails. */
+export async function train(nodes: number, workers: number): Promise<Measured> {
+  const runDir = mkdtempSync(join(tmpdir(), 'troupe-bench-'));
+  const settings = { ...model, 'cluster.nodes': nodes, 'cluster.workers_per_node': workers };
+  const sets = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+  const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+  const args = [at('../src/cli/main.ts'), 'launch', at('../configs/quickstart.yaml'), '--quiet', '--run-dir', runDir];
+  const child = spawn(process.execPath, [...args, ...sets], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  if (code !== 0) throw new Error(`${nodes} x ${workers}: the run ended with ${code ?? 'a signal'}`);
+  const lines = readFileSync(join(runDir, 'metrics.jsonl'), 'utf8').trimEnd().split('\n').slice(WARM_UP);
+  rmSync(runDir, { recursive: true });
+  const steps = lines.map((line) => lineSchema.parse(JSON.parse(line)));
+  // A main thread has the name of its node, a worker that and its own.
+  const mainOf = ({ cpu_ms }: (typeof steps)[number]): number =>
+    Math.max(...Object.entries(cpu_ms).flatMap(([system, ms]) => (/^node-\d+$/.test(system) ? [ms] : [])));
+  const coresOf = ({ cpu_ms, step_ms }: (typeof steps)[number]): number =>
+    Object.values(cpu_ms).reduce((sum, ms) => sum + ms, 0) / step_ms;
+  return {
+    stepMs: median(steps.map(({ step_ms }) => step_ms)),
+    mainMs: median(steps.map(mainOf)),
+    cpuPerWall: median(steps.map(coresOf)),
+  };
+}
