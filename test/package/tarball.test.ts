@@ -1,0 +1,143 @@
+/** What `npm pack` makes, unpacked in an application of a user: it trains on the user's texts, and its types resolve. */
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+let folder: string;
+let app: string;
+let tarballBytes: number;
+
+function run(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+): { stdout: string; stderr: string; exitCode: number | null } {
+  const env = { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '' };
+  const { stdout, stderr, status } = spawnSync(command, args, { cwd, encoding: 'utf8', env });
+  return { stdout, stderr, exitCode: status };
+}
+
+const tsc = (...args: string[]) => run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), ...args], app);
+const troupe = (...args: string[]) => run(process.execPath, ['node_modules/troupe/bin/troupe.js', ...args], app);
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'troupe-package-'));
+  const built = join(folder, 'built');
+  app = join(folder, 'app');
+  mkdirSync(built);
+  mkdirSync(join(app, 'node_modules'), { recursive: true });
+  for (const name of ['bin', 'configs', 'package.json', 'README.md', 'LICENSE'])
+    cpSync(join(root, name), join(built, name), { recursive: true });
+  expect(tsc('-p', join(root, 'tsconfig.build.json'), '--outDir', join(built, 'dist'))).toMatchObject({ exitCode: 0 });
+  expect(run('npm', ['pack', '--ignore-scripts'], built)).toMatchObject({ exitCode: 0 });
+  const [tarball] = globSync('*.tgz', { cwd: built });
+  tarballBytes = statSync(join(built, tarball)).size;
+  run('tar', ['-xzf', join(built, tarball)], folder);
+  for (const name of readdirSync(join(root, 'node_modules')))
+    symlinkSync(join(root, 'node_modules', name), join(app, 'node_modules', name));
+  renameSync(join(folder, 'package'), join(app, 'node_modules', 'troupe'));
+  mkdirSync(join(app, 'texts'));
+  writeFileSync(join(app, 'texts', 'a.txt'), 'to be or not to be, that is the question. '.repeat(2000));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('it is small, and holds no source map and no import of a source file', () => {
+  expect(tarballBytes).toBeLessThan(2 * 2 ** 20);
+  const dist = join(app, 'node_modules/troupe/dist');
+  const files = globSync('**/*.{js,map}', { cwd: dist });
+  expect(files.length).toBeGreaterThan(100);
+  const bad = files.filter(
+    (file) =>
+      file.endsWith('.map') ||
+      /(sourceMappingURL|import\(?\s*['"][^'"]*\.ts['"])/.test(readFileSync(join(dist, file), 'utf8')),
+  );
+  expect(bad).toEqual([]);
+});
+
+test('it trains on the texts of a user, on threads and on nodes, and continues a prompt', () => {
+  expect(troupe('init')).toMatchObject({ stderr: '', exitCode: 0 });
+  const small = [
+    '--set',
+    'model.hidden_size=32',
+    '--set',
+    'model.intermediate_size=64',
+    '--set',
+    'model.num_attention_heads=2',
+  ];
+  const short = [
+    '--set',
+    'training.sequence_length=32',
+    '--set',
+    'optimizer.warmup_steps=1',
+    '--steps',
+    '2',
+    '--quiet',
+  ];
+  const train = (...args: string[]) => troupe('launch', 'troupe.yaml', ...small, ...short, ...args);
+  expect(train('--run-dir', 'one', '--set', 'cluster.nats.url=none')).toMatchObject({ stderr: '', exitCode: 0 });
+  expect(train('--run-dir', 'two', '--set', 'cluster.nodes=2')).toMatchObject({ stderr: '', exitCode: 0 });
+  const losses = ['one', 'two'].map((dir) =>
+    readFileSync(join(app, dir, 'metrics.jsonl'), 'utf8').match(/"loss":[\d.]+/g),
+  );
+  expect(losses[0]).toHaveLength(2);
+  expect(losses[1]).toEqual(losses[0]);
+  const generated = troupe('generate', '--checkpoint', 'one', '--prompt', 'to be', '--max-tokens', '5');
+  expect(generated).toMatchObject({ stderr: '', exitCode: 0 });
+});
+
+test('its types resolve in a strict project, and are checked', () => {
+  writeFileSync(
+    join(app, 'use.mts'),
+    `import { createLocalSystem, defineTopology, run, type StepMetrics, type Topology } from 'troupe';
+     export const topology: Topology = defineTopology({ name: 'mine', training: { steps: 3 } });
+     export const steps: number = topology.training.steps;
+     export const gen: number = createLocalSystem().gen;
+     export const lossOf = ({ loss }: StepMetrics): number => loss;
+     // @ts-expect-error: a number.
+     export const wrong: string = topology.training.steps;
+     void run;`,
+  );
+  const strict = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'esnext', '--types', 'node', 'use.mts'];
+  expect(tsc(...strict)).toEqual({ stdout: '', stderr: '', exitCode: 0 });
+});
+
+test('the actor example runs on it', () => {
+  cpSync(join(root, 'examples/word_count.ts'), join(app, 'word_count.ts'));
+  expect(run(process.execPath, ['word_count.ts'], app)).toMatchObject({
+    stdout: expect.stringMatching(/^21 words in 3 texts, 1 refused$/m) as unknown,
+    exitCode: 0,
+  });
+});
+
+/** A Node that is too old, if there is one here. */
+const oldNode = (process.env.PATH ?? '')
+  .split(delimiter)
+  .map((path) => join(path, 'node'))
+  .find((node) => {
+    const { stdout } = spawnSync(node, ['--version'], { encoding: 'utf8' });
+    return typeof stdout === 'string' && /^v(1\d|2[0-3])\./.test(stdout);
+  });
+
+test.skipIf(oldNode === undefined)('on an older Node it says so in one line and ends with 2', () => {
+  const { stdout, stderr, exitCode } = run(oldNode ?? '', ['node_modules/troupe/bin/troupe.js', '--version'], app);
+  expect([stdout, exitCode]).toEqual(['', 2]);
+  expect(stderr).toMatch(
+    /^troupe needs Node 24 or newer; this is Node \d+\.\d+\.\d+\. Install Node 24, try again\.\n$/,
+  );
+});
