@@ -84,6 +84,8 @@ class NodeLaunch {
   private control: NatsConnection | null = null;
   private membership: Membership | null = null;
   private isOver = false;
+  /** All nodes are lost, and nobody is reached any more. */
+  private isAbandoned = false;
 
   constructor(options: CrewOptions, cluster: ClusterOptions) {
     this.options = options;
@@ -151,7 +153,7 @@ class NodeLaunch {
     );
     const whereabouts = whereaboutsOf({ cast, placement, leader: names[0], scribe: launcherName, systems });
     const system = await this.join(gen, (address) => {
-      const at = whereabouts.get(address);
+      const at = this.isAbandoned ? undefined : whereabouts.get(address);
       return at === undefined ? null : nodeOfSystem(at);
     });
     await this.unlessFailed(awaitReady(store, clock, { runId, gen, nodes: names, isOver: () => this.isOver }));
@@ -167,15 +169,13 @@ class NodeLaunch {
     };
   }
 
-  /** Ends actors, nodes and connections; nodes that do not end in time are killed. */
+  /** Ends actors, nodes and connections; nodes that do not end in time are killed, and all are if the run has failed. */
   async stop(): Promise<void> {
-    const hasFailed = this.isOver;
+    if (this.isOver) this.abandon();
     this.isOver = true;
     this.membership?.stop();
     await this.system?.stop();
     const { nodes } = this;
-    // What is left of a failed run waits for messages that will not come.
-    for (const node of nodes) if (hasFailed) node.kill();
     for (const node of nodes) node.stop();
     const timer = clock.after(stopMs, () => nodes.forEach((node) => node.kill()));
     await Promise.all(nodes.map(({ ended }) => ended));
@@ -183,6 +183,13 @@ class NodeLaunch {
     for (const { name } of nodes) await this.membership?.remove(name).catch(() => undefined);
     await this.transport?.close();
     await this.control?.close();
+  }
+
+  /** Kills what is left of a failed run: it waits for messages that will not come. So do actors here: their asks fail. */
+  private abandon(): void {
+    for (const node of this.nodes) node.kill();
+    for (const { name } of this.nodes) this.transport?.lose(name);
+    this.isAbandoned = true;
   }
 
   /** This process' own system, reached by all nodes. */

@@ -77,7 +77,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
         : { cluster: { server, name: clusterName(topology), runId, notice, started } }),
     });
     try {
-      if (found !== null) await takeUp(troupe, found, topology);
+      if (found !== null) await troupe.unlessFailed(takeUp(troupe, found, topology));
       // Only now is it sure that the run goes on from there.
       logs.metrics.truncateAfter(found?.manifest.step ?? 0);
       const parameters = countParameters(modelSizesOf(topology, tokenizer.vocabSize));
@@ -92,13 +92,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
       const baseline = order1Of(blend, heldOut);
       const outcome = await train(options, { troupe, store, logs, blend, found, runId, baseline });
       if (outcome.status === 'done') {
-        const { crew } = troupe;
-        const generator = new Generator(crew, tokenizer, topology);
-        let text = '';
-        for await (const part of generator.generate({ ...sample, seed: topology.training.seed })) {
-          text += part;
-          if (signal.aborted) break;
-        }
+        const text = await troupe.unlessFailed(sampleOf(new Generator(troupe.crew, tokenizer, topology), options));
         observe({ kind: 'sample', prompt: sample.prompt, text });
       }
       logs.events.append(outcome.status, { step: outcome.step });
@@ -158,6 +152,16 @@ async function newest(store: CheckpointStore, { topology, observe }: RunOptions)
   for (const error of refused) observe({ kind: 'notice', text: error.message });
   checkIdentity(checkpoint, topology);
   return checkpoint;
+}
+
+/** What the model has learnt to write; less of it if the run is interrupted. */
+async function sampleOf(generator: Generator, { topology, signal }: RunOptions): Promise<string> {
+  let text = '';
+  for await (const part of generator.generate({ ...sample, seed: topology.training.seed })) {
+    text += part;
+    if (signal.aborted) break;
+  }
+  return text;
 }
 
 /** Gives the roles their state back. Throws `ResumeRefused`. */
