@@ -3,9 +3,8 @@
  * registered; a node reads it, takes its part, and says so. All of it is in the store that the nodes share.
  */
 import { z } from 'zod';
-import type { Clock } from '../runtime/index.ts';
 import { DamagedRecord, type KvStore } from '../runtime/cluster/nats.ts';
-import { whenAvailable } from './patient_store.ts';
+import type { PatientKvStore } from './patient_kv_store.ts';
 
 const musterSchema = z.strictObject({
   /** Names of the nodes, in order; the first one leads. */
@@ -25,8 +24,6 @@ export interface MusterId {
   readonly gen: number;
 }
 
-const POLL_MS = 20;
-
 const keyOf = ({ runId, gen }: MusterId): string => `muster.${runId}.${gen}`;
 const readyPrefix = ({ runId, gen }: MusterId): string => `ready.${runId}.${gen}`;
 
@@ -35,43 +32,21 @@ export async function writeMuster(store: KvStore, id: MusterId, muster: Muster):
   await store.createOrGet(keyOf(id), JSON.stringify(muster));
 }
 
-/** Waits for the muster of a gen; null once `isOver`. Throws `DamagedRecord`. */
-export async function awaitMuster(
-  store: KvStore,
-  clock: Clock,
-  { isOver, ...id }: MusterId & { readonly isOver: () => boolean },
-): Promise<Muster | null> {
-  while (!isOver()) {
-    const entry = await whenAvailable(clock, () => store.find(keyOf(id)));
-    if (entry !== null) return parse(keyOf(id), entry.value);
-    await pause(clock);
-  }
-  return null;
+/** Waits for the muster of a gen; null once all is over. Throws `DamagedRecord`. */
+export async function awaitMuster(store: PatientKvStore, id: MusterId): Promise<Muster | null> {
+  const entry = await store.awaited(() => store.find(keyOf(id)));
+  return entry === null ? null : parse(keyOf(id), entry.value);
 }
 
 /** A node has taken its part: its programs are compiled and it listens. */
-export async function reportReady(
-  store: KvStore,
-  clock: Clock,
-  { node, ...id }: MusterId & { readonly node: string },
-): Promise<void> {
-  await whenAvailable(clock, () => store.createOrGet(`${readyPrefix(id)}.${node}`, 'ready'));
+export async function reportReady(store: PatientKvStore, id: MusterId, node: string): Promise<void> {
+  await store.createOrGet(`${readyPrefix(id)}.${node}`, 'ready');
 }
 
-/** Waits until all of `nodes` have taken their parts, or `isOver`. */
-export async function awaitReady(
-  store: KvStore,
-  clock: Clock,
-  { nodes, isOver, ...id }: MusterId & { readonly nodes: readonly string[]; readonly isOver: () => boolean },
-): Promise<void> {
-  while (!isOver()) {
-    const entries = await whenAvailable(clock, () => store.list(readyPrefix(id)));
-    if (entries.length >= nodes.length) return;
-    await pause(clock);
-  }
+/** Waits until all of `nodes` have taken their parts, or all is over. */
+export async function awaitReady(store: PatientKvStore, id: MusterId, nodes: readonly string[]): Promise<void> {
+  await store.awaited(async () => ((await store.list(readyPrefix(id))).length >= nodes.length ? nodes : null));
 }
-
-const pause = (clock: Clock): Promise<void> => new Promise((resolve) => clock.after(POLL_MS, resolve));
 
 function parse(key: string, text: string): Muster {
   try {

@@ -22,7 +22,7 @@ import { modelsOf } from './company.ts';
 import { roleSupervision, RunFailed, spawnUsher, type Crew, type CrewOptions } from './crew.ts';
 import { awaitReady, writeMuster } from './muster.ts';
 import type { NodeBirth } from './node_main.ts';
-import { whenAvailable } from './patient_store.ts';
+import { PatientKvStore } from './patient_kv_store.ts';
 import { placeRoles } from './place_roles.ts';
 import { rallyProtocol } from './protocol/rally.ts';
 import type { RunServer } from './run_server.ts';
@@ -61,7 +61,8 @@ export async function startNodeCrew(options: CrewOptions, source: BatchSource, c
     return await launch.run(source);
   } catch (error) {
     await launch.stop();
-    throw error;
+    // What was waited for fails too, since it failed.
+    throw launch.failure ?? error;
   }
 }
 
@@ -75,6 +76,8 @@ const patienceMs = 10 * 60_000;
 const lookMs = 50;
 
 class NodeLaunch {
+  /** Why the run has failed; null if it has not. */
+  failure: Error | null = null;
   private readonly options: CrewOptions;
   private readonly cluster: ClusterOptions;
   private readonly failed = Promise.withResolvers<never>();
@@ -83,7 +86,8 @@ class NodeLaunch {
   private transport: NatsTransport | null = null;
   private control: NatsConnection | null = null;
   private membership: Membership | null = null;
-  private isOver = false;
+  /** Aborted when the run has failed, or is to stop. */
+  private readonly over = new AbortController();
   /** All nodes are lost, and nobody is reached any more. */
   private isAbandoned = false;
 
@@ -101,8 +105,9 @@ class NodeLaunch {
     const { lease_ms: leaseMs } = topology.recovery;
     const control = await NatsConnection.open(server, `${name}/${launcherName} control`);
     this.control = control;
-    const store = await NatsKvStore.open(control, name);
-    await foundCluster({ store, clock, cluster: name, runId, leaseMs, isAlone: this.cluster.server.isOwn });
+    const impatient = await NatsKvStore.open(control, name);
+    await foundCluster({ store: impatient, clock, cluster: name, runId, leaseMs, isAlone: this.cluster.server.isOwn });
+    const store = new PatientKvStore(impatient, clock, this.over.signal);
     const register = new GenRegister(store, runId);
     const { gen } = await register.raiseTo(Math.max(this.options.gen, (await register.current()) + 1));
 
@@ -141,22 +146,19 @@ class NodeLaunch {
       launcherName,
       ...names.flatMap((node) => [node, ...Array.from({ length: workers }, (_, worker) => workerName(node, worker))]),
     ];
-    await writeMuster(
-      store,
-      { runId, gen },
-      {
-        nodes: names,
-        scribe: launcherName,
-        systems,
-        placement: Object.fromEntries(placement),
-      },
-    );
+    const id = { runId, gen };
+    await writeMuster(store, id, {
+      nodes: names,
+      scribe: launcherName,
+      systems,
+      placement: Object.fromEntries(placement),
+    });
     const whereabouts = whereaboutsOf({ cast, placement, leader: names[0], scribe: launcherName, systems });
     const system = await this.join(gen, (address) => {
       const at = this.isAbandoned ? undefined : whereabouts.get(address);
       return at === undefined ? null : nodeOfSystem(at);
     });
-    await this.unlessFailed(awaitReady(store, clock, { runId, gen, nodes: names, isOver: () => this.isOver }));
+    await this.unlessFailed(awaitReady(store, id, names));
     const rally = system.ref(rallyProtocol, rallyAddress);
     return {
       system,
@@ -171,8 +173,8 @@ class NodeLaunch {
 
   /** Ends actors, nodes and connections; nodes that do not end in time are killed, and all are if the run has failed. */
   async stop(): Promise<void> {
-    if (this.isOver) this.abandon();
-    this.isOver = true;
+    if (this.over.signal.aborted) this.abandon();
+    this.over.abort();
     this.membership?.stop();
     await this.system?.stop();
     const { nodes } = this;
@@ -180,7 +182,8 @@ class NodeLaunch {
     const timer = clock.after(stopMs, () => nodes.forEach((node) => node.kill()));
     await Promise.all(nodes.map(({ ended }) => ended));
     timer.cancel();
-    for (const { name } of nodes) await this.membership?.remove(name).catch(() => undefined);
+    const { membership } = this;
+    if (membership !== null) await Promise.all(nodes.map(({ name }) => membership.remove(name).catch(() => undefined)));
     await this.transport?.close();
     await this.control?.close();
   }
@@ -227,7 +230,7 @@ class NodeLaunch {
   }
 
   /** Waits until all nodes have registered. Throws `NodesMissing`. */
-  private async gatherNodes(store: NatsKvStore, names: readonly string[]): Promise<NodeMember[]> {
+  private async gatherNodes(store: PatientKvStore, names: readonly string[]): Promise<NodeMember[]> {
     const { cluster, recovery } = this.options.topology;
     const waitMs = cluster.wait * 1000;
     const startMs = clock.now();
@@ -239,15 +242,18 @@ class NodeLaunch {
       events: { joined: () => undefined, left: () => undefined, died: ({ node }) => this.lost(node) },
     });
     this.membership = membership;
-    for (;;) {
+    // Opened when all was over, it would poll for ever.
+    if (this.over.signal.aborted) membership.stop();
+    while (!this.over.signal.aborted) {
       const { alive } = membership;
       const missing = names.filter((name) => !alive.some(({ node }) => node === name));
       if (missing.length === 0) return alive.filter(({ node }) => names.includes(node));
       const waitedMs = clock.now() - startMs;
       if (waitedMs >= waitMs) throw new NodesMissing(this.cluster.name, missing, names.length, waitedMs);
       await new Promise<void>((resolve) => clock.after(lookMs, resolve));
-      await whenAvailable(clock, () => membership.look());
+      await membership.look();
     }
+    return [];
   }
 
   private classOf(members: readonly NodeMember[]): string {
@@ -264,9 +270,10 @@ class NodeLaunch {
   }
 
   private fail(error: Error): void {
-    if (this.isOver) return;
-    this.isOver = true;
+    if (this.over.signal.aborted) return;
+    this.failure = error;
     this.failed.reject(error);
+    this.over.abort();
     this.options.onFailure(error);
   }
 

@@ -5,14 +5,7 @@
 import { z } from 'zod';
 import { numericsOf } from '../kernels/cpu/numerics.ts';
 import { enterNode, type NodeScope } from '../runtime/cluster/index.ts';
-import {
-  GenRegister,
-  NatsConnection,
-  NatsKvStore,
-  NatsTransport,
-  Registration,
-  type KvStore,
-} from '../runtime/cluster/nats.ts';
+import { GenRegister, NatsConnection, NatsKvStore, NatsTransport, Registration } from '../runtime/cluster/nats.ts';
 import { ActorSystem, SystemClock } from '../runtime/index.ts';
 import { meshOf, topologySchema } from '../topology/index.ts';
 import { rallyAddress } from './addresses.ts';
@@ -22,7 +15,7 @@ import { modelsOf } from './company.ts';
 import { roleSupervision, RunFailed, spawnTrainer, spawnUsher } from './crew.ts';
 import { KvDecisionStore } from './kv_decision_store.ts';
 import { awaitMuster, reportReady, type Muster } from './muster.ts';
-import { whenAvailable } from './patient_store.ts';
+import { PatientKvStore } from './patient_kv_store.ts';
 import { rallyProtocol } from './protocol/rally.ts';
 import { Rally } from './rally.ts';
 import { startRoleWorkers } from './role_workers.ts';
@@ -64,11 +57,12 @@ await enterNode(async (scope) => {
     takeOver: true,
     onReplaced: scope.fail,
   });
-  let isStopping = false;
-  void scope.stopping.then(() => (isStopping = true));
-  const muster = await awaitMuster(store, clock, { runId, gen, isOver: () => isStopping });
-  const stopCompany = muster === null ? null : await startCompany(scope, birth, { control, store, muster });
-  if (stopCompany !== null) await reportReady(store, clock, { runId, gen, node: scope.name });
+  const stopping = new AbortController();
+  void scope.stopping.then(() => stopping.abort());
+  const patient = new PatientKvStore(store, clock, stopping.signal);
+  const muster = await awaitMuster(patient, { runId, gen });
+  const stopCompany = muster === null ? null : await startCompany(scope, birth, { control, store: patient, muster });
+  if (stopCompany !== null) await reportReady(patient, { runId, gen }, scope.name);
   return async () => {
     registration.stop();
     await stopCompany?.();
@@ -78,7 +72,7 @@ await enterNode(async (scope) => {
 
 interface Joined {
   readonly control: NatsConnection;
-  readonly store: KvStore;
+  readonly store: PatientKvStore;
   readonly muster: Muster;
 }
 
@@ -135,11 +129,11 @@ async function startCompany(
   system.enter(gen);
   spawnUsher(system, [], (entered) => transport.enter(entered));
   if (scope.name === leader) {
-    const decisions = new KvDecisionStore(store, clock, runId);
+    const decisions = new KvDecisionStore(store, runId);
     const register = new GenRegister(store, runId);
     const rally = {
       systems: muster.systems,
-      raise: async (from: number) => (await whenAvailable(clock, () => register.raise(from))).gen,
+      raise: async (from: number) => (await register.raise(from)).gen,
       enter: (to: number) => system.enter(to),
       decisions,
     };

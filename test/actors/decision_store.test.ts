@@ -12,7 +12,6 @@ import {
 import { KvDecisionStore } from '../../src/actors/kv_decision_store.ts';
 import type { Decision } from '../../src/actors/protocol/stateful.ts';
 import { MemoryKvStore } from '../../src/runtime/cluster/nats.ts';
-import { SystemClock } from '../../src/runtime/index.ts';
 
 let folder: string;
 let path: string;
@@ -49,7 +48,7 @@ function reopened(): FileDecisionStore {
 describe.each([
   ['in memory', (): DecisionStore => new MemoryDecisionStore()],
   ['in a file', (): DecisionStore => reopened()],
-  ['of a cluster', (): DecisionStore => new KvDecisionStore(new MemoryKvStore(), new SystemClock(), 'run-1')],
+  ['of a cluster', (): DecisionStore => new KvDecisionStore(new MemoryKvStore(), 'run-1')],
 ])('a decision store %s', (_where, open) => {
   it('knows nothing at first', async () => {
     const store = open();
