@@ -13,7 +13,7 @@ import {
   NatsTransport,
   type Member as NodeMember,
 } from '../runtime/cluster/nats.ts';
-import { ActorSystem, SystemClock } from '../runtime/index.ts';
+import { ActorSystem, stderrSink, SystemClock } from '../runtime/index.ts';
 import { toPlain } from '../topology/index.ts';
 import { rallyAddress } from './addresses.ts';
 import type { BatchSource } from './batch_source.ts';
@@ -221,6 +221,10 @@ class NodeLaunch {
       name: launcherName,
       transport: this.transport,
       supervision: roleSupervision,
+      // That actors fail whose asks were given up is no news.
+      logSink: (record) => {
+        if (!this.isAbandoned) stderrSink(record);
+      },
       onFailure: (cause) => this.fail(new RunFailed(cause)),
     });
     this.system = system;

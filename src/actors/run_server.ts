@@ -4,7 +4,7 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { NatsServer, NatsServerFailed, NatsServerMissing, type NatsAddress } from '../runtime/cluster/nats.ts';
+import { NatsServer, NatsServerLost, NatsServerMissing, type NatsAddress } from '../runtime/cluster/nats.ts';
 import type { Topology } from '../topology/index.ts';
 
 export interface RunServer {
@@ -61,7 +61,7 @@ async function startServer(port: number | undefined, { runDir, notice }: RunServ
     ...(port === undefined ? {} : { port }),
     onNews: (news) => {
       if (news.kind === 'restarting') notice(`nats-server: ${news.reason}; starting it again`);
-      if (news.kind === 'failed') fail(new NatsServerFailed('nats-server', news.reason));
+      if (news.kind === 'failed') fail(new NatsServerLost(news.reason));
     },
   });
   return { address: server.address, isOwn: true, failed, close: () => server.close() };

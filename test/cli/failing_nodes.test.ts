@@ -1,5 +1,5 @@
 /** Launches that fail while they start, or since their server does: one line, exit code 1, and nothing is left. */
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Launched, pidOf } from './remains.ts';
@@ -38,6 +38,20 @@ test('a node that dies before it registers ends the launch', async () => {
   expect(await endOf(launched)).toEqual({
     exitCode: 1,
     stderr: ['troupe: node-1: ended (SIGKILL); what was checkpointed is safe, continue with --resume'],
+    files: [],
+  });
+});
+
+test("the end of nats-server's guardian ends the run", async () => {
+  const launched = onNodes('unguarded', '--steps', '500');
+  await launched.said(/^step 10\//);
+  const isGuardian = (pid: number): boolean => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('nats_guardian');
+  process.kill(launched.processes.find(isGuardian) ?? 0, 'SIGKILL');
+  expect(await endOf(launched)).toEqual({
+    exitCode: 1,
+    stderr: [
+      'troupe: nats-server: its guardian ended (SIGKILL); what was checkpointed is safe, continue with --resume',
+    ],
     files: [],
   });
 });

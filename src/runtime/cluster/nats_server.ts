@@ -32,13 +32,15 @@ export interface NatsServerOptions {
   readonly maxPendingBytes?: number;
   /** Where to look; default: PATH. */
   readonly searchPath?: string;
-  /** nats-server ended and is started again, or (`failed`) will not be. */
-  readonly onNews?: (news: GuardianNews) => void;
+  /** nats-server ended and is started again, or (`failed`, once) will not be. */
+  readonly onNews?: NewsListener;
 }
 
 const MAX_PAYLOAD_BYTES = 2 ** 20;
 const MAX_PENDING_BYTES = 256 * 2 ** 20;
 
+type NewsListener = (news: GuardianNews) => void;
+type ReadyNews = Extract<GuardianNews, { kind: 'ready' }>;
 type GuardianProcess = ChildProcessByStdio<Writable, Readable, null>;
 
 export class NatsServer {
@@ -46,21 +48,28 @@ export class NatsServer {
   readonly address: NatsAddress;
   readonly port: number;
   readonly #guardian: GuardianProcess;
+  readonly #onNews: NewsListener;
   readonly #ended: Promise<void>;
   #pid: number;
+  #state: GuardianNews['kind'] | 'closing' = 'ready';
 
-  private constructor(guardian: GuardianProcess, ready: { pid: number; port: number }, token: string, workDir: string) {
+  private constructor(
+    guardian: GuardianProcess,
+    { ready, token, workDir, onNews }: { ready: ReadyNews; token: string; workDir: string; onNews: NewsListener },
+  ) {
     this.#guardian = guardian;
+    this.#onNews = onNews;
     this.#pid = ready.pid;
     this.port = ready.port;
     this.address = { url: `nats://127.0.0.1:${ready.port}`, token };
     this.#ended = new Promise((resolve) => {
-      guardian.once('close', (_code, signal) => {
-        // A guardian that was killed has left its server and its files behind.
-        if (signal !== null) {
-          endProcess(this.#pid);
+      guardian.once('close', (code, signal) => {
+        // Ending otherwise than with 0, it may have left its server and its files behind.
+        if (code !== 0) {
+          if (this.#state !== 'restarting' && this.#state !== 'failed') endProcess(this.#pid);
           rmSync(workDir, { recursive: true, force: true, maxRetries: 5 });
         }
+        this.#heard({ kind: 'failed', reason: `its guardian ended (${signal ?? `exit code ${code ?? 'unknown'}`})` });
         resolve();
       });
     });
@@ -85,10 +94,9 @@ export class NatsServer {
       let server: NatsServer | null = null;
       createInterface({ input: guardian.stdout }).on('line', (line) => {
         const news = guardianNewsSchema.parse(JSON.parse(line));
-        if (server !== null) {
-          server.#heard(news);
-          onNews(news);
-        } else if (news.kind === 'ready') resolve((server = new NatsServer(guardian, news, token, workDir)));
+        if (server !== null) server.#heard(news);
+        else if (news.kind === 'ready')
+          resolve((server = new NatsServer(guardian, { ready: news, token, workDir, onNews })));
         else reject(new NatsServerFailed(binary, news.reason));
       });
       guardian.once('close', () => reject(new NatsServerFailed(binary, 'its guardian ended')));
@@ -102,12 +110,17 @@ export class NatsServer {
 
   /** Ends nats-server, and waits until it has ended. */
   async close(): Promise<void> {
+    this.#state = 'closing';
     this.#guardian.stdin.end();
     await this.#ended;
   }
 
+  /** Nothing is news after the end. */
   #heard(news: GuardianNews): void {
+    if (this.#state === 'closing' || this.#state === 'failed') return;
+    this.#state = news.kind;
     if (news.kind === 'ready') this.#pid = news.pid;
+    this.#onNews(news);
   }
 }
 

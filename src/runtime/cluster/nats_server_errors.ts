@@ -36,11 +36,21 @@ export class PortInUse extends Error {
   }
 }
 
-/** nats-server ended before it was ready, or again and again. */
+/** nats-server ended before it was ready. */
 export class NatsServerFailed extends Error {
   readonly tag = 'NatsServerFailed';
   override readonly name = 'NatsServerFailed';
   constructor(binary: string, reason: string) {
     super(`${binary}: ${reason}; try 'nats-server --version', and a store directory that can be written`);
+  }
+}
+
+/** nats-server ended in the middle of a run, and is not started again. */
+export class NatsServerLost extends Error {
+  readonly tag = 'NatsServerLost';
+  override readonly name = 'NatsServerLost';
+  readonly exitCode = 1;
+  constructor(reason: string) {
+    super(`nats-server: ${reason}; what was checkpointed is safe, continue with --resume`);
   }
 }

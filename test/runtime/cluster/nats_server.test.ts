@@ -7,6 +7,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
 import { findNatsServer, NatsServer } from '../../../src/runtime/cluster/nats_server.ts';
+import type { GuardianNews } from '../../../src/runtime/cluster/nats_guardian_port.ts';
 import { NatsServerMissing } from '../../../src/runtime/cluster/nats_server_errors.ts';
 import { NatsConnection } from '../../../src/runtime/transport/nats_connection.ts';
 
@@ -107,11 +108,26 @@ test('a server that is killed comes back at the same port with what it stored', 
   await gone(server.pid);
 });
 
-test('when the guardian is killed, its server ends too', async () => {
-  const server = await NatsServer.start();
-  process.kill(Number(ps('ppid=', server.pid)), 'SIGKILL');
+test.each([
+  ['SIGKILL', 'its guardian ended (SIGKILL)'],
+  ['SIGTERM', 'its guardian ended (exit code 0)'],
+] as const)('when the guardian gets %s, its server ends too, and that is told once', async (signal, reason) => {
+  const news: GuardianNews[] = [];
+  const told = Promise.withResolvers<undefined>();
+  const server = await NatsServer.start({
+    onNews: (one) => {
+      news.push(one);
+      told.resolve(undefined);
+    },
+  });
+  const folder = path.dirname(ps('args=', server.pid).split(' ').at(-1) ?? '');
+  expect(existsSync(folder)).toBe(true);
+  process.kill(Number(ps('ppid=', server.pid)), signal);
+  await told.promise;
   await gone(server.pid);
+  expect(existsSync(folder)).toBe(false);
   await server.close();
+  expect(news).toEqual([{ kind: 'failed', reason }]);
 });
 
 test('when its launcher is killed, nothing is left of the server: no process, no files, no token in argv', async () => {
