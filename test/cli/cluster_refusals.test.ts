@@ -34,6 +34,11 @@ const refusals: readonly Refusal[] = [
     line: /^troupe: nats:\/\/127\.0\.0\.1:1: no NATS server answers \(.+\); .+cluster\.nats\.url$/,
   },
   {
+    what: 'an address that accepts and is silent',
+    keys: () => ({ 'nats.url': `nats://127.0.0.1:${portOf(silent)}` }),
+    line: /^troupe: nats:\/\/127\.0\.0\.1:\d+: no NATS server answers \(.+\); .+cluster\.nats\.url$/,
+  },
+  {
     what: 'a wrong token',
     keys: () => ({ 'nats.url': server.address.url }),
     environment: () => ({ TROUPE_NATS_TOKEN: 'wrong' }),
@@ -99,6 +104,7 @@ const tokenFiles = [
 ] as const;
 
 let occupant: Server;
+let silent: Server;
 let server: NatsServer;
 let narrow: NatsServer;
 let plain: PlainServer;
@@ -112,16 +118,18 @@ beforeAll(async () => {
     // The umask has no part in this.
     chmodSync(at(name), mode);
   }
-  occupant = createServer().listen(0, '127.0.0.1');
+  [occupant, silent] = [0, 1].map(() => createServer().listen(0, '127.0.0.1'));
   [server, narrow, plain] = await Promise.all([
     NatsServer.start(),
     NatsServer.start({ maxPayloadBytes: 16_384 }),
     PlainServer.start(),
     once(occupant, 'listening'),
+    once(silent, 'listening'),
   ]);
 });
 afterAll(async () => {
   occupant.close();
+  silent.close();
   await Promise.all([server.close(), narrow.close(), plain.close()]);
   rmSync(folder, { recursive: true, force: true });
 });

@@ -4,7 +4,6 @@
  */
 
 import {
-  connect,
   errors,
   NatsConnectionImpl,
   type ConnectionOptions,
@@ -16,6 +15,7 @@ import {
 import { NatsRefused, NatsUnreachable, PayloadTooSmall } from './link_errors.ts';
 import { LEAST_PAYLOAD_BYTES } from './link_limits.ts';
 import { makeRoomForWholeMessages } from './nats_reader.ts';
+import { connectNats } from './nats_socket.ts';
 
 /** Where the server is, and what opens it. */
 export interface NatsAddress {
@@ -68,7 +68,7 @@ export class NatsConnection {
       pingInterval: PING_MS,
       ...(token === undefined ? {} : { token }),
     };
-    const client = await connect(options).catch((error: unknown) => {
+    const client = await connectNats(options).catch((error: unknown) => {
       if (error instanceof errors.AuthorizationError) throw new NatsRefused(url, token !== undefined);
       throw new NatsUnreachable(url, error);
     });
