@@ -5,12 +5,14 @@
 import { numericsClass } from '../kernels/cpu/numerics.ts';
 import { NodeDied, NodeProcess, NodesMissing } from '../runtime/cluster/index.ts';
 import {
+  ClusterNameLost,
   foundCluster,
   GenRegister,
   Membership,
   NatsConnection,
   NatsKvStore,
   NatsTransport,
+  type BeatingRecord,
   type Member as NodeMember,
 } from '../runtime/cluster/nats.ts';
 import { ActorSystem, stderrSink, SystemClock } from '../runtime/index.ts';
@@ -86,6 +88,8 @@ class NodeLaunch {
   private transport: NatsTransport | null = null;
   private control: NatsConnection | null = null;
   private membership: Membership | null = null;
+  /** Holds the cluster's name until the run has ended. */
+  private claim: BeatingRecord | null = null;
   /** Aborted when the run has failed, or is to stop. */
   private readonly over = new AbortController();
   /** All nodes are lost, and nobody is reached any more. */
@@ -106,7 +110,15 @@ class NodeLaunch {
     const control = await NatsConnection.open(server, `${name}/${launcherName} control`);
     this.control = control;
     const impatient = await NatsKvStore.open(control, name);
-    await foundCluster({ store: impatient, clock, cluster: name, runId, leaseMs, isAlone: this.cluster.server.isOwn });
+    this.claim = await foundCluster({
+      store: impatient,
+      clock,
+      cluster: name,
+      runId,
+      leaseMs,
+      isAlone: this.cluster.server.isOwn,
+      onLost: () => this.fail(new ClusterNameLost(name)),
+    });
     const store = new PatientKvStore(impatient, clock, this.over.signal);
     const register = new GenRegister(store, runId);
     const { gen } = await register.raiseTo(Math.max(this.options.gen, (await register.current()) + 1));
@@ -184,6 +196,7 @@ class NodeLaunch {
     timer.cancel();
     const { membership } = this;
     if (membership !== null) await Promise.all(nodes.map(({ name }) => membership.remove(name).catch(() => undefined)));
+    await this.claim?.remove().catch(() => undefined);
     await this.transport?.close();
     await this.control?.close();
   }

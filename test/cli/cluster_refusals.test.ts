@@ -146,6 +146,26 @@ describe('two nodes with', () => {
 });
 
 describe('the name of a cluster', () => {
+  test('is given to one of two that are launched together, which goes on', async () => {
+    const ground = {
+      keys: { 'nats.url': server.address.url },
+      environment: { TROUPE_NATS_TOKEN: server.address.token },
+    };
+    const long = ['--set', 'recovery.lease_ms=4000', '--steps', '1000000', '--set', 'checkpoint.interval=1000000'];
+    const both = ['one', 'other'].map((runDir) => onNodes(runDir, ground, ...long));
+    const loser = await Promise.race(both.map((launched) => launched.ended.then(() => launched)));
+    expect(await loser.ended).toBe(1);
+    expect(loser.stderr).toEqual([
+      expect.stringMatching(/^troupe: cluster tiny: run \S+ is alive under this name; .+/),
+    ]);
+    const [winner] = both.filter((launched) => launched !== loser);
+    await winner.said(/^step /);
+    winner.process.kill('SIGINT');
+    expect(await winner.ended).toBe(130);
+    expect(winner.stderr).toEqual([]);
+    for (const launched of both) await expectNothingLeft(launched);
+  });
+
   test('is refused while a run lives under it, which goes on, and is free when that has ended', async () => {
     const ground = {
       keys: { 'nats.url': server.address.url },

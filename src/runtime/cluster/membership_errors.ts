@@ -32,6 +32,18 @@ export class ClusterNameTaken extends Error {
   }
 }
 
+/** Another launch has taken the name of a run that lives. */
+export class ClusterNameLost extends Error {
+  readonly tag = 'ClusterNameLost';
+  override readonly name = 'ClusterNameLost';
+  constructor(cluster: string) {
+    super(
+      `cluster ${cluster}: this launch gave no sign of life for a lease and another has taken the name; what was ` +
+        'checkpointed is safe, continue with --resume under another name',
+    );
+  }
+}
+
 /** No run was started under the name. */
 export class ClusterMissing extends Error {
   readonly tag = 'ClusterMissing';

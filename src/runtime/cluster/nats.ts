@@ -15,6 +15,7 @@ export type { GuardianNews } from './nats_guardian_port.ts';
 export type { KvEntry, KvStore } from './kv_store.ts';
 export { MemoryKvStore } from './memory_kv_store.ts';
 export { NatsKvStore } from './nats_kv_store.ts';
+export { BeatingRecord, type BeatingRecordOptions } from './beating_record.ts';
 export { findCluster, foundCluster, type FoundOptions } from './cluster_record.ts';
 export { GenRegister, type Raised } from './gen_register.ts';
 export { Membership, type MembershipEvents, type MembershipOptions } from './membership.ts';

@@ -24,6 +24,22 @@ class OutageStore extends MemoryKvStore {
   }
 }
 
+/** Reaches the entries of a store that is away for others. */
+class Passage extends MemoryKvStore {
+  readonly #store: OutageStore;
+
+  constructor(store: OutageStore) {
+    super();
+    this.#store = store;
+  }
+  override createOrGet(key: string, value: string): Promise<KvEntry> {
+    return this.#store.createOrGet(key, value);
+  }
+  override replace(key: string, value: string, revision: number): Promise<KvEntry | null> {
+    return MemoryKvStore.prototype.replace.call(this.#store, key, value, revision);
+  }
+}
+
 const memberOf = (node: string, incarnation = 1, runId = 'run-1'): Member => ({
   node,
   runId,
@@ -160,23 +176,86 @@ test('of two who raise the gen one succeeds, and both know what stands', async (
   expect([await a.current(), await new GenRegister(store, 'run-2').current()]).toEqual([7, 0]);
 });
 
+/** A launch of a run: its claim to the name, and whether it has lost it. */
+function founding({ store, clock }: Scene, runId: string) {
+  const lost: string[] = [];
+  const onLost = (): void => void lost.push(runId);
+  return { lost, claim: foundCluster({ store, clock, cluster: 'demo', runId, leaseMs: LEASE_MS, onLost }) };
+}
+const taken = (runId: string): string =>
+  `cluster demo: run ${runId} is alive under this name; end it, or set another name in the topology file`;
+
 test('a cluster name is refused while a node of its run beats, and given when none does for a lease', async () => {
   const scene = new Scene();
   const { store, clock } = scene;
-  const found = (runId: string): Promise<void> =>
-    foundCluster({ store, clock, cluster: 'demo', runId, leaseMs: LEASE_MS });
   await expect(findCluster(store, 'demo')).rejects.toMatchObject({ tag: 'ClusterMissing' });
-  await found('run-1');
-  await found('run-1');
+  (await founding(scene, 'run-1').claim).stop();
   const node = await scene.join(memberOf('a'));
-  const refused = expect(found('run-2')).rejects.toThrow(
-    'cluster demo: run run-1 is alive under this name; end it, or set another name in the topology file',
-  );
+  const refused = expect(founding(scene, 'run-2').claim).rejects.toThrow(taken('run-1'));
   await clock.advance(LEASE_MS);
   await refused;
   node.stop();
-  const given = found('run-2');
+  const given = founding(scene, 'run-2').claim;
   await clock.advance(LEASE_MS);
-  await given;
+  (await given).stop();
   expect(await findCluster(store, 'demo')).toBe('run-2');
+  expect(await store.list('node')).toEqual([]);
+});
+
+test('a cluster name is refused from the start to the end of a run, nodes or not, and free at once when it has ended', async () => {
+  const scene = new Scene();
+  const first = await founding(scene, 'run-1').claim;
+  for (const runId of ['run-2', 'run-1']) {
+    const refused = expect(founding(scene, runId).claim).rejects.toThrow(taken('run-1'));
+    await scene.clock.advance(LEASE_MS);
+    await refused;
+  }
+  await first.remove();
+  await expect(findCluster(scene.store, 'demo')).rejects.toMatchObject({ tag: 'ClusterMissing' });
+  const second = await founding(scene, 'run-2').claim;
+  expect(await findCluster(scene.store, 'demo')).toBe('run-2');
+  second.stop();
+});
+
+test('of two launches that find a dead run one gets its name', async () => {
+  const scene = new Scene();
+  (await founding(scene, 'run-1').claim).stop();
+  const claims = Promise.allSettled(['run-2', 'run-3'].map((runId) => founding(scene, runId).claim));
+  await scene.clock.advance(LEASE_MS);
+  const [given, refused] = await claims;
+  expect(refused).toMatchObject({ status: 'rejected', reason: { message: taken('run-2') } });
+  if (given.status === 'fulfilled') given.value.stop();
+  expect(await findCluster(scene.store, 'demo')).toBe('run-2');
+});
+
+test('a run that ends while another waits for its name leaves it to that one', async () => {
+  const scene = new Scene();
+  const first = await founding(scene, 'run-1').claim;
+  const second = founding(scene, 'run-2').claim;
+  await scene.clock.settle();
+  await first.remove();
+  await scene.clock.advance(LEASE_MS);
+  (await second).stop();
+  expect(await findCluster(scene.store, 'demo')).toBe('run-2');
+});
+
+test('a launch that is silent for a lease can lose its name, and learns it', async () => {
+  const scene = new Scene();
+  const first = founding(scene, 'run-1');
+  await first.claim;
+  scene.store.isAway = true;
+  const second = foundCluster({
+    store: new Passage(scene.store),
+    clock: scene.clock,
+    cluster: 'demo',
+    runId: 'run-2',
+    leaseMs: LEASE_MS,
+    onLost: () => undefined,
+  });
+  await scene.clock.advance(LEASE_MS);
+  const claim = await second;
+  scene.store.isAway = false;
+  await scene.clock.advance(BEAT_MS);
+  expect(first.lost).toEqual(['run-1']);
+  claim.stop();
 });
