@@ -15,6 +15,9 @@ export interface NodeRemains {
   readonly flight: readonly FlightEntry[];
 }
 
+/** How an error that nobody caught is printed; what Node prints after it says nothing. */
+const errorLine = /^[\w$]*Error(?: \[\w+\])?: /;
+
 /** A node's process ended that was not told to, or the node gives no sign of life. */
 export class NodeDied extends Error {
   readonly tag = 'NodeDied';
@@ -25,7 +28,7 @@ export class NodeDied extends Error {
   constructor(node: string, remains: NodeRemains) {
     const { signal, exitCode, reason, log } = remains;
     const how = signal === null ? `exit code ${exitCode ?? 'unknown'}` : signal;
-    const last = log.at(-1);
+    const last = log.findLast((line) => errorLine.test(line)) ?? log.at(-1);
     const words = reason ?? (last === undefined ? '' : `its last words: ${last}`);
     const detail = words === '' ? `ended (${how})` : reason === null ? `ended (${how}); ${words}` : words;
     super(`${node}: ${detail}; what was checkpointed is safe, continue with --resume`);

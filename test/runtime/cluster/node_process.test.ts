@@ -15,13 +15,13 @@ interface Watched {
   readonly spoke: Promise<string>;
 }
 
-function start(data: string): Watched {
+function start(data: string, entry = './node_stub.ts'): Watched {
   const lines: string[] = [];
   const deaths: NodeDied[] = [];
   const { promise: spoke, resolve } = Promise.withResolvers<string>();
   const node = new NodeProcess({
     name: 'node-1',
-    entry: new URL('./node_stub.ts', import.meta.url),
+    entry: new URL(entry, import.meta.url),
     data,
     onDied: (error) => deaths.push(error),
     onLine: (line) => {
@@ -78,6 +78,15 @@ describe('a node process', () => {
     const { node, deaths } = start(data);
     await node.ended;
     expect(deaths.map(({ message }) => message)).toEqual([expect.stringMatching(line)]);
+  });
+
+  test('that dies before it has entered is reported with its error, not with what Node prints after that', async () => {
+    const { node, deaths } = start('live', './dead_stub.ts');
+    await node.ended;
+    expect(deaths.map(({ message }) => message)).toEqual([
+      'node-1: ended (exit code 1); its last words: TypeError: no native module for this machine; ' +
+        'what was checkpointed is safe, continue with --resume',
+    ]);
   });
 
   test('that is killed is reported with the signal', async () => {
