@@ -256,7 +256,12 @@ class NodeLaunch {
       clock,
       runId: this.cluster.runId,
       leaseMs: recovery.lease_ms,
-      events: { joined: () => undefined, left: () => undefined, died: ({ node }) => this.lost(node) },
+      events: {
+        joined: () => undefined,
+        left: () => undefined,
+        died: ({ node }) => this.lost(node),
+        failed: (error) => this.fail(error instanceof Error ? error : new RunFailed(String(error))),
+      },
     });
     this.membership = membership;
     // Opened when all was over, it would poll for ever.

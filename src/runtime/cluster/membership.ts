@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../system/clock.ts';
 import type { KvStore } from './kv_store.ts';
 import { NO_LEASES, observe, type LeaseState, type LeaseTerms } from './lease.ts';
 import { memberKey, MEMBERS, parseMember, type Member } from './member.ts';
+import { KvUnavailable } from './membership_errors.ts';
 
 export interface MembershipEvents {
   /** New, or alive again after it was declared dead. */
@@ -16,7 +17,9 @@ export interface MembershipEvents {
   /** No beat for a lease, or a later life of the node has registered. Told once; the record stays until `remove`. */
   died(member: Member): void;
   /** The store could not be read; while this lasts nobody dies. */
-  blind?(error: unknown): void;
+  blind?(error: KvUnavailable): void;
+  /** What was read makes no sense, or one of these handlers threw: polling has ended. */
+  failed(error: unknown): void;
 }
 
 export interface MembershipOptions {
@@ -79,7 +82,12 @@ export class Membership {
     if (this.#stopped) return;
     this.#timer = clock.after(leaseMs / POLLS_PER_LEASE, () => {
       this.#poll()
-        .catch((error: unknown) => events.blind?.(error))
+        .catch((error: unknown) => {
+          if (error instanceof KvUnavailable) return events.blind?.(error);
+          if (this.#stopped) return;
+          this.stop();
+          events.failed(error);
+        })
         .finally(() => this.#arm());
     });
   }

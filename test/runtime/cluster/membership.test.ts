@@ -66,6 +66,7 @@ class Scene {
       joined: ({ node, incarnation }: Member) => void this.told.push(`${node}.${incarnation} joined`),
       left: ({ node }: Member) => void this.told.push(`${node} left`),
       died: ({ node, incarnation }: Member) => void this.told.push(`${node}.${incarnation} died`),
+      failed: (error: unknown) => void this.told.push(String(error)),
     };
     return Membership.open({ store, clock, runId, leaseMs: LEASE_MS, events });
   }
@@ -161,6 +162,14 @@ test('a record that no version of ours wrote is refused by its key', async () =>
   const scene = new Scene();
   await scene.store.createOrGet('node.x', '{"node":1}');
   await expect(scene.observe()).rejects.toThrow(/^key node\.x: no member: /);
+});
+
+test('one that appears later is told once, and ends the polling', async () => {
+  const scene = new Scene();
+  await scene.observe();
+  await scene.store.createOrGet('node.x', '{"node":1}');
+  await scene.clock.advance(10 * LEASE_MS);
+  expect(scene.news()).toEqual([expect.stringMatching(/^DamagedRecord: key node\.x: no member: /)]);
 });
 
 test('of two who raise the gen one succeeds, and both know what stands', async () => {
