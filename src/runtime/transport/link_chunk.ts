@@ -25,8 +25,13 @@ export const ChunkField = {
   frameBytesU32: 40,
   /** Where in its frame this chunk starts. */
   offsetU32: 44,
+  /**
+   * Control: counts all chunks that leave for a node, repeats too, from 1. In an acknowledgement: the highest that has
+   * come. Since a connection keeps order, what left before it and has not come is lost. Else 0.
+   */
+  attemptF64: 48,
   /** Zero. */
-  unusedFrom: 48,
+  unusedFrom: 56,
   /** To where tensors are aligned, so that a frame of one chunk can be read where it arrived. */
   bytes: TENSOR_ALIGN,
 } as const;
@@ -46,8 +51,12 @@ export interface Chunk {
   base: number;
   frameBytes: number;
   offset: number;
+  attempt: number;
   payload: Uint8Array;
 }
+
+/** What a sender says of a chunk; without `attempt` it is 0. */
+export type ChunkFields = Omit<Chunk, 'incarnation' | 'payload' | 'attempt'> & { readonly attempt?: number };
 
 /** Who speaks: fields that are the same for all chunks of a node. */
 export interface LinkIdentity {
@@ -59,7 +68,7 @@ export interface LinkIdentity {
 export const runNumber = (runId: string): number => crc32(runId);
 
 /** Fills in the header before a payload that is in `bytes` already, from `ChunkField.bytes` on. */
-export function sealChunk(bytes: Buffer, identity: LinkIdentity, chunk: Omit<Chunk, 'incarnation' | 'payload'>): void {
+export function sealChunk(bytes: Buffer, identity: LinkIdentity, chunk: ChunkFields): void {
   bytes.writeUInt16LE(MAGIC, ChunkField.magicU16);
   bytes[ChunkField.versionU8] = VERSION;
   bytes[ChunkField.flagsU8] = chunk.kind;
@@ -70,18 +79,20 @@ export function sealChunk(bytes: Buffer, identity: LinkIdentity, chunk: Omit<Chu
   bytes.writeDoubleLE(chunk.base, ChunkField.baseF64);
   bytes.writeUInt32LE(chunk.frameBytes, ChunkField.frameBytesU32);
   bytes.writeUInt32LE(chunk.offset, ChunkField.offsetU32);
+  bytes.writeDoubleLE(chunk.attempt ?? 0, ChunkField.attemptF64);
   bytes.fill(0, ChunkField.unusedFrom, ChunkField.bytes);
   bytes.writeUInt32LE(crc32(bytes.subarray(ChunkField.runU32)), ChunkField.crcU32);
 }
 
-/** Changes `base` of a sealed chunk that is sent again. */
-export function resealChunk(bytes: Buffer, base: number): void {
+/** Changes what is new of a sealed chunk when it leaves. */
+export function resealChunk(bytes: Buffer, base: number, attempt: number): void {
   bytes.writeDoubleLE(base, ChunkField.baseF64);
+  bytes.writeDoubleLE(attempt, ChunkField.attemptF64);
   bytes.writeUInt32LE(crc32(bytes.subarray(ChunkField.runU32)), ChunkField.crcU32);
 }
 
 /** A chunk without payload. */
-export function bareChunk(identity: LinkIdentity, fields: Pick<Chunk, 'kind' | 'gen' | 'sequence' | 'base'>): Buffer {
+export function bareChunk(identity: LinkIdentity, fields: Omit<ChunkFields, 'frameBytes' | 'offset'>): Buffer {
   const bytes = Buffer.alloc(ChunkField.bytes);
   sealChunk(bytes, identity, { ...fields, frameBytes: 0, offset: 0 });
   return bytes;
@@ -117,6 +128,7 @@ export function readChunk(data: Uint8Array, run: number, counters: LinkCounters)
     base: bytes.readDoubleLE(ChunkField.baseF64),
     frameBytes: bytes.readUInt32LE(ChunkField.frameBytesU32),
     offset: bytes.readUInt32LE(ChunkField.offsetU32),
+    attempt: bytes.readDoubleLE(ChunkField.attemptF64),
     payload: data.subarray(ChunkField.bytes),
   };
   if (isSound(chunk)) return chunk;
@@ -134,8 +146,8 @@ const isCount = (value: number): boolean => Number.isSafeInteger(value) && value
 type RawChunk = Omit<Chunk, 'kind'> & { readonly kind: ChunkKind | null };
 
 function isSound(chunk: RawChunk): chunk is Chunk {
-  const { kind, incarnation, sequence, base, frameBytes, offset, payload } = chunk;
-  if (!isCount(incarnation) || !isCount(sequence) || !isCount(base)) return false;
+  const { kind, incarnation, sequence, base, frameBytes, offset, attempt, payload } = chunk;
+  if (![incarnation, sequence, base, attempt].every(isCount)) return false;
   if (kind === ChunkKind.frame) return payload.length > 0 && offset + payload.length <= frameBytes;
   return kind !== null && payload.length === 0;
 }

@@ -10,14 +10,16 @@ export interface LinkLimits {
   readonly maxFrameBytes: number;
   /** All incomplete frames of a node together. */
   readonly maxPartialBytes: number;
-  /** How far ahead of the expected chunk others are kept, to put order right. */
+  /** How far ahead of the expected chunk others are kept, to put order right; no control is sent further ahead. */
   readonly windowChunks: number;
   /** Data that is known to be missing for so long is lost. */
   readonly stallMs: number;
   /** A data link that is silent says this often how far it has sent. */
   readonly tailMs: number;
-  /** A control chunk is sent again when it has not been acknowledged for so long. */
+  /** The oldest control chunk of a link is sent again when nothing was acknowledged for so long; each time for twice as long. */
   readonly retryMs: number;
+  /** Control of one link that is under way: sent, and not acknowledged. */
+  readonly unacknowledgedBytes: number;
   /** Data handed to NATS whose flush is not yet confirmed, all links together. */
   readonly unflushedBytes: number;
   /** Data, or control of one link, that waits to be sent; beyond it the link is broken. */
@@ -32,6 +34,7 @@ export const LINK_LIMITS: LinkLimits = {
   stallMs: 5_000,
   tailMs: 500,
   retryMs: 500,
+  unacknowledgedBytes: 2 * 2 ** 20,
   unflushedBytes: 8 * 2 ** 20,
   maxQueuedBytes: 512 * 2 ** 20,
 };

@@ -26,6 +26,7 @@ export class LinkReceiver {
   #expected = 0;
   /** Chunks below it have been sent, says their sender. */
   #promised = 0;
+  #seenAttempt = 0;
   #progressMs = 0;
   #broken = false;
 
@@ -49,6 +50,11 @@ export class LinkReceiver {
     return this.#expected;
   }
 
+  /** The highest attempt of the sender's that has come, whatever became of it. */
+  get seenAttempt(): number {
+    return this.#seenAttempt;
+  }
+
   get isBroken(): boolean {
     return this.#broken;
   }
@@ -56,6 +62,7 @@ export class LinkReceiver {
   /** Takes a chunk of kind `frame`; returns what broke the link, once. */
   accept(chunk: Chunk, nowMs: number): LinkFault | null {
     if (!this.#isOfThisLife(chunk)) return null;
+    this.#seenAttempt = Math.max(this.#seenAttempt, chunk.attempt);
     if (!this.#options.strict && chunk.base > this.#expected) this.#skipTo(chunk.base);
     if (chunk.sequence < this.#expected || this.#ahead.has(chunk.sequence)) {
       this.#counters.duplicates += 1;
@@ -158,6 +165,7 @@ export class LinkReceiver {
     this.#incarnation = incarnation;
     this.#expected = 0;
     this.#promised = 0;
+    this.#seenAttempt = 0;
     this.#broken = false;
   }
 

@@ -1,6 +1,7 @@
 /**
  * Control messages between nodes. Each chunk is a request: it is sent again until its receiver has answered that all up to
- * it have arrived, across disconnects and restarts of the server. The receiver lets each through once, in order.
+ * it have arrived, across disconnects and restarts of the server. The receiver lets each through once, in order. Frames
+ * wait here, and not in the client: little is under way at a time, and nothing is sent again that the client still holds.
  */
 
 import type { FramePieces } from './frame.ts';
@@ -11,12 +12,23 @@ import { LinkReceiver } from './link_receiver.ts';
 import type { LaneOptions } from './nats_lane.ts';
 import { subjectOf } from './nats_subject.ts';
 
+interface Outbound {
+  readonly outbox: LinkOutbox;
+  readonly subject: string;
+  /** Where acknowledgements are to go. */
+  readonly reply: string;
+  /** The server has taken all up to this attempt. */
+  takenAttempt: number;
+}
+
 export class NatsControlLane {
   readonly #options: LaneOptions;
-  readonly #outboxes = new Map<string, LinkOutbox>();
+  readonly #outbound = new Map<string, Outbound>();
   readonly #receivers = new Map<string, LinkReceiver>();
   /** Nodes to which something is to be acknowledged. */
   readonly #owed = new Set<string>();
+  /** The flush under way. */
+  #flushing: Promise<boolean> | null = null;
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -25,11 +37,11 @@ export class NatsControlLane {
   /** Copies `frame` and sends it until it has arrived. Throws `FrameTooLarge`. */
   send(to: string, gen: number, frame: FramePieces, nowMs: number): void {
     const { node, counters, events } = this.#options;
-    const outbox = this.#outboxTo(to);
-    const fault = outbox.offer(frame);
+    const outbound = this.#outboundTo(to);
+    const fault = outbound.outbox.offer(frame);
     if (fault === null) {
       counters.framesSent += 1;
-      this.#post(to, outbox, nowMs);
+      this.#post(outbound, nowMs);
       return;
     }
     counters.unsent += 1;
@@ -47,31 +59,33 @@ export class NatsControlLane {
   }
 
   /** An answer from `from`: all before `sequence` has arrived. */
-  acknowledged(from: string, { kind, base, sequence }: Chunk, nowMs: number): void {
+  acknowledged(from: string, { kind, base, sequence, attempt }: Chunk, nowMs: number): void {
     const { identity, counters } = this.#options;
-    const outbox = this.#outboxes.get(from);
-    if (kind !== ChunkKind.acknowledge || base !== identity.incarnation || outbox === undefined) {
+    const outbound = this.#outbound.get(from);
+    if (kind !== ChunkKind.acknowledge || base !== identity.incarnation || outbound === undefined) {
       counters.stale += 1;
       return;
     }
-    outbox.acknowledged(sequence);
-    this.#post(from, outbox, nowMs);
+    outbound.outbox.acknowledged(sequence, attempt, nowMs);
+    this.#post(outbound, nowMs);
   }
 
   /** Sends again what is overdue. */
   tick(nowMs: number): void {
-    for (const [to, outbox] of this.#outboxes) this.#post(to, outbox, nowMs);
+    for (const outbound of this.#outbound.values()) this.#post(outbound, nowMs);
+    this.#flush();
   }
 
-  /** The connection is back: all that is not acknowledged goes out at once. */
+  /** The connection is back: all that is not acknowledged is sent again, a window at a time. */
   connected(nowMs: number): void {
-    for (const outbox of this.#outboxes.values()) outbox.reconnected();
+    this.#flushing = null;
+    for (const { outbox } of this.#outbound.values()) outbox.reconnected();
     this.tick(nowMs);
   }
 
   /** Gives up what waits for a node that is gone for good. */
   lose(node: string): void {
-    this.#options.counters.unsent += this.#outboxes.get(node)?.clear() ?? 0;
+    this.#options.counters.unsent += this.#outbound.get(node)?.outbox.clear() ?? 0;
     this.#receivers.get(node)?.close();
   }
 
@@ -79,15 +93,30 @@ export class NatsControlLane {
     for (const receiver of this.#receivers.values()) receiver.close();
   }
 
-  #post(to: string, outbox: LinkOutbox, nowMs: number): void {
-    const { cluster, node, channel, counters } = this.#options;
+  #post({ outbox, subject, reply, takenAttempt }: Outbound, nowMs: number): void {
+    const { channel, counters } = this.#options;
     if (outbox.isEmpty || !channel.isConnected) return;
-    const subject = subjectOf(cluster, 'control', to, node);
-    const reply = subjectOf(cluster, 'ack', node, to);
-    for (const bytes of outbox.due(nowMs)) {
+    for (const bytes of outbox.due(nowMs, takenAttempt)) {
       // A copy, since the outbox seals it anew when it goes out again.
       if (channel.publish(subject, Buffer.from(bytes), reply)) counters.bytesSent += bytes.length;
     }
+  }
+
+  /** Asks how far the server has taken what is under way, one question at a time. */
+  #flush(): void {
+    const { channel } = this.#options;
+    const open = [...this.#outbound.values()].filter(
+      ({ outbox, takenAttempt }) => !outbox.isEmpty && outbox.attempt > takenAttempt,
+    );
+    if (open.length === 0 || this.#flushing !== null || !channel.isConnected) return;
+    const marks = open.map((outbound) => ({ outbound, attempt: outbound.outbox.attempt }));
+    const flushing = channel.flush();
+    this.#flushing = flushing;
+    void flushing.then((isConfirmed) => {
+      if (this.#flushing !== flushing) return;
+      this.#flushing = null;
+      if (isConfirmed) for (const { outbound, attempt } of marks) outbound.takenAttempt = attempt;
+    });
   }
 
   #acknowledge(): void {
@@ -95,20 +124,25 @@ export class NatsControlLane {
     for (const to of this.#owed) {
       const receiver = this.#receivers.get(to);
       if (receiver === undefined) continue;
-      const fields = { gen: 0, sequence: receiver.expected, base: receiver.incarnation };
+      const fields = { gen: 0, sequence: receiver.expected, base: receiver.incarnation, attempt: receiver.seenAttempt };
       const bytes = bareChunk(identity, { kind: ChunkKind.acknowledge, ...fields });
       channel.publish(subjectOf(cluster, 'ack', to, node), bytes);
     }
     this.#owed.clear();
   }
 
-  #outboxTo(to: string): LinkOutbox {
-    const known = this.#outboxes.get(to);
+  #outboundTo(to: string): Outbound {
+    const known = this.#outbound.get(to);
     if (known !== undefined) return known;
-    const { identity, limits, counters } = this.#options;
-    const outbox = new LinkOutbox({ to, identity, limits, counters });
-    this.#outboxes.set(to, outbox);
-    return outbox;
+    const { cluster, node, identity, limits, counters } = this.#options;
+    const outbound = {
+      outbox: new LinkOutbox({ to, identity, limits, counters }),
+      subject: subjectOf(cluster, 'control', to, node),
+      reply: subjectOf(cluster, 'ack', node, to),
+      takenAttempt: 0,
+    };
+    this.#outbound.set(to, outbound);
+    return outbound;
   }
 
   #receiverFrom(from: string): LinkReceiver {

@@ -24,13 +24,56 @@ test('chunks leave a window at a time, as those before them are acknowledged', (
   expect(outbox.isEmpty).toBe(true);
 });
 
-test('what is not acknowledged goes out again after a while, and at once when the connection is back', () => {
+test('no more bytes are under way than the window holds, and one chunk', () => {
+  const { outbox, offer } = outboxOf({ windowChunks: 64, unacknowledgedBytes: 3 * CHUNK_BYTES });
+  offer(...Array.from({ length: 10 }, () => 'x'.repeat(CHUNK_BYTES - 64)));
+  expect(outbox.due(0)).toHaveLength(3);
+  outbox.acknowledged(1);
+  expect(outbox.due(1)).toHaveLength(1);
+  outbox.reconnected();
+  expect(outbox.due(2)).toHaveLength(3);
+});
+
+test('the oldest goes out again after a while that doubles, and all at once when the connection is back', () => {
   const { outbox, counters, offer } = outboxOf();
   offer('0', '1');
-  outbox.due(0);
-  expect([outbox.due(99).length, outbox.due(100).length, counters.resent]).toEqual([0, 2, 2]);
+  const isDue = (nowMs: number): number => outbox.due(nowMs).length;
+  expect([0, 99, 100, 299, 300, 699, 700, 1_499, 1_500, 2_299, 2_300].map(isDue)).toEqual([
+    2, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1,
+  ]);
+  expect(counters.resent).toBe(5);
   outbox.reconnected();
-  expect([outbox.due(101).length, counters.resent]).toEqual([2, 4]);
+  expect([2_301, 2_400, 2_401].map(isDue)).toEqual([2, 0, 1]);
+  expect(counters.resent).toBe(8);
+});
+
+test('the wait begins anew when others are acknowledged', () => {
+  const { outbox, offer } = outboxOf();
+  offer('0', '1');
+  outbox.due(0);
+  outbox.acknowledged(1, 1, 90);
+  expect([100, 189, 190].map((nowMs) => outbox.due(nowMs).length)).toEqual([0, 0, 1]);
+});
+
+test('what may still be in the client is not sent again', () => {
+  const { outbox, offer } = outboxOf();
+  offer('0');
+  outbox.due(0);
+  expect([outbox.attempt, outbox.due(500, 0).length, outbox.due(500, 1).length]).toEqual([1, 0, 1]);
+  expect([outbox.attempt, outbox.due(5_000, 1).length, outbox.due(5_000, 2).length]).toEqual([2, 0, 1]);
+});
+
+test('a chunk that a later one has overtaken is sent again at once, and then only after a while', () => {
+  const { outbox, counters, offer } = outboxOf();
+  offer('0', '1', '2');
+  outbox.due(0);
+  outbox.acknowledged(0, 3, 1);
+  expect([1, 2, 100, 101].map((nowMs) => outbox.due(nowMs).length)).toEqual([1, 0, 0, 1]);
+  // The repeat has come, and what left before it has not.
+  outbox.acknowledged(1, 5, 102);
+  expect([outbox.due(102).length, counters.resent]).toEqual([1, 3]);
+  outbox.acknowledged(2, 9, 103);
+  expect([outbox.due(103).length, counters.malformed]).toEqual([0, 1]);
 });
 
 test('an acknowledgement that is late, repeated or beyond what was sent changes nothing, the last is counted', () => {
