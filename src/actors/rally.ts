@@ -48,9 +48,8 @@ export class Rally implements Actor<Messages> {
     const step = Math.max(...steps);
     const decision = steps.every((each) => each === step) ? null : await this.decisionOf(step - 1);
     await Promise.all(ushers.map((usher) => usher.ask.settle({ gen, decision }, { timeoutMs: patienceMs })));
-    await this.scope
-      .ref(chronicleProtocol, chronicleAddress)
-      .ask.incident({ step: step + 1, remedy: `run again in gen ${gen}`, evidence: what }, { timeoutMs: patienceMs });
+    const incident = { step: step + 1, remedy: `running the step again in gen ${gen}`, evidence: what };
+    await this.scope.ref(chronicleProtocol, chronicleAddress).ask.incident(incident, { timeoutMs: patienceMs });
     this.scope.ref(trainerProtocol, trainerAddress).tell.goOn({ step, what });
   }
 

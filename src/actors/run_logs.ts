@@ -42,7 +42,7 @@ export class RunLogs implements Disposable {
       },
       incident: (step, remedy, evidence) => {
         this.events.append('incident', { step, remedy, evidence });
-        observe({ kind: 'notice', text: `step ${step}: ${evidence}; remedy: ${remedy}` });
+        observe({ kind: 'notice', text: `step ${step}: ${evidence}; ${doing(remedy)}` });
       },
     };
   }
@@ -52,4 +52,10 @@ export class RunLogs implements Disposable {
     this.events.close();
     this.#decisions?.close();
   }
+}
+
+/** The sentinel's remedies as a report; the rally's are one. */
+function doing(remedy: string): string {
+  if (remedy === 'skip') return 'skipping its batch';
+  return remedy === 'stop' ? 'stopping the run' : remedy;
 }

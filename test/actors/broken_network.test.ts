@@ -60,7 +60,9 @@ function play(
 }
 
 const incidents = ({ events }: Played): string[] =>
-  events.flatMap((event) => (event.kind === 'notice' && event.text.includes('run again in gen') ? [event.text] : []));
+  events.flatMap((event) =>
+    event.kind === 'notice' && event.text.includes('running the step again in gen') ? [event.text] : [],
+  );
 
 it('data that is late, doubled and out of order is put right without running a step again', async () => {
   proxy.plan = new WirePlan(1, [

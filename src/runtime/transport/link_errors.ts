@@ -28,7 +28,10 @@ function describe(fault: LinkFault): string {
   }
 }
 
-/** What was sent over a link did not all arrive: the step is to be aborted and run again in a higher gen. */
+/**
+ * What was sent over a link did not all arrive. Of data it is a report, since the run by itself runs the step again in a
+ * higher gen.
+ */
 export class LinkBroken extends Error {
   readonly tag = 'LinkBroken';
   override readonly name = 'LinkBroken';
@@ -38,7 +41,8 @@ export class LinkBroken extends Error {
   readonly gen: number;
   readonly fault: LinkFault;
   constructor(from: string, to: string, lane: Lane, gen: number, fault: LinkFault) {
-    super(`${lane} link ${from} → ${to} of gen ${gen}: ${describe(fault)}; abort the step and raise the gen`);
+    const remedy = lane === 'control' ? '; mend the network between them, then resume' : '';
+    super(`${from} → ${to}: ${lane} lost in gen ${gen}: ${describe(fault)}${remedy}`);
     this.from = from;
     this.to = to;
     this.lane = lane;

@@ -94,7 +94,7 @@ test('what waits beyond the limit breaks the link, and the rest is counted as no
   const ref = a.system.ref(sinkProtocol, 'b/sink');
   for (let n = 0; n < 5; n++) ref.tell.put({ n, x });
   expect(a.broken.map(({ message }) => message)).toEqual([
-    expect.stringMatching(/^data link a → b of gen 0: \d+ bytes wait to be sent, the limit is 250000; abort the step/),
+    expect.stringMatching(/^a → b: data lost in gen 0: \d+ bytes wait to be sent, the limit is 250000$/),
   ]);
   expect(a.transport.counters.unsent).toBeGreaterThan(0);
 });
@@ -180,8 +180,8 @@ test('a cut data connection breaks the links that it carried, on both sides, unt
   await Promise.all(back);
   ref.tell.put({ n: 1, x: tensor(10, 1) });
   expect([a.broken, b.broken].map((errors) => errors.map(({ message }) => message))).toEqual([
-    ['data link a → b of gen 0: the connection to the NATS server was lost; abort the step and raise the gen'],
-    ['data link a → b of gen 0: the connection to the NATS server was lost; abort the step and raise the gen'],
+    ['a → b: data lost in gen 0: the connection to the NATS server was lost'],
+    ['a → b: data lost in gen 0: the connection to the NATS server was lost'],
   ]);
   expect(a.transport.counters.unsent).toBe(1);
   a.system.enter(1);
