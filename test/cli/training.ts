@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+export const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 const yaml = `
 name: tiny
