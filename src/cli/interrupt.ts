@@ -1,7 +1,9 @@
 /**
- * Ctrl-C. The first one asks the run to write a checkpoint and end; npm and the terminal may both deliver it, so a second
- * one counts only when it comes more than a second later, and then it kills.
+ * Ctrl-C, and a terminal that is closed. The first sign asks the run to write a checkpoint and end. A second Ctrl-C kills,
+ * but only when it comes more than a second later: npm and the terminal may both deliver it. A hang-up never kills, since
+ * the shell and the kernel each send it when they find the time.
  */
+import { basename } from 'node:path';
 
 /** What a signal does, by when the first one came (null: this is the first). */
 export function onInterrupt(firstAtMs: number | null, nowMs: number): 'abort' | 'ignore' | 'kill' {
@@ -9,19 +11,33 @@ export function onInterrupt(firstAtMs: number | null, nowMs: number): 'abort' | 
   return nowMs - firstAtMs > 1000 ? 'kill' : 'ignore';
 }
 
+/**
+ * Whether `nohup` started the command: then closing the terminal is no sign to end. Node forgets that a signal was to be
+ * ignored, so this goes by what bash and zsh write down of how they started it.
+ */
+export const isNohup = (env: NodeJS.ProcessEnv): boolean => basename(env._ ?? '') === 'nohup';
+
 export interface InterruptOptions {
   /** Milliseconds of any clock that only goes forward. */
   readonly nowMs: () => number;
   /** Called once, on the first signal. */
   readonly announce: () => void;
   readonly kill: () => void;
+  readonly env: NodeJS.ProcessEnv;
 }
 
-/** Listens for SIGINT and SIGTERM. The signal aborts on the first; `dispose` stops listening. */
-export function interruptSignal({ nowMs, announce, kill }: InterruptOptions): Disposable & { signal: AbortSignal } {
+export interface Interrupt extends Disposable {
+  /** Aborted on the first sign. */
+  readonly signal: AbortSignal;
+  /** Asks for an end, as the first Ctrl-C does; however often, it never kills. */
+  hangUp(): void;
+}
+
+/** Listens for SIGINT, SIGTERM and SIGHUP; `dispose` stops listening. */
+export function interruptSignal({ nowMs, announce, kill, env }: InterruptOptions): Interrupt {
   const controller = new AbortController();
   let firstAtMs: number | null = null;
-  const listener = (): void => {
+  const interrupt = (): void => {
     const action = onInterrupt(firstAtMs, nowMs());
     if (action === 'kill') return kill();
     if (action === 'ignore') return;
@@ -29,12 +45,17 @@ export function interruptSignal({ nowMs, announce, kill }: InterruptOptions): Di
     announce();
     controller.abort();
   };
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  for (const name of signals) process.on(name, listener);
+  const hangUp = (): void => {
+    if (firstAtMs === null) interrupt();
+  };
+  const listeners = { SIGINT: interrupt, SIGTERM: interrupt, SIGHUP: isNohup(env) ? () => undefined : hangUp } as const;
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const name of signals) process.on(name, listeners[name]);
   return {
     signal: controller.signal,
+    hangUp,
     [Symbol.dispose]: () => {
-      for (const name of signals) process.off(name, listener);
+      for (const name of signals) process.off(name, listeners[name]);
     },
   };
 }

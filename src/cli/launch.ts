@@ -84,6 +84,7 @@ async function launch(file: string, flags: LaunchFlags): Promise<number> {
     announce: () => progress?.observe({ kind: 'notice', text: 'interrupted: writing a checkpoint ...' }),
     // Not an exit: native code in a worker could not be left in the middle.
     kill: () => process.kill(process.pid, 'SIGKILL'),
+    env: process.env,
   });
   try {
     const { run } = await import('../actors/run.ts');

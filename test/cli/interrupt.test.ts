@@ -1,6 +1,6 @@
-/** Ctrl-C, once and twice. */
+/** Ctrl-C, once and twice, and a terminal that is closed. */
 import { describe, expect, test } from 'vitest';
-import { interruptSignal, onInterrupt } from '../../src/cli/interrupt.ts';
+import { interruptSignal, isNohup, onInterrupt } from '../../src/cli/interrupt.ts';
 
 test('the first signal aborts, a second within a second is the same one, and a later one kills', () => {
   expect(onInterrupt(null, 5000)).toBe('abort');
@@ -19,6 +19,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (name) => {
         nowMs: () => nowMs,
         announce: () => log.push('announced'),
         kill: () => log.push('killed'),
+        env: {},
       });
       interrupt.signal.addEventListener('abort', () => log.push('aborted'));
       process.emit(name);
@@ -32,4 +33,37 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (name) => {
     }
     expect(process.listenerCount(name)).toBe(before);
   });
+});
+
+describe('SIGHUP', () => {
+  /** What two of them do that are a minute apart. */
+  function twice(env: NodeJS.ProcessEnv): string[] {
+    const log: string[] = [];
+    let nowMs = 0;
+    using interrupt = interruptSignal({
+      nowMs: () => nowMs,
+      announce: () => log.push('announced'),
+      kill: () => log.push('killed'),
+      env,
+    });
+    interrupt.signal.addEventListener('abort', () => log.push('aborted'));
+    process.emit('SIGHUP');
+    nowMs = 60_000;
+    process.emit('SIGHUP');
+    return log;
+  }
+
+  test('aborts, and never kills, however often the shell and the kernel send it', () => {
+    const before = process.listenerCount('SIGHUP');
+    expect(twice({})).toEqual(['announced', 'aborted']);
+    expect(process.listenerCount('SIGHUP')).toBe(before);
+  });
+
+  test('is ignored under nohup', () => {
+    expect(twice({ _: '/usr/bin/nohup' })).toEqual([]);
+  });
+});
+
+test('nohup is known by what the shell says that it started', () => {
+  expect(['/usr/bin/nohup', '/usr/bin/node', undefined].map((_) => isNohup({ _ }))).toEqual([true, false, false]);
 });

@@ -2,7 +2,7 @@
  * A run on two nodes from the command line, whatever its end: what it says, its exit code, that no process and no
  * temporary file is left, and that it goes on to the same bits.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Launched, pidOf } from './remains.ts';
 import { at, checkpointsOf, curveOf, folder, launch, manifestOf, prepareFolder } from './training.ts';
@@ -58,6 +58,20 @@ describe('a run on two nodes', () => {
       expect.stringMatching(/^troupe: node-[01]: node-[01]\.worker-0: threw: .*no room for .*/),
     ]);
     expect(await remainsOf(launched)).toEqual(nothing);
+  });
+
+  test('whose terminal is closed ends within 10 s with 130, after a checkpoint, though nobody reads it any more', async () => {
+    const launched = onNodes('closed', ...long, '--steps', '100000');
+    await launched.said(/^step 50\//);
+    const closedMs = performance.now();
+    launched.process.stdout?.destroy();
+    launched.process.stderr?.destroy();
+    launched.process.kill('SIGHUP');
+    expect(await launched.ended).toBe(130);
+    expect(await remainsOf(launched)).toEqual(nothing);
+    expect(performance.now() - closedMs).toBeLessThan(10_000);
+    expect(manifestOf('closed', checkpointsOf('closed').at(-1) ?? '').step).toBe(curveOf('closed').length);
+    expect(readdirSync(at('closed'))).not.toContain('lock');
   });
 
   test('that is interrupted in a step ends with 130 after a checkpoint, and goes on to the same bits', async () => {
