@@ -14,16 +14,46 @@ export async function runOnOwnNode(name) {
   if (Number(process.versions.node.split('.')[0]) >= 24) {
     await import(existsSync(source) ? `../src/${name}.ts` : `../dist/${name}.js`);
   } else if (existsSync(source) && existsSync(ownNode)) {
-    // Only the child handles signals: the terminal sends them to both, and this process must outlive the checkpoint that
-    // the child writes.
-    const child = spawn(ownNode, [source, ...process.argv.slice(2)], { stdio: 'inherit' });
-    process.on('SIGINT', () => {});
-    process.on('SIGTERM', () => child.kill('SIGTERM'));
-    child.on('exit', (code, signal) => {
-      process.exitCode = code ?? 128 + (constants.signals[signal] ?? 0);
-    });
+    await runAsChild(ownNode, source);
   } else {
     console.error(`troupe needs Node 24 or newer; this is Node ${process.versions.node}. Install Node 24, try again.`);
     process.exitCode = 2;
   }
+}
+
+// The child writes a checkpoint when it is told to end, or when this process is gone; this one outlives the checkpoint.
+function runAsChild(ownNode, source) {
+  const env = { ...process.env, TROUPE_OUTER_PID: String(process.pid) };
+  const child = spawn(ownNode, [source, ...process.argv.slice(2)], { stdio: 'inherit', env });
+  let heard = null;
+  const pass = (name, as = name) => {
+    process.on(name, () => {
+      heard ??= name;
+      child.kill(as);
+    });
+  };
+  if (process.platform === 'win32') {
+    // The console sends Ctrl-C to both, and nothing else can be passed on but an end at once.
+    process.on('SIGINT', () => {});
+  } else {
+    // A terminal sends Ctrl-C to the child too, where a second one would kill: a hang-up never does.
+    pass('SIGINT', process.stdin.isTTY ? 'SIGHUP' : 'SIGINT');
+    pass('SIGTERM');
+    pass('SIGHUP');
+  }
+  // npm's shell passes no signal on: see src/cli/parent.ts.
+  const parent = process.ppid;
+  const isOfNpm = process.env.npm_lifecycle_event !== undefined || process.env.npm_execpath !== undefined;
+  const watch = setInterval(() => {
+    if (!isOfNpm || process.ppid === parent) return;
+    clearInterval(watch);
+    child.kill('SIGHUP');
+  }, 1000);
+  return new Promise((resolve) => {
+    child.on('exit', (code, signal) => {
+      clearInterval(watch);
+      process.exitCode = code ?? 128 + (constants.signals[heard ?? signal] ?? 0);
+      resolve();
+    });
+  });
 }

@@ -10,12 +10,16 @@ import { dumpTopology, rebaseTopology } from '../topology/index.ts';
 import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
 import { interruptSignal } from './interrupt.ts';
+import { watchedParent, watchParent } from './parent.ts';
 import { Progress } from './progress.ts';
 import { rehearse } from './rehearse.ts';
 import { screenOf } from './screen.ts';
 import { summaryLines } from './summary.ts';
 import { readTopology, setOption, type TopologyFlags } from './topology_file.ts';
 import { UsageError } from './usage_error.ts';
+
+/** The parent at the start: by the time that a run begins it may be gone. */
+const parentPid = process.ppid;
 
 interface LaunchFlags extends TopologyFlags {
   readonly runDir?: string;
@@ -85,6 +89,11 @@ async function launch(file: string, flags: LaunchFlags): Promise<number> {
     // Not an exit: native code in a worker could not be left in the middle.
     kill: () => process.kill(process.pid, 'SIGKILL'),
     env: process.env,
+  });
+  using _parent = watchParent({
+    watched: watchedParent(process.env, parentPid),
+    parentPid: () => process.ppid,
+    onGone: () => interrupt.hangUp(),
   });
   try {
     const { run } = await import('../actors/run.ts');

@@ -8,10 +8,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync } from
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { at, folder } from './training.ts';
+import { at, folder, main } from './training.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const mark = 'TROUPE_TEST_MARK';
 
 export class Launched {
@@ -24,8 +22,14 @@ export class Launched {
   readonly #temporary = mkdtempSync(at('tmp-'));
   readonly #waiting = new Set<() => void>();
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string | undefined>> = {}) {
-    this.process = spawn(process.execPath, [main, ...args], {
+  /** `command` is what the arguments are given to; default: the source on this Node. */
+  constructor(
+    args: readonly string[],
+    environment: Readonly<Record<string, string | undefined>> = {},
+    command: readonly string[] = [process.execPath, main],
+  ) {
+    const [program, ...before] = command;
+    this.process = spawn(program, [...before, ...args], {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
