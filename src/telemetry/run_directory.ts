@@ -5,6 +5,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { codeOf } from './error_code.ts';
 import { RunDirectoryRefused } from './errors.ts';
 import { RunLock } from './run_lock.ts';
 
@@ -107,8 +108,4 @@ function listEntries(path: string, refuse: (reason: string) => never): string[] 
     if (codeOf(error) === 'ENOTDIR') return refuse('is a file; give a directory to --run-dir');
     return refuse(`cannot be read (${codeOf(error)}); give another one to --run-dir`);
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }

@@ -4,6 +4,7 @@
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { codeOf } from './error_code.ts';
 import { RunDirectoryRefused } from './errors.ts';
 
 /** Locks of this process. In a container every start may get the same id, so a file with our own id proves nothing. */
@@ -17,8 +18,20 @@ export class RunLock {
     this.#path = path;
   }
 
-  /** Takes the lock of a directory. Throws RunDirectoryRefused naming the process that has it. */
+  /** Takes the lock of a directory. Throws RunDirectoryRefused: it names the process that has it, or why it cannot be had. */
   static take(directory: string): RunLock {
+    try {
+      return RunLock.#take(directory);
+    } catch (error) {
+      if (error instanceof RunDirectoryRefused) throw error;
+      throw new RunDirectoryRefused(
+        directory,
+        `its file ${RunLock.fileName} cannot be written (${codeOf(error)}); give write permission there, or another --run-dir`,
+      );
+    }
+  }
+
+  static #take(directory: string): RunLock {
     const path = join(directory, RunLock.fileName);
     if (!tryCreate(path)) {
       const owner = ownerOf(path);
@@ -48,7 +61,7 @@ function tryCreate(path: string): boolean {
     writeFileSync(path, `${process.pid}\n`, { flag: 'wx' });
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (codeOf(error) === 'EEXIST') return false;
     throw error;
   }
 }
@@ -67,6 +80,6 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     // Not permitted to signal it: it lives, and belongs to somebody else.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return codeOf(error) === 'EPERM';
   }
 }

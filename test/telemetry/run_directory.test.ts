@@ -1,6 +1,15 @@
 /** Run directories: whose they are, who is in them, and what is never overwritten. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -15,6 +24,17 @@ afterEach(() => rmSync(parent, { recursive: true }));
 const nowMs = Date.UTC(2026, 0, 31, 12, 30, 5);
 const open = (directory: string | null, resume = false): RunDirectory =>
   RunDirectory.open({ directory, parent, name: 'quick', resume, nowMs });
+
+/** Runs `work` as nobody, where this process is root, who may write everywhere. */
+function withoutPrivileges<T>(work: () => T): T {
+  if (process.geteuid?.() !== 0) return work();
+  process.seteuid?.(65_534);
+  try {
+    return work();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
 
 /** A directory as a run leaves it behind. */
 function finishedRun(): string {
@@ -114,6 +134,26 @@ describe('a directory is refused', () => {
     expect(refusal(path, true)).toBe(
       `run directory ${path}: is in use by process ${process.ppid}; wait for it, stop it, or give another --run-dir`,
     );
+  });
+
+  test('when its lock cannot be taken, whatever is in the way', () => {
+    const path = finishedRun();
+    mkdirSync(join(path, 'lock'));
+    expect(refusal(path, true)).toBe(
+      `run directory ${path}: its file lock cannot be written (EISDIR); give write permission there, or another --run-dir`,
+    );
+    expect(readdirSync(join(path, 'lock'))).toEqual([]);
+  });
+
+  test.skipIf(process.platform === 'win32')('when one may not write there', () => {
+    const path = finishedRun();
+    chmodSync(parent, 0o755);
+    chmodSync(path, 0o555);
+    const line = withoutPrivileges(() => refusal(path, true));
+    expect(line).toBe(
+      `run directory ${path}: its file lock cannot be written (EACCES); give write permission there, or another --run-dir`,
+    );
+    chmodSync(path, 0o755);
   });
 
   test('when this process has it, until it is released', () => {
