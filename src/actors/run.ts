@@ -80,6 +80,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
       if (found !== null) await troupe.unlessFailed(takeUp(troupe, found, topology));
       // Only now is it sure that the run goes on from there.
       logs.metrics.truncateAfter(found?.manifest.step ?? 0);
+      if (found !== null) notice(`resumed from step ${found.manifest.step} of ${found.path}`);
       const parameters = countParameters(modelSizesOf(topology, tokenizer.vocabSize));
       observe({
         kind: 'ready',

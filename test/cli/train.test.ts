@@ -67,7 +67,10 @@ describe('a run', () => {
 describe('a resumed run', () => {
   test('that died after its last checkpoint draws the curve of the undisturbed one', () => {
     const died = copyOf('whole', 'died', 2, 4);
-    expect(launch(died, '--resume')).toMatchObject({ exitCode: 0, stderr: '' });
+    const resumed = launch(died, '--resume');
+    expect(resumed).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(resumed.stdout.match(/^resumed .*$/gm)).toEqual(['resumed from step 4 of died/checkpoints/step-000004.g1']);
+    expect(whole.stdout).not.toContain('resumed');
     expect(curveOf(died)).toEqual(curveOf('whole'));
     expect(checkpointsOf(died)).toEqual([
       'step-000002.g1',
