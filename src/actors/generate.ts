@@ -1,7 +1,7 @@
 /** Text from a checkpoint: the model's actors on one worker, whatever mesh trained them. What `troupe generate` calls. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { CheckpointStore, openCheckpoint, type Checkpoint } from '../checkpoints/index.ts';
+import { CheckpointStore, NoCheckpoint, openCheckpoint, type Checkpoint } from '../checkpoints/index.ts';
 import { loadTokenizer } from '../data/index.ts';
 import { arenaLimitBytes, topologySchema, type Topology } from '../topology/index.ts';
 import { Generator } from './generator.ts';
@@ -45,6 +45,9 @@ export async function generate({
 
 /** A checkpoint, a folder of checkpoints, or a run directory. */
 async function find(path: string): Promise<Checkpoint> {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) throw new NoCheckpoint(resolve(path), 'there is no such folder');
+  if (!stats.isDirectory()) throw new NoCheckpoint(resolve(path), 'it is no folder');
   if (existsSync(join(path, 'manifest.json'))) return await openCheckpoint(resolve(path));
   const inRun = join(path, 'checkpoints');
   const { checkpoint } = await new CheckpointStore(resolve(existsSync(inRun) ? inRun : path)).openNewestValid();

@@ -131,14 +131,21 @@ describe('generate', () => {
 
   test.each([
     ['letters', 'troupe: no checkpoint to open in .*letters: it holds none; start a new run or name another directory'],
-    ['nowhere', 'troupe: no checkpoint to open in .*nowhere: it holds none; start a new run or name another directory'],
+    [
+      'nowhere',
+      'troupe: no checkpoint to open in .*nowhere: there is no such folder; start a new run or name another directory',
+    ],
+    [
+      'tiny.yaml',
+      'troupe: no checkpoint to open in .*tiny\\.yaml: it is no folder; start a new run or name another directory',
+    ],
   ])('refuses a folder that holds no checkpoint, and leaves it as it is: %s', (name, line) => {
     const existed = existsSync(at(name));
     const ended = generate(name);
     expect(ended).toMatchObject({ exitCode: 1, stdout: '' });
     expect(ended.stderr).toMatch(new RegExp(`^${line}\n$`));
     expect(existsSync(at(name))).toBe(existed);
-    if (existed) expect(readdirSync(at(name))).toEqual(['dear.txt']);
+    if (name === 'letters') expect(readdirSync(at(name))).toEqual(['dear.txt']);
   });
 });
 
