@@ -11,6 +11,7 @@ import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
 import { interruptSignal } from './interrupt.ts';
 import { watchedParent, watchParent } from './parent.ts';
+import { checkFits } from './preflight.ts';
 import { Progress } from './progress.ts';
 import { rehearse } from './rehearse.ts';
 import { screenOf } from './screen.ts';
@@ -66,7 +67,9 @@ async function launch(file: string, flags: LaunchFlags): Promise<number> {
     resume: flags.resume === true,
     nowMs: Date.now(),
   };
-  if (flags.dryRun === true) return await rehearse(topology, baseDir, RunDirectory.check(place));
+  const runDir = RunDirectory.check(place);
+  if (flags.dryRun === true) return await rehearse(topology, baseDir, runDir);
+  await checkFits(topology, baseDir);
   const directory = RunDirectory.open(place);
   const config = dumpTopology(rebaseTopology(topology, baseDir, resolve(directory.path)));
   // A resume that is refused must leave the config of the run that the directory holds.

@@ -2,7 +2,7 @@
  * A run on two nodes from the command line, whatever its end: what it says, its exit code, that no process and no
  * temporary file is left, and that it goes on to the same bits.
  */
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Launched, pidOf } from './remains.ts';
 import { at, checkpointsOf, curveOf, folder, launch, manifestOf, prepareFolder } from './training.ts';
@@ -51,12 +51,16 @@ describe('a run on two nodes', () => {
     expect(sent.nats).toBeGreaterThan(0);
   });
 
-  test('that fails ends with 1 and one line', async () => {
-    const launched = onNodes('failing', '--set', 'cluster.memory_per_worker=128KiB');
+  test('that has no room ends with 1 and the verdict of the plan, before anything is started or written', async () => {
+    const launched = onNodes('roomless', '--set', 'cluster.memory_per_worker=128KiB');
     expect(await launched.ended).toBe(1);
-    expect(launched.stderr.filter((line) => line.startsWith('troupe: '))).toEqual([
-      expect.stringMatching(/^troupe: node-[01]: node-[01]\.worker-0: threw: .*no room for .*/),
+    expect(launched.stdout).toEqual([]);
+    expect(launched.stderr).toEqual([
+      expect.stringMatching(
+        /^troupe: does not fit on 2 of 2 workers: node-[01]\.worker-0 asks for .+ of a budget of 0\.13 MiB; raise cluster\.memory_per_worker, add workers, or make the model or the microbatch smaller$/,
+      ),
     ]);
+    expect(existsSync(at('roomless'))).toBe(false);
     expect(await remainsOf(launched)).toEqual(nothing);
   });
 

@@ -163,7 +163,7 @@ describe('what cannot be done ends with one line and leaves every file as it was
       'a worker with too little memory',
       () => ['--run-dir', 'fresh-b', '--set', 'cluster.memory_per_worker=1MiB'],
       1,
-      '(run/.+|stage.+): no room for .+: asked .+ MiB, used .+ MiB of a budget of 1\\.00 MiB; raise cluster\\.memory_per_worker or .+',
+      'does not fit on 1 of 1 worker: node-0\\.worker-0 asks for .+ MiB of a budget of 1\\.00 MiB; raise cluster\\.memory_per_worker, .+',
     ],
     [
       'a resume of another model',

@@ -1,0 +1,13 @@
+/** What `troupe launch` sees to before it takes a run directory, packs texts or starts a process: all that is cheap. */
+import { loadTokenizer } from '../data/index.ts';
+import type { Topology } from '../topology/index.ts';
+import { DoesNotFit } from './does_not_fit.ts';
+import { verdict } from './plan_tables.ts';
+
+/** Throws `BadTokenizer`, and `DoesNotFit` where some worker has too little memory. */
+export async function checkFits(topology: Topology, baseDir: string): Promise<void> {
+  const { vocabSize } = loadTokenizer(topology.data.tokenizer, baseDir);
+  const { planRun } = await import('../actors/plan.ts');
+  const plan = await planRun(topology, vocabSize);
+  if (plan.workers.some(({ fits }) => !fits)) throw new DoesNotFit(verdict(plan));
+}
