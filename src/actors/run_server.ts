@@ -4,7 +4,14 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { NatsServer, NatsServerLost, NatsServerMissing, type NatsAddress } from '../runtime/cluster/nats.ts';
+import {
+  checkPort,
+  findNatsServer,
+  NatsServer,
+  NatsServerLost,
+  NatsServerMissing,
+  type NatsAddress,
+} from '../runtime/cluster/nats.ts';
 import type { Topology } from '../topology/index.ts';
 
 export interface RunServer {
@@ -33,26 +40,46 @@ export class TokenFileRefused extends Error {
   }
 }
 
+/**
+ * What `openRunServer` would find wrong without starting or asking anything. Throws `NatsServerMissing`, `PortInUse`,
+ * `TokenFileRefused`.
+ */
+export async function checkRunServer({ cluster }: Topology, baseDir: string): Promise<void> {
+  const { url, port } = cluster.nats;
+  if (url === 'none') return;
+  if (url !== 'auto') return void tokenOf(cluster.nats, baseDir);
+  try {
+    findNatsServer();
+  } catch (error) {
+    if (isDispensable(error, cluster)) return;
+    throw error;
+  }
+  if (port !== undefined) await checkPort(port);
+}
+
 /** Null where everything is to run in this process. Throws `NatsServerMissing`, `NatsServerFailed`, `PortInUse`, `TokenFileRefused`. */
 export async function openRunServer({ cluster }: Topology, options: RunServerOptions): Promise<RunServer | null> {
-  const { url, port, token_file: tokenFile } = cluster.nats;
+  const { url, port } = cluster.nats;
   if (url === 'none') return null;
   if (url !== 'auto') {
-    const token =
-      tokenFile === undefined ? process.env.TROUPE_NATS_TOKEN : readToken(resolve(options.baseDir, tokenFile));
+    const token = tokenOf(cluster.nats, options.baseDir);
     const address = token === undefined || token === '' ? { url } : { url, token };
     return { address, isOwn: false, failed: new Promise(() => undefined), close: () => Promise.resolve() };
   }
   try {
     return await startServer(port, options);
   } catch (error) {
-    if (cluster.nodes > 1 || !(error instanceof NatsServerMissing)) throw error;
+    if (!isDispensable(error, cluster)) throw error;
     options.notice(
       'no nats-server on this machine: one node runs in this process without it (troupe doctor tells how to get it)',
     );
     return null;
   }
 }
+
+/** One node does without a server that is not to be had. */
+const isDispensable = (error: unknown, { nodes }: Topology['cluster']): boolean =>
+  nodes === 1 && error instanceof NatsServerMissing;
 
 async function startServer(port: number | undefined, { runDir, notice }: RunServerOptions): Promise<RunServer> {
   const { promise: failed, resolve: fail } = Promise.withResolvers<Error>();
@@ -65,6 +92,10 @@ async function startServer(port: number | undefined, { runDir, notice }: RunServ
     },
   });
   return { address: server.address, isOwn: true, failed, close: () => server.close() };
+}
+
+function tokenOf({ token_file: file }: Topology['cluster']['nats'], baseDir: string): string | undefined {
+  return file === undefined ? process.env.TROUPE_NATS_TOKEN : readToken(resolve(baseDir, file));
 }
 
 function readToken(path: string): string {

@@ -11,7 +11,7 @@ import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
 import { interruptSignal } from './interrupt.ts';
 import { watchedParent, watchParent } from './parent.ts';
-import { checkFits } from './preflight.ts';
+import { checkFits, checkServer } from './preflight.ts';
 import { Progress } from './progress.ts';
 import { rehearse } from './rehearse.ts';
 import { screenOf } from './screen.ts';
@@ -69,6 +69,7 @@ async function launch(file: string, flags: LaunchFlags): Promise<number> {
   };
   const runDir = RunDirectory.check(place);
   if (flags.dryRun === true) return await rehearse(topology, baseDir, runDir);
+  await checkServer(topology, baseDir);
   await checkFits(topology, baseDir);
   const directory = RunDirectory.open(place);
   const config = dumpTopology(rebaseTopology(topology, baseDir, resolve(directory.path)));

@@ -3,7 +3,7 @@
  * and an exit code. No process and no temporary file is left, and the run that was to go on is as it was.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, cpSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -20,6 +20,8 @@ interface Refusal {
   readonly environment?: () => Environment;
   readonly line: RegExp;
   readonly exitCode?: number;
+  /** Found before texts are packed and a run directory is taken. */
+  readonly isEarly?: true;
 }
 
 const refusals: readonly Refusal[] = [
@@ -27,6 +29,7 @@ const refusals: readonly Refusal[] = [
     what: 'a port at which another program listens',
     keys: () => ({ 'nats.url': 'auto', 'nats.port': portOf(occupant) }),
     line: /^troupe: 127\.0\.0\.1:\d+: another program listens there; .+cluster\.nats\.port/,
+    isEarly: true,
   },
   {
     what: 'an address at which nobody listens',
@@ -54,24 +57,28 @@ const refusals: readonly Refusal[] = [
     keys: () => ({ 'nats.url': server.address.url, 'nats.token_file': 'none.token' }),
     line: /^troupe: cluster\.nats\.token_file .*none\.token: cannot be read \(ENOENT\); correct the path, .+/,
     exitCode: 2,
+    isEarly: true,
   },
   {
     what: 'a token file that others may read',
     keys: () => ({ 'nats.url': server.address.url, 'nats.token_file': 'open.token' }),
     line: /^troupe: cluster\.nats\.token_file .*open\.token: others may read it \(mode 644\); run 'chmod 600 .*open\.token'$/,
     exitCode: 2,
+    isEarly: true,
   },
   {
     what: 'a token file that is a folder',
     keys: () => ({ 'nats.url': server.address.url, 'nats.token_file': 'letters' }),
     line: /^troupe: cluster\.nats\.token_file .*letters: cannot be read \(EISDIR\); correct the path, .+/,
     exitCode: 2,
+    isEarly: true,
   },
   {
     what: 'a token file that is empty',
     keys: () => ({ 'nats.url': server.address.url, 'nats.token_file': 'empty.token' }),
     line: /^troupe: cluster\.nats\.token_file .*empty\.token: is empty; write the token .+/,
     exitCode: 2,
+    isEarly: true,
   },
   {
     what: 'a server that takes short messages only',
@@ -89,6 +96,7 @@ const refusals: readonly Refusal[] = [
     keys: () => ({ 'nats.url': 'auto' }),
     environment: () => ({ PATH: undefined }),
     line: /^troupe: PATH: no nats-server, .+; run '.+', or name a running server in cluster\.nats\.url$/,
+    isEarly: true,
   },
   {
     what: 'nodes that nothing joins',
@@ -143,6 +151,21 @@ describe('two nodes with', () => {
     await expectNothingLeft(launched, 'run');
     rmSync(at('run'), { recursive: true });
   });
+});
+
+describe('before texts are packed and a directory is taken, a new run and a dry one hear of', () => {
+  const early = refusals.filter(({ isEarly }) => isEarly === true);
+  test.each(early.flatMap((refusal) => [[], ['--dry-run']].map((more) => ({ ...refusal, more }))))(
+    '$what $more',
+    async ({ keys, environment, line, exitCode = 1, more }) => {
+      const before = contentsOf(folder);
+      const launched = onNodes('new', { keys: keys(), environment: environment?.() }, ...more);
+      expect(await launched.ended).toBe(exitCode);
+      expect([launched.stdout, launched.stderr]).toEqual([[], [expect.stringMatching(line)]]);
+      expect(existsSync(at('new'))).toBe(false);
+      expect(contentsOf(folder)).toEqual(before);
+    },
+  );
 });
 
 describe('the name of a cluster', () => {

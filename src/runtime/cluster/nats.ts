@@ -9,7 +9,7 @@ export { LINK_LIMITS, type LinkLimits } from '../transport/link_limits.ts';
 export { NatsConnection, type NatsAddress, type NatsHooks } from '../transport/nats_connection.ts';
 export { NatsLinks, type LinkEvents, type NatsLinksOptions } from '../transport/nats_links.ts';
 export { NatsTransport, type NatsTransportOptions, type NodeDirectory } from '../transport/nats_transport.ts';
-export { findNatsServer, NatsServer, type NatsServerOptions } from './nats_server.ts';
+export { checkPort, findNatsServer, NatsServer, type NatsServerOptions } from './nats_server.ts';
 export * from './nats_server_errors.ts';
 export type { GuardianNews } from './nats_guardian_port.ts';
 export type { KvEntry, KvStore } from './kv_store.ts';

@@ -158,7 +158,7 @@ function isProgram(file: string): boolean {
 }
 
 /** Throws `PortInUse` if nobody may listen at `port` of loopback. */
-function checkPort(port: number): Promise<void> {
+export function checkPort(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', () => reject(new PortInUse(port)));
