@@ -36,8 +36,14 @@ export class NatsProvision {
     if (this.#isThere()) return exitCodes.done;
     const failure = this.#install();
     if (failure === null && this.#isThere()) return exitCodes.done;
-    const { line } = failureOf(new NatsServerMissing('PATH', this.#platform));
-    this.#say(`${line} (${failure ?? 'apt-get installed one, in none of the usual folders'})`);
+    if (failure === null) {
+      this.#say(
+        "troupe: apt-get has installed nats-server, in none of the usual folders; put its folder on PATH ('dpkg -L nats-server' lists it)",
+      );
+    } else {
+      const { line } = failureOf(new NatsServerMissing('PATH', this.#platform));
+      this.#say(`${line} (${failure})`);
+    }
     return exitCodes.failed;
   }
 

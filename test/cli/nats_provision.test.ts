@@ -158,10 +158,14 @@ describe.skipIf(process.platform === 'win32')('nats-server', () => {
     expect(said[0]).toContain(`run '${command}', or name a running server in cluster.nats.url`);
   });
 
-  test('that apt-get put where nobody looks is reported', () => {
+  test('that apt-get put where nobody looks is reported, with the way there, and not advised to be installed', () => {
     const { exitCode, said } = provide({ 'apt-get': '', id: root });
     expect(exitCode).toBe(1);
-    expect(said).toEqual([installing, `${byHand} (apt-get installed one, in none of the usual folders)`]);
+    expect(said).toEqual([
+      installing,
+      'troupe: apt-get has installed nats-server, in none of the usual folders; ' +
+        "put its folder on PATH ('dpkg -L nats-server' lists it)",
+    ]);
   });
 });
 
