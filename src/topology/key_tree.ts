@@ -15,6 +15,8 @@ export interface KeyNode {
   readonly later: string;
   /** Whether a list's item must have it; nothing else in the file is required. */
   readonly required: boolean;
+  /** Whether a resolved file may be without it: it has no default. */
+  readonly isOptional: boolean;
   /** Keys of a section; empty for a value. */
   readonly keys: ReadonlyMap<string, KeyNode>;
   /** Items of a list of sections. */
@@ -24,7 +26,10 @@ export interface KeyNode {
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
 /** The root of the tree: the whole file. */
-export const keyTree: KeyNode = nodeOf(z.toJSONSchema(topologySchema, { io: 'input' }), false);
+export const keyTree: KeyNode = nodeOf(
+  z.toJSONSchema(topologySchema, { io: 'input' }),
+  z.toJSONSchema(topologySchema, { io: 'output' }),
+);
 
 /** The node that speaks for a path: the key itself, or the list that holds an item. */
 export function nodeAt(path: readonly string[]): KeyNode | null {
@@ -45,22 +50,34 @@ export function pathsOfKey(key: string, node: KeyNode = keyTree, prefix: readonl
   });
 }
 
-function nodeOf(schema: JsonSchema, required: boolean): KeyNode {
+/** `written` describes the key in a file, `resolved` the same in a resolved one. */
+function nodeOf(
+  written: JsonSchema,
+  resolved: JsonSchema,
+  { required, isOptional }: Pick<KeyNode, 'required' | 'isOptional'> = { required: false, isOptional: false },
+): KeyNode {
   const keys = new Map<string, KeyNode>();
-  for (const [name, property] of Object.entries(schema.properties ?? {})) {
-    if (typeof property !== 'boolean') keys.set(name, nodeOf(property, schema.required?.includes(name) ?? false));
+  for (const [name, property] of Object.entries(written.properties ?? {})) {
+    const after = resolved.properties?.[name];
+    if (typeof property === 'boolean' || after === undefined || typeof after === 'boolean') continue;
+    const has = ({ required: names }: JsonSchema): boolean => names?.includes(name) ?? false;
+    keys.set(name, nodeOf(property, after, { required: has(written), isOptional: !has(resolved) }));
   }
-  const items = schema.items;
-  const isListOfSections = typeof items === 'object' && !Array.isArray(items) && items.type === 'object';
+  const [item, itemAfter] = [written.items, resolved.items];
   return {
-    description: schema.description ?? '',
-    allowed: allowedBy(schema),
-    laterValues: Array.isArray(schema.laterValues) ? schema.laterValues.map(String) : [],
-    later: typeof schema.later === 'string' ? schema.later : '',
+    description: written.description ?? '',
+    allowed: allowedBy(written),
+    laterValues: Array.isArray(written.laterValues) ? written.laterValues.map(String) : [],
+    later: typeof written.later === 'string' ? written.later : '',
     required,
+    isOptional,
     keys,
-    item: isListOfSections ? nodeOf(items, false) : null,
+    item: isSection(item) && isSection(itemAfter) ? nodeOf(item, itemAfter) : null,
   };
+}
+
+function isSection(items: JsonSchema['items']): items is JsonSchema {
+  return typeof items === 'object' && !Array.isArray(items) && items.type === 'object';
 }
 
 function allowedBy(schema: JsonSchema): string {

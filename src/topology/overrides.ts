@@ -1,10 +1,11 @@
 /**
  * Overrides from the command line: `--set training.steps=100` puts a value over the file's before validation. The value
- * is read as YAML, so numbers, booleans and flow lists work. Each remembers the argument it came from, so that an error
- * in it points there.
+ * is read as YAML, so numbers, booleans and flow lists work; null leaves out a key that has no default. Each remembers
+ * the argument it came from, so that an error in it points there.
  */
 import { parseDocument } from 'yaml';
 import { ConfigError } from './config_error.ts';
+import { nodeAt } from './key_tree.ts';
 import { withValueAt } from './plain.ts';
 
 export interface Override {
@@ -33,7 +34,8 @@ export function parseOverride(argument: string): Override {
 /** Puts the overrides over the file's values, in order. Throws ConfigError where a key leads through a plain value. */
 export function applyOverrides(root: unknown, overrides: readonly Override[]): unknown {
   return overrides.reduce((before, { path, value, source }) => {
-    const after = withValueAt(before, path, value);
+    const isLeftOut = value === null && nodeAt(path)?.isOptional === true;
+    const after = withValueAt(before, path, isLeftOut ? undefined : value);
     if ('root' in after) return after.root;
     const blocked = path.slice(0, after.blockedAt).join('.');
     throw new ConfigError(source, path.join('.'), `${blocked} has no key or item "${path[after.blockedAt]}"`);

@@ -24,8 +24,9 @@ export function valueAt(root: unknown, path: readonly string[]): unknown {
 }
 
 /**
- * A copy of `root` with the value at `path` replaced; missing mappings are made on the way. Returns the length of the
- * part of the path that is neither mapping nor list, where that forbids going on.
+ * A copy of `root` with the value at `path` replaced, or the key left out where the value is undefined; missing mappings
+ * are made on the way. Returns the length of the part of the path that is neither mapping nor list, where that forbids
+ * going on.
  */
 export function withValueAt(
   root: unknown,
@@ -43,10 +44,12 @@ export function withValueAt(
     list[index] = inner.root;
     return { root: list };
   }
-  if (root === undefined || root === null) return { root: Object.fromEntries([[segment, inner.root]]) };
-  if (!isPlainMap(root)) return { blockedAt: 0 };
+  if (!isPlainMap(root ?? {})) return { blockedAt: 0 };
   // Entries, not assignment: a key named __proto__ must stay a key, to be refused as unknown.
-  return { root: Object.fromEntries([...Object.entries(root), [segment, inner.root]]) };
+  const entries = new Map(Object.entries(root ?? {}));
+  if (inner.root === undefined) entries.delete(segment);
+  else entries.set(segment, inner.root);
+  return { root: Object.fromEntries(entries) };
 }
 
 /** What stands before the host of a URL; it may be a token, which no message shows. */

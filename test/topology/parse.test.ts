@@ -245,6 +245,42 @@ describe('an override', () => {
     expect(topology.optimizer.betas).toEqual([0.8, 0.9]);
   });
 
+  test('leaves out a key that has no default where it is null, and then gives it again', () => {
+    const text = [
+      'cluster: { nats: { token_file: t, port: 4222 } }',
+      'data: { blend: [ { name: a, glob: x, exclude: y } ] }',
+      'moe: { num_experts: 2 }',
+    ].join('\n');
+    const resolved = (...overrides: string[]) => parseTopology(text, 'run.yaml', overrides.map(parseOverride));
+    const keys = ['cluster.nats.token_file', 'cluster.nats.port', 'data.blend.0.exclude'];
+    const { cluster, data, moe } = resolved(...keys.map((key) => `${key}=null`));
+    expect(Object.keys(cluster.nats)).toEqual(['url']);
+    expect(Object.keys(data.blend[0])).not.toContain('exclude');
+    expect(moe?.num_experts).toBe(2);
+    expect(
+      Object.keys(resolved(...keys.map((key) => `${key}=null`), 'model.architecture=transformer', 'moe=null')),
+    ).not.toContain('moe');
+    const again = resolved('cluster.nats.token_file=null', 'cluster.nats.port=null', 'cluster.nats.port=1');
+    expect(again.cluster.nats.port).toBe(1);
+  });
+
+  test('leaves out what was not there', () => {
+    expect(parseTopology('', 'run.yaml', [parseOverride('cluster.nats.port=null')])).toEqual(
+      parseTopology('', 'run.yaml'),
+    );
+  });
+
+  test.each([
+    ['training.steps', 'found nothing, allowed: a whole number, 1 or more'],
+    ['cluster.memory_per_worker', expect.stringContaining('found nothing')],
+    ['data.blend.0.name', expect.stringContaining('found nothing')],
+    ['cluster.nats.prot', expect.stringContaining('unknown key')],
+  ])('leaves no other key out: %s=null', (key, line) => {
+    const message = messageOf('data: { blend: [ { name: a, glob: x } ] }', `${key}=null`);
+    const prefix = `--set ${key}=null: ${key}: `;
+    expect([message.slice(0, prefix.length), message.slice(prefix.length)]).toEqual([prefix, line]);
+  });
+
   test('mends a value of the file before it is validated', () => {
     expect(messageOf('training: { steps: abc }', 'training.steps=100')).toBe('accepted');
   });
