@@ -16,7 +16,7 @@ import { Progress } from './progress.ts';
 import { rehearse } from './rehearse.ts';
 import { screenOf } from './screen.ts';
 import { summaryLines } from './summary.ts';
-import { readTopology, setOption, type TopologyFlags } from './topology_file.ts';
+import { readTopology, setOption, stepsOption, type TopologyFlags } from './topology_file.ts';
 import { UsageError } from './usage_error.ts';
 
 /** The parent at the start: by the time that a run begins it may be gone. */
@@ -36,7 +36,7 @@ export function addLaunch(program: Command, finish: (exitCode: number) => void):
     .description('train the model that a topology file describes')
     .argument('<FILE.yaml>', 'topology file, for example configs/quickstart.yaml')
     .option(...setOption)
-    .option('--steps <N>', 'short for --set training.steps=N')
+    .option(...stepsOption)
     .option('--run-dir <DIR>', 'run directory (default: runs/<name>-<time>)')
     .option('--resume', 'continue the run in --run-dir from its newest checkpoint')
     .option('--dry-run', 'check file, texts and run directory, show the plan, and start nothing')

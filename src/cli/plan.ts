@@ -10,7 +10,7 @@ import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
 import { planJson } from './plan_json.ts';
 import { planLines } from './plan_tables.ts';
-import { readTopology, setOption, type TopologyFlags } from './topology_file.ts';
+import { readTopology, setOption, stepsOption, type TopologyFlags } from './topology_file.ts';
 
 interface PlanFlags extends TopologyFlags {
   readonly json?: true;
@@ -23,6 +23,7 @@ export function addPlan(program: Command, finish: (exitCode: number) => void): v
     .description('show what a run would take: placement, memory, FLOPs, bytes between workers')
     .argument('<FILE.yaml>', 'topology file, for example configs/quickstart.yaml')
     .option(...setOption)
+    .option(...stepsOption)
     .option('--json', 'print one JSON object')
     .option('--verbose', 'show the stack of a failure')
     .addHelpText(

@@ -19,6 +19,8 @@ export const setOption = [
   (value: string, before: readonly string[] = []): readonly string[] => [...before, value],
 ] as const;
 
+export const stepsOption = ['--steps <N>', 'short for --set training.steps=N'] as const;
+
 /** Reads and checks the file. Throws `UsageError` where it cannot be read, `ConfigError` where it is wrong. */
 export function readTopology(file: string, flags: TopologyFlags): Topology {
   return parseTopology(readText(file), file, overridesOf(flags));

@@ -76,6 +76,10 @@ describe('a command that cannot be carried out ends with 2 and one line', () => 
       'troupe: --set cluster.nodes=0: cluster.nodes: found 0, allowed: a whole number, 1 or more',
     ],
     [
+      ['plan', 'good.yaml', '--steps', 'many'],
+      'troupe: --steps many: training.steps: found "many", allowed: a whole number, 1 or more',
+    ],
+    [
       ['plan', 'none.yaml'],
       'troupe: none.yaml: no such file; give a topology file, for example configs/quickstart.yaml',
     ],
