@@ -94,6 +94,7 @@ class NodeLaunch {
   private readonly over = new AbortController();
   /** All nodes are lost, and nobody is reached any more. */
   private isAbandoned = false;
+  private hasBegun = false;
 
   constructor(options: CrewOptions, cluster: ClusterOptions) {
     this.options = options;
@@ -171,6 +172,7 @@ class NodeLaunch {
       return at === undefined ? null : nodeOfSystem(at);
     });
     await this.unlessFailed(awaitReady(store, id, names));
+    this.hasBegun = true;
     const rally = system.ref(rallyProtocol, rallyAddress);
     return {
       system,
@@ -291,8 +293,10 @@ class NodeLaunch {
     this.fail(new NodeDied(node, { exitCode: null, signal: null, reason, log: [], flight: [] }));
   }
 
-  private fail(error: Error): void {
+  private fail(failure: Error): void {
     if (this.over.signal.aborted) return;
+    const isEarly = failure instanceof NodeDied && !this.hasBegun;
+    const error = isEarly ? new NodeDied(failure.node, failure.remains, 'starting') : failure;
     this.failure = error;
     this.failed.reject(error);
     this.over.abort();

@@ -29,8 +29,8 @@ afterAll(async () => {
   await server.close();
 });
 
-/** Starts two nodes, of which those in `classes` register, and returns why that fails and what is left. */
-async function refusalOf(cluster: string, classes: Readonly<Record<string, string>>) {
+/** Starts two nodes, of which those in `classes` register and `killed` is ended by force, and returns why that fails and what is left. */
+async function refusalOf(cluster: string, classes: Readonly<Record<string, string>>, killed?: string) {
   const store = await NatsKvStore.open(connection, cluster);
   const runId = 'run-1';
   const pids: number[] = [];
@@ -61,6 +61,7 @@ async function refusalOf(cluster: string, classes: Readonly<Record<string, strin
       entry: new URL('./absent_node.ts', import.meta.url),
       started: (node, pid) => {
         pids.push(pid);
+        if (node === killed) process.kill(pid, 'SIGKILL');
         if (node in classes) registered.push(register(node, classes[node]));
       },
     },
@@ -87,6 +88,13 @@ it('a node that does not register within cluster.wait is named, and nothing is l
   const { error, ...left } = await refusalOf('late', { 'node-0': 'a' });
   expect(error).toMatchObject({ tag: 'NodesMissing', exitCode: 1, missing: ['node-1'] });
   expect(String(error)).toMatch(/cluster late: 1 of 2 nodes after \d+ s, missing: node-1; .+ cluster\.wait$/);
+  expect(left).toEqual(nothing);
+});
+
+it('a node that ends before the run has begun is named, and nothing is said of checkpoints that are not', async () => {
+  const { error, ...left } = await refusalOf('killed', {}, 'node-1');
+  expect(error).toMatchObject({ tag: 'NodeDied', exitCode: 1 });
+  expect(String(error)).toMatch(/node-1: ended \(SIGKILL\) before the run began; launch it again$/);
   expect(left).toEqual(nothing);
 });
 

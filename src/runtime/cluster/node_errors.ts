@@ -18,20 +18,26 @@ export interface NodeRemains {
 /** How an error that nobody caught is printed; what Node prints after it says nothing. */
 const errorLine = /^[\w$]*Error(?: \[\w+\])?: /;
 
-/** A node's process ended that was not told to, or the node gives no sign of life. */
+/**
+ * A node's process ended that was not told to, or the node gives no sign of life. Before the run has begun, what the node
+ * said itself is all there is to do.
+ */
 export class NodeDied extends Error {
   readonly tag = 'NodeDied';
   override readonly name = 'NodeDied';
   readonly node: string;
   readonly exitCode = 1;
   readonly remains: NodeRemains;
-  constructor(node: string, remains: NodeRemains) {
+  constructor(node: string, remains: NodeRemains, when: 'starting' | 'running' = 'running') {
     const { signal, exitCode, reason, log } = remains;
     const how = signal === null ? `exit code ${exitCode ?? 'unknown'}` : signal;
     const last = log.findLast((line) => errorLine.test(line)) ?? log.at(-1);
     const words = reason ?? (last === undefined ? '' : `its last words: ${last}`);
     const detail = words === '' ? `ended (${how})` : reason === null ? `ended (${how}); ${words}` : words;
-    super(`${node}: ${detail}; what was checkpointed is safe, continue with --resume`);
+    const again = reason === null ? ' before the run began; launch it again' : '';
+    super(
+      `${node}: ${detail}${when === 'starting' ? again : '; what was checkpointed is safe, continue with --resume'}`,
+    );
     this.node = node;
     this.remains = remains;
   }

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { NodeProcess, type NodeDied } from '../../../src/runtime/cluster/index.ts';
+import { NodeDied, NodeProcess } from '../../../src/runtime/cluster/index.ts';
 
 interface Watched {
   readonly node: NodeProcess;
@@ -50,6 +50,13 @@ describe('a node process', () => {
     await node.ended;
     expect(lines.at(-1)).toBe('cleaned up');
     expect(deaths).toEqual([]);
+  });
+
+  test('that fails before the run has begun is reported with its own remedy only', async () => {
+    const { node, deaths } = start('fail');
+    await node.ended;
+    const { message } = new NodeDied('node-1', deaths[0].remains, 'starting');
+    expect(message).toMatch(/^node-1: node-1\.worker-0: hung: .+; end this process and start it again$/);
   });
 
   test('that fails is reported once, with its reason, last lines and flight record', async () => {
