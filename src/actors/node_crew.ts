@@ -2,7 +2,6 @@
  * A crew on node processes, joined by NATS: this process starts and watches them, and is itself no node. It hosts the
  * actors that write the run directory; trainer and rally are on the first node.
  */
-import { numericsClass } from '../kernels/cpu/numerics.ts';
 import { NodeDied, NodeProcess, NodesMissing } from '../runtime/cluster/index.ts';
 import {
   ClusterNameLost,
@@ -13,22 +12,23 @@ import {
   NatsKvStore,
   NatsTransport,
   type BeatingRecord,
+  type LinkLimits,
   type Member as NodeMember,
 } from '../runtime/cluster/nats.ts';
 import { ActorSystem, stderrSink, SystemClock } from '../runtime/index.ts';
 import { toPlain } from '../topology/index.ts';
 import { rallyAddress } from './addresses.ts';
 import type { BatchSource } from './batch_source.ts';
-import { castOf } from './cast.ts';
-import { modelsOf } from './company.ts';
+import { classOfNodes } from './class_of_nodes.ts';
 import { roleSupervision, RunFailed, spawnUsher, type Crew, type CrewOptions } from './crew.ts';
+import { layoutOf } from './layout.ts';
+import { linkLimitsFor } from './message_sizes.ts';
 import { awaitReady, writeMuster } from './muster.ts';
 import type { NodeBirth } from './node_main.ts';
 import { PatientKvStore } from './patient_kv_store.ts';
-import { placeRoles } from './place_roles.ts';
 import { rallyProtocol } from './protocol/rally.ts';
 import type { RunServer } from './run_server.ts';
-import { launcherName, nodeName, nodeOfSystem, whereaboutsOf, workerName } from './whereabouts.ts';
+import { launcherName, nodeName, nodeOfSystem } from './whereabouts.ts';
 
 export interface ClusterOptions {
   readonly server: RunServer;
@@ -41,19 +41,6 @@ export interface ClusterOptions {
   readonly entry?: URL;
   /** A node's process has been started. */
   readonly started: (node: string, pid: number) => void;
-}
-
-/** The nodes of a run round differently. */
-export class ClassesDiffer extends Error {
-  readonly tag = 'ClassesDiffer';
-  readonly exitCode = 1;
-  constructor(members: readonly NodeMember[]) {
-    const list = members.map((member) => `${member.node} ${numericsClass(member)}`).join(', ');
-    super(
-      `the nodes round differently (${list}); use machines of one kind, or set recovery.allow_class_change=true and do without equal bits`,
-    );
-    this.name = 'ClassesDiffer';
-  }
 }
 
 /** Starts the topology's nodes and waits until all are ready. Throws `NodeDied`, `NodesMissing`, `ClusterNameTaken` ... */
@@ -104,7 +91,7 @@ class NodeLaunch {
   }
 
   async run(source: BatchSource): Promise<Crew> {
-    const { topology, mesh, vocabulary, evaluationMicrobatches } = this.options;
+    const { topology, vocabulary, evaluationMicrobatches } = this.options;
     const { name, runId } = this.cluster;
     const server = this.cluster.server.address;
     const { lease_ms: leaseMs } = topology.recovery;
@@ -124,8 +111,7 @@ class NodeLaunch {
     const register = new GenRegister(store, runId);
     const { gen } = await register.raiseTo(Math.max(this.options.gen, (await register.current()) + 1));
 
-    const { nodes: count, workers_per_node: workers } = topology.cluster;
-    const names = Array.from({ length: count }, (_, i) => nodeName(i));
+    const names = Array.from({ length: topology.cluster.nodes }, (_, i) => nodeName(i));
     const birth: NodeBirth = {
       topology: toPlain(topology),
       vocabulary,
@@ -148,27 +134,18 @@ class NodeLaunch {
     );
     for (const { name: node, pid } of this.nodes) if (pid !== undefined) this.cluster.started(node, pid);
     const members = await this.unlessFailed(this.gatherNodes(store, names));
-    const classOfAll = this.classOf(members);
+    const classOfAll = classOfNodes(members, topology.recovery.allow_class_change);
 
-    const { shape, model } = modelsOf(topology, mesh, vocabulary);
-    const cast = castOf(mesh, model, shape);
-    const places = names.flatMap((_, node) => Array.from({ length: workers }, (__, worker) => ({ node, worker })));
-    const placed = placeRoles(topology, mesh, vocabulary, places);
-    const placement = new Map([...placed].map(([role, at]) => [role, workerName(nodeName(at.node), at.worker)]));
-    const systems = [
-      launcherName,
-      ...names.flatMap((node) => [node, ...Array.from({ length: workers }, (_, worker) => workerName(node, worker))]),
-    ];
+    const { systems, placement, places, largestBytes } = layoutOf(this.options, names, launcherName);
     const id = { runId, gen };
     await writeMuster(store, id, {
       nodes: names,
       scribe: launcherName,
-      systems,
+      systems: [...systems],
       placement: Object.fromEntries(placement),
     });
-    const whereabouts = whereaboutsOf({ cast, placement, leader: names[0], scribe: launcherName, systems });
-    const system = await this.join(gen, (address) => {
-      const at = this.isAbandoned ? undefined : whereabouts.get(address);
+    const system = await this.join(gen, linkLimitsFor(largestBytes), (address) => {
+      const at = this.isAbandoned ? undefined : places.get(address);
       return at === undefined ? null : nodeOfSystem(at);
     });
     await this.unlessFailed(awaitReady(store, id, names));
@@ -211,7 +188,11 @@ class NodeLaunch {
   }
 
   /** This process' own system, reached by all nodes. */
-  private async join(gen: number, directory: (address: string) => string | null): Promise<ActorSystem> {
+  private async join(
+    gen: number,
+    limits: Partial<LinkLimits>,
+    directory: (address: string) => string | null,
+  ): Promise<ActorSystem> {
     const { name, runId, notice } = this.cluster;
     const server = this.cluster.server.address;
     this.transport = await NatsTransport.open({
@@ -220,6 +201,7 @@ class NodeLaunch {
       cluster: name,
       runId,
       node: launcherName,
+      limits,
       clock,
       directory,
       events: {
@@ -278,13 +260,6 @@ class NodeLaunch {
       await membership.look();
     }
     return [];
-  }
-
-  private classOf(members: readonly NodeMember[]): string {
-    const [first] = members;
-    const isMixed = members.some(({ classHash }) => classHash !== first.classHash);
-    if (isMixed && !this.options.topology.recovery.allow_class_change) throw new ClassesDiffer(members);
-    return numericsClass(first);
   }
 
   /** A node that has given no sign of life for a lease; its process may hang. */

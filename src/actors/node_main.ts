@@ -14,6 +14,7 @@ import { castOf } from './cast.ts';
 import { modelsOf } from './company.ts';
 import { roleSupervision, RunFailed, spawnTrainer, spawnUsher } from './crew.ts';
 import { KvDecisionStore } from './kv_decision_store.ts';
+import { largestMessageBytes, linkLimitsFor } from './message_sizes.ts';
 import { awaitMuster, reportReady, type Muster } from './muster.ts';
 import { PatientKvStore } from './patient_kv_store.ts';
 import { rallyProtocol } from './protocol/rally.ts';
@@ -104,6 +105,7 @@ async function startCompany(
     cluster,
     runId,
     node: scope.name,
+    limits: linkLimitsFor(largestMessageBytes(model, shape, cast)),
     clock,
     near: host.transport,
     directory: (address) => {

@@ -4,7 +4,7 @@ import { meshOf, toPlain, type Topology } from '../topology/index.ts';
 import type { BatchSource } from './batch_source.ts';
 import type { Member } from './cast.ts';
 import { modelsOf } from './company.ts';
-import { slotsFor } from './slot_sizes.ts';
+import { largestMessageBytes, slotsFor } from './message_sizes.ts';
 import { threadsOf, workerName } from './whereabouts.ts';
 import type { WorkerBirth } from './worker_main.ts';
 
@@ -41,7 +41,7 @@ export function startRoleWorkers({
     name: node,
     entry: new URL(import.meta.url.endsWith('.ts') ? './worker_main.ts' : './worker_main.js', import.meta.url),
     placement: threadsOf(places, node),
-    slots: slotsFor(model, shape, cast),
+    slots: slotsFor(largestMessageBytes(model, shape, cast)),
     workers: Array.from({ length: count }, (_, worker) => {
       const name = workerName(node, worker);
       const roles = [...placement].filter(([, system]) => system === name).map(([role]) => role);

@@ -4,14 +4,12 @@
  */
 import { numericsClass, numericsOf } from '../kernels/cpu/numerics.ts';
 import { ActorSystem } from '../runtime/index.ts';
-import { castOf } from './cast.ts';
-import { modelsOf } from './company.ts';
 import { roleSupervision, RunFailed, spawnTrainer, spawnUsher, type Crew, type CrewOptions } from './crew.ts';
 import type { BatchSource } from './batch_source.ts';
 import type { DecisionStore } from './decision_store.ts';
-import { placeRoles } from './place_roles.ts';
-import { nodeName, whereaboutsOf, workerName } from './whereabouts.ts';
+import { layoutOf } from './layout.ts';
 import { startRoleWorkers } from './role_workers.ts';
+import { nodeName } from './whereabouts.ts';
 
 /** Starts the topology's workers and waits until all are ready. Throws `WorkerFailed`, `WorkersMissing`. */
 export async function startThreadCrew(
@@ -19,16 +17,10 @@ export async function startThreadCrew(
   source: BatchSource,
   decisions: DecisionStore,
 ): Promise<Crew> {
-  const { topology, mesh, vocabulary, gen, onFailure } = options;
+  const { topology, vocabulary, gen, onFailure } = options;
   const node = nodeName(0);
   const { workers_per_node: count } = topology.cluster;
-  const workers = Array.from({ length: count }, (_, worker) => ({ node: 0, worker }));
-  const placed = placeRoles(topology, mesh, vocabulary, workers);
-  const placement = new Map([...placed].map(([role, { worker }]) => [role, workerName(node, worker)]));
-  const { shape, model } = modelsOf(topology, mesh, vocabulary);
-  const cast = castOf(mesh, model, shape);
-  const systems = [node, ...workers.map(({ worker }) => workerName(node, worker))];
-  const places = whereaboutsOf({ cast, placement, leader: node, scribe: node, systems });
+  const { cast, systems, placement, places } = layoutOf(options, [node], node);
   const host = startRoleWorkers({
     node,
     count,

@@ -37,7 +37,7 @@ test('a node that dies before it registers ends the launch', async () => {
   process.kill(await started('early', 'node-1'), 'SIGKILL');
   expect(await endOf(launched)).toEqual({
     exitCode: 1,
-    stderr: ['troupe: node-1: ended (SIGKILL); what was checkpointed is safe, continue with --resume'],
+    stderr: ['troupe: node-1: ended (SIGKILL) before the run began; launch it again'],
     files: [],
   });
 });

@@ -98,7 +98,7 @@ export class FrameTooLarge extends Error {
   override readonly name = 'FrameTooLarge';
   constructor(to: string, bytes: number, limitBytes: number) {
     super(
-      `link to ${to}: a message of ${bytes} bytes; send at most ${limitBytes}, or raise maxFrameBytes on all nodes`,
+      `link to ${to}: a message of ${bytes} bytes, where at most ${limitBytes} are taken; send less at once`,
     );
   }
 }

@@ -118,6 +118,6 @@ test('too much that waits is refused, and a message that no link carries is an e
   const { offer } = outboxOf({ maxQueuedBytes: 100, maxFrameBytes: 80 });
   expect(offer('x'.repeat(50), 'y'.repeat(50))[1]).toMatchObject({ kind: 'overflow', limitBytes: 100 });
   expect(() => offer('z'.repeat(81))).toThrow(
-    'link to b: a message of 81 bytes; send at most 80, or raise maxFrameBytes on all nodes',
+    'link to b: a message of 81 bytes, where at most 80 are taken; send less at once',
   );
 });
