@@ -97,8 +97,6 @@ export class FrameTooLarge extends Error {
   readonly tag = 'FrameTooLarge';
   override readonly name = 'FrameTooLarge';
   constructor(to: string, bytes: number, limitBytes: number) {
-    super(
-      `link to ${to}: a message of ${bytes} bytes, where at most ${limitBytes} are taken; send less at once`,
-    );
+    super(`link to ${to}: a message of ${bytes} bytes, where at most ${limitBytes} are taken; send less at once`);
   }
 }
