@@ -4,12 +4,12 @@
  */
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { loadTokenizer } from '../data/index.ts';
 import type { Topology } from '../topology/index.ts';
 import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
 import { planJson } from './plan_json.ts';
 import { planLines } from './plan_tables.ts';
+import { planOf } from './preflight.ts';
 import { readTopology, setOption, stepsOption, type TopologyFlags } from './topology_file.ts';
 
 interface PlanFlags extends TopologyFlags {
@@ -47,9 +47,7 @@ export async function showPlan(
   baseDir: string,
   flags: { readonly json?: true } = {},
 ): Promise<number> {
-  const { vocabSize } = loadTokenizer(topology.data.tokenizer, baseDir);
-  const { planRun } = await import('../actors/plan.ts');
-  const planned = await planRun(topology, vocabSize);
+  const planned = await planOf(topology, baseDir);
   process.stdout.write(`${flags.json === true ? planJson(planned) : planLines(planned).join('\n')}\n`);
   return planned.workers.every(({ fits }) => fits) ? exitCodes.done : exitCodes.failed;
 }

@@ -1,14 +1,20 @@
 /** What `troupe launch` sees to before it takes a run directory, packs texts or starts a process: all that is cheap. */
+import type { Plan } from '../actors/plan.ts';
 import { loadTokenizer } from '../data/index.ts';
 import type { Topology } from '../topology/index.ts';
 import { DoesNotFit } from './does_not_fit.ts';
 import { verdict } from './plan_tables.ts';
 
-/** Throws `BadTokenizer`, and `DoesNotFit` where some worker has too little memory. */
-export async function checkFits(topology: Topology, baseDir: string): Promise<void> {
+/** The plan of a run with its tokenizer's vocabulary. Throws `BadTokenizer`. */
+export async function planOf(topology: Topology, baseDir: string): Promise<Plan> {
   const { vocabSize } = loadTokenizer(topology.data.tokenizer, baseDir);
   const { planRun } = await import('../actors/plan.ts');
-  const plan = await planRun(topology, vocabSize);
+  return await planRun(topology, vocabSize);
+}
+
+/** Throws `BadTokenizer`, and `DoesNotFit` where some worker has too little memory. */
+export async function checkFits(topology: Topology, baseDir: string): Promise<void> {
+  const plan = await planOf(topology, baseDir);
   if (plan.workers.some(({ fits }) => !fits)) throw new DoesNotFit(verdict(plan));
 }
 
