@@ -7,9 +7,10 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../system/clock.ts';
 import { BeatingRecord } from './beating_record.ts';
+import { parseRecord } from './kv_record.ts';
 import type { KvEntry, KvStore } from './kv_store.ts';
 import { MEMBERS, parseMember } from './member.ts';
-import { ClusterMissing, ClusterNameTaken, DamagedRecord } from './membership_errors.ts';
+import { ClusterMissing, ClusterNameTaken } from './membership_errors.ts';
 
 const RUN = 'run';
 
@@ -85,16 +86,4 @@ async function signsOfLife(store: KvStore, runId: string): Promise<KvEntry[]> {
 
 const isSame = (a: KvEntry, b: KvEntry): boolean => a.key === b.key && a.revision === b.revision;
 
-function parseClaim({ key, value }: KvEntry): Claim {
-  const { data, error } = claimSchema.safeParse(parseJson(value));
-  if (data === undefined) throw new DamagedRecord(key, `no claim: ${error?.issues[0].message ?? 'empty'}`);
-  return data;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
+const parseClaim = (entry: KvEntry): Claim => parseRecord(claimSchema, entry, 'claim');

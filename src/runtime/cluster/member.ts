@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import type { KvEntry } from './kv_store.ts';
-import { DamagedRecord } from './membership_errors.ts';
+import { parseRecord } from './kv_record.ts';
 
 export const memberSchema = z.strictObject({
   node: z.string(),
@@ -27,17 +27,7 @@ export const memberKey = (node: string): string => `${MEMBERS}.${node}`;
 export const formatMember = (member: Member, beat: number): string => JSON.stringify({ ...member, beat });
 
 /** Throws `DamagedRecord`. */
-export function parseMember({ key, value }: KvEntry): Member {
-  const { data, error } = memberSchema.extend({ beat: z.number() }).safeParse(parseJson(value));
-  if (data === undefined) throw new DamagedRecord(key, `no member: ${error?.issues[0].message ?? 'empty'}`);
-  const { beat: _beat, ...member } = data;
+export function parseMember(entry: KvEntry): Member {
+  const { beat: _beat, ...member } = parseRecord(memberSchema.extend({ beat: z.number() }), entry, 'member');
   return member;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

@@ -1,0 +1,19 @@
+/** What a key of the cluster's store holds: JSON of a known shape, or a record that somebody else has damaged. */
+import type { z } from 'zod';
+import type { KvEntry } from './kv_store.ts';
+import { DamagedRecord } from './membership_errors.ts';
+
+/** Reads an entry; `what` names its kind for the error. Throws `DamagedRecord`. */
+export function parseRecord<T extends z.ZodType>(schema: T, { key, value }: KvEntry, what: string): z.output<T> {
+  const { data, error } = schema.safeParse(parseJson(value));
+  if (error !== undefined) throw new DamagedRecord(key, `no ${what}: ${error.issues[0].message}`);
+  return data;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
