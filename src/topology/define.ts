@@ -15,6 +15,6 @@ export type TopologyInput = z.input<typeof topologySchema>;
  */
 export function defineTopology(sections: TopologyInput): Topology {
   const source = 'defineTopology';
-  const overrides = Object.entries(sections).map(([key, value]) => ({ path: [key], value: value as unknown, source }));
+  const overrides = Object.entries(sections).map(([key, value]) => ({ path: [key], value, source }));
   return parseTopology('', source, overrides);
 }
