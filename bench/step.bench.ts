@@ -2,6 +2,7 @@
  * Where the time of a training step goes: the quickstart as it is, every message through the codec. Prints the split by
  * program and the share of device work.
  */
+import { blueprintOf } from '../src/actors/blueprint.ts';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { packedBlend } from '../src/actors/corpora.ts';
@@ -32,7 +33,8 @@ export async function run(): Promise<void> {
   const baseDir = fileURLToPath(new URL('.', file));
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
   const { source } = await packedBlend(topology, baseDir, tokenizer, new AbortController().signal);
-  const troupe = await Troupe.start({ topology, vocabulary: tokenizer.vocabSize, batches: source, gen: 1 });
+  const blueprint = await blueprintOf({ topology, baseDir, vocabulary: tokenizer.vocabSize });
+  const troupe = await Troupe.start({ blueprint, batches: source, gen: 1 });
   const steps: { readonly metrics: StepMetrics; readonly times: Map<string, RunTimes> }[] = [];
   const { promise: done, resolve } = Promise.withResolvers<undefined>();
   const executables = await troupe.crew.executables();

@@ -1,12 +1,13 @@
 /**
- * Who plays in a run: every actor that is placed, with its role and the parameters it holds. Pure, from mesh and model,
+ * Who plays in a run: every actor that is placed, with its role and the parameters it holds. Pure, from the blueprint,
  * so that any thread knows all of it.
  */
 import { elements } from '../kernels/shape.ts';
-import { isSparse, type Model, type ModelShape, type Step } from '../models/model.ts';
+import { isSparse, type Model, type Step } from '../models/model.ts';
 import type { Parameter } from '../models/parameter.ts';
-import type { Mesh, StageRank } from '../topology/index.ts';
+import type { StageRank } from '../topology/index.ts';
 import { expertAddress, groupAddress, routerAddress, stageAddress } from './addresses.ts';
+import type { Blueprint } from './blueprint.ts';
 
 export interface Member {
   /** What placement places: a stage rank with its routers, or an expert group with its experts. */
@@ -18,7 +19,7 @@ export interface Member {
 }
 
 /** Every placed actor, in the mesh's order: stages and their routers, then expert groups and their experts. */
-export function castOf(mesh: Mesh, model: Model, shape: ModelShape): Member[] {
+export function castOf({ mesh, model, shape }: Blueprint): Member[] {
   const stages = mesh.stages.flatMap((rank): Member[] => {
     const parameters = stepsOf(model, rank).flatMap((step) =>
       step.kind === 'exchange' ? [] : Object.values(step.weights),

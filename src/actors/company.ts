@@ -4,20 +4,18 @@
  * small is found now.
  */
 import type { Device, Slice } from '../kernels/device.ts';
-import { buildModel } from '../models/decoder.ts';
-import { modelShapeOf } from '../models/from_topology.ts';
 import { isSparse, type Mixture, type ProgramStep, type Step } from '../models/model.ts';
 import { actor, type ActorScope, type ChildSpec } from '../runtime/index.ts';
 import {
   expertCapacity,
   type ExpertGroup as GroupPlace,
-  type Mesh,
   type MoeSection,
   type StageRank,
   type Topology,
 } from '../topology/index.ts';
 import { expertAddress, groupAddress, routerAddress, stageAddress } from './addresses.ts';
 import type { BatchPort } from './batch_port.ts';
+import type { Blueprint } from './blueprint.ts';
 import { weightBindings } from './bindings.ts';
 import { stepsOf } from './cast.ts';
 import { Expert } from './expert.ts';
@@ -37,9 +35,7 @@ import { createStageContext } from './stage_context.ts';
 import { LogitsHead } from './logits_head.ts';
 
 export interface CompanyOptions {
-  readonly topology: Topology;
-  readonly mesh: Mesh;
-  readonly vocabulary: number;
+  readonly blueprint: Blueprint;
   readonly batches: BatchPort;
   /** The device of this worker. */
   readonly device: Device;
@@ -49,8 +45,8 @@ export interface CompanyOptions {
 
 /** Makes everything that the actors of this worker need. Throws `OutOfSliceMemory`. */
 export async function gather(options: CompanyOptions): Promise<ChildSpec[]> {
-  const { topology, mesh, vocabulary, hosts } = options;
-  const { shape, model, single } = modelsOf(topology, mesh, vocabulary);
+  const { blueprint, hosts } = options;
+  const { mesh, shape, model, single } = blueprint;
   const specs: ChildSpec[] = [];
   for (const rank of mesh.stages.filter(({ role }) => hosts(role))) {
     const logits = rank.isLast ? single.logits : null;
@@ -65,17 +61,8 @@ export async function gather(options: CompanyOptions): Promise<ChildSpec[]> {
   return specs;
 }
 
-/** The model of a run, and its twin for the single sequence of generation. */
-export function modelsOf(topology: Topology, mesh: Mesh, vocabulary: number) {
-  const { sequence_length } = topology.training;
-  const shape = modelShapeOf(topology, vocabulary, mesh.microbatchSequences * sequence_length);
-  const model = buildModel(shape, mesh.microbatchSequences, sequence_length);
-  const single = mesh.microbatchSequences === 1 ? model : buildModel(shape, 1, sequence_length);
-  return { shape, model, single };
-}
-
 async function stageSpec(
-  { topology, mesh, batches, device }: CompanyOptions,
+  { blueprint: { topology, mesh }, batches, device }: CompanyOptions,
   rank: StageRank,
   steps: readonly Step[],
   single: readonly Step[],
@@ -112,7 +99,7 @@ async function stageSpec(
 }
 
 async function routerSpec(
-  { topology, mesh, device }: CompanyOptions,
+  { blueprint: { topology, mesh }, device }: CompanyOptions,
   rank: StageRank,
   layer: number,
   mixture: Mixture,
@@ -156,7 +143,7 @@ async function routerSpec(
 }
 
 async function groupSpecs(
-  { topology, mesh, device }: CompanyOptions,
+  { blueprint: { topology, mesh }, device }: CompanyOptions,
   { layer, group, experts }: GroupPlace,
   mixture: Mixture,
 ): Promise<ChildSpec[]> {

@@ -12,11 +12,11 @@ import {
   type ChildSpec,
   type LocalSystemOptions,
 } from '../runtime/index.ts';
-import type { Mesh, Topology } from '../topology/index.ts';
 import { trainerAddress, usherAddress } from './addresses.ts';
 import type { BatchPort } from './batch_port.ts';
+import type { Blueprint } from './blueprint.ts';
 import { castOf, type Member } from './cast.ts';
-import { gather, modelsOf } from './company.ts';
+import { gather } from './company.ts';
 import type { DecisionStore } from './decision_store.ts';
 import { trainerProtocol } from './protocol/trainer.ts';
 import { usherProtocol } from './protocol/usher.ts';
@@ -37,9 +37,7 @@ export interface Crew {
 }
 
 export interface CrewOptions {
-  readonly topology: Topology;
-  readonly mesh: Mesh;
-  readonly vocabulary: number;
+  readonly blueprint: Blueprint;
   /** The least gen to begin in. */
   readonly gen: number;
   readonly evaluationMicrobatches: number;
@@ -79,10 +77,11 @@ export function spawnUsher(
 /** Starts the trainer of a run that is in the systems named. */
 export function spawnTrainer(
   system: ActorSystem,
-  { topology, mesh, evaluationMicrobatches }: Pick<CrewOptions, 'topology' | 'mesh' | 'evaluationMicrobatches'>,
+  { blueprint, evaluationMicrobatches }: Pick<CrewOptions, 'blueprint' | 'evaluationMicrobatches'>,
   decisions: DecisionStore,
   systems: readonly string[],
 ): void {
+  const { topology, mesh } = blueprint;
   const parts = { topology, mesh, decisions, evaluationMicrobatches, systems };
   system.spawn(trainerProtocol, trainerAddress, (scope) => new Trainer(parts, scope));
 }
@@ -94,9 +93,9 @@ export async function startLocalCrew(
   decisions: DecisionStore,
   settings: LocalSystemOptions = {},
 ): Promise<Crew> {
-  const { topology, mesh, vocabulary, gen, onFailure } = options;
-  const device = new CpuDevice({ bytes: topology.cluster.memory_per_worker });
-  const specs = await gather({ topology, mesh, vocabulary, batches, device, hosts: () => true });
+  const { blueprint, gen, onFailure } = options;
+  const device = new CpuDevice({ bytes: blueprint.topology.cluster.memory_per_worker });
+  const specs = await gather({ blueprint, batches, device, hosts: () => true });
   const system = createLocalSystem({
     name: 'node-0',
     supervision: roleSupervision,
@@ -105,8 +104,7 @@ export async function startLocalCrew(
   });
   system.enter(gen);
   system.start(rolesSpec('w0', specs));
-  const { shape, model } = modelsOf(topology, mesh, vocabulary);
-  spawnUsher(system, castOf(mesh, model, shape));
+  spawnUsher(system, castOf(blueprint));
   spawnTrainer(system, options, decisions, [system.name]);
   return {
     system,

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { CheckpointStore, NoCheckpoint, openCheckpoint, type Checkpoint } from '../checkpoints/index.ts';
 import { loadTokenizer } from '../data/index.ts';
 import { arenaLimitBytes, topologySchema, type Topology } from '../topology/index.ts';
+import { blueprintOf } from './blueprint.ts';
 import { Generator } from './generator.ts';
 import { restore, ResumeRefused } from './resume.ts';
 import type { GenerateOptions } from './run_port.ts';
@@ -21,15 +22,15 @@ export async function generate({
   const checkpoint = await find(checkpointDir);
   const topology = singleWorker(checkpoint);
   // Paths in a checkpoint's topology are relative to the run directory, two folders above it.
-  const tokenizer = loadTokenizer(topology.data.tokenizer, resolve(checkpoint.path, '..', '..'));
+  const baseDir = resolve(checkpoint.path, '..', '..');
+  const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
   const batches = {
     microbatch: () => {
       throw new Error('generation has no corpus');
     },
   };
   const troupe = await Troupe.start({
-    topology,
-    vocabulary: tokenizer.vocabSize,
+    blueprint: await blueprintOf({ topology, baseDir, vocabulary: tokenizer.vocabSize }),
     batches,
     gen: checkpoint.manifest.gen + 1,
   });

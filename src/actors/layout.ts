@@ -1,7 +1,6 @@
-/** Who lives where in a run: a pure function of topology, vocabulary and the names of the nodes. */
-import type { Mesh, Topology } from '../topology/index.ts';
+/** Who lives where in a run: a pure function of the blueprint and the names of the nodes. */
+import type { Blueprint } from './blueprint.ts';
 import { castOf, type Member } from './cast.ts';
-import { modelsOf } from './company.ts';
 import { largestMessageBytes } from './message_sizes.ts';
 import { placeRoles } from './place_roles.ts';
 import { whereaboutsOf, workerName } from './whereabouts.ts';
@@ -18,28 +17,21 @@ export interface Layout {
   readonly largestBytes: number;
 }
 
-export interface LaidOut {
-  readonly topology: Topology;
-  readonly mesh: Mesh;
-  readonly vocabulary: number;
-}
-
 /** The first of the nodes leads; `scribe`, one of them or not, writes down what happens. */
-export function layoutOf({ topology, mesh, vocabulary }: LaidOut, nodes: readonly string[], scribe: string): Layout {
+export function layoutOf(blueprint: Blueprint, nodes: readonly string[], scribe: string): Layout {
   const workers = nodes.flatMap((_, node) =>
-    Array.from({ length: topology.cluster.workers_per_node }, (__, worker) => ({ node, worker })),
+    Array.from({ length: blueprint.topology.cluster.workers_per_node }, (__, worker) => ({ node, worker })),
   );
   const nameOf = ({ node, worker }: (typeof workers)[number]): string => workerName(nodes[node], worker);
-  const placed = placeRoles(topology, mesh, vocabulary, workers);
+  const placed = placeRoles(blueprint, workers);
   const placement = new Map([...placed].map(([role, worker]) => [role, nameOf(worker)]));
   const systems = [...new Set([scribe, ...nodes, ...workers.map(nameOf)])];
-  const { shape, model } = modelsOf(topology, mesh, vocabulary);
-  const cast = castOf(mesh, model, shape);
+  const cast = castOf(blueprint);
   return {
     cast,
     systems,
     placement,
     places: whereaboutsOf({ cast, placement, leader: nodes[0], scribe, systems }),
-    largestBytes: largestMessageBytes(model, shape, cast),
+    largestBytes: largestMessageBytes(blueprint, cast),
   };
 }

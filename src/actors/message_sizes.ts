@@ -1,13 +1,13 @@
 /** The largest message of a run, and what has to have room for it: shared memory between threads, links between nodes. */
 import { elements } from '../kernels/shape.ts';
-import type { Model, ModelShape } from '../models/model.ts';
 import type { Parameter } from '../models/parameter.ts';
 import { LINK_LIMITS, type LinkLimits } from '../runtime/cluster/nats.ts';
 import { SLOTS, type SlotClass } from '../runtime/index.ts';
+import type { Blueprint } from './blueprint.ts';
 import type { Member } from './cast.ts';
 
 /** Bytes of the largest message, a power of two: rows of a microbatch, or what is said of a role's parameters. */
-export function largestMessageBytes(model: Model, shape: ModelShape, cast: readonly Member[]): number {
+export function largestMessageBytes({ model, shape }: Blueprint, cast: readonly Member[]): number {
   const rowBytes = 4 * model.batch * model.sequence * shape.hidden * (shape.mixture?.topK ?? 1);
   const largestBytes = Math.max(rowBytes, ...cast.map(({ parameters }) => stateBytes(parameters)));
   // Room for the header, and for the space between tensors.

@@ -91,7 +91,8 @@ class NodeLaunch {
   }
 
   async run(source: BatchSource): Promise<Crew> {
-    const { topology, vocabulary, evaluationMicrobatches } = this.options;
+    const { blueprint, evaluationMicrobatches } = this.options;
+    const { topology, baseDir, vocabulary } = blueprint;
     const { name, runId } = this.cluster;
     const server = this.cluster.server.address;
     const { lease_ms: leaseMs } = topology.recovery;
@@ -114,6 +115,7 @@ class NodeLaunch {
     const names = Array.from({ length: topology.cluster.nodes }, (_, i) => nodeName(i));
     const birth: NodeBirth = {
       topology: toPlain(topology),
+      baseDir,
       vocabulary,
       source,
       server,
@@ -136,7 +138,7 @@ class NodeLaunch {
     const members = await this.unlessFailed(this.gatherNodes(store, names));
     const classOfAll = classOfNodes(members, topology.recovery.allow_class_change);
 
-    const { systems, placement, places, largestBytes } = layoutOf(this.options, names, launcherName);
+    const { systems, placement, places, largestBytes } = layoutOf(blueprint, names, launcherName);
     const id = { runId, gen };
     await writeMuster(store, id, {
       nodes: names,
@@ -232,7 +234,7 @@ class NodeLaunch {
 
   /** Waits until all nodes have registered. Throws `NodesMissing`. */
   private async gatherNodes(store: PatientKvStore, names: readonly string[]): Promise<NodeMember[]> {
-    const { cluster, recovery } = this.options.topology;
+    const { cluster, recovery } = this.options.blueprint.topology;
     const waitMs = cluster.wait * 1000;
     const startMs = clock.now();
     const membership = await Membership.open({
@@ -264,7 +266,7 @@ class NodeLaunch {
 
   /** A node that has given no sign of life for a lease; its process may hang. */
   private lost(node: string): void {
-    const reason = `no sign of life for ${this.options.topology.recovery.lease_ms} ms`;
+    const reason = `no sign of life for ${this.options.blueprint.topology.recovery.lease_ms} ms`;
     this.fail(new NodeDied(node, { exitCode: null, signal: null, reason, log: [], flight: [] }));
   }
 

@@ -7,11 +7,11 @@ import { numericsOf } from '../kernels/cpu/numerics.ts';
 import { enterNode, type NodeScope } from '../runtime/cluster/index.ts';
 import { GenRegister, NatsConnection, NatsKvStore, NatsTransport, Registration } from '../runtime/cluster/nats.ts';
 import { ActorSystem, SystemClock } from '../runtime/index.ts';
-import { meshOf, topologySchema } from '../topology/index.ts';
+import { topologySchema } from '../topology/index.ts';
 import { rallyAddress } from './addresses.ts';
 import { batchSourceSchema } from './batch_source.ts';
+import { blueprintOf } from './blueprint.ts';
 import { castOf } from './cast.ts';
-import { modelsOf } from './company.ts';
 import { roleSupervision, RunFailed, spawnTrainer, spawnUsher } from './crew.ts';
 import { KvDecisionStore } from './kv_decision_store.ts';
 import { largestMessageBytes, linkLimitsFor } from './message_sizes.ts';
@@ -24,6 +24,7 @@ import { nodeOfSystem, whereaboutsOf } from './whereabouts.ts';
 
 const birthSchema = z.object({
   topology: topologySchema,
+  baseDir: z.string(),
   vocabulary: z.int(),
   source: batchSourceSchema,
   server: z.object({ url: z.string(), token: z.string().exactOptional() }),
@@ -83,10 +84,10 @@ async function startCompany(
   birth: Birth,
   { control, store, muster }: Joined,
 ): Promise<() => Promise<void>> {
-  const { topology, vocabulary, cluster, runId, gen, server, evaluationMicrobatches, source } = birth;
-  const mesh = meshOf(topology);
-  const { shape, model } = modelsOf(topology, mesh, vocabulary);
-  const cast = castOf(mesh, model, shape);
+  const { topology, cluster, runId, gen, server, evaluationMicrobatches, source } = birth;
+  const blueprint = await blueprintOf(birth);
+  const cast = castOf(blueprint);
+  const largestBytes = largestMessageBytes(blueprint, cast);
   const [leader] = muster.nodes;
   const placement = new Map(Object.entries(muster.placement));
   const places = whereaboutsOf({ cast, placement, leader, scribe: muster.scribe, systems: muster.systems });
@@ -95,8 +96,8 @@ async function startCompany(
     count: topology.cluster.workers_per_node,
     placement,
     places,
-    cast,
-    run: { topology, vocabulary, gen, source },
+    largestBytes,
+    run: { blueprint, gen, source },
     onFailure: scope.fail,
   });
   const transport = await NatsTransport.open({
@@ -105,7 +106,7 @@ async function startCompany(
     cluster,
     runId,
     node: scope.name,
-    limits: linkLimitsFor(largestMessageBytes(model, shape, cast)),
+    limits: linkLimitsFor(largestBytes),
     clock,
     near: host.transport,
     directory: (address) => {
@@ -140,7 +141,7 @@ async function startCompany(
       decisions,
     };
     system.spawn(rallyProtocol, rallyAddress, (rallyScope) => new Rally(rally, rallyScope));
-    spawnTrainer(system, { topology, mesh, evaluationMicrobatches }, decisions, muster.systems);
+    spawnTrainer(system, { blueprint, evaluationMicrobatches }, decisions, muster.systems);
   }
   await host.ready();
   return async () => {

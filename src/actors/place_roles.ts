@@ -1,17 +1,8 @@
-/** Which worker hosts which role of a topology: a pure function of mesh and workers, wherever it is computed. */
-import {
-  flopsByRole,
-  modelSizesOf,
-  place,
-  type Mesh,
-  type Placement,
-  type Topology,
-  type Worker,
-} from '../topology/index.ts';
+/** Which worker hosts which role of a run: a pure function of blueprint and workers, wherever it is computed. */
+import { flopsByRole, place, type Placement, type Worker } from '../topology/index.ts';
+import type { Blueprint } from './blueprint.ts';
 
-export function placeRoles(topology: Topology, mesh: Mesh, vocabulary: number, workers: readonly Worker[]): Placement {
+export function placeRoles({ topology, mesh, sizes }: Blueprint, workers: readonly Worker[]): Placement {
   const { global_batch_size, sequence_length } = topology.training;
-  const sizes = modelSizesOf(topology, vocabulary);
-  const flops = flopsByRole(mesh, sizes, global_batch_size * sequence_length, sequence_length);
-  return place(mesh, flops, workers);
+  return place(mesh, flopsByRole(mesh, sizes, global_batch_size * sequence_length), workers);
 }

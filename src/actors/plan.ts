@@ -9,19 +9,17 @@ import { bytesPerElement } from '../kernels/dtype.ts';
 import {
   countParameters,
   flopsByRole,
-  meshOf,
-  modelSizesOf,
   trafficOf,
   workersOf,
   type Mesh,
   type ParameterCount,
   type StepTraffic,
-  type Topology,
   type Worker,
 } from '../topology/index.ts';
 import type { BatchPort } from './batch_port.ts';
+import type { Blueprint } from './blueprint.ts';
 import { castOf } from './cast.ts';
-import { gather, modelsOf } from './company.ts';
+import { gather } from './company.ts';
 import { placeRoles } from './place_roles.ts';
 
 /** Bytes of an actor's slice. */
@@ -61,31 +59,27 @@ export interface WorkerPlan {
 }
 
 export interface Plan {
-  readonly topology: Topology;
-  readonly mesh: Mesh;
-  readonly vocabulary: number;
+  readonly blueprint: Blueprint;
   readonly parameters: ParameterCount;
   readonly workers: readonly WorkerPlan[];
   /** Of one training step. */
   readonly traffic: StepTraffic;
 }
 
-/** Plans a run of the topology with a tokenizer of so many tokens. Nothing is allocated, compiled or started. */
-export async function planRun(topology: Topology, vocabulary: number): Promise<Plan> {
-  const mesh = meshOf(topology);
-  const sizes = modelSizesOf(topology, vocabulary);
+/** Plans a run. Nothing is allocated, compiled or started. */
+export async function planRun(blueprint: Blueprint): Promise<Plan> {
+  const { topology, mesh, sizes } = blueprint;
   const { global_batch_size, sequence_length } = topology.training;
-  const flops = flopsByRole(mesh, sizes, global_batch_size * sequence_length, sequence_length);
-  const placement = placeRoles(topology, mesh, vocabulary, workersOf(topology.cluster));
-  const { shape, model } = modelsOf(topology, mesh, vocabulary);
-  const roleOf = new Map(castOf(mesh, model, shape).map(({ address, role }) => [address, role]));
+  const flops = flopsByRole(mesh, sizes, global_batch_size * sequence_length);
+  const placement = placeRoles(blueprint, workersOf(topology.cluster));
+  const roleOf = new Map(castOf(blueprint).map(({ address, role }) => [address, role]));
 
   const workers: WorkerPlan[] = [];
   const arenas = new Map<string, number[]>();
   for (const worker of workersOf(topology.cluster)) {
     const roles = [...placement].filter(([, at]) => isSame(at, worker)).map(([role]) => role);
     const device = new DryDevice();
-    await gather({ topology, mesh, vocabulary, batches: noBatches, device, hosts: (role) => roles.includes(role) });
+    await gather({ blueprint, batches: noBatches, device, hosts: (role) => roles.includes(role) });
     const actors = device.slices.map((slice): ActorPlan => {
       const { owner } = slice;
       // The slice of a stage goes by its role.
@@ -108,7 +102,7 @@ export async function planRun(topology: Topology, vocabulary: number): Promise<P
     });
   }
   const traffic = trafficOf({ topology, mesh, placement, arenas });
-  return { topology, mesh, vocabulary, parameters: countParameters(sizes), workers, traffic };
+  return { blueprint, parameters: countParameters(sizes), workers, traffic };
 }
 
 /** Bytes of a slice by what they were taken for. */

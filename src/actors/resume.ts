@@ -4,7 +4,8 @@
  */
 import { float32Of, readTensors, type Checkpoint, type Json } from '../checkpoints/index.ts';
 import type { ActorSystem } from '../runtime/index.ts';
-import { toPlain, type Topology } from '../topology/index.ts';
+import { toPlain } from '../topology/index.ts';
+import type { Blueprint } from './blueprint.ts';
 import { batchesOf, type Member } from './cast.ts';
 import { storedNames } from './parameter_set.ts';
 import { payload } from './protocol/pass.ts';
@@ -22,16 +23,18 @@ export class ResumeRefused extends Error {
 }
 
 /** What must be the same from one end of a run to the other. `training.steps` may grow. */
-export function identityOf(topology: Topology): Json {
-  const { model, moe, parallelism, optimizer, training } = toPlain(topology);
+export function identityOf({ topology, sublayersDigest }: Blueprint): Json {
+  const { model: keys, moe, parallelism, optimizer, training } = toPlain(topology);
+  // Where the module of sublayers lies may change, not what it is; no module has no key.
+  const model = { ...keys, sublayers: sublayersDigest ?? undefined };
   const { global_batch_size, sequence_length, seed } = training ?? {};
   const identity = { model, moe, parallelism, optimizer, training: { global_batch_size, sequence_length, seed } };
   return JSON.parse(JSON.stringify(identity)) as Json;
 }
 
 /** Throws `ResumeRefused` when the checkpoint is not of the run that the topology describes. */
-export function checkIdentity(checkpoint: Checkpoint, topology: Topology): void {
-  const difference = firstDifference('', checkpoint.manifest.model, identityOf(topology));
+export function checkIdentity(checkpoint: Checkpoint, blueprint: Blueprint): void {
+  const difference = firstDifference('', checkpoint.manifest.model, identityOf(blueprint));
   if (difference === null) return;
   const { key, was, is } = difference;
   throw new ResumeRefused(

@@ -1,10 +1,9 @@
 /** The worker threads of a node, each with the roles placed on it. */
 import { startWorkers, type WorkerFailed, type WorkerHost } from '../runtime/cluster/index.ts';
-import { meshOf, toPlain, type Topology } from '../topology/index.ts';
+import { toPlain } from '../topology/index.ts';
 import type { BatchSource } from './batch_source.ts';
-import type { Member } from './cast.ts';
-import { modelsOf } from './company.ts';
-import { largestMessageBytes, slotsFor } from './message_sizes.ts';
+import type { Blueprint } from './blueprint.ts';
+import { slotsFor } from './message_sizes.ts';
 import { threadsOf, workerName } from './whereabouts.ts';
 import type { WorkerBirth } from './worker_main.ts';
 
@@ -15,10 +14,10 @@ export interface RoleWorkersOptions {
   readonly placement: ReadonlyMap<string, string>;
   /** System by address, of the whole run. */
   readonly places: ReadonlyMap<string, string>;
-  readonly cast: readonly Member[];
+  /** What slots must have room for. */
+  readonly largestBytes: number;
   readonly run: {
-    readonly topology: Topology;
-    readonly vocabulary: number;
+    readonly blueprint: Blueprint;
     readonly gen: number;
     readonly source: BatchSource;
   };
@@ -31,21 +30,21 @@ export function startRoleWorkers({
   count,
   placement,
   places,
-  cast,
+  largestBytes,
   run,
   onFailure,
 }: RoleWorkersOptions): WorkerHost {
-  const { topology, vocabulary, gen, source } = run;
-  const { shape, model } = modelsOf(topology, meshOf(topology), vocabulary);
+  const { blueprint, gen, source } = run;
+  const { topology, baseDir, vocabulary } = blueprint;
   return startWorkers({
     name: node,
     entry: new URL(import.meta.url.endsWith('.ts') ? './worker_main.ts' : './worker_main.js', import.meta.url),
     placement: threadsOf(places, node),
-    slots: slotsFor(largestMessageBytes(model, shape, cast)),
+    slots: slotsFor(largestBytes),
     workers: Array.from({ length: count }, (_, worker) => {
       const name = workerName(node, worker);
       const roles = [...placement].filter(([, system]) => system === name).map(([role]) => role);
-      const birth: WorkerBirth = { topology: toPlain(topology), vocabulary, gen, roles, source };
+      const birth: WorkerBirth = { topology: toPlain(topology), baseDir, vocabulary, gen, roles, source };
       return { name, data: birth };
     }),
     onFailure,

@@ -6,10 +6,11 @@ import { randomUUID } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { CheckpointStore, type Checkpoint, type Json } from '../checkpoints/index.ts';
 import { loadTokenizer, Order1, type Blend, type HeldOutWindows } from '../data/index.ts';
-import { countParameters, meshOf, modelSizesOf, rebaseTopology, toPlain, type Topology } from '../topology/index.ts';
+import { countParameters, rebaseTopology, toPlain, type Topology } from '../topology/index.ts';
 import { describeError } from '../runtime/index.ts';
 import { checkpointerAddress, chronicleAddress, trainerAddress } from './addresses.ts';
 import { batchesOf } from './batch_source.ts';
+import { blueprintOf, type Blueprint } from './blueprint.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { Chronicle } from './chronicle.ts';
 import { packedBlend } from './corpora.ts';
@@ -28,12 +29,13 @@ const sample = { prompt: 'The ', maxTokens: 240, temperature: 0.7 };
 export async function run(options: RunOptions): Promise<RunOutcome> {
   const { topology, baseDir, runDir, observe, signal } = options;
   const store = await CheckpointStore.forWriting(join(runDir, 'checkpoints'));
+  const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
+  const blueprint = await blueprintOf({ topology, baseDir, vocabulary: tokenizer.vocabSize });
   // A run that ended before its first checkpoint begins again.
-  const found = options.resume && (await store.list()).length > 0 ? await newest(store, options) : null;
+  const found = options.resume && (await store.list()).length > 0 ? await newest(store, blueprint, observe) : null;
   using logs = new RunLogs(runDir, found === null);
 
   observe({ kind: 'phase', text: 'packing corpora' });
-  const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
   let packed: Awaited<ReturnType<typeof packedBlend>>;
   try {
     packed = await packedBlend(topology, baseDir, tokenizer, signal);
@@ -48,7 +50,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
       'the corpora are not those it was trained on; restore the files, or start a new run',
     );
   }
-  const batches = batchesOf(blend, topology, meshOf(topology).globalMicrobatches);
+  const batches = batchesOf(blend, topology, blueprint.mesh.globalMicrobatches);
   const { heldOut, evaluationMicrobatches } = batches;
   const notice = (text: string): void => observe({ kind: 'notice', text });
   if (heldOut.rows < heldOut.asked) {
@@ -66,8 +68,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
     const { cluster } = topology;
     const isInThread = server === null && cluster.workers_per_node === 1;
     const troupe = await Troupe.start({
-      topology,
-      vocabulary: tokenizer.vocabSize,
+      blueprint,
       batches: isInThread ? batches : source,
       // Above every checkpoint's, the damaged ones' too: their names are taken.
       gen: 1 + Math.max(0, ...(await store.list()).map((name) => name.gen)),
@@ -81,7 +82,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
       // Only now is it sure that the run goes on from there.
       logs.metrics.truncateAfter(found?.manifest.step ?? 0);
       if (found !== null) notice(`resumed from step ${found.manifest.step} of ${found.path}`);
-      const parameters = countParameters(modelSizesOf(topology, tokenizer.vocabSize));
+      const parameters = countParameters(blueprint.sizes);
       observe({
         kind: 'ready',
         parameters: parameters.total,
@@ -91,7 +92,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
         nodes: cluster.nodes,
       });
       const baseline = order1Of(blend, heldOut);
-      const outcome = await train(options, { troupe, store, logs, blend, found, runId, baseline });
+      const outcome = await train(options, { blueprint, troupe, store, logs, blend, found, runId, baseline });
       if (outcome.status === 'done') {
         const text = await troupe.unlessFailed(sampleOf(new Generator(troupe.crew, tokenizer, topology), options));
         observe({ kind: 'sample', prompt: sample.prompt, text });
@@ -110,6 +111,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
 }
 
 interface Parts {
+  readonly blueprint: Blueprint;
   readonly troupe: Troupe;
   readonly store: CheckpointStore;
   readonly logs: RunLogs;
@@ -121,13 +123,13 @@ interface Parts {
 
 async function train(options: RunOptions, parts: Parts): Promise<TrainingOutcome> {
   const { topology, baseDir, runDir, observe, signal } = options;
-  const { troupe, store, logs, blend, found, runId, baseline } = parts;
+  const { blueprint, troupe, store, logs, blend, found, runId, baseline } = parts;
   const { system, crew } = troupe;
   const fields = {
     runId,
     numericsClass: crew.numericsClass,
     corpusDigest: blend.digest,
-    model: identityOf(topology),
+    model: identityOf(blueprint),
     topology: JSON.parse(JSON.stringify(toPlain(rebaseTopology(topology, baseDir, resolve(runDir))))) as Json,
   };
   const observer = logs.observer(observe, baseline);
@@ -148,10 +150,14 @@ const forever = 2 ** 31 - 1;
 /** The topology's name, as far as a name of a cluster goes. */
 const clusterName = ({ name }: Topology): string => name.replaceAll(/[^a-zA-Z0-9_-]/g, '_').slice(0, 64);
 
-async function newest(store: CheckpointStore, { topology, observe }: RunOptions): Promise<Checkpoint> {
+async function newest(
+  store: CheckpointStore,
+  blueprint: Blueprint,
+  observe: RunOptions['observe'],
+): Promise<Checkpoint> {
   const { checkpoint, refused } = await store.openNewestValid();
   for (const error of refused) observe({ kind: 'notice', text: error.message });
-  checkIdentity(checkpoint, topology);
+  checkIdentity(checkpoint, blueprint);
   return checkpoint;
 }
 

@@ -44,9 +44,6 @@ export interface RunOutcome {
   readonly runDir: string;
 }
 
-/** What `src/actors/run.ts` exports as `run`. */
-export type Run = (options: RunOptions) => Promise<RunOutcome>;
-
 export interface GenerateOptions {
   readonly checkpointDir: string;
   readonly prompt: string;
@@ -56,6 +53,3 @@ export interface GenerateOptions {
   readonly seed: number;
   readonly write: (text: string) => void;
 }
-
-/** What `src/actors/generate.ts` exports as `generate`. */
-export type Generate = (options: GenerateOptions) => Promise<void>;

@@ -17,17 +17,17 @@ export async function startThreadCrew(
   source: BatchSource,
   decisions: DecisionStore,
 ): Promise<Crew> {
-  const { topology, vocabulary, gen, onFailure } = options;
+  const { blueprint, gen, onFailure } = options;
   const node = nodeName(0);
-  const { workers_per_node: count } = topology.cluster;
-  const { cast, systems, placement, places } = layoutOf(options, [node], node);
+  const { workers_per_node: count } = blueprint.topology.cluster;
+  const { systems, placement, places, largestBytes } = layoutOf(blueprint, [node], node);
   const host = startRoleWorkers({
     node,
     count,
     placement,
     places,
-    cast,
-    run: { topology, vocabulary, gen, source },
+    largestBytes,
+    run: { blueprint, gen, source },
     onFailure: (failure) => onFailure(new RunFailed(failure.message)),
   });
   const system = new ActorSystem({

@@ -3,19 +3,18 @@
  * unit: when one fails none goes on, and the run ends resumable.
  */
 import { tagOf, type ActorSystem, type LocalSystemOptions } from '../runtime/index.ts';
-import { meshOf, type Mesh, type Topology } from '../topology/index.ts';
+import type { Mesh } from '../topology/index.ts';
 import type { BatchPort } from './batch_port.ts';
 import { openBatches, type BatchSource } from './batch_source.ts';
+import type { Blueprint } from './blueprint.ts';
 import { castOf, type Member } from './cast.ts';
-import { modelsOf } from './company.ts';
 import { startLocalCrew, type Crew } from './crew.ts';
 import { MemoryDecisionStore, type DecisionStore } from './decision_store.ts';
 import { startNodeCrew, type ClusterOptions } from './node_crew.ts';
 import { startThreadCrew } from './thread_crew.ts';
 
 export interface TroupeOptions {
-  readonly topology: Topology;
-  readonly vocabulary: number;
+  readonly blueprint: Blueprint;
   /** Packed corpora, or batches of the caller's own, which stay in this thread. */
   readonly batches: BatchSource | BatchPort;
   /** The least gen to begin in. */
@@ -46,21 +45,20 @@ export class Troupe {
 
   /** Takes all memory, compiles all programs and starts all roles. Throws `OutOfSliceMemory`, `WorkerFailed`, `NodeDied`. */
   static async start(given: TroupeOptions): Promise<Troupe> {
-    const { topology, vocabulary, batches, gen, system, cluster, evaluationMicrobatches = 0 } = given;
+    const { blueprint, batches, gen, system, cluster, evaluationMicrobatches = 0 } = given;
+    const { topology } = blueprint;
     const { decisions = new MemoryDecisionStore() } = given;
-    const mesh = meshOf(topology);
     const { promise: failed, reject } = Promise.withResolvers<never>();
     failed.catch(() => undefined);
-    const options = { topology, mesh, vocabulary, gen, evaluationMicrobatches, onFailure: reject };
+    const options = { blueprint, gen, evaluationMicrobatches, onFailure: reject };
     const isPacked = 'folders' in batches;
     const crew = await (() => {
       if (isPacked && cluster !== undefined) return startNodeCrew(options, batches, cluster);
       if (isPacked && topology.cluster.workers_per_node > 1) return startThreadCrew(options, batches, decisions);
       return startLocalCrew(options, isPacked ? openBatches(batches, topology) : batches, decisions, system);
     })();
-    const { shape, model } = modelsOf(topology, mesh, vocabulary);
-    const holders = castOf(mesh, model, shape).filter(({ parameters }) => parameters.length > 0);
-    return new Troupe(mesh, crew, holders, failed);
+    const holders = castOf(blueprint).filter(({ parameters }) => parameters.length > 0);
+    return new Troupe(blueprint.mesh, crew, holders, failed);
   }
 
   get system(): ActorSystem {

@@ -2,14 +2,16 @@
 import { z } from 'zod';
 import { CpuDevice } from '../kernels/cpu/device.ts';
 import { enterWorker } from '../runtime/cluster/index.ts';
-import { meshOf, topologySchema } from '../topology/index.ts';
+import { topologySchema } from '../topology/index.ts';
 import { batchSourceSchema, openBatches } from './batch_source.ts';
+import { blueprintOf } from './blueprint.ts';
 import { castOf } from './cast.ts';
-import { gather, modelsOf } from './company.ts';
+import { gather } from './company.ts';
 import { roleSupervision, rolesSpec, spawnUsher } from './crew.ts';
 
 const birthSchema = z.object({
   topology: topologySchema,
+  baseDir: z.string(),
   vocabulary: z.int(),
   gen: z.int(),
   roles: z.array(z.string()),
@@ -18,19 +20,19 @@ const birthSchema = z.object({
 export type WorkerBirth = z.input<typeof birthSchema>;
 
 await enterWorker(async ({ createSystem, data, name }) => {
-  const { topology, vocabulary, gen, roles, source } = birthSchema.parse(data);
+  const { gen, roles, source, ...drawn } = birthSchema.parse(data);
+  const { topology } = drawn;
   const device = new CpuDevice({ bytes: topology.cluster.memory_per_worker });
   const hosts = (role: string): boolean => roles.includes(role);
-  const mesh = meshOf(topology);
+  const blueprint = await blueprintOf(drawn);
   const batches = openBatches(source, topology);
-  const specs = await gather({ topology, mesh, vocabulary, batches, device, hosts });
-  const { shape, model } = modelsOf(topology, mesh, vocabulary);
+  const specs = await gather({ blueprint, batches, device, hosts });
   const system = createSystem({ supervision: roleSupervision });
   system.enter(gen);
   system.start(rolesSpec(name, specs));
   spawnUsher(
     system,
-    castOf(mesh, model, shape).filter(({ role }) => hosts(role)),
+    castOf(blueprint).filter(({ role }) => hosts(role)),
   );
   return () => device.close();
 });

@@ -1,17 +1,16 @@
 /**
- * `troupe launch FILE.yaml`: trains what a topology file describes. Reads the file, takes a run directory, hands both to
- * the run, and shows how it goes.
+ * `troupe launch FILE.yaml`: trains what a topology file describes. Reads the file, checks what can be checked, hands it
+ * to the launch, and shows how it goes.
  */
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { RunEvent } from '../actors/run_port.ts';
 import { RunDirectory } from '../telemetry/index.ts';
-import { dumpTopology, rebaseTopology } from '../topology/index.ts';
 import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
 import { interruptSignal } from './interrupt.ts';
 import { watchedParent, watchParent } from './parent.ts';
-import { checkFits, checkServer } from './preflight.ts';
+import { checkFits } from './preflight.ts';
 import { Progress } from './progress.ts';
 import { rehearse } from './rehearse.ts';
 import { screenOf } from './screen.ts';
@@ -51,10 +50,10 @@ export function addLaunch(program: Command, finish: (exitCode: number) => void):
         ['launch my.yaml --run-dir runs/mine --resume', 'go on from the newest checkpoint'],
       ]),
     )
-    .action(async (file: string, flags: LaunchFlags) => finish(await launch(file, flags)));
+    .action(async (file: string, flags: LaunchFlags) => finish(await train(file, flags)));
 }
 
-async function launch(file: string, flags: LaunchFlags): Promise<number> {
+async function train(file: string, flags: LaunchFlags): Promise<number> {
   if (flags.resume === true && flags.runDir === undefined) {
     throw new UsageError('--resume needs --run-dir: name the directory of the run to continue');
   }
@@ -69,12 +68,7 @@ async function launch(file: string, flags: LaunchFlags): Promise<number> {
   };
   const runDir = RunDirectory.check(place);
   if (flags.dryRun === true) return await rehearse(topology, baseDir, runDir);
-  await checkServer(topology, baseDir);
   await checkFits(topology, baseDir);
-  const directory = RunDirectory.open(place);
-  const config = dumpTopology(rebaseTopology(topology, baseDir, resolve(directory.path)));
-  // A resume that is refused must leave the config of the run that the directory holds.
-  if (flags.resume !== true) directory.writeConfig(config);
 
   const nowMs = (): number => performance.now();
   const startMs = nowMs();
@@ -82,7 +76,6 @@ async function launch(file: string, flags: LaunchFlags): Promise<number> {
   const progress = flags.quiet === true ? null : new Progress({ screen, totalSteps: topology.training.steps, nowMs });
   let checkpointPath: string | null = null;
   const observe = (event: RunEvent): void => {
-    if (event.kind === 'ready' && flags.resume === true) directory.writeConfig(config);
     if (event.kind === 'checkpoint') checkpointPath = event.path;
     progress?.observe(event);
   };
@@ -100,15 +93,10 @@ async function launch(file: string, flags: LaunchFlags): Promise<number> {
     onGone: () => interrupt.hangUp(),
   });
   try {
-    const { run } = await import('../actors/run.ts');
-    const outcome = await run({
-      topology,
-      baseDir,
-      runDir: directory.path,
-      resume: flags.resume === true,
-      signal: interrupt.signal,
-      observe,
-    });
+    const { launch } = await import('../actors/launch.ts');
+    const named = flags.runDir === undefined ? {} : { runDir: flags.runDir };
+    const resume = flags.resume === true;
+    const outcome = await launch(topology, { baseDir, ...named, resume, signal: interrupt.signal, observe });
     progress?.end();
     const elapsedMs = nowMs() - startMs;
     const summary = { outcome, elapsedMs, arguments: argumentsOf(file, flags), checkpointPath };
@@ -116,7 +104,6 @@ async function launch(file: string, flags: LaunchFlags): Promise<number> {
     return outcome.status === 'done' ? exitCodes.done : exitCodes.interrupted;
   } finally {
     progress?.end();
-    directory.release();
   }
 }
 

@@ -3,7 +3,8 @@ import type { Plan } from '../actors/plan.ts';
 import type { Traffic } from '../topology/index.ts';
 import { nameOf } from './plan_tables.ts';
 
-export function planJson({ topology, mesh, vocabulary, parameters, workers, traffic }: Plan): string {
+export function planJson({ blueprint, parameters, workers, traffic }: Plan): string {
+  const { topology, mesh, vocabulary } = blueprint;
   const { nodes, workers_per_node, memory_per_worker } = topology.cluster;
   const { denseFfn, ...parts } = parameters;
   const flops = workers.reduce((sum, worker) => sum + worker.flops, 0);

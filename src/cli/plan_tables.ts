@@ -13,7 +13,8 @@ export const nameOf = ({ node, worker }: Worker): string => workerName(nodeName(
 
 /** The plan's lines, the verdict last; none is wider than 100 columns for names of usual length. */
 export function planLines(plan: Plan): string[] {
-  const { topology, mesh, workers } = plan;
+  const { blueprint, workers } = plan;
+  const { topology, mesh } = blueprint;
   const groups = mesh.expertGroups.length === 0 ? '' : ` and ${plural(mesh.expertGroups.length, 'expert group')}`;
   const ranks = `${plural(mesh.stages.length, 'stage rank')}${groups}`;
   const where = `${plural(workers.length, 'worker')} of ${plural(topology.cluster.nodes, 'node')}`;
@@ -36,8 +37,8 @@ export function planLines(plan: Plan): string[] {
 }
 
 /** One line: does every worker's memory suffice, and if not, whose does not, and what to do. */
-export function verdict({ workers, topology }: Plan): string {
-  const budget = topology.cluster.memory_per_worker;
+export function verdict({ workers, blueprint }: Plan): string {
+  const budget = blueprint.topology.cluster.memory_per_worker;
   const fullest = workers.reduce((a, b) => (b.totalBytes > a.totalBytes ? b : a));
   const name = nameOf(fullest.worker);
   const lacking = workers.filter(({ fits }) => !fits);
@@ -59,8 +60,8 @@ const section = (title: string, lines: readonly string[]): string[] => [
 ];
 
 function parameterTable({ parameters }: Plan): string[] {
-  const { embedding, attention, denseFfn, router, experts, norms, head, total, active } = parameters;
-  const parts = { embedding, attention, 'dense FFNs': denseFfn, routers: router, experts, norms, head };
+  const { embedding, mixers, denseFfn, router, experts, norms, head, total, active } = parameters;
+  const parts = { embedding, mixers, 'dense FFNs': denseFfn, routers: router, experts, norms, head };
   const all = { ...parts, total, 'active for a token': active };
   const rows = Object.entries(all).map(([part, value]) => [part, count(value), percent(value / total)]);
   return table(
@@ -69,7 +70,7 @@ function parameterTable({ parameters }: Plan): string[] {
   );
 }
 
-function roleTable({ workers, mesh }: Plan): string[] {
+function roleTable({ workers, blueprint: { mesh } }: Plan): string[] {
   const rows = inMeshOrder(
     mesh,
     workers.flatMap(({ worker, roles }) => roles.map((role) => ({ role, worker }))),
@@ -94,7 +95,7 @@ function holdings(mesh: Mesh, role: string): string {
 const spans = (noun: string, [first, ...rest]: readonly number[]): string =>
   rest.length === 0 ? `${noun} ${first}` : `${noun}s ${first}-${rest[rest.length - 1]}`;
 
-function memoryTable({ workers, mesh }: Plan): [string, string[]] {
+function memoryTable({ workers, blueprint: { mesh } }: Plan): [string, string[]] {
   const roles = new Map<string, { role: string; memory: SliceMemory; flops: number }>();
   for (const actor of workers.flatMap(({ actors }) => actors))
     roles.set(actor.role, added(roles.get(actor.role), actor));
@@ -122,8 +123,8 @@ function added(before: { memory: SliceMemory; flops: number } | undefined, { rol
   return { role, memory: sum, flops: before.flops + flops };
 }
 
-function workerTable({ workers, topology }: Plan): [string, string[]] {
-  const budget = topology.cluster.memory_per_worker;
+function workerTable({ workers, blueprint }: Plan): [string, string[]] {
+  const budget = blueprint.topology.cluster.memory_per_worker;
   const bytes = byteUnit(workers.map(({ totalBytes }) => totalBytes));
   const flops = flopUnit(workers.map((worker) => worker.flops));
   const allFlops = workers.reduce((sum, worker) => sum + worker.flops, 0);

@@ -5,11 +5,14 @@ import type { Topology } from '../topology/index.ts';
 import { DoesNotFit } from './does_not_fit.ts';
 import { verdict } from './plan_tables.ts';
 
-/** The plan of a run with its tokenizer's vocabulary. Throws `BadTokenizer`. */
+/** The plan of a run with its tokenizer's vocabulary. Throws `BadTokenizer`, `BadSublayers`. */
 export async function planOf(topology: Topology, baseDir: string): Promise<Plan> {
   const { vocabSize } = loadTokenizer(topology.data.tokenizer, baseDir);
-  const { planRun } = await import('../actors/plan.ts');
-  return await planRun(topology, vocabSize);
+  const [{ blueprintOf }, { planRun }] = await Promise.all([
+    import('../actors/blueprint.ts'),
+    import('../actors/plan.ts'),
+  ]);
+  return await planRun(await blueprintOf({ topology, baseDir, vocabulary: vocabSize }));
 }
 
 /** Throws `BadTokenizer`, and `DoesNotFit` where some worker has too little memory. */

@@ -28,6 +28,7 @@ export interface Node {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
   readonly writes: readonly number[];
+  readonly flops: number;
   reference(inputs: readonly Operand[], outputs: readonly Operand[]): void;
   /** What a device runs on the host: the reference, or something with its bits. */
   onHost(inputs: readonly Operand[], outputs: readonly Operand[]): void;

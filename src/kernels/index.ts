@@ -4,7 +4,7 @@
  */
 export { trace, f32, i32, u32, bf16, weight, state, type InputSpec, type Values } from './trace.ts';
 export { vjp, passedBytes, type Passed, type Vjp, type VjpOptions } from './vjp.ts';
-export { show, typeOf, type Binding, type Program, type Role } from './program.ts';
+export { flopsOf, show, typeOf, type Binding, type Program, type Role } from './program.ts';
 export { runReference } from './reference.ts';
 export { dynamic, elements, maxElements, type Dim, type DynamicDim, type LiveSizes, type Shape } from './shape.ts';
 export { allocate, bytesPerElement, type Data, type DType } from './dtype.ts';

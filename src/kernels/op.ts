@@ -26,7 +26,7 @@ export interface OpDefinition<A> {
   readonly onnx?: (
     graph: OnnxGraph,
     inputs: readonly string[],
-    types: OnnxTypes,
+    types: OpTypes,
     attributes: A,
   ) => readonly string[] | null;
   /**
@@ -36,9 +36,11 @@ export interface OpDefinition<A> {
   readonly inArena?: (inputs: readonly Operand[], outputs: readonly Operand[], attributes: A) => boolean;
   /** Indices of inputs that are state, updated in place. */
   readonly writes?: readonly number[];
+  /** FLOPs, a multiply-add counted as two, dynamic dimensions at their maximum; absent: too few to count. */
+  readonly flops?: (types: OpTypes, attributes: A) => number;
 }
 
-export interface OnnxTypes {
+export interface OpTypes {
   readonly inputs: readonly Type[];
   readonly outputs: readonly Type[];
 }
@@ -63,6 +65,7 @@ export function defineOp<A>(
       inputs,
       outputs,
       writes: definition.writes ?? [],
+      flops: definition.flops?.(types, attributes) ?? 0,
       reference: (ins, outs) => definition.reference(ins, outs, attributes),
       onHost: (ins, outs) => {
         if (definition.inArena?.(ins, outs, attributes) !== true) definition.reference(ins, outs, attributes);

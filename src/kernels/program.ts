@@ -79,6 +79,9 @@ export function typeOf(program: Program, name: string): Type {
   return binding.value.type;
 }
 
+/** FLOPs of one run: those of its products of matrices, a multiply-add counted as two, dynamic dimensions at their maximum. */
+export const flopsOf = ({ nodes }: Program): number => nodes.reduce((sum, { flops }) => sum + flops, 0);
+
 /** The program as text, one op a line, for whoever debugs it. */
 export function show(program: Program): string {
   const ref = (value: Value): string => `%${value.id}`;

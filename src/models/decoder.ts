@@ -1,26 +1,34 @@
 /**
- * The decoder-only Transformer and its Switch form, which differ in one thing: whether a layer's feed-forward network
- * runs here or in the experts. Pre-RMSNorm, rotary positions, ReLU, no biases, untied head. Shape suffixes: see
- * `model.ts`.
+ * The decoder-only model and its sparse form, which differ in one thing: whether a layer's feed-forward network runs here
+ * or in the experts. Pre-RMSNorm, untied head; what a layer is made of is given. Shape suffixes: see `model.ts`.
  */
+import * as ops from '../kernels/index.ts';
 import { add } from '../kernels/ops/add.ts';
 import { embedding } from '../kernels/ops/embedding.ts';
 import { gatherRows } from '../kernels/ops/gather_rows.ts';
 import { linearCrossEntropy } from '../kernels/ops/linear_cross_entropy.ts';
 import { rmsNorm } from '../kernels/ops/rms_norm.ts';
-import { f32, i32, trace, weight } from '../kernels/trace.ts';
-import { attention, feedForward, linear } from './blocks.ts';
+import { f32, i32, trace, weight, type InputSpec, type Values } from '../kernels/trace.ts';
+import { attention } from './attention.ts';
+import { linear } from './linear.ts';
 import { mixtureOf } from './mixture.ts';
 import { isSparse, type Model, type ModelShape, type Step, type Weights } from './model.ts';
 import { matrix, scale } from './parameter.ts';
+import { reluFfn } from './relu_ffn.ts';
+import type { Sublayers } from './sublayer.ts';
+import { specsOf, weightsOf, without } from './weights_of.ts';
+
+/** The layers of Switch Transformers, and of the dense decoder that they are compared with. */
+export const usualSublayers: Sublayers = { mixer: attention, feedForward: reluFfn };
 
 /** The model for microbatches of `batch` sequences of `sequence` tokens. */
-export function buildModel(shape: ModelShape, batch: number, sequence: number): Model {
-  const programs = tracePrograms(shape, batch, sequence);
+export function buildModel(shape: ModelShape, batch: number, sequence: number, sublayers = usualSublayers): Model {
+  const programs = tracePrograms(shape, batch, sequence, sublayers);
   const layers = Array.from({ length: shape.layers }, (_, layer): Step[] => {
-    const weights = attentionWeights(shape, layer);
+    const weights = mixerWeights(shape, sublayers, layer);
     if (!isSparse(shape, layer)) {
-      return [{ kind: 'block', layer, program: programs.dense, weights: { ...weights, ...ffnWeights(shape, layer) } }];
+      const all = { ...weights, ...ffnWeights(shape, sublayers, layer) };
+      return [{ kind: 'block', layer, program: programs.dense, weights: all }];
     }
     return [
       { kind: 'block', layer, program: programs.sparse, weights },
@@ -40,34 +48,31 @@ export function buildModel(shape: ModelShape, batch: number, sequence: number): 
       { kind: 'head', layer: shape.layers - 1, program: programs.head, weights: head },
     ],
     logits: { kind: 'head', layer: shape.layers - 1, program: programs.logits, weights: head },
-    mixture: shape.mixture === null ? null : mixtureOf(shape, shape.mixture, batch * sequence),
+    mixture: shape.mixture === null ? null : mixtureOf(shape, shape.mixture, batch * sequence, sublayers.feedForward),
   };
 }
 
-function tracePrograms(shape: ModelShape, B: number, T: number) {
-  const { hidden: D, ffn: F, vocabulary: V, normEps: eps } = shape;
+function tracePrograms(shape: ModelShape, B: number, T: number, sublayers: Sublayers) {
+  const { hidden: D, vocabulary: V, normEps: eps } = shape;
   const R = B * T;
   const x_RD = f32([R, D]);
-  const attentionSpecs = {
-    x_RD,
-    norm1_D: weight([D]),
-    q_DD: weight([D, D]),
-    k_DD: weight([D, D]),
-    v_DD: weight([D, D]),
-    o_DD: weight([D, D]),
-    norm2_D: weight([D]),
+  const { mixer, feedForward } = sublayers;
+  const mixerSpecs: Record<string, InputSpec> = { x_RD, ...specsOf(mixerWeights(shape, sublayers, 0)) };
+  const mix = (w: Values<string>) => {
+    const h_RD = rmsNorm(w.x_RD, w.norm1_D, eps);
+    return add(w.x_RD, mixer.apply(h_RD, without('mixer', w), { ...shape, batch: B, sequence: T }, ops));
   };
-  const shapeOfAttention = { batch: B, sequence: T, heads: shape.heads, ropeTheta: shape.ropeTheta };
   return {
     embed: trace('embed', { tokens_R: i32([R]), table_VD: weight([V, D]) }, ({ tokens_R, table_VD }) => ({
       y_RD: embedding(table_VD, tokens_R),
     })),
-    dense: trace('dense_block', { ...attentionSpecs, up_FD: weight([F, D]), down_DF: weight([D, F]) }, (w) => {
-      const x_RD = add(w.x_RD, attention(rmsNorm(w.x_RD, w.norm1_D, eps), w, shapeOfAttention));
-      return { y_RD: add(x_RD, feedForward(rmsNorm(x_RD, w.norm2_D, eps), w)) };
+    dense: trace('dense_block', { ...mixerSpecs, ...specsOf(ffnWeights(shape, sublayers, 0)) }, (w) => {
+      const x_RD = mix(w);
+      const h_RD = rmsNorm(x_RD, w.norm2_D, eps);
+      return { y_RD: add(x_RD, feedForward.apply(h_RD, without('ffn', w), shape, ops)) };
     }),
-    sparse: trace('sparse_block', attentionSpecs, (w) => {
-      const y_RD = add(w.x_RD, attention(rmsNorm(w.x_RD, w.norm1_D, eps), w, shapeOfAttention));
+    sparse: trace('sparse_block', mixerSpecs, (w) => {
+      const y_RD = mix(w);
       return { y_RD, h_RD: rmsNorm(y_RD, w.norm2_D, eps) };
     }),
     merge: trace('merge', { x_RD, moe_RD: f32([R, D]) }, (w) => ({ y_RD: add(w.x_RD, w.moe_RD) })),
@@ -81,19 +86,14 @@ function tracePrograms(shape: ModelShape, B: number, T: number) {
   };
 }
 
-function attentionWeights({ hidden: D }: ModelShape, layer: number): Weights {
+function mixerWeights(shape: ModelShape, { mixer }: Sublayers, layer: number): Weights {
   const at = `model.layers.${layer}`;
   return {
-    norm1_D: scale(`${at}.input_layernorm.weight`, D),
-    q_DD: matrix(`${at}.self_attn.q_proj.weight`, D, D),
-    k_DD: matrix(`${at}.self_attn.k_proj.weight`, D, D),
-    v_DD: matrix(`${at}.self_attn.v_proj.weight`, D, D),
-    o_DD: matrix(`${at}.self_attn.o_proj.weight`, D, D),
-    norm2_D: scale(`${at}.post_attention_layernorm.weight`, D),
+    norm1_D: scale(`${at}.input_layernorm.weight`, shape.hidden),
+    ...weightsOf(mixer, shape, 'mixer', at),
+    norm2_D: scale(`${at}.post_attention_layernorm.weight`, shape.hidden),
   };
 }
 
-function ffnWeights({ hidden: D, ffn: F }: ModelShape, layer: number): Weights {
-  const at = `model.layers.${layer}.mlp`;
-  return { up_FD: matrix(`${at}.up_proj.weight`, F, D), down_DF: matrix(`${at}.down_proj.weight`, D, F) };
-}
+const ffnWeights = (shape: ModelShape, { feedForward }: Sublayers, layer: number): Weights =>
+  weightsOf(feedForward, shape, 'ffn', `model.layers.${layer}.mlp`);

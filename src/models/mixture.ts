@@ -5,6 +5,7 @@
  * Shape suffixes: see `model.ts`.
  */
 import type { Value } from '../kernels/graph.ts';
+import * as ops from '../kernels/index.ts';
 import { combine } from '../kernels/ops/combine.ts';
 import { fromBf16 } from '../kernels/ops/from_bf16.ts';
 import { gatherRows } from '../kernels/ops/gather_rows.ts';
@@ -12,26 +13,42 @@ import { jitter } from '../kernels/ops/jitter.ts';
 import { softmax } from '../kernels/ops/softmax.ts';
 import { toBf16 } from '../kernels/ops/to_bf16.ts';
 import { dynamic } from '../kernels/shape.ts';
-import { bf16, f32, i32, trace, weight } from '../kernels/trace.ts';
-import { feedForward, linear } from './blocks.ts';
-import { isSparse, type Mixture, type MixturePrograms, type MixtureShape, type ModelShape } from './model.ts';
+import { bf16, f32, i32, trace, weight, type Values } from '../kernels/trace.ts';
+import { linear } from './linear.ts';
+import {
+  isSparse,
+  type Mixture,
+  type MixturePrograms,
+  type MixtureShape,
+  type ModelShape,
+  type Weights,
+} from './model.ts';
 import { matrix } from './parameter.ts';
+import type { FeedForward } from './sublayer.ts';
+import { specsOf, weightsOf, without } from './weights_of.ts';
 
-export function mixtureOf(shape: ModelShape, mixture: MixtureShape, rows: number): Mixture {
-  const { hidden: D, ffn: F } = shape;
+/** The mixture of a model whose microbatches have `rows` tokens, its experts made of `feedForward`. */
+export function mixtureOf(shape: ModelShape, mixture: MixtureShape, rows: number, feedForward: FeedForward): Mixture {
+  const { hidden: D } = shape;
+  const expert = (layer: number, index: number) =>
+    weightsOf(feedForward, shape, 'ffn', `model.layers.${layer}.mlp.experts.${index}`);
   const layers = Array.from({ length: shape.layers }, (_, layer) => layer).filter((layer) => isSparse(shape, layer));
   return {
     layers,
-    programs: tracePrograms(shape, mixture, rows),
+    programs: tracePrograms(shape, mixture, rows, feedForward, expert(0, 0)),
     router: (layer) => ({ router_ED: matrix(`model.layers.${layer}.mlp.router.weight`, mixture.experts, D) }),
-    expert: (layer, expert) => {
-      const at = `model.layers.${layer}.mlp.experts.${expert}`;
-      return { up_FD: matrix(`${at}.up_proj.weight`, F, D), down_DF: matrix(`${at}.down_proj.weight`, D, F) };
-    },
+    expert,
   };
 }
 
-function tracePrograms({ hidden: D, ffn: F }: ModelShape, mixture: MixtureShape, rows: number): MixturePrograms {
+function tracePrograms(
+  shape: ModelShape,
+  mixture: MixtureShape,
+  rows: number,
+  feedForward: FeedForward,
+  expertWeights: Weights,
+): MixturePrograms {
+  const { hidden: D } = shape;
   const { experts: E, topK: K, jitterEps } = mixture;
   const R = dynamic('tokens', rows);
   const S = dynamic('slots', rows * K);
@@ -56,8 +73,8 @@ function tracePrograms({ hidden: D, ffn: F }: ModelShape, mixture: MixtureShape,
     combine: trace('combine', { outputs_SD: spec([S, D]), gates_RK: f32([R, K]), slots_RK: i32([R, K]) }, (w) => ({
       moe_RD: combine(receive(w.outputs_SD), w.gates_RK, w.slots_RK),
     })),
-    expert: trace('expert', { rows_SD: spec([C, D]), up_FD: weight([F, D]), down_DF: weight([D, F]) }, (w) => ({
-      outputs_SD: send(feedForward(receive(w.rows_SD), w)),
+    expert: trace('expert', { rows_SD: spec([C, D]), ...specsOf(expertWeights) }, (w: Values<string>) => ({
+      outputs_SD: send(feedForward.apply(receive(w.rows_SD), without('ffn', w), shape, ops)),
     })),
   };
 }

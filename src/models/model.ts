@@ -41,7 +41,7 @@ export interface MixturePrograms {
   readonly dispatch: Program;
   /** outputs_SD, gates_RK, slots_RK → moe_RD: gate times expert output, summed in top-k order. */
   readonly combine: Program;
-  /** rows_SD, up_FD, down_DF → outputs_SD: the expert itself. */
+  /** rows_SD and the weights of a feed-forward network → outputs_SD: the expert itself. */
   readonly expert: Program;
 }
 

@@ -25,10 +25,12 @@ export function rebaseTopology(topology: Topology, from: string, to: string): To
     typeof paths === 'string' ? move(paths) : paths.map(move);
   const { tokenizer, blend, cache_dir } = topology.data;
   const { nats } = topology.cluster;
+  const { sublayers } = topology.model;
   const tokenFile = nats.token_file === undefined ? {} : { token_file: move(nats.token_file) };
   return {
     ...topology,
     cluster: { ...topology.cluster, nats: { ...nats, ...tokenFile } },
+    model: { ...topology.model, sublayers: sublayers === null ? null : move(sublayers) },
     data: {
       ...topology.data,
       tokenizer: tokenizer.startsWith('hf:') ? `hf:${move(tokenizer.slice('hf:'.length))}` : tokenizer,

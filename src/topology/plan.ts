@@ -4,12 +4,13 @@
  * measure it.
  */
 import type { Mesh } from './mesh.ts';
-import { attentionParameters, ffnParameters, type ModelSizes } from './model_sizes.ts';
+import type { ModelSizes } from './model_sizes.ts';
 
 /** Parameters by part; `active` are those that one token passes through. */
 export interface ParameterCount {
   readonly embedding: number;
-  readonly attention: number;
+  /** What mixes the tokens of a sequence: attention, or what stands in its place. */
+  readonly mixers: number;
   readonly denseFfn: number;
   readonly router: number;
   readonly experts: number;
@@ -19,20 +20,21 @@ export interface ParameterCount {
   readonly active: number;
 }
 
-/** Counts parameters: untied head, two RMSNorms a layer and a final one, no biases. */
+/** Counts parameters: untied head, two RMSNorms a layer and a final one. */
 export function countParameters(sizes: ModelSizes): ParameterCount {
   const sparse = sizes.moeLayers.length;
+  const ffn = sizes.feedForward.parameters;
   const parts = {
     embedding: sizes.vocabulary * sizes.hidden,
-    attention: sizes.layers * attentionParameters(sizes),
-    denseFfn: (sizes.layers - sparse) * ffnParameters(sizes),
+    mixers: sizes.layers * sizes.mixer.parameters,
+    denseFfn: (sizes.layers - sparse) * ffn,
     router: sparse * sizes.hidden * sizes.experts,
-    experts: sparse * sizes.experts * ffnParameters(sizes),
+    experts: sparse * sizes.experts * ffn,
     norms: (2 * sizes.layers + 1) * sizes.hidden,
     head: sizes.vocabulary * sizes.hidden,
   };
   const total = Object.values(parts).reduce((sum, count) => sum + count, 0);
-  const idle = sparse * (sizes.experts - sizes.topK) * ffnParameters(sizes);
+  const idle = sparse * (sizes.experts - sizes.topK) * ffn;
   return { ...parts, total, active: total - idle };
 }
 
@@ -43,38 +45,32 @@ const trainingPasses = 3;
  * FLOPs of training on one token: three forward passes, a multiply-add counted as two, attention in full without
  * causal halving; routers and norms are not counted. The same definition reproduces NVIDIA's published MFU tables.
  */
-export function flopsPerToken(sizes: ModelSizes, sequenceLength: number): number {
+export function flopsPerToken(sizes: ModelSizes): number {
   const dense = sizes.layers - sizes.moeLayers.length;
   const ffns = dense + sizes.moeLayers.length * sizes.topK;
-  const matrices = sizes.layers * attentionParameters(sizes) + ffns * ffnParameters(sizes);
-  return trainingPasses * (2 * matrices + sizes.layers * scoreFlops(sizes, sequenceLength) + 2 * headMatrix(sizes));
+  const layers = sizes.layers * sizes.mixer.flopsPerToken + ffns * sizes.feedForward.flopsPerToken;
+  return trainingPasses * (layers + headFlops(sizes));
 }
 
 /** FLOPs of a training step of each role, experts evenly loaded: what placement balances. */
-export function flopsByRole(mesh: Mesh, sizes: ModelSizes, tokensPerStep: number, sequenceLength: number) {
+export function flopsByRole(mesh: Mesh, sizes: ModelSizes, tokensPerStep: number): Map<string, number> {
   const flops = new Map<string, number>();
+  const { mixer, feedForward } = sizes;
   const dataRanks = mesh.stages.filter((stage) => stage.isFirst).length;
-  for (const stage of mesh.stages) {
-    const dense = stage.layers.filter((layer) => !sizes.moeLayers.includes(layer)).length;
-    const matrices = stage.layers.length * attentionParameters(sizes) + dense * ffnParameters(sizes);
+  for (const { role, layers, isLast } of mesh.stages) {
+    const dense = layers.filter((layer) => !sizes.moeLayers.includes(layer)).length;
     const perToken =
-      2 * matrices +
-      stage.layers.length * scoreFlops(sizes, sequenceLength) +
-      (stage.isLast ? 2 * headMatrix(sizes) : 0);
-    flops.set(stage.role, (trainingPasses * perToken * tokensPerStep) / dataRanks);
+      layers.length * mixer.flopsPerToken + dense * feedForward.flopsPerToken + (isLast ? headFlops(sizes) : 0);
+    flops.set(role, (trainingPasses * perToken * tokensPerStep) / dataRanks);
   }
   for (const group of mesh.expertGroups) {
     const rows = (tokensPerStep * sizes.topK * group.experts.length) / sizes.experts;
-    flops.set(group.role, trainingPasses * 2 * ffnParameters(sizes) * rows);
+    flops.set(group.role, trainingPasses * feedForward.flopsPerToken * rows);
   }
   return flops;
 }
 
-/** Attention scores and their product with the values, for one token of one layer. */
-const scoreFlops = (sizes: ModelSizes, sequenceLength: number): number =>
-  4 * sequenceLength * sizes.heads * sizes.headDim;
-
-const headMatrix = (sizes: ModelSizes): number => sizes.hidden * sizes.vocabulary;
+const headFlops = (sizes: ModelSizes): number => 2 * sizes.hidden * sizes.vocabulary;
 
 /** Slots of one expert for a microbatch: `ceil(factor * tokens * topK / experts)`, at least `minCapacity`, at most all. */
 export function expertCapacity(

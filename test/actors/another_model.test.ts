@@ -7,7 +7,7 @@ import { payload } from '../../src/actors/protocol/pass.ts';
 import { checkIdentity } from '../../src/actors/resume.ts';
 import type { Troupe } from '../../src/actors/troupe.ts';
 import { CheckpointStore, type Checkpoint } from '../../src/checkpoints/index.ts';
-import { denseTopology, play, rewrite, smallTopology } from './kit.ts';
+import { denseTopology, play, rewrite, smallTopology, drawn } from './kit.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'troupe-model-'));
 let count = 0;
@@ -33,14 +33,16 @@ describe('a checkpoint of another model', () => {
     ['parallelism.micro_batches', 2, 'parallelism.micro_batches was 4 and is 2 now'],
     ['optimizer.lr', 0.5, 'optimizer.lr was 0.01 and is 0.5 now'],
     ['training.seed', 4, 'training.seed was 3 and is 4 now'],
-  ])('is refused by the key that differs: %s', (key, value, difference) => {
-    expect(() => checkIdentity(finished, smallTopology({ ...settings, [key]: value }))).toThrow(
+  ])('is refused by the key that differs: %s', async (key, value, difference) => {
+    const blueprint = await drawn(smallTopology({ ...settings, [key]: value }));
+    expect(() => checkIdentity(finished, blueprint)).toThrow(
       `checkpoint ${finished.path}: ${difference}; resume with what the run began with`,
     );
   });
 
-  it('is refused where there were experts and are none', () => {
-    expect(() => checkIdentity(finished, denseTopology(settings))).toThrow(
+  it('is refused where there were experts and are none', async () => {
+    const blueprint = await drawn(denseTopology(settings));
+    expect(() => checkIdentity(finished, blueprint)).toThrow(
       'model.architecture was "switch" and is "transformer" now',
     );
   });
@@ -49,8 +51,9 @@ describe('a checkpoint of another model', () => {
     ['training.steps', 40],
     ['checkpoint.interval', 1],
     ['cluster.memory_per_worker', '1GiB'],
-  ])('is not one that differs only in %s', (key, value) => {
-    expect(() => checkIdentity(finished, smallTopology({ ...settings, [key]: value }))).not.toThrow();
+  ])('is not one that differs only in %s', async (key, value) => {
+    const blueprint = await drawn(smallTopology({ ...settings, [key]: value }));
+    expect(() => checkIdentity(finished, blueprint)).not.toThrow();
   });
 
   it('that lacks a tensor names it', async () => {

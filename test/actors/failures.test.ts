@@ -10,7 +10,7 @@ import { CheckpointStore } from '../../src/checkpoints/index.ts';
 import { OutOfSliceMemory } from '../../src/kernels/errors.ts';
 import { FaultPlan } from '../../src/runtime/testing/index.ts';
 import type { Topology } from '../../src/topology/index.ts';
-import { hashedBatches, play, smallTopology, vocabulary, type Played } from './kit.ts';
+import { hashedBatches, play, smallTopology, type Played, drawn } from './kit.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'troupe-failures-'));
 let count = 0;
@@ -102,7 +102,7 @@ describe('the memory of a worker', () => {
   async function refusal(pages: number): Promise<OutOfSliceMemory | null> {
     const topology = sized(pages);
     try {
-      const troupe = await Troupe.start({ topology, vocabulary, batches: hashedBatches(topology), gen: 1 });
+      const troupe = await Troupe.start({ blueprint: await drawn(topology), batches: hashedBatches(topology), gen: 1 });
       await troupe.stop();
       return null;
     } catch (error) {

@@ -2,6 +2,7 @@
  * A small company for tests: a Switch model of a few thousand parameters, tokens from a hash, everything in one process
  * through the real codec, with schemas checked. A curve is what must be equal to the last bit.
  */
+import { blueprintOf, type Blueprint } from '../../src/actors/blueprint.ts';
 import { Troupe } from '../../src/actors/troupe.ts';
 import { Chronicle } from '../../src/actors/chronicle.ts';
 import { Checkpointer } from '../../src/actors/checkpointer.ts';
@@ -55,6 +56,10 @@ function topologyOf(model: string, settings: Settings): Topology {
   const overrides = Object.entries(settings).map(([key, value]) => ({ path: key.split('.'), value, source: key }));
   return parseTopology(model + rest, 'small.yaml', overrides);
 }
+
+/** The blueprint of a small run. */
+export const drawn = (topology: Topology): Promise<Blueprint> =>
+  blueprintOf({ topology, baseDir: process.cwd(), vocabulary });
 
 /** Tokens of a language in which the next token mostly follows from the last two. */
 export function hashedBatches(topology: Topology): BatchPort {
@@ -119,10 +124,10 @@ export interface PlayOptions {
 /** Trains the topology to its end, or until after the step `stopAfter`. */
 export async function play(topology: Topology, options: PlayOptions): Promise<Played> {
   const { directory, from, stopAfter, decisions = new MemoryDecisionStore(), incidents = [] } = options;
+  const blueprint = await drawn(topology);
   const pool = new HeapFramePool({ poison: true });
   const troupe = await Troupe.start({
-    topology,
-    vocabulary,
+    blueprint,
     batches: options.batches ?? hashedBatches(topology),
     gen: (from?.manifest.gen ?? 0) + 1,
     evaluationMicrobatches: Math.ceil(topology.training.eval_sequences / meshOf(topology).microbatchSequences),
@@ -138,7 +143,7 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
       runId: 'test',
       numericsClass: 'test',
       corpusDigest: 'test',
-      model: identityOf(topology),
+      model: identityOf(blueprint),
       topology: {},
     };
     system.spawn(

@@ -1,31 +1,30 @@
 import { expect, test } from 'vitest';
+import { blueprintOf } from '../../src/actors/blueprint.ts';
 import { castOf } from '../../src/actors/cast.ts';
-import { modelsOf } from '../../src/actors/company.ts';
 import { largestMessageBytes, linkLimitsFor, slotsFor } from '../../src/actors/message_sizes.ts';
 import { LINK_LIMITS } from '../../src/runtime/cluster/nats.ts';
 import { SLOTS } from '../../src/runtime/index.ts';
-import { defineTopology, meshOf } from '../../src/topology/index.ts';
+import { defineTopology } from '../../src/topology/index.ts';
 
-function largestOf(vocabulary: number, hidden: number): number {
+async function largestOf(vocabulary: number, hidden: number): Promise<number> {
   const topology = defineTopology({
     model: { hidden_size: hidden, num_attention_heads: 4 },
     optimizer: { warmup_steps: 1 },
   });
-  const mesh = meshOf(topology);
-  const { shape, model } = modelsOf(topology, mesh, vocabulary);
-  return largestMessageBytes(model, shape, castOf(mesh, model, shape));
+  const blueprint = await blueprintOf({ topology, baseDir: '.', vocabulary });
+  return largestMessageBytes(blueprint, castOf(blueprint));
 }
 
-test('a small model travels within the usual bounds', () => {
-  const bytes = largestOf(256, 128);
+test('a small model travels within the usual bounds', async () => {
+  const bytes = await largestOf(256, 128);
   expect(slotsFor(bytes)).toBe(SLOTS);
   const { maxFrameBytes, maxPartialBytes, maxQueuedBytes } = LINK_LIMITS;
   expect(linkLimitsFor(bytes)).toEqual({ maxFrameBytes, maxPartialBytes, maxQueuedBytes });
 });
 
-test('an embedding with its moments that is larger than they are raises them', () => {
+test('an embedding with its moments that is larger than they are raises them', async () => {
   const [vocabulary, hidden] = [32_000, 768];
-  const bytes = largestOf(vocabulary, hidden);
+  const bytes = await largestOf(vocabulary, hidden);
   expect(bytes).toBeGreaterThan(3 * 4 * vocabulary * hidden);
   expect(slotsFor(bytes).at(-1)).toEqual({ bytes, count: 4 });
   expect(linkLimitsFor(bytes)).toEqual({ maxFrameBytes: bytes, maxPartialBytes: 4 * bytes, maxQueuedBytes: 4 * bytes });

@@ -2,6 +2,7 @@
  * Nodes that cannot make up a crew: those that do not come, and those of another numerics class. The processes do nothing;
  * the test registers in their stead, so that who comes is known.
  */
+import { blueprintOf } from '../../src/actors/blueprint.ts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Troupe } from '../../src/actors/troupe.ts';
 import { NatsConnection, NatsKvStore, NatsServer, Registration } from '../../src/runtime/cluster/nats.ts';
@@ -44,8 +45,7 @@ async function refusalOf(cluster: string, classes: Readonly<Record<string, strin
       onReplaced: () => undefined,
     });
   const start = Troupe.start({
-    topology: parseTopology(yaml, 'small.yaml'),
-    vocabulary: 256,
+    blueprint: await blueprintOf({ topology: parseTopology(yaml, 'small.yaml'), baseDir: '.', vocabulary: 256 }),
     batches: { folders: [], weights: [], digest: '' },
     gen: 1,
     cluster: {

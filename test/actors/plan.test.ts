@@ -7,15 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { blueprintOf } from '../../src/actors/blueprint.ts';
 import { castOf } from '../../src/actors/cast.ts';
-import { gather, modelsOf } from '../../src/actors/company.ts';
+import { gather } from '../../src/actors/company.ts';
 import { planRun, type Plan } from '../../src/actors/plan.ts';
 import { run } from '../../src/actors/run.ts';
 import { CpuDevice } from '../../src/kernels/cpu/device.ts';
 import type { Slice } from '../../src/kernels/device.ts';
 import { isTensor, type DeliveryFilter, type Envelope } from '../../src/runtime/index.ts';
 import type { Topology, Worker } from '../../src/topology/index.ts';
-import { denseTopology, hashedBatches, play, smallTopology, vocabulary } from './kit.ts';
+import { denseTopology, hashedBatches, play, smallTopology, drawn } from './kit.ts';
 import { RunFolder } from './run_kit.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'troupe-plan-'));
@@ -55,11 +56,11 @@ class WatchedDevice extends CpuDevice {
 }
 
 /** Gathers the company of one worker of a plan on a device of so many bytes. */
-async function gathered({ topology, mesh }: Plan, roles: readonly string[], bytes: number): Promise<WatchedDevice> {
+async function gathered({ blueprint }: Plan, roles: readonly string[], bytes: number): Promise<WatchedDevice> {
   const device = new WatchedDevice({ bytes });
   const hosts = (role: string): boolean => roles.includes(role);
   try {
-    await gather({ topology, mesh, vocabulary, batches: hashedBatches(topology), device, hosts });
+    await gather({ blueprint, batches: hashedBatches(blueprint.topology), device, hosts });
     return device;
   } finally {
     await device.close();
@@ -72,7 +73,7 @@ const pageBytes = 2 ** 16;
 
 describe.each(Object.entries(topologies))('the memory of %s', (_, topology) => {
   it('is what its slices and devices take, to the byte', async () => {
-    const plan = await planRun(topology, vocabulary);
+    const plan = await planRun(await drawn(topology));
     for (const { roles, actors, sliceBytes, scratchBytes } of plan.workers) {
       const device = await gathered(plan, roles, topology.cluster.memory_per_worker);
       const planned = actors.map(({ owner, memory: { parameters, gradients, moments, activations } }) => [
@@ -85,7 +86,7 @@ describe.each(Object.entries(topologies))('the memory of %s', (_, topology) => {
   });
 
   it('is the least with which it starts', async () => {
-    const plan = await planRun(topology, vocabulary);
+    const plan = await planRun(await drawn(topology));
     for (const { roles, totalBytes } of plan.workers.filter((worker) => worker.roles.length > 0)) {
       await gathered(plan, roles, totalBytes);
       await expect(gathered(plan, roles, totalBytes - pageBytes)).rejects.toMatchObject({ tag: 'OutOfSliceMemory' });
@@ -95,17 +96,17 @@ describe.each(Object.entries(topologies))('the memory of %s', (_, topology) => {
 
 it('is enough for a whole run, evaluation, checkpoint and all', async () => {
   const settings = { 'parallelism.pipeline_parallel': 2, 'parallelism.micro_batches': 4 };
-  const [{ totalBytes }] = (await planRun(smallTopology(settings), vocabulary)).workers;
+  const [{ totalBytes }] = (await planRun(await drawn(smallTopology(settings)))).workers;
   const topology = smallTopology({ ...settings, 'cluster.memory_per_worker': totalBytes });
   const { curve } = await play(topology, { directory: join(root, 'tight') });
   expect(curve).toHaveLength(4);
 });
 
 it('fits where memory_per_worker has room for every worker, and not where one has too little', async () => {
-  const needed = (await planRun(topologies['two nodes'], vocabulary)).workers.map(({ totalBytes }) => totalBytes);
+  const needed = (await planRun(await drawn(topologies['two nodes']))).workers.map(({ totalBytes }) => totalBytes);
   const most = Math.max(...needed);
   const fitting = async (memory: number): Promise<readonly boolean[]> => {
-    const { workers } = await planRun(smallTopology({ ...wide, 'cluster.memory_per_worker': memory }), vocabulary);
+    const { workers } = await planRun(await drawn(smallTopology({ ...wide, 'cluster.memory_per_worker': memory })));
     return workers.map(({ fits }) => fits);
   };
   expect(await fitting(most)).toEqual(needed.map(() => true));
@@ -113,7 +114,7 @@ it('fits where memory_per_worker has room for every worker, and not where one ha
 });
 
 it('counts parameters, gradients and moments of each actor', async () => {
-  const { workers } = await planRun(topologies['two nodes'], vocabulary);
+  const { workers } = await planRun(await drawn(topologies['two nodes']));
   const expert = workers.flatMap(({ actors }) => actors).find(({ owner }) => owner === 'run/expert-l1-e0')!;
   const parameters = 2 * 32 * 64 * 4;
   // Two ranks of two microbatches each: a block of either, one leaf in the making.
@@ -125,7 +126,9 @@ it('counts parameters, gradients and moments of each actor', async () => {
 
 it('divides the FLOPs of a step among actors, and counts all of them', async () => {
   for (const topology of Object.values(topologies)) {
-    const { workers, mesh } = await planRun(topology, vocabulary);
+    const blueprint = await drawn(topology);
+    const { mesh, vocabulary } = blueprint;
+    const { workers } = await planRun(blueprint);
     for (const { actors, flops } of workers) {
       expect(actors.reduce((sum, actor) => sum + actor.flops, 0)).toBe(flops);
     }
@@ -165,10 +168,9 @@ class TensorCount implements DeliveryFilter {
   readonly links = new Map<string, Counted>();
   private readonly workers: ReadonlyMap<string, string>;
 
-  constructor({ topology, mesh, workers }: Plan) {
-    const { shape, model } = modelsOf(topology, mesh, vocabulary);
+  constructor({ blueprint, workers }: Plan) {
     const byRole = new Map(workers.flatMap(({ roles, worker }) => roles.map((role) => [role, nameOf(worker)])));
-    this.workers = new Map(castOf(mesh, model, shape).map(({ address, role }) => [address, byRole.get(role)!]));
+    this.workers = new Map(castOf(blueprint).map(({ address, role }) => [address, byRole.get(role)!]));
   }
 
   judge({ route, args }: Envelope): null {
@@ -187,7 +189,7 @@ const steps = 2;
 
 /** A plan, and what was sent in one of the steps of the run. */
 async function sentBy(topology: Topology, name: string): Promise<{ plan: Plan; sent: Map<string, Counted> }> {
-  const plan = await planRun(topology, vocabulary);
+  const plan = await planRun(await drawn(topology));
   const count = new TensorCount(plan);
   await play(topology, { directory: join(root, name), system: { filter: count } });
   const each = (value: Counted): Counted => ({
@@ -282,7 +284,8 @@ it('is what the threads of a run count, but for headers and control messages', a
   mkdirSync(options.runDir);
   await run({ ...options, topology, observe: () => undefined });
 
-  const { byTransport } = (await planRun(topology, 256)).traffic;
+  const { byTransport } = (await planRun(await blueprintOf({ topology, baseDir: folder.path, vocabulary: 256 })))
+    .traffic;
   const lines = readFileSync(join(options.runDir, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
   expect(lines).toHaveLength(steps);
   for (const line of lines) {

@@ -1,4 +1,5 @@
 /** `troupe plan` as a user sees it: tables that fit the screen, one JSON object, a verdict and its exit code. */
+import { blueprintOf } from '../../src/actors/blueprint.ts';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,7 +34,8 @@ moe: { num_experts: 32 }
 parallelism: { data_parallel: 4, expert_parallel: 8, pipeline_parallel: 4, micro_batches: 4 }
 `;
 
-const planOf = (text: string) => planRun(parseTopology(text, 'run.yaml'), 256);
+const planOf = async (text: string) =>
+  planRun(await blueprintOf({ topology: parseTopology(text, 'run.yaml'), baseDir: '.', vocabulary: 256 }));
 
 function troupe(...args: string[]): { stdout: string; stderr: string; exitCode: number | null } {
   const env = { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '' };

@@ -9,6 +9,7 @@ import type { Program } from '../../src/kernels/program.ts';
 import { mixtureOf } from '../../src/models/mixture.ts';
 import type { MixtureShape } from '../../src/models/model.ts';
 import { unit } from '../../src/runtime/testing/index.ts';
+import { reluFfn } from '../../src/models/relu_ffn.ts';
 import { tinyShape } from './kit.ts';
 import { matrixOf, mixture } from './plain_decoder.ts';
 
@@ -17,14 +18,17 @@ const [R, E, K, capacity] = [9, 3, 2, 6];
 const rule = { experts: E, topK: K, capacity };
 
 const programsOf = (more: Partial<MixtureShape> = {}) =>
-  mixtureOf(tinyShape, { ...tinyShape.mixture!, maxCapacity: capacity, ...more }, R).programs;
+  mixtureOf(tinyShape, { ...tinyShape.mixture!, maxCapacity: capacity, ...more }, R, reluFfn).programs;
 
 const random = (salt: number, length: number, size = 1): Float32Array =>
   Float32Array.from({ length }, (_, i) => size * (2 * unit(salt, i) - 1));
 
 const h_RD = random(1, R * D);
 const router_ED = random(2, E * D);
-const experts = Array.from({ length: E }, (_, e) => ({ up_FD: random(3 + e, F * D), down_DF: random(30 + e, D * F) }));
+const experts = Array.from({ length: E }, (_, e) => ({
+  ffn_up_FD: random(3 + e, F * D),
+  ffn_down_DF: random(30 + e, D * F),
+}));
 /** d(loss)/d(moe): the loss is the output weighted by this. */
 const d_moe_RD = random(99, R * D);
 
@@ -87,8 +91,11 @@ function chain(programs: ReturnType<typeof programsOf>) {
 type Plain = ArrayLike<number>;
 
 /** The loss in float64. */
-function loss(h: Plain, router: Plain, networks: readonly { up_FD: Plain; down_DF: Plain }[]): number {
-  const plain = networks.map(({ up_FD, down_DF }) => ({ up: matrixOf(up_FD, D), down: matrixOf(down_DF, F) }));
+function loss(h: Plain, router: Plain, networks: readonly { ffn_up_FD: Plain; ffn_down_DF: Plain }[]): number {
+  const plain = networks.map(({ ffn_up_FD, ffn_down_DF }) => ({
+    up: matrixOf(ffn_up_FD, D),
+    down: matrixOf(ffn_down_DF, F),
+  }));
   const moe = mixture(matrixOf(h, D), matrixOf(router, D), plain, rule).flat();
   return moe.reduce((sum, x, i) => sum + x * d_moe_RD[i], 0);
 }
@@ -111,7 +118,10 @@ describe('in fp32', () => {
   });
 
   it('the output is the mixture written in float64', () => {
-    const plain = experts.map(({ up_FD, down_DF }) => ({ up: matrixOf(up_FD, D), down: matrixOf(down_DF, F) }));
+    const plain = experts.map(({ ffn_up_FD, ffn_down_DF }) => ({
+      up: matrixOf(ffn_up_FD, D),
+      down: matrixOf(ffn_down_DF, F),
+    }));
     const expected = mixture(matrixOf(h_RD, D), matrixOf(router_ED, D), plain, rule).flat();
     for (const [i, x] of expected.entries()) expect(made.moe_RD[i]).toBeCloseTo(x, 5);
   });
@@ -129,20 +139,20 @@ describe('in fp32', () => {
   });
 
   it.each([0, 1, 2])('the gradients of expert %i come from its own rows', (e) => {
-    const others = (weights: { up_FD?: Plain; down_DF?: Plain }) =>
+    const others = (weights: { ffn_up_FD?: Plain; ffn_down_DF?: Plain }) =>
       experts.map((own, i) => (i === e ? { ...own, ...weights } : own));
-    const byUp = differences(experts[e].up_FD, (up_FD) => loss(h_RD, router_ED, others({ up_FD })));
-    const byDown = differences(experts[e].down_DF, (down_DF) => loss(h_RD, router_ED, others({ down_DF })));
-    for (const [i, d] of byUp.entries()) expect(made.d_experts[e].d_up_FD[i]).toBeCloseTo(d, 5);
-    for (const [i, d] of byDown.entries()) expect(made.d_experts[e].d_down_DF[i]).toBeCloseTo(d, 5);
+    const byUp = differences(experts[e].ffn_up_FD, (ffn_up_FD) => loss(h_RD, router_ED, others({ ffn_up_FD })));
+    const byDown = differences(experts[e].ffn_down_DF, (ffn_down_DF) => loss(h_RD, router_ED, others({ ffn_down_DF })));
+    for (const [i, d] of byUp.entries()) expect(made.d_experts[e].d_ffn_up_FD[i]).toBeCloseTo(d, 5);
+    for (const [i, d] of byDown.entries()) expect(made.d_experts[e].d_ffn_down_DF[i]).toBeCloseTo(d, 5);
   });
 
   it('a split backward of the expert is the whole one, bit for bit', () => {
     for (const [e, { whole }] of made.ran.entries()) {
       const [start, count] = [startsOf(made.routing.kept_E)[e], made.routing.kept_E[e]];
       const d_outputs_SD = made.d_outputs_SD.subarray(start * D, (start + count) * D);
-      const { d_rows_SD, d_up_FD, d_down_DF } = made.d_experts[e];
-      expect({ d_rows_SD, d_up_FD, d_down_DF }).toEqual(whole({ d_outputs_SD }));
+      const { d_rows_SD, d_ffn_up_FD, d_ffn_down_DF } = made.d_experts[e];
+      expect({ d_rows_SD, d_ffn_up_FD, d_ffn_down_DF }).toEqual(whole({ d_outputs_SD }));
     }
   });
 
@@ -153,9 +163,9 @@ describe('in fp32', () => {
       { rows: 0 },
     );
     expect(nothing.outputs_SD).toHaveLength(0);
-    const { d_up_FD, d_down_DF } = split({ d_outputs_SD: new Float32Array(0) });
-    expect(d_up_FD).toEqual(new Float32Array(F * D));
-    expect(d_down_DF).toEqual(new Float32Array(D * F));
+    const { d_ffn_up_FD, d_ffn_down_DF } = split({ d_outputs_SD: new Float32Array(0) });
+    expect(d_ffn_up_FD).toEqual(new Float32Array(F * D));
+    expect(d_ffn_down_DF).toEqual(new Float32Array(D * F));
   });
 });
 

@@ -104,14 +104,15 @@ test('it trains on the texts of a user, on threads and on nodes, and continues a
 test('its types resolve in a strict project, and are checked', () => {
   writeFileSync(
     join(app, 'use.mts'),
-    `import { createLocalSystem, defineTopology, run, type StepMetrics, type Topology } from 'troupe';
+    `import { createLocalSystem, defineTopology, launch, type FeedForward, type StepMetrics, type Topology } from 'troupe';
      export const topology: Topology = defineTopology({ name: 'mine', training: { steps: 3 } });
      export const steps: number = topology.training.steps;
      export const gen: number = createLocalSystem().gen;
      export const lossOf = ({ loss }: StepMetrics): number => loss;
      // @ts-expect-error: a number.
      export const wrong: string = topology.training.steps;
-     void run;`,
+     export const identity: FeedForward = { weights: () => ({}), apply: (h_RD) => h_RD };
+     void launch;`,
   );
   const strict = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'esnext', '--types', 'node', 'use.mts'];
   expect(tsc(...strict)).toEqual({ stdout: '', stderr: '', exitCode: 0 });

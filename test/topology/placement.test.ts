@@ -4,7 +4,7 @@ import { flopsByRole, meshOf, parseTopology, place, modelSizesOf, type Worker } 
 
 const topology = parseTopology('parallelism: { data_parallel: 2, expert_parallel: 2 }', 'run.yaml');
 const mesh = meshOf(topology);
-const flops = flopsByRole(mesh, modelSizesOf(topology, 256), 4096, 256);
+const flops = flopsByRole(mesh, modelSizesOf(topology, 256), 4096);
 
 const worker = (node: number, index: number): Worker => ({ node, worker: index });
 const written = (workers: readonly Worker[], loads = flops): string[] =>

@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
+  attentionCost,
   countParameters,
   expertCapacity,
+  feedForwardCost,
   flopsByRole,
   flopsPerToken,
   meshOf,
@@ -24,27 +26,21 @@ const sizes = modelSizesOf(quickstart, 256);
 const mixtral: ModelSizes = {
   layers: 32,
   hidden: 4096,
-  heads: 32,
-  keyValueHeads: 8,
-  headDim: 128,
-  intermediate: 14336,
-  ffnMatrices: 3,
   vocabulary: 32000,
+  mixer: attentionCost({ hidden: 4096, heads: 32, keyValueHeads: 8, headDim: 128 }, 4096),
+  feedForward: feedForwardCost(4096, 14336, 3),
   moeLayers: Array.from({ length: 32 }, (_, layer) => layer),
   experts: 8,
   topK: 2,
 };
 
-/** Nemotron-4 340B: dense, squared ReLU. */
+/** Nemotron-4 340B: dense, squared ReLU, sequences of 4,096. */
 const nemotron: ModelSizes = {
   layers: 96,
   hidden: 18432,
-  heads: 96,
-  keyValueHeads: 8,
-  headDim: 192,
-  intermediate: 73728,
-  ffnMatrices: 2,
   vocabulary: 256000,
+  mixer: attentionCost({ hidden: 18432, heads: 96, keyValueHeads: 8, headDim: 192 }, 4096),
+  feedForward: feedForwardCost(18432, 73728, 2),
   moeLayers: [],
   experts: 0,
   topK: 0,
@@ -54,7 +50,7 @@ describe('parameters', () => {
   test('of the quickstart are counted part by part', () => {
     expect(countParameters(sizes)).toEqual({
       embedding: 256 * 128,
-      attention: 4 * 4 * 128 * 128,
+      mixers: 4 * 4 * 128 * 128,
       denseFfn: 2 * 2 * 128 * 512,
       router: 2 * 128 * 8,
       experts: 2 * 8 * 2 * 128 * 512,
@@ -82,17 +78,17 @@ describe('parameters', () => {
 describe('FLOPs', () => {
   test('of the quickstart are those of its dense twin', () => {
     // 3 * (2 * (262,144 + 524,288) + 4 layers * 4 * 256 * 128 + 2 * 32,768)
-    expect(flopsPerToken(sizes, 256)).toBe(6_488_064);
-    expect(flopsPerToken(modelSizesOf(dense, 256), 256)).toBe(6_488_064);
+    expect(flopsPerToken(sizes)).toBe(6_488_064);
+    expect(flopsPerToken(modelSizesOf(dense, 256))).toBe(6_488_064);
   });
 
   test('of a 4,096-token sequence through Nemotron-4 340B are 8.62e15', () => {
-    expect((4096 * flopsPerToken(nemotron, 4096)) / 1e15).toBeCloseTo(8.62, 2);
+    expect((4096 * flopsPerToken(nemotron)) / 1e15).toBeCloseTo(8.62, 2);
   });
 
   test('of a stage are those of its layers, and the head belongs to the last', () => {
     const topology = parseTopology('parallelism: { pipeline_parallel: 3 }', 'run.yaml');
-    const roles = flopsByRole(meshOf(topology), sizes, 4096, 256);
+    const roles = flopsByRole(meshOf(topology), sizes, 4096);
     const [attention, ffn, scores] = [2 * 65_536, 2 * 131_072, 4 * 256 * 128];
     expect(roles.get('stage-p0-d0')).toBe(3 * 4096 * (2 * (attention + scores) + ffn));
     expect(roles.get('stage-p1-d0')).toBe(3 * 4096 * (attention + scores + ffn));
@@ -103,7 +99,7 @@ describe('FLOPs', () => {
   test('of all roles sum to those of the step, however the model is divided', () => {
     for (const text of ['pipeline_parallel: 1', 'pipeline_parallel: 3, data_parallel: 2', 'expert_parallel: 4']) {
       const topology = parseTopology(`parallelism: { ${text} }`, 'run.yaml');
-      const roles = flopsByRole(meshOf(topology), modelSizesOf(topology, 256), 4096, 256);
+      const roles = flopsByRole(meshOf(topology), modelSizesOf(topology, 256), 4096);
       expect([...roles.values()].reduce((sum, flops) => sum + flops, 0)).toBe(4096 * 6_488_064);
     }
   });

@@ -20,7 +20,7 @@ const nameOf = ({ node, worker }: Worker): string => `node-${node}.worker-${work
 function traffic(text: string, elements = 1000): StepTraffic {
   const topology = parseTopology(text, 'run.yaml');
   const mesh = meshOf(topology);
-  const flops = flopsByRole(mesh, modelSizesOf(topology, 256), 4096, 256);
+  const flops = flopsByRole(mesh, modelSizesOf(topology, 256), 4096);
   const placement = place(mesh, flops, workersOf(topology.cluster));
   const arenas = new Map(mesh.stages.map(({ role }) => [role, [elements]]));
   return trafficOf({ topology, mesh, placement, arenas });

@@ -10,7 +10,7 @@ import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import type { Operand, Type } from '../type.ts';
-import { isStatic, sameDim, sameShape, showShape } from '../shape.ts';
+import { isStatic, maxElements, sameDim, sameShape, showShape } from '../shape.ts';
 import { causalAttentionGradient } from './causal_attention_gradient.ts';
 import { attentionBlocks, blockProbabilities } from './causal_attention_block.ts';
 
@@ -27,6 +27,8 @@ const op = defineOp<undefined>({
     if (!isStatic(shape) || !isStatic(keyShape) || isEmpty(shape) || shape[2] < 2 || shape[3] < 2) return null;
     return [lower(graph, q, k, v, shape, keyShape)];
   },
+  // Scores and their product with the values, in full: as published figures count them, without causal halving.
+  flops: ({ inputs: [q] }) => 4 * maxElements(q.shape) * maxElements([q.shape[2]]),
 });
 
 /** q [B, H, T, d], k and v [B, Hkv, T, d], Hkv divides H → [B, H, T, d]. Throws `ShapeError` when they do not fit. */

@@ -13,7 +13,7 @@ import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import type { Type } from '../type.ts';
-import { sameDim, showShape } from '../shape.ts';
+import { maxElements, sameDim, showShape } from '../shape.ts';
 import { concat } from './concat.ts';
 import { cutRows, isLowerable } from './linear_cross_entropy_chunk.ts';
 import { linearCrossEntropyGradient } from './linear_cross_entropy_gradient.ts';
@@ -51,6 +51,7 @@ const statistics = defineOp<undefined>({
   },
   onnx: (graph, names, { inputs: [{ shape: x }, { shape: w }] }) =>
     isLowerable(x, w) ? lower(graph, names, Number(x[0]), Number(w[0])) : null,
+  flops: ({ inputs: [x, w] }) => 2 * maxElements(x.shape) * maxElements([w.shape[0]]),
 });
 
 // x and w are operands only for the gradient's sake.

@@ -10,7 +10,7 @@ import { DTypeError, ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import type { Type } from '../type.ts';
-import { elements, sameDim, sameShape, showShape, type Dim, type Shape } from '../shape.ts';
+import { elements, maxElements, sameDim, sameShape, showShape, type Dim, type Shape } from '../shape.ts';
 import { sumTo } from './sum_to.ts';
 
 export interface MatmulOptions {
@@ -59,6 +59,8 @@ const op = defineOp<Attributes>({
     const flags = { transA: Number(transposeA), transB: Number(transposeB), alpha: { float: scale } };
     return [graph.one('FusedMatMul', inputs, flags)];
   },
+  flops: ({ inputs: [a], outputs: [y] }, { transposeA }) =>
+    2 * maxElements(y.shape) * maxElements([a.shape.at(transposeA ? -2 : -1)!]),
 });
 
 /** The product, see the head of this file. Throws `ShapeError` when the shapes do not fit. */

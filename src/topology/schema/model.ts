@@ -17,6 +17,15 @@ export const modelSchema = z.strictObject({
   intermediate_size: whole(1)
     .default(512)
     .describe('Inner width of a feed-forward network, dense or expert; a multiple of 16.'),
+  sublayers: z
+    .string()
+    .min(1)
+    .nullable()
+    .meta({ allowed: 'the path of a module, or null' })
+    .default(null)
+    .describe(
+      'Module whose exports `mixer` and `feedForward` replace those of the architecture; relative to this file.',
+    ),
   max_position_embeddings: whole(2).default(256).describe('Longest sequence in tokens that the model can read.'),
   rope_theta: positive().default(10_000).describe('Base of the rotary position embedding.'),
   rms_norm_eps: positive().default(1e-6).describe('Added to the mean square inside RMSNorm.'),

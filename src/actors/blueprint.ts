@@ -1,0 +1,59 @@
+/**
+ * The blueprint of a run: what every thread of it knows without asking, from the topology and the tokenizer's vocabulary
+ * alone. Equal topologies have equal blueprints, wherever they are drawn.
+ */
+import { buildModel } from '../models/decoder.ts';
+import { modelShapeOf } from '../models/from_topology.ts';
+import { BadSublayers, loadSublayers } from '../models/load_sublayers.ts';
+import type { Model, ModelShape } from '../models/model.ts';
+import type { SequenceShape, Sublayers } from '../models/sublayer.ts';
+import { sublayerCosts, type SublayerCosts } from '../models/sublayer_costs.ts';
+import { meshOf, modelSizesOf, type Mesh, type ModelSizes, type Topology } from '../topology/index.ts';
+
+export interface Blueprint {
+  readonly topology: Topology;
+  /** What relative paths in the topology start from. */
+  readonly baseDir: string;
+  readonly vocabulary: number;
+  readonly mesh: Mesh;
+  readonly shape: ModelShape;
+  readonly model: Model;
+  /** The model's twin for the single sequence of generation. */
+  readonly single: Model;
+  readonly sizes: ModelSizes;
+  /** SHA-256 of the module of sublayers; null where the architecture has its own. */
+  readonly sublayersDigest: string | null;
+}
+
+/** What a blueprint is drawn from. */
+export type BlueprintSource = Pick<Blueprint, 'topology' | 'baseDir' | 'vocabulary'>;
+
+/** Draws the blueprint. Throws `BadSublayers`. */
+export async function blueprintOf({ topology, baseDir, vocabulary }: BlueprintSource): Promise<Blueprint> {
+  const { digest, ...sublayers } = await loadSublayers(topology, baseDir);
+  const mesh = meshOf(topology);
+  const rows = { batch: mesh.microbatchSequences, sequence: topology.training.sequence_length };
+  const shape = modelShapeOf(topology, vocabulary, rows.batch * rows.sequence);
+  const costs = digest === null ? {} : measured(topology, shape, rows, sublayers);
+  const model = buildModel(shape, rows.batch, rows.sequence, sublayers);
+  return {
+    topology,
+    baseDir,
+    vocabulary,
+    mesh,
+    shape,
+    model,
+    single: rows.batch === 1 ? model : buildModel(shape, 1, rows.sequence, sublayers),
+    sizes: modelSizesOf(topology, vocabulary, costs),
+    sublayersDigest: digest,
+  };
+}
+
+/** The first use of somebody's sublayers: what they throw is told in one line. */
+function measured(topology: Topology, shape: ModelShape, rows: SequenceShape, sublayers: Sublayers): SublayerCosts {
+  try {
+    return sublayerCosts(shape, rows, sublayers);
+  } catch (error) {
+    throw new BadSublayers(topology.model.sublayers ?? '', error instanceof Error ? error.message : String(error));
+  }
+}

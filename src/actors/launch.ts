@@ -1,0 +1,60 @@
+/**
+ * Launching a run: it takes a run directory, checks that a server can be had, trains, and gives the directory back. What
+ * `troupe launch` does beneath its screen, and what a program does that uses Troupe as a library.
+ */
+import { resolve } from 'node:path';
+import { RunDirectory } from '../telemetry/index.ts';
+import { dumpTopology, rebaseTopology, type Topology } from '../topology/index.ts';
+import { run } from './run.ts';
+import type { RunEvent, RunOutcome } from './run_port.ts';
+import { checkRunServer } from './run_server.ts';
+
+export interface LaunchOptions {
+  /** What relative paths and globs in the topology start from; default: the working directory. */
+  readonly baseDir?: string;
+  /** Default: a new `runs/<name>-<time>` in the working directory. */
+  readonly runDir?: string;
+  /** Go on from the newest checkpoint in `runDir`. */
+  readonly resume?: boolean;
+  /** When aborted, the run writes a checkpoint and ends as `interrupted`. */
+  readonly signal?: AbortSignal;
+  /** Told of every step, evaluation, checkpoint, as they happen. */
+  readonly observe?: (event: RunEvent) => void;
+}
+
+/**
+ * Trains what the topology describes, on the threads and processes that it asks for, and returns how it ended.
+ *
+ *     const { evalLoss, runDir } = await launch(topology, { baseDir: import.meta.dirname });
+ *
+ * Throws `RunDirectoryRefused`, `NatsServerMissing`, `EmptyCorpus`, `RunFailed` ...: every error of a run, each with its
+ * `tag` and one line. No process is left, whatever happens.
+ */
+export async function launch(topology: Topology, options: LaunchOptions = {}): Promise<RunOutcome> {
+  const { baseDir = '.', runDir, resume = false, observe = () => undefined } = options;
+  const { signal = new AbortController().signal } = options;
+  const from = resolve(baseDir);
+  const { name } = topology;
+  const place = { directory: runDir ?? null, parent: 'runs', name, resume, nowMs: Date.now() };
+  RunDirectory.check(place);
+  await checkRunServer(topology, from);
+  const directory = RunDirectory.open(place);
+  try {
+    const config = dumpTopology(rebaseTopology(topology, from, resolve(directory.path)));
+    // A resume that is refused must leave the config of the run that the directory holds.
+    if (!resume) directory.writeConfig(config);
+    return await run({
+      topology,
+      baseDir: from,
+      runDir: directory.path,
+      resume,
+      signal,
+      observe: (event) => {
+        if (event.kind === 'ready' && resume) directory.writeConfig(config);
+        observe(event);
+      },
+    });
+  } finally {
+    directory.release();
+  }
+}

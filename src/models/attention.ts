@@ -1,0 +1,28 @@
+/**
+ * Causal multi-head self-attention with rotary positions and no biases (papers.md §1.2, §1.3), under the names of
+ * Hugging Face. Shape suffixes: see `model.ts`.
+ */
+import type { Value } from '../kernels/graph.ts';
+import { causalAttention } from '../kernels/ops/causal_attention.ts';
+import { reshape } from '../kernels/ops/reshape.ts';
+import { rope } from '../kernels/ops/rope.ts';
+import { transpose } from '../kernels/ops/transpose.ts';
+import { linear } from './linear.ts';
+import type { Mixer } from './sublayer.ts';
+
+export const attention: Mixer = {
+  weights: ({ hidden: D }, { matrix }) => ({
+    q_DD: matrix('self_attn.q_proj.weight', D, D),
+    k_DD: matrix('self_attn.k_proj.weight', D, D),
+    v_DD: matrix('self_attn.v_proj.weight', D, D),
+    o_DD: matrix('self_attn.o_proj.weight', D, D),
+  }),
+  apply: (h_RD, { q_DD, k_DD, v_DD, o_DD }, { batch: B, sequence: T, heads: H, hidden: D, ropeTheta }) => {
+    const heads = (x_RD: Value): Value => transpose(reshape(x_RD, [B, T, H, D / H]), [0, 2, 1, 3]);
+    const q_BHTd = rope(heads(linear(h_RD, q_DD)), ropeTheta);
+    const k_BHTd = rope(heads(linear(h_RD, k_DD)), ropeTheta);
+    const v_BHTd = heads(linear(h_RD, v_DD));
+    const o_BHTd = causalAttention(q_BHTd, k_BHTd, v_BHTd);
+    return linear(reshape(transpose(o_BHTd, [0, 2, 1, 3]), [B * T, D]), o_DD);
+  },
+};

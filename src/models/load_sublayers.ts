@@ -1,0 +1,74 @@
+/**
+ * Sublayers of one's own: the module that `model.sublayers` names, imported by every thread of a run. Its exports
+ * `mixer` and `feedForward` stand in the place of the architecture's, each where it is there.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Topology } from '../topology/index.ts';
+import { usualSublayers } from './decoder.ts';
+import type { FeedForward, Mixer, Sublayers } from './sublayer.ts';
+
+/** A module of sublayers that cannot be used; the line says where it is and why. */
+export class BadSublayers extends Error {
+  readonly tag = 'BadSublayers';
+  readonly exitCode = 2;
+  constructor(file: string, what: string) {
+    super(`model.sublayers ${file}: ${what}`);
+    this.name = 'BadSublayers';
+  }
+}
+
+export interface LoadedSublayers extends Sublayers {
+  /** SHA-256 of the module, but not of what it imports; null where there is none. */
+  readonly digest: string | null;
+}
+
+/** The sublayers of a topology's model; paths are relative to `baseDir`. Throws `BadSublayers`. */
+export async function loadSublayers({ model }: Topology, baseDir: string): Promise<LoadedSublayers> {
+  if (model.sublayers === null) return { ...usualSublayers, digest: null };
+  const file = resolve(baseDir, model.sublayers);
+  const digest = digestOf(file);
+  const { mixer, feedForward } = await imported(file);
+  if (mixer === undefined && feedForward === undefined) {
+    throw new BadSublayers(file, 'exports neither mixer nor feedForward; export one of them, or both');
+  }
+  for (const [name, sublayer] of Object.entries({ mixer, feedForward })) {
+    if (sublayer === undefined || isSublayer(sublayer)) continue;
+    throw new BadSublayers(file, `${name} is no sublayer; export an object with the functions weights and apply`);
+  }
+  return {
+    mixer: isSublayer(mixer) ? mixer : usualSublayers.mixer,
+    feedForward: isSublayer(feedForward) ? feedForward : usualSublayers.feedForward,
+    digest,
+  };
+}
+
+function digestOf(file: string): string {
+  try {
+    return createHash('sha256').update(readFileSync(file)).digest('hex');
+  } catch (error) {
+    throw new BadSublayers(file, `cannot be read (${reason(error)}); paths are relative to the topology file`);
+  }
+}
+
+async function imported(file: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+  } catch (error) {
+    throw new BadSublayers(file, `cannot be imported: ${reason(error)}`);
+  }
+}
+
+/** As far as can be told without calling it. */
+const isSublayer = (value: unknown): value is Mixer & FeedForward =>
+  typeof value === 'object' &&
+  value !== null &&
+  'weights' in value &&
+  'apply' in value &&
+  typeof value.weights === 'function' &&
+  typeof value.apply === 'function';
+
+const reason = (error: unknown): string =>
+  error instanceof Error ? String('code' in error ? error.code : error.message.split('\n', 1)[0]) : String(error);

@@ -1,0 +1,48 @@
+/**
+ * The joint between a decoder and what its layers are made of. A layer is two sublayers on the residual stream, each
+ * behind an RMSNorm: x + mixer(norm(x)), then x + feedForward(norm(x)). The mixer sees whole sequences; the feed-forward
+ * network sees rows, and is also what each expert of a mixture computes. Whoever writes a sublayer gets the ops as an
+ * argument, so that its module needs no import but types. Shape suffixes: see `model.ts`.
+ */
+import type * as kernels from '../kernels/index.ts';
+import type { Value } from '../kernels/graph.ts';
+import type { ModelShape } from './model.ts';
+import type { matrix, Parameter, scale } from './parameter.ts';
+
+/** The ops that a sublayer is written in. */
+export type Ops = typeof kernels;
+
+/** Makers of the usual parameters: a matrix [out, in] and the scale of a norm. */
+export interface Parameters {
+  readonly matrix: typeof matrix;
+  readonly scale: typeof scale;
+}
+
+/** Sequences of a microbatch; rows of x_RD are B·T, a sequence after the other. */
+export interface SequenceShape {
+  readonly batch: number;
+  readonly sequence: number;
+}
+
+interface Sublayer<Shape> {
+  /**
+   * The parameters by the names that `apply` reads them by. Their own names continue the layer's (`self_attn.q_proj.weight`
+   * in a mixer), and those of a feed-forward network the network's (`up_proj.weight`). Matrices have two axes of at least
+   * two elements; all are fp32.
+   */
+  readonly weights: (shape: ModelShape, parameters: Parameters) => Readonly<Record<string, Parameter>>;
+  /** h_RD → y_RD, normed rows to what is added to the residual stream. Pure: it is traced once, not run. */
+  readonly apply: (h_RD: Value, weights: Readonly<Record<string, Value>>, shape: Shape, ops: Ops) => Value;
+}
+
+/** Mixes the tokens of a sequence; must not look ahead. */
+export type Mixer = Sublayer<ModelShape & SequenceShape>;
+
+/** Works on each row by itself. */
+export type FeedForward = Sublayer<ModelShape>;
+
+/** What the layers of a model are made of. */
+export interface Sublayers {
+  readonly mixer: Mixer;
+  readonly feedForward: FeedForward;
+}

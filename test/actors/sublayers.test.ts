@@ -1,0 +1,72 @@
+/** A model of somebody's own sublayers trains like any other: the same bits everywhere, resumed, and generating. */
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { generate } from '../../src/actors/generate.ts';
+import { RunFolder, bitsOf, type Played } from './run_kit.ts';
+
+const folder = new RunFolder();
+afterAll(() => folder[Symbol.dispose]());
+
+/** A mixer that adds what the token before says; SwiGLU in layers and experts. */
+const mine = `
+export { feedForward } from './swiglu.ts';
+export const mixer = {
+  weights: ({ hidden: D }, { matrix }) => ({
+    own_DD: matrix('shift.own.weight', D, D),
+    before_DD: matrix('shift.before.weight', D, D),
+  }),
+  apply: (h_RD, { own_DD, before_DD }, { batch: B, sequence: T, hidden: D }, { add, matmul, pad, reshape, slice }) => {
+    const before_BTD = pad(slice(reshape(h_RD, [B, T, D]), 1, 0, T - 1), 1, 1, 0);
+    const before_RD = reshape(before_BTD, [B * T, D]);
+    return add(matmul(h_RD, own_DD, { transposeB: true }), matmul(before_RD, before_DD, { transposeB: true }));
+  },
+};
+`;
+const settings = { 'model.sublayers': 'mine.ts' };
+
+let alone: Played;
+beforeAll(async () => {
+  copyFileSync(fileURLToPath(new URL('../../examples/swiglu.ts', import.meta.url)), join(folder.path, 'swiglu.ts'));
+  writeFileSync(join(folder.path, 'mine.ts'), mine);
+  alone = await folder.play(settings);
+});
+
+it('trains another model than the usual one, which learns', async () => {
+  const usual = await folder.play({});
+  expect(bitsOf(alone)).not.toEqual(bitsOf(usual));
+  expect(alone.outcome.evalLoss).toBeLessThan(5.4);
+  const parametersOf = ({ events }: Played) => events.find((event) => event.kind === 'ready')!.parameters;
+  // In each of two layers four matrices become two; each of 1 dense and 4 expert networks has a third.
+  expect(parametersOf(alone) - parametersOf(usual)).toBe(2 * -2 * 32 * 32 + 5 * 32 * 64);
+});
+
+it.each([
+  ['two threads', { 'cluster.workers_per_node': 2 }],
+  ['two nodes', { 'cluster.nodes': 2, 'cluster.nats.url': 'auto' }],
+])('is the same bits on %s', async (_, cluster) => {
+  expect(bitsOf(await folder.play({ ...settings, ...cluster }))).toEqual(bitsOf(alone));
+});
+
+it('generates from its checkpoint', async () => {
+  let text = '';
+  const options = { prompt: 'actor ', maxTokens: 8, temperature: 0, seed: 1, write: (part: string) => (text += part) };
+  await generate({ checkpointDir: alone.runDir, ...options });
+  expect(text).toMatch(/^actor .+/);
+});
+
+it('is not resumed with a module that has changed', async () => {
+  const file = join(folder.path, 'mine.ts');
+  const before = readFileSync(file, 'utf8');
+  writeFileSync(file, `${before}\n// Changed.\n`);
+  try {
+    const resumed = folder.play({ ...settings, 'training.steps': 8 }, { resume: alone.runDir });
+    await expect(resumed).rejects.toMatchObject({
+      tag: 'ResumeRefused',
+      message: expect.stringMatching(/model\.sublayers was "[0-9a-f]{64}" and is "[0-9a-f]{64}" now/) as unknown,
+    });
+  } finally {
+    writeFileSync(file, before);
+  }
+});

@@ -1,0 +1,50 @@
+/** Modules of sublayers: which are taken, and what is said of the others. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { usualSublayers } from '../../src/models/decoder.ts';
+import { loadSublayers } from '../../src/models/load_sublayers.ts';
+import { defineTopology } from '../../src/topology/index.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'troupe-sublayers-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const load = (sublayers: string | null) => loadSublayers(defineTopology({ model: { sublayers } }), folder);
+
+function write(name: string, text: string): string {
+  writeFileSync(join(folder, name), text);
+  return name;
+}
+
+it('are the usual ones where the topology names no module', async () => {
+  expect(await load(null)).toEqual({ ...usualSublayers, digest: null });
+});
+
+it('stand in the place of those that a module exports, relative to the topology file', async () => {
+  const { mixer, feedForward, digest } = await load(
+    write('ffn.ts', 'export const feedForward = { weights: () => ({}), apply: (h: unknown) => h };'),
+  );
+  expect(mixer).toBe(usualSublayers.mixer);
+  expect(feedForward.weights).not.toBe(usualSublayers.feedForward.weights);
+  expect(digest).toMatch(/^[0-9a-f]{64}$/);
+});
+
+it.each([
+  ['none.ts', null, 'cannot be read \\(ENOENT\\); paths are relative to the topology file'],
+  ['syntax.js', 'export const = 3;', 'cannot be imported: '],
+  ['throws.js', 'throw new Error("no\\nluck");', 'cannot be imported: no'],
+  ['empty.js', 'export default 3;', 'exports neither mixer nor feedForward; export one of them, or both'],
+  [
+    'half.js',
+    'export const mixer = { apply() {} };',
+    'mixer is no sublayer; export an object with the functions weights and apply',
+  ],
+])('%s is refused in one line', async (name, text, reason) => {
+  if (text !== null) write(name, text);
+  await expect(load(name)).rejects.toMatchObject({
+    tag: 'BadSublayers',
+    exitCode: 2,
+    message: expect.stringMatching(new RegExp(`^model\\.sublayers ${join(folder, name)}: ${reason}.*$`)) as unknown,
+  });
+});
