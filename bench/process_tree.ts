@@ -1,0 +1,53 @@
+/** A process and all that it has started, as Linux shows them: memory, open files and threads of each. */
+import { readdirSync, readFileSync } from 'node:fs';
+
+export interface ProcessSample {
+  readonly pid: number;
+  readonly name: string;
+  readonly residentMiB: number;
+  readonly files: number;
+  readonly threads: number;
+}
+
+/** Samples the tree below `root`, itself included, in the order of process ids. A process that has just ended is left out. */
+export function sampleTree(root: number): ProcessSample[] {
+  const parents = new Map<number, number>();
+  for (const entry of readdirSync('/proc')) {
+    const pid = Number(entry);
+    const parent = Number.isInteger(pid) ? statusOf(pid)?.get('PPid') : undefined;
+    if (parent !== undefined) parents.set(pid, Number(parent));
+  }
+  const isBelow = (pid: number): boolean => pid === root || (parents.has(pid) && isBelow(parents.get(pid)!));
+  return [...parents.keys()].filter(isBelow).flatMap((pid) => {
+    const status = statusOf(pid);
+    const resident = status?.get('VmRSS');
+    if (status === null || resident === undefined) return [];
+    return [
+      {
+        pid,
+        name: nameOf(pid),
+        residentMiB: Number.parseInt(resident, 10) / 1024,
+        files: readdirSync(`/proc/${pid}/fd`).length,
+        threads: Number(status.get('Threads')),
+      },
+    ];
+  });
+}
+
+function statusOf(pid: number): Map<string, string> | null {
+  try {
+    const lines = readFileSync(`/proc/${pid}/status`, 'utf8').split('\n');
+    return new Map(
+      lines.map((line) => line.split(':\t', 2) as [string, string]).map(([key, value]) => [key, value?.trim()]),
+    );
+  } catch {
+    return null;
+  }
+}
+
+/** The script or program that it runs. */
+function nameOf(pid: number): string {
+  const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  const script = words.find((word, at) => at > 0 && /\.(ts|js)$/.test(word)) ?? words[0];
+  return script.split('/').at(-1)!;
+}
