@@ -4,10 +4,11 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
+import { markedProcesses } from './marked_processes.ts';
 import { at, folder, main } from './training.ts';
 
 const mark = 'TROUPE_TEST_MARK';
@@ -67,9 +68,7 @@ export class Launched {
 
   /** Pids of all processes that it has started, directly or not, and that live. */
   get processes(): number[] {
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name) && isMarked(name, `${mark}=${this.#mark}`))
-      .map(Number);
+    return markedProcesses(`${mark}=${this.#mark}`);
   }
 
   /** Waits until no process is left. */
@@ -88,16 +87,6 @@ export class Launched {
       lines.push(line);
       for (const look of this.#waiting) look();
     });
-  }
-}
-
-function isMarked(pid: string, entry: string): boolean {
-  try {
-    // One that has ended and waits to be reaped has no program any more.
-    readlinkSync(`/proc/${pid}/exe`);
-    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(entry);
-  } catch {
-    return false;
   }
 }
 

@@ -1,0 +1,95 @@
+/**
+ * Where the test does not do what a page says, letter by letter: commands that it does not run, runs that it makes
+ * short, and what a reader does besides typing. An entry that no page has any more fails the test.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from './page.ts';
+
+/** What is looked at instead of running a command: an error in words, or null. */
+type Check = () => string | null;
+
+const scripts = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> })
+  .scripts;
+const isScript =
+  (name: string): Check =>
+  () =>
+    name in scripts ? null : `package.json has no script ${name}`;
+const isThere =
+  (path: string): Check =>
+  () =>
+    existsSync(join(root, path)) ? null : `there is no ${path}`;
+
+interface NotRun {
+  readonly why: string;
+  readonly instead: Check;
+}
+
+const wholeSuite = 'it runs all tests, this one too';
+const ownJob = 'it has the sources of the whole repository to read; CI runs it';
+
+/** Commands that are not run. All are parsed by bash besides. */
+export const notRun: Readonly<Record<string, NotRun>> = {
+  'npm install && npm test': { why: wholeSuite, instead: isScript('test') },
+  './.ci/run': { why: wholeSuite, instead: isThere('.ci/run') },
+  'npm test': { why: wholeSuite, instead: isScript('test') },
+  'npx vitest run test/kernels': { why: 'it is a part of the whole suite', instead: isThere('test/kernels') },
+  'npm run typecheck': { why: ownJob, instead: isScript('typecheck') },
+  'npm run lint': { why: ownJob, instead: isScript('lint') },
+  'npm run format': { why: ownJob, instead: isScript('format') },
+  'npm run build': { why: 'test/package runs the same compiler', instead: isScript('build') },
+  'npm run bench -- step': { why: 'it takes minutes', instead: isThere('bench/step.bench.ts') },
+};
+
+/** Makes a run of any model small. */
+const small = [
+  'model.hidden_size=32',
+  'model.intermediate_size=32',
+  'model.num_hidden_layers=2',
+  'model.num_attention_heads=2',
+  'training.steps=15',
+  'training.sequence_length=16',
+  'training.global_batch_size=4',
+  'training.eval_sequences=4',
+  'training.eval_interval=5',
+  'optimizer.warmup_steps=1',
+  'checkpoint.interval=2',
+  'checkpoint.keep=99',
+]
+  .map((key) => `--set ${key}`)
+  .join(' ');
+
+/** Replacements in commands and written files, in this order: of all pages, then of one. */
+export const shortened: Readonly<Record<string, readonly (readonly [from: string, to: string])[]>> = {
+  'CONTRIBUTING.md': [
+    ['npm run bench', '! npm run bench'], // It says how it is used, and ends with 2.
+  ],
+  'README.md': [
+    ['npm install && npm start', `npm start -- ${small}`],
+    ['npx troupe launch mine.yaml', `npx troupe launch mine.yaml ${small}`],
+  ],
+  'docs/tutorial.md': [
+    // One process is enough where the page does not speak of two.
+    ['launch ../my-run/mine.yaml', `launch ../my-run/mine.yaml ${small} --set cluster.nats.url=none`],
+    ['--set cluster.nodes=2', '--set cluster.nodes=2 --set cluster.nats.url=auto'],
+    ['--steps 200', '--steps 20'],
+    ['step-000150', 'step-000015'],
+  ],
+  'docs/how-to/external-nats.md': [
+    ['launch mine.yaml', `launch mine.yaml ${small}`],
+    ['"/var/lib/nats"', '"nats"'],
+  ],
+};
+
+/** What is typed into a command. */
+export const typed: Readonly<Record<string, string>> = {
+  'cat > nats.token': 'the token\n',
+};
+
+/** Commands that the reader interrupts by Ctrl-C: they end with 130. */
+export const interrupted: readonly string[] = ['npx troupe launch ../my-run/mine.yaml --run-dir ../my-run/second'];
+
+/** Commands that do not end by themselves, and what they print when they are ready. They run until the page ends. */
+export const services: Readonly<Record<string, RegExp>> = {
+  'nats-server -c nats.conf': /Server is ready/,
+};
