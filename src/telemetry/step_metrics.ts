@@ -30,6 +30,4 @@ export interface StepMetrics {
   readonly workers: number;
   /** Cross-entropy on held-out data, on evaluated steps only. */
   readonly eval_loss?: number;
-  /** Digest of all parameters after the step, where it was asked for. */
-  readonly params_digest?: string;
 }
