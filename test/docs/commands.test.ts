@@ -1,13 +1,13 @@
 /**
- * Every shell command of the documentation is run, page by page and in order, in a clone of its own; what a page writes is
- * written, and what it quotes is compared. `exceptions.ts` says what is done otherwise.
+ * Every shell command and program of the documentation is run, page by page and in order, in a clone of its own; what a
+ * page writes is written, and what it quotes is compared. `exceptions.ts` says what is done otherwise.
  */
 import { spawnSync } from 'node:child_process';
 import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Clone } from './clone.ts';
+import { Clone, type Printed } from './clone.ts';
 import { interrupted, notRun, services, shortened, typed } from './exceptions.ts';
-import { blocksOf, commandsOf, pages, textOf, type Block } from './page.ts';
+import { blocksOf, commandsOf, isProgram, pages, textOf, type Block } from './page.ts';
 import { missingLine } from './quoted.ts';
 
 const interrupting = new URL('../cli/interrupt_at_checkpoint.ts', import.meta.url).href;
@@ -58,16 +58,19 @@ describe('exceptions', () => {
   });
 });
 
-describe.each(pages.filter((page) => shell(blocksOf(page)).length > 0))('%s', (page) => {
+const isDone = (block: Block): boolean => block.language === 'sh' || block.file !== null || isProgram(block);
+
+describe.each(pages.filter((page) => blocksOf(page).some(isDone)))('%s', (page) => {
   beforeAll(() => clone.renew());
   afterAll(() => clone.stopServices());
 
-  const blocks = blocksOf(page).filter(({ language, file }) => language === 'sh' || file !== null);
+  const blocks = blocksOf(page).filter(isDone);
   test.each(blocks.map((block) => [block.line, block.text.split('\n')[0], block] as const))(
     'line %i: %s',
     async (_line, _first, block) => {
       if (block.file !== null) clone.write(block.file, `${shortenedText(page, block.text)}\n`);
-      else await runBlock(block);
+      else if (block.language === 'sh') await runBlock(block);
+      else runProgram(block);
     },
   );
 
@@ -87,11 +90,22 @@ async function runBlock(block: Block): Promise<void> {
       nodeOptions: isInterrupted ? `--import=${interrupting}` : '',
     });
     const isRefused = block.output?.startsWith('troupe: ') ?? false;
-    const expected = isInterrupted ? [130] : isRefused ? [1, 2] : [0];
-    expect(expected, printed.text).toContain(printed.exitCode);
-    if (block.output !== null) expect(missingLine(block.output, printed.text), printed.text).toBeNull();
+    expect(isInterrupted ? [130] : isRefused ? [1, 2] : [0], printed.text).toContain(printed.exitCode);
+    expectOutput(block, printed);
   }
   for (const command of commands.filter((one) => one in services)) {
     await clone.start(shortenedText(block.page, command), services[command]);
   }
+}
+
+function runProgram(block: Block): void {
+  const file = `program-${block.line}.ts`;
+  clone.write(file, shortenedText(block.page, block.text));
+  const printed = clone.run(`node --conditions=troupe-source ${file}`);
+  expect(printed.exitCode, printed.text).toBe(0);
+  expectOutput(block, printed);
+}
+
+function expectOutput({ output, language }: Block, { text }: Printed): void {
+  if (output !== null) expect(missingLine(output, text, { areFiguresCompared: language === 'ts' }), text).toBeNull();
 }

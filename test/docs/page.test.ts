@@ -51,5 +51,10 @@ test.each([
   ['a\nc', 'c\na', 'c'],
   ['troupe: no key', 'troupe: no such key', 'troupe: no key'],
 ])('%j is looked for in %j', (quoted, printed, missing) => {
-  expect(missingLine(quoted, printed)).toBe(missing);
+  expect(missingLine(quoted, printed, { areFiguresCompared: false })).toBe(missing);
+});
+
+test('figures are compared where they must be those of the page', () => {
+  expect(missingLine('42', '41', { areFiguresCompared: true })).toBe('42');
+  expect(missingLine('42', '42', { areFiguresCompared: true })).toBeNull();
 });

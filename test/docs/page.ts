@@ -57,6 +57,9 @@ export function blocksOf(page: string, text = textOf(page)): Block[] {
 
 const isRun = (language: string): boolean => language === 'sh' || language === 'ts';
 
+/** Whether it is a whole program, and not a part of one. */
+export const isProgram = ({ language, text }: Block): boolean => language === 'ts' && /^import /m.test(text);
+
 /** The commands of an `sh` block, without comments. One goes on below its line while a double quote is open. */
 export function commandsOf({ text }: Pick<Block, 'text'>): string[] {
   const commands: string[] = [];

@@ -1,12 +1,18 @@
-/** What a page says that a command prints, against what it has printed: the words are compared, the figures are not. */
+/** What a page says that something prints, against what it has printed. `...` stands for lines that are left out. */
 
-/** The first line of `quoted` that `printed` has not, or not in this order; null if it has all. `...` is no line. */
-export function missingLine(quoted: string, printed: string): string | null {
-  const lines = printed.split('\n').map(masked);
+export interface QuotedOptions {
+  /** Times, speeds and losses differ; what a program computes may not. */
+  readonly areFiguresCompared: boolean;
+}
+
+/** The first line of `quoted` that `printed` has not, or not in this order; null if it has all. */
+export function missingLine(quoted: string, printed: string, { areFiguresCompared }: QuotedOptions): string | null {
+  const comparable = areFiguresCompared ? (line: string) => line.trimEnd() : masked;
+  const lines = printed.split('\n').map(comparable);
   let from = 0;
   for (const line of quoted.split('\n')) {
     if (line === '...') continue;
-    const found = lines.indexOf(masked(line), from);
+    const found = lines.indexOf(comparable(line), from);
     if (found === -1) return line;
     from = found + 1;
   }
