@@ -1,0 +1,67 @@
+/** The reference pages have everything that the source has: verbs, exit codes, metrics, events, tags of errors. */
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { outcomeSchema } from '../../src/actors/protocol/trainer.ts';
+import { exitCodes } from '../../src/cli/failure.ts';
+import { blocksOf, root, textOf } from './page.ts';
+import { verbs } from './verbs.ts';
+
+const source = (pattern: string): string =>
+  globSync(pattern, { cwd: root })
+    .map((file) => readFileSync(join(root, file), 'utf8'))
+    .join('\n');
+
+/** The rows of the tables below a heading, up to the next one; each cell without its backquotes. */
+function rowsBelow(page: string, heading: string): string[][] {
+  const [, below = ''] = textOf(page).split(`\n${heading}\n`);
+  const [section] = below.split(/^#/m);
+  const rows = section.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| ---'));
+  return rows.slice(1).map((row) => row.slice(2, -2).split(' | '));
+}
+
+const codeIn = (cell: string): string[] => Array.from(cell.matchAll(/`([^`]+)`/g), ([, code]) => code);
+
+test('the command line lists each verb with all its options', () => {
+  const [{ text }] = blocksOf('docs/reference/command-line.md');
+  const listed = text.split('\n').flatMap((line) => {
+    const [, verb] = /^troupe ([a-z]+)/.exec(line) ?? [];
+    return verb === undefined ? [] : [[verb, (line.match(/--[a-z-]+/g) ?? []).sort()] as const];
+  });
+  expect(new Map(listed)).toEqual(verbs());
+});
+
+test('the command line lists each exit code', () => {
+  const listed = rowsBelow('docs/reference/command-line.md', '## Exit codes').map(([code]) => Number(code));
+  expect(listed).toEqual(Object.values(exitCodes));
+});
+
+test('each key of a metrics line has a definition', () => {
+  const keys = source('src/telemetry/step_metrics.ts').matchAll(/^ {2}readonly (\w+)\??:/gm);
+  const listed = rowsBelow('docs/reference/metrics.md', '## `metrics.jsonl`').flatMap(([key]) => codeIn(key));
+  expect(listed.sort()).toEqual(Array.from(keys, ([, key]) => key).sort());
+});
+
+test('each kind of event is explained, with its fields', () => {
+  const endings = outcomeSchema.shape.status.options;
+  const appended = new Map<string, string>();
+  for (const [, kind, fields] of source('src/actors/*.ts').matchAll(/events\.append\(([^,]+), \{ ([^}]*) \}\)/g)) {
+    const kinds = Array.from(kind.matchAll(/'(\w+)'/g), ([, name]) => name);
+    const names = fields.split(', ').map((field) => field.split(':')[0]);
+    for (const name of kinds.length > 0 ? kinds : endings) appended.set(name, names.join(' '));
+  }
+  const rows = rowsBelow('docs/reference/metrics.md', '## `events.jsonl`');
+  const listed = new Map(rows.map(([kind, fields]) => [codeIn(kind)[0], codeIn(fields).join(' ')]));
+  expect(appended.size).toBeGreaterThan(8);
+  expect(listed).toEqual(appended);
+});
+
+/** To be explained. */
+const unexplained = ['ClusterNameLost', 'NatsServerLost'];
+
+test('each tag of an error has a line', () => {
+  const tags = source('src/**/*.ts').matchAll(/^ {2}(?:override )?readonly tag(?:: \w+)? = '(\w+)'/gm);
+  const text = textOf('docs/reference/errors.md');
+  const missing = Array.from(tags, ([, tag]) => tag).filter((tag) => !text.includes(`\`${tag}\``));
+  expect(missing.sort()).toEqual(unexplained);
+});
