@@ -75,6 +75,10 @@ export const shortened: Readonly<Record<string, readonly (readonly [from: string
     ['--steps 200', '--steps 20'],
     ['step-000150', 'step-000015'],
   ],
+  'docs/how-to/several-machines.md': [
+    ['launch mine.yaml', `launch mine.yaml ${small} --set cluster.nats.url=none`],
+    ['--steps 500', '--steps 20'],
+  ],
   'docs/how-to/external-nats.md': [
     ['launch mine.yaml', `launch mine.yaml ${small}`],
     ['"/var/lib/nats"', '"nats"'],
