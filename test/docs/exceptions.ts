@@ -59,24 +59,26 @@ const small = [
   .map((key) => `--set ${key}`)
   .join(' ');
 
-/** Replacements in commands and written files, in this order: of all pages, then of one. */
+/** Enough where a page does not speak of two. */
+const oneProcess = '--set cluster.nats.url=none';
+
+/** Replacements in commands and written files of a page, in this order. `npm install` would need a registry. */
 export const shortened: Readonly<Record<string, readonly (readonly [from: string, to: string])[]>> = {
   'CONTRIBUTING.md': [
     ['npm run bench', '! npm run bench'], // It says how it is used, and ends with 2.
   ],
   'README.md': [
     ['npm install && npm start', `npm start -- ${small}`],
-    ['npx troupe launch mine.yaml', `npx troupe launch mine.yaml ${small}`],
+    ['npx troupe launch mine.yaml', `npx troupe launch mine.yaml ${small} ${oneProcess}`],
   ],
   'docs/tutorial.md': [
-    // One process is enough where the page does not speak of two.
-    ['launch ../my-run/mine.yaml', `launch ../my-run/mine.yaml ${small} --set cluster.nats.url=none`],
+    ['launch ../my-run/mine.yaml', `launch ../my-run/mine.yaml ${small} ${oneProcess}`],
     ['--set cluster.nodes=2', '--set cluster.nodes=2 --set cluster.nats.url=auto'],
     ['--steps 200', '--steps 20'],
     ['step-000150', 'step-000015'],
   ],
   'docs/how-to/several-machines.md': [
-    ['launch mine.yaml', `launch mine.yaml ${small} --set cluster.nats.url=none`],
+    ['launch mine.yaml', `launch mine.yaml ${small} ${oneProcess}`],
     ['--steps 500', '--steps 20'],
   ],
   'docs/how-to/external-nats.md': [

@@ -63,5 +63,5 @@ test('each tag of an error has a line', () => {
   const tags = source('src/**/*.ts').matchAll(/^ {2}(?:override )?readonly tag(?:: \w+)? = '(\w+)'/gm);
   const text = textOf('docs/reference/errors.md');
   const missing = Array.from(tags, ([, tag]) => tag).filter((tag) => !text.includes(`\`${tag}\``));
-  expect(missing.sort()).toEqual(unexplained);
+  expect(missing.filter((tag) => !unexplained.includes(tag))).toEqual([]);
 });
