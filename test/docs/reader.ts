@@ -11,6 +11,9 @@ import { missingLine } from './quoted.ts';
 
 const interrupting = new URL('../cli/interrupt_at_checkpoint.ts', import.meta.url).href;
 
+/** A block may start a dozen programs, and the machine may have other work. */
+const blockTimeoutMs = 300_000;
+
 /** Whether there is something to do about it. */
 export const isTried = (block: Block): boolean => block.language === 'sh' || block.file !== null || isProgram(block);
 
@@ -34,6 +37,7 @@ export function readPages(pages: readonly string[]): void {
       async (_line, _first, block) => {
         await new Reader(clone, page, port).read(block);
       },
+      blockTimeoutMs,
     );
 
     test('leaves no process and no temporary file', async () => {
