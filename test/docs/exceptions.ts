@@ -38,6 +38,10 @@ export const notRun: Readonly<Record<string, NotRun>> = {
   'npm run lint': { why: ownJob, instead: isScript('lint') },
   'npm run format': { why: ownJob, instead: isScript('format') },
   'npm run build': { why: 'test/package runs the same compiler', instead: isScript('build') },
+  'node_modules/.bin/node --conditions=troupe-source examples/custom_block.ts': {
+    why: 'test/examples runs it',
+    instead: isThere('test/examples/custom_block.test.ts'),
+  },
   'npm run bench -- step': { why: 'it takes minutes', instead: isThere('bench/step.bench.ts') },
 };
 
@@ -70,6 +74,13 @@ export const shortened: Readonly<Record<string, readonly (readonly [from: string
   'README.md': [
     ['npm install && npm start', `npm start -- ${small}`],
     ['npx troupe launch mine.yaml', `npx troupe launch mine.yaml ${small} ${oneProcess}`],
+  ],
+  'docs/how-to/library.md': [
+    [
+      'training: { steps: 300 }',
+      "cluster: { nats: { url: 'none' } }, model: { hidden_size: 32, intermediate_size: 32, num_attention_heads: 2 }, " +
+        'training: { steps: 4, sequence_length: 16, global_batch_size: 4 }, optimizer: { warmup_steps: 1 }',
+    ],
   ],
   'docs/tutorial.md': [
     ['launch ../my-run/mine.yaml', `launch ../my-run/mine.yaml ${small} ${oneProcess}`],
