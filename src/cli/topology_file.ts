@@ -2,6 +2,7 @@
  * The topology file that a command names, with what its options change: text from the disk, `--set` over it, parsed and
  * checked. Every command that takes a FILE.yaml reads it here, so that a fault in it reads the same everywhere.
  */
+import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { parseOverride, parseTopology, type Override, type Topology } from '../topology/index.ts';
 import { UsageError } from './usage_error.ts';
@@ -34,11 +35,14 @@ function overridesOf({ set = [], steps }: TopologyFlags): Override[] {
 }
 
 function readText(file: string): string {
+  let bytes: Buffer;
   try {
-    return readFileSync(file, 'utf8');
+    bytes = readFileSync(file);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     const reason = code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`;
     throw new UsageError(`${file}: ${reason}; give a topology file, for example configs/quickstart.yaml`);
   }
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  throw new UsageError(`${file}: is not UTF-8 text; save it as UTF-8, or give a topology file`);
 }

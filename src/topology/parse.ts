@@ -2,7 +2,7 @@
  * From the text of a topology file to a resolved `Topology`, or to one line that says what is wrong and where. Four
  * stages: YAML, overrides, schema, rules between keys; the first fault in the file is reported, the others are counted.
  */
-import { type Document, LineCounter, parseDocument, visit } from 'yaml';
+import { type Document, LineCounter } from 'yaml';
 import { checkTopology } from './checks.ts';
 import { ConfigError } from './config_error.ts';
 import { keyTree, type KeyNode } from './key_tree.ts';
@@ -12,13 +12,15 @@ import { type Problem, problemsOf } from './problem.ts';
 import { moeSchema } from './schema/moe.ts';
 import { type Topology, topologySchema } from './schema.ts';
 import { placeOf } from './source_map.ts';
+import { readYaml } from './yaml_text.ts';
 
 /**
  * Parses a topology file. `file` is its name for messages; `overrides` go over its values. Throws ConfigError with one
  * line: place, key, what was found, what is allowed.
  */
 export function parseTopology(text: string, file: string, overrides: readonly Override[] = []): Topology {
-  const source = readYaml(text, file);
+  // Some editors begin a file with a byte order mark; it is no column.
+  const source = readSource(text.replace(/^\ufeff/, ''), file);
   const root = fillEmptySections(applyOverrides(source.root, overrides), keyTree);
   const result = topologySchema.safeParse(root);
   if (!result.success) throw report(problemsOf(result.error.issues, root), source, overrides);
@@ -36,36 +38,14 @@ interface Source {
   readonly root: unknown;
 }
 
-function readYaml(text: string, file: string): Source {
+function readSource(text: string, file: string): Source {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
-  for (const error of document.errors) {
-    throw new ConfigError(position(file, lines, error.pos[0]), '', `not YAML: ${error.message}`);
-  }
-  refuseLooseAliases(document, file, lines);
-  const root = plainValues(document, file);
+  const read = readYaml(text, lines);
+  if ('fault' in read) throw new ConfigError(position(file, lines, read.offset), '', `not YAML: ${read.fault}`);
+  const { document, root } = read;
   if (root === null) return { file, document, lines, root: {} };
   if (isPlainMap(root)) return { file, document, lines, root };
   throw new ConfigError(`${file}:1:1`, '', `found ${describeValue(root)}, allowed: a mapping of sections`);
-}
-
-function refuseLooseAliases(document: Document, file: string, lines: LineCounter): void {
-  visit(document, {
-    Alias: (_key, alias) => {
-      if (alias.resolve(document) !== undefined) return;
-      const where = position(file, lines, alias.range?.[0] ?? 0);
-      throw new ConfigError(where, '', `not YAML: the alias *${alias.source} has no anchor &${alias.source} before it`);
-    },
-  });
-}
-
-function plainValues(document: Document, file: string): unknown {
-  try {
-    return document.toJS();
-  } catch (error) {
-    // The parser refuses aliases that would expand without bound.
-    throw new ConfigError(file, '', `not YAML: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }
 
 /** A section of which every key is commented out reads as null, and means its defaults. */
@@ -109,7 +89,7 @@ function report(problems: readonly Problem[], source: Source, overrides: readonl
 function locate(problem: Problem, source: Source, overrides: readonly Override[]): Located {
   const { text, atKey } = problem;
   const candidates = [problem.path, ...problem.others];
-  const key = problem.path.join('.');
+  const key = problem.path.map((segment) => segment || '""').join('.');
   for (const path of candidates) {
     const argument = overrides.findLast((override) => startsWith(path, override.path));
     if (argument !== undefined) return { where: argument.source, key, text, offset: afterFile };

@@ -25,8 +25,8 @@ export function valueAt(root: unknown, path: readonly string[]): unknown {
 
 /**
  * A copy of `root` with the value at `path` replaced, or the key left out where the value is undefined; missing mappings
- * are made on the way. Returns the length of the part of the path that is neither mapping nor list, where that forbids
- * going on.
+ * are made on the way, but no lists. Returns the length of the part of the path that has no such key or item, where that
+ * forbids going on.
  */
 export function withValueAt(
   root: unknown,
@@ -44,7 +44,8 @@ export function withValueAt(
     list[index] = inner.root;
     return { root: list };
   }
-  if (!isPlainMap(root ?? {})) return { blockedAt: 0 };
+  // No key is a number: this is an item of a list that is not there.
+  if (!isPlainMap(root ?? {}) || (!isPlainMap(root) && /^\d+$/.test(segment))) return { blockedAt: 0 };
   // Entries, not assignment: a key named __proto__ must stay a key, to be refused as unknown.
   const entries = new Map(Object.entries(root ?? {}));
   if (inner.root === undefined) entries.delete(segment);
@@ -55,13 +56,16 @@ export function withValueAt(
 /** What stands before the host of a URL; it may be a token, which no message shows. */
 const secretInUrl = /\/\/[^@/\s]*@/;
 
+/** Text that may hold a URL, without what stands before its host. */
+export const withoutSecret = (text: string): string => text.replace(secretInUrl, '//…@');
+
 const shortened = (text: string): string => (text.length > 40 ? `${text.slice(0, 39)}…` : text);
 
 /** A value in a message: `"abc"`, `3`, `a list of 2`, `nothing`. */
 export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
-  if (typeof value === 'string') return JSON.stringify(shortened(value.replace(secretInUrl, '//…@')));
+  if (typeof value === 'string') return JSON.stringify(shortened(withoutSecret(value)));
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   return 'a mapping';
 }

@@ -20,20 +20,30 @@ export interface Problem {
 
 /** The issues of a failed validation, in words. `root` holds the values that were validated. */
 export function problemsOf(issues: readonly z.core.$ZodIssue[], root: unknown): Problem[] {
-  return issues.flatMap((issue): readonly Problem[] => {
+  const problems = issues.flatMap((issue): readonly Problem[] => {
     const path = issue.path.map(String);
     if (issue.code !== 'unrecognized_keys') {
       return [{ path, others: [], text: badValue(path, valueAt(root, path)), atKey: false }];
     }
     return issue.keys.map((key) => ({ path: [...path, key], others: [], text: unknownKey(key, path), atKey: true }));
   });
+  // A value may break several rules of one key; it is one fault to mend.
+  const paths = problems.map(({ path }) => JSON.stringify(path));
+  return problems.filter((_problem, i) => paths.indexOf(paths[i]) === i);
 }
 
 function unknownKey(key: string, section: readonly string[]): string {
   const known = [...(nodeAt(section) ?? keyTree).keys.keys()];
   const suggestion = nearest(key, known) ?? pathsOfKey(key).at(0);
-  const hint = suggestion === undefined ? '' : `did you mean ${suggestion}? `;
+  const isDotted = section.length === 0 && key.includes('.') && nodeAt(key.split('.')) !== null;
+  const hint = isDotted ? dottedHint(key) : suggestion === undefined ? '' : `did you mean ${suggestion}? `;
   return `unknown key; ${hint}allowed here: ${known.join(', ')}`;
+}
+
+/** Dots are for `--set`. */
+function dottedHint(key: string): string {
+  const segments = key.split('.');
+  return `in a file ${segments.at(-1)} stands below ${segments.slice(0, -1).join('.')}; `;
 }
 
 function badValue(path: readonly string[], value: unknown): string {

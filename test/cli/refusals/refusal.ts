@@ -1,0 +1,55 @@
+/**
+ * A command that is refused, as a user sees it: its lines on standard error, its exit code, and what it did to the folder
+ * that it was called in. Nothing there may be changed or gone; what is new is told.
+ */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { folder, main } from '../training.ts';
+
+export interface Refusal {
+  /** Of standard error; the folder reads `DIR`. */
+  readonly lines: readonly string[];
+  readonly exitCode: number | null;
+  /** Files and folders that were there and are not as they were. */
+  readonly changed: readonly string[];
+  /** Files and folders that were not there; a folder ends with `/`. */
+  readonly made: readonly string[];
+}
+
+/** `command` is what the arguments are given to; default: the source on this Node. */
+export function refusalOf(args: readonly string[], command: readonly string[] = [process.execPath, main]): Refusal {
+  const before = everythingIn(folder);
+  const [program, ...first] = command;
+  const { stderr, status } = spawnSync(program, [...first, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', TROUPE_NATS_TOKEN: undefined },
+  });
+  const after = everythingIn(folder);
+  return {
+    lines: stderr.replaceAll(folder, 'DIR').split('\n').slice(0, -1),
+    exitCode: status,
+    changed: [...before].flatMap(([name, content]) => (after.get(name) === content ? [] : [name])),
+    made: [...after.keys()].filter((name) => !before.has(name)),
+  };
+}
+
+/** One line and nothing else: what every refusal comes to that is found before anything is begun. */
+export const plainly = (line: string, exitCode: number): Refusal => ({
+  lines: [line],
+  exitCode,
+  changed: [],
+  made: [],
+});
+
+/** Every file below a folder with its content, and every folder. */
+function everythingIn(path: string): Map<string, string> {
+  const names = readdirSync(path, { recursive: true, encoding: 'utf8' }).sort();
+  return new Map(
+    names.map((name) => {
+      const full = join(path, name);
+      return statSync(full).isDirectory() ? [`${name}/`, ''] : [name, readFileSync(full, 'latin1')];
+    }),
+  );
+}
