@@ -3,6 +3,7 @@
  */
 import { createHash } from 'node:crypto';
 import {
+  CheckpointIo,
   f32Tensor,
   formatName,
   type CheckpointStore,
@@ -10,7 +11,7 @@ import {
   type TensorBytes,
 } from '../checkpoints/index.ts';
 import { floats } from '../kernels/dtype.ts';
-import type { Actor, ActorScope, ArgsOf, TensorPayload } from '../runtime/index.ts';
+import type { Actor, ActorScope, ArgsOf, Context, Reply, TensorPayload } from '../runtime/index.ts';
 import { batchesOf, type Member } from './cast.ts';
 import { expertProtocol } from './protocol/expert.ts';
 import { dataOf } from './protocol/pass.ts';
@@ -27,6 +28,11 @@ export interface CheckpointerParts {
   readonly fields: Omit<ManifestFields, 'updateStep' | 'extra'>;
 }
 
+interface Written {
+  readonly path: string;
+  readonly digest: string;
+}
+
 const patienceMs = 15 * 60_000;
 
 export class Checkpointer implements Actor<Messages> {
@@ -38,7 +44,19 @@ export class Checkpointer implements Actor<Messages> {
     this.scope = scope;
   }
 
-  async write({ step, updateStep, evalLoss }: ArgsOf<Messages, 'write'>): Promise<{ path: string; digest: string }> {
+  /** A disk that refuses is no fault of this actor: it says so once, to whoever asked, and does not fail itself. */
+  async write(args: ArgsOf<Messages, 'write'>, ctx: Context): Promise<Written | Reply<Written>> {
+    try {
+      return await this.writeOnce(args);
+    } catch (error) {
+      if (!(error instanceof CheckpointIo)) throw error;
+      const reply = ctx.defer<Written>();
+      reply.reject(await this.withWayOn(error));
+      return reply;
+    }
+  }
+
+  private async writeOnce({ step, updateStep, evalLoss }: ArgsOf<Messages, 'write'>): Promise<Written> {
     const { store, keep, fields, holders } = this.parts;
     const known = (await store.list()).find((name) => name.step === step && name.gen === this.scope.gen);
     const digest = await this.digest();
@@ -58,11 +76,21 @@ export class Checkpointer implements Actor<Messages> {
       }
       await writer.commit({ ...fields, updateStep, extra: { params_digest: digest, eval_loss: evalLoss } });
     } catch (error) {
-      await writer.abandon();
+      // Where even that fails, the next run removes what is left.
+      await writer.abandon().catch(() => undefined);
       throw error;
     }
     await store.prune(keep);
     return { path: writer.path, digest };
+  }
+
+  /** The error with how to go on: from the newest checkpoint that is complete, if there is one. */
+  private async withWayOn({ path, cause }: CheckpointIo): Promise<CheckpointIo> {
+    const names = await this.parts.store.list().catch(() => []);
+    const step = names.at(0)?.step;
+    const from =
+      step === undefined ? 'it begins anew, as no checkpoint was written yet' : `it goes on from step ${step}`;
+    return new CheckpointIo(path, cause, `, then launch again with --resume: ${from}`);
   }
 
   /** SHA-256 over the names and digests of all parameters, in the order of their names. */

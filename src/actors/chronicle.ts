@@ -2,13 +2,13 @@
  * The chronicle: hears what happens to a run and hands it to whoever keeps it (the logs and the screen of the launcher).
  * It lives where the run directory is written, whatever node the trainer is on.
  */
-import type { Actor, ArgsOf } from '../runtime/index.ts';
+import type { Actor, ArgsOf, Context, Reply } from '../runtime/index.ts';
 import type { StepMetrics } from '../telemetry/index.ts';
 import type { chronicleProtocol } from './protocol/chronicle.ts';
 
 type Messages = typeof chronicleProtocol;
 
-/** Who watches a training run. What it throws ends the run. */
+/** Who watches a training run. What it throws ends the run: the answer of whoever told of it is that error. */
 export interface TrainingObserver {
   step(metrics: StepMetrics): void;
   evaluated(step: number, evalLoss: number): void;
@@ -23,19 +23,32 @@ export class Chronicle implements Actor<Messages> {
     this.observer = observer;
   }
 
-  step(metrics: ArgsOf<Messages, 'step'>): void {
-    this.observer.step(metrics);
+  step(metrics: ArgsOf<Messages, 'step'>, ctx: Context): Reply<void> {
+    return answer(ctx, () => this.observer.step(metrics));
   }
 
-  evaluated({ step, evalLoss }: ArgsOf<Messages, 'evaluated'>): void {
-    this.observer.evaluated(step, evalLoss);
+  evaluated({ step, evalLoss }: ArgsOf<Messages, 'evaluated'>, ctx: Context): Reply<void> {
+    return answer(ctx, () => this.observer.evaluated(step, evalLoss));
   }
 
-  checkpoint({ step, path }: ArgsOf<Messages, 'checkpoint'>): void {
-    this.observer.checkpoint(step, path);
+  checkpoint({ step, path }: ArgsOf<Messages, 'checkpoint'>, ctx: Context): Reply<void> {
+    return answer(ctx, () => this.observer.checkpoint(step, path));
   }
 
-  incident({ step, remedy, evidence }: ArgsOf<Messages, 'incident'>): void {
-    this.observer.incident(step, remedy, evidence);
+  incident({ step, remedy, evidence }: ArgsOf<Messages, 'incident'>, ctx: Context): Reply<void> {
+    return answer(ctx, () => this.observer.incident(step, remedy, evidence));
   }
+}
+
+/** A full disk is no fault of this actor: it says so once, to whoever asked, and does not fail itself. */
+function answer(ctx: Context, work: () => void): Reply<void> {
+  const reply: Reply<void> = ctx.defer();
+  try {
+    work();
+  } catch (error) {
+    reply.reject(error);
+    return reply;
+  }
+  reply.resolve();
+  return reply;
 }

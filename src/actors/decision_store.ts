@@ -2,8 +2,8 @@
  * Where a step is decided: what is written here first stands, whoever asks again. A port, with a file for one process
  * and a twin in memory for tests; with several nodes it is a key-value store (`KvDecisionStore`).
  */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, truncateSync } from 'node:fs';
-import { appendLine } from '../telemetry/index.ts';
+import { existsSync, fsyncSync, truncateSync } from 'node:fs';
+import { AppendedFile, readLog, writing } from '../telemetry/index.ts';
 import { decisionSchema, type Decision } from './protocol/stateful.ts';
 
 export interface DecisionStore {
@@ -40,19 +40,19 @@ export class DamagedDecisions extends Error {
 /** One JSON line a decision, synced before it counts. A torn last line, left by a crash, was never a decision. */
 export class FileDecisionStore implements DecisionStore {
   private readonly decided = new Map<number, Decision>();
-  private readonly file: number;
+  private readonly file: AppendedFile;
 
-  /** Opens or creates the file. Throws `DamagedDecisions`. */
+  /** Opens or creates the file. Throws `DamagedDecisions`, `LogIo`. */
   constructor(path: string) {
-    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    const text = existsSync(path) ? readLog(path) : '';
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);
     whole
       .split('\n')
       .slice(0, -1)
       .map((line, i) => parse(path, line, i + 1))
       .forEach((decision) => this.keep(decision));
-    if (whole.length < text.length) truncateSync(path, Buffer.byteLength(whole));
-    this.file = openSync(path, 'a');
+    if (whole.length < text.length) writing(path, () => truncateSync(path, Buffer.byteLength(whole)));
+    this.file = new AppendedFile(path);
   }
 
   find(step: number): Promise<Decision | null> {
@@ -62,13 +62,13 @@ export class FileDecisionStore implements DecisionStore {
   async decide(proposed: Decision): Promise<Decision> {
     const standing = await this.find(proposed.step);
     if (standing !== null) return standing;
-    appendLine(this.file, JSON.stringify(proposed));
-    fsyncSync(this.file);
+    this.file.append(JSON.stringify(proposed));
+    writing(this.file.path, () => fsyncSync(this.file.descriptor));
     return this.keep(proposed);
   }
 
   close(): void {
-    closeSync(this.file);
+    this.file.close();
   }
 
   /** The first decision about a step stands. */

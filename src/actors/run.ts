@@ -7,7 +7,6 @@ import { join, resolve } from 'node:path';
 import { CheckpointStore, type Checkpoint, type Json } from '../checkpoints/index.ts';
 import { loadTokenizer, Order1, type Blend, type HeldOutWindows } from '../data/index.ts';
 import { countParameters, rebaseTopology, toPlain, type Topology } from '../topology/index.ts';
-import { describeError } from '../runtime/index.ts';
 import { checkpointerAddress, chronicleAddress, trainerAddress } from './addresses.ts';
 import { batchesOf } from './batch_source.ts';
 import { blueprintOf, type Blueprint } from './blueprint.ts';
@@ -103,7 +102,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
       await troupe.stop();
     }
   } catch (error) {
-    logs.events.append('failed', { error: describeError(error) });
+    logs.failed(error);
     throw error;
   } finally {
     await server?.close();

@@ -1,7 +1,8 @@
 /** The files that a run writes as it goes, and what is written there of what the chronicle hears. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { EventsLog, MetricsLog } from '../telemetry/index.ts';
+import { describeError } from '../runtime/index.ts';
+import { EventsLog, LogIo, MetricsLog } from '../telemetry/index.ts';
 import type { TrainingObserver } from './chronicle.ts';
 import { FileDecisionStore } from './decision_store.ts';
 import type { RunEvent } from './run_port.ts';
@@ -12,7 +13,7 @@ export class RunLogs implements Disposable {
   readonly #decisionsPath: string;
   #decisions: FileDecisionStore | null = null;
 
-  /** Opened to go on from a checkpoint, or not: then whatever an earlier attempt decided is gone. */
+  /** Opened to go on from a checkpoint, or not: then whatever an earlier attempt decided is gone. Throws `DamagedLog`, `LogIo`. */
   constructor(runDir: string, isNew: boolean) {
     this.#decisionsPath = join(runDir, 'decisions.jsonl');
     if (isNew) rmSync(this.#decisionsPath, { force: true });
@@ -45,6 +46,15 @@ export class RunLogs implements Disposable {
         observe({ kind: 'notice', text: `step ${step}: ${evidence}; ${doing(remedy)}` });
       },
     };
+  }
+
+  /** Writes down why the run failed, where that can be written: a full disk is why it fails, and is said to the user. */
+  failed(error: unknown): void {
+    try {
+      this.events.append('failed', { error: describeError(error) });
+    } catch (second) {
+      if (!(second instanceof LogIo)) throw second;
+    }
   }
 
   [Symbol.dispose](): void {

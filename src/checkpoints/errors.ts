@@ -13,16 +13,17 @@ export class DamagedCheckpoint extends Error {
   }
 }
 
-/** The file system refused: disk full, no permission, gone. */
+/** The file system refused: disk full, no permission, gone. What was complete before is untouched. */
 export class CheckpointIo extends Error {
   readonly tag = 'CheckpointIo';
   readonly path: string;
   /** The system's code, such as `ENOSPC`; null where there is none. */
   readonly code: string | null;
-  constructor(path: string, cause: unknown) {
+  /** `then`: how to go on once that is mended, where the one who writes knows. */
+  constructor(path: string, cause: unknown, then = '') {
     const code = codeOf(cause);
     const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
-    super(`checkpoint ${path}: ${reason}; ${remedyFor(code)} (checkpoints written before are untouched)`, { cause });
+    super(`checkpoint ${path}: ${reason}; ${remedyFor(code)}${then}`, { cause });
     this.path = path;
     this.code = code;
   }
@@ -71,8 +72,8 @@ function remedyFor(code: string | null): string {
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return 'give write permission there or choose another --run-dir';
+      return 'give write permission there';
     default:
-      return 'check that disk or choose another --run-dir';
+      return 'check that disk';
   }
 }

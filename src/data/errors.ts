@@ -49,9 +49,8 @@ export class PackNotWritten extends Error {
   readonly path: string;
   constructor(path: string, cause: unknown) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    super(`cannot write the packed corpus below ${path}: ${reason}; free space there or choose another cache folder`, {
-      cause,
-    });
+    const line = `cannot write the packed corpus below ${path}: ${reason}`;
+    super(`${line}; ${remedyFor(cause)}, or set data.cache_dir to another folder`, { cause });
     this.path = path;
   }
 }
@@ -61,5 +60,19 @@ export class BadBlend extends Error {
   readonly tag = 'BadBlend';
   constructor(reason: string, remedy: string) {
     super(`data blend: ${reason}; ${remedy}`);
+  }
+}
+
+function remedyFor(cause: unknown): string {
+  switch (cause instanceof Error && 'code' in cause ? cause.code : null) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'free space on that disk';
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return 'give write permission there';
+    default:
+      return 'check that disk';
   }
 }

@@ -2,6 +2,7 @@
  * The errors of telemetry. Each says what, where and what to do in one line; `exitCode` is what the command line ends
  * with.
  */
+import { codeOf, diskRemedy } from './error_code.ts';
 
 /** A number that is no number: writing it would hide a broken run in a file that still looks well. */
 export class NonFiniteMetric extends Error {
@@ -33,6 +34,18 @@ export class DamagedLog extends Error {
   constructor(path: string, line: number) {
     super(`${path}:${line}: not a line of metrics; repair or remove the file, or give another --run-dir`);
     this.name = 'DamagedLog';
+  }
+}
+
+/** The file system refused a log of a run: disk full, no permission. What is in it stays. */
+export class LogIo extends Error {
+  readonly tag = 'LogIo';
+  readonly exitCode = 1;
+
+  constructor(path: string, what: 'read' | 'written', cause: unknown) {
+    const code = codeOf(cause);
+    super(`${path}: cannot be ${what} (${code}); ${diskRemedy(code)}, then continue with --resume`, { cause });
+    this.name = 'LogIo';
   }
 }
 

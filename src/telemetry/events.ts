@@ -2,28 +2,27 @@
  * `events.jsonl`: what happened to a run besides its steps, one JSON object an event: time, kind, and the fields of that
  * kind. Never cut: a rollback is an event too.
  */
-import { closeSync, openSync } from 'node:fs';
-import { appendLine } from './append_line.ts';
+import { AppendedFile } from './appended_file.ts';
 
 export type EventFields = Readonly<Record<string, string | number | boolean | null>>;
 
 export class EventsLog {
-  readonly #file: number;
+  readonly #file: AppendedFile;
   readonly #nowMs: () => number;
 
-  /** Opens or creates the log. `nowMs` is milliseconds since 1970. */
+  /** Opens or creates the log. `nowMs` is milliseconds since 1970. Throws `LogIo`. */
   constructor(path: string, nowMs: () => number = Date.now) {
-    this.#file = openSync(path, 'a');
+    this.#file = new AppendedFile(path);
     this.#nowMs = nowMs;
   }
 
-  /** Appends one event, such as `started`, `checkpoint`, `rolled_back`. */
+  /** Appends one event, such as `started`, `checkpoint`, `rolled_back`. Throws `LogIo`. */
   append(kind: string, fields: EventFields = {}): void {
     const time = new Date(this.#nowMs()).toISOString();
-    appendLine(this.#file, JSON.stringify({ time, kind, ...fields }));
+    this.#file.append(JSON.stringify({ time, kind, ...fields }));
   }
 
   close(): void {
-    closeSync(this.#file);
+    this.#file.close();
   }
 }

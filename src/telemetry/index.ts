@@ -1,5 +1,5 @@
 /** The public face of telemetry: what a run writes about itself, and the directory that it writes to. */
-export { appendLine } from './append_line.ts';
+export * from './appended_file.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export * from './metrics.ts';

@@ -2,23 +2,23 @@
  * `metrics.jsonl`: the curve of a run, one JSON object a step, numbers in full precision. Append-only, except that a run
  * which goes back to a checkpoint first cuts the log there, so that the file holds each step once and in order.
  */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { appendLine } from './append_line.ts';
+import { existsSync, fsyncSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { AppendedFile, readLog, writing } from './appended_file.ts';
 import { DamagedLog, MetricsOutOfOrder, NonFiniteMetric } from './errors.ts';
 import type { StepMetrics } from './step_metrics.ts';
 
 export class MetricsLog {
   readonly path: string;
-  #file: number;
+  #file: AppendedFile;
   #lastStep: number;
 
-  /** Opens or creates the log; a torn last line, left by a crash, is cut off. Throws DamagedLog. */
+  /** Opens or creates the log; a torn last line, left by a crash, is cut off. Throws DamagedLog and LogIo. */
   constructor(path: string) {
     this.path = path;
     const lines = existsSync(path) ? completeLines(path) : [];
     if (existsSync(path)) rewrite(path, lines);
     this.#lastStep = lines.at(-1)?.step ?? -Infinity;
-    this.#file = openSync(path, 'a');
+    this.#file = new AppendedFile(path);
   }
 
   /** Step of the last line; null where there is none. */
@@ -26,27 +26,33 @@ export class MetricsLog {
     return this.#lastStep === -Infinity ? null : this.#lastStep;
   }
 
-  /** Appends one line and hands it to the system. Throws NonFiniteMetric and MetricsOutOfOrder; then nothing is written. */
+  /**
+   * Appends one line and hands it to the system. Throws NonFiniteMetric, MetricsOutOfOrder and LogIo; then
+   * nothing is written.
+   */
   append(metrics: StepMetrics): void {
     refuseNonFinite(metrics, metrics.step, '');
     if (metrics.step <= this.#lastStep) throw new MetricsOutOfOrder(this.path, metrics.step, this.#lastStep);
-    appendLine(this.#file, JSON.stringify(metrics));
+    this.#file.append(JSON.stringify(metrics));
     this.#lastStep = metrics.step;
   }
 
   /** Drops every line of a step after `step`: what a run does when it resumes from that step. */
   truncateAfter(step: number): void {
-    closeSync(this.#file);
+    this.#file.close();
     const kept = completeLines(this.path).filter((line) => line.step <= step);
     rewrite(this.path, kept);
     this.#lastStep = kept.at(-1)?.step ?? -Infinity;
-    this.#file = openSync(this.path, 'a');
+    this.#file = new AppendedFile(this.path);
   }
 
   /** Waits until the lines are on disk, and closes the file. */
   close(): void {
-    fsyncSync(this.#file);
-    closeSync(this.#file);
+    try {
+      writing(this.path, () => fsyncSync(this.#file.descriptor));
+    } finally {
+      this.#file.close();
+    }
   }
 }
 
@@ -57,7 +63,7 @@ interface Line {
 
 /** Whole lines, as they were written; what follows the last newline was torn. */
 function completeLines(path: string): Line[] {
-  const texts = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+  const texts = readLog(path).split('\n').slice(0, -1);
   return texts.map((text, index) => {
     const step = stepOf(text);
     if (step === null) throw new DamagedLog(path, index + 1);
@@ -78,8 +84,15 @@ function stepOf(text: string): number | null {
 /** Whole or not at all: a crash leaves the old file or the new one. */
 function rewrite(path: string, lines: readonly Line[]): void {
   const temporary = `${path}.new`;
-  writeFileSync(temporary, lines.map((line) => `${line.text}\n`).join(''), { flush: true });
-  renameSync(temporary, path);
+  writing(path, () => {
+    try {
+      writeFileSync(temporary, lines.map((line) => `${line.text}\n`).join(''), { flush: true });
+      renameSync(temporary, path);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    }
+  });
 }
 
 function refuseNonFinite(value: unknown, step: number, key: string): void {

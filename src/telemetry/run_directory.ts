@@ -3,9 +3,9 @@
  * by a lock file with its process id; a lock of a process that is gone is taken over. Nothing of an earlier run, or of
  * anybody else, is ever overwritten.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf } from './error_code.ts';
+import { codeOf, diskRemedy } from './error_code.ts';
 import { RunDirectoryRefused } from './errors.ts';
 import { RunLock } from './run_lock.ts';
 
@@ -19,6 +19,8 @@ export interface RunDirectoryOptions {
   /** Milliseconds since 1970. */
   readonly nowMs: number;
 }
+
+const unfinishedConfig = 'config.yaml.new';
 
 export class RunDirectory {
   readonly path: string;
@@ -52,29 +54,40 @@ export class RunDirectory {
     return new RunDirectory(path, RunLock.take(path));
   }
 
-  /** The directory that `open` would take; changes nothing. Throws RunDirectoryRefused where it is foreign or used. */
+  /** The directory that `open` would take; changes nothing. Throws RunDirectoryRefused where it is foreign, used or in use. */
   static check(options: RunDirectoryOptions): string {
     const path = options.directory ?? freshPath(options.parent, options.name, options.nowMs);
     const refuse = (reason: string): never => {
       throw new RunDirectoryRefused(path, reason);
     };
     const entries = listEntries(path, refuse);
+    const owner = RunLock.holderOf(path);
+    if (owner !== null) refuse(RunLock.inUse(owner));
     const isOurs = entries.includes('config.yaml');
     if (options.resume && !isOurs) refuse('holds no run to resume; name one with --run-dir, or leave out --resume');
     if (!options.resume && hasBegun(path)) {
       refuse('holds a run already; continue it with --resume, or give another --run-dir');
     }
-    if (!isOurs && entries.some((entry) => entry !== RunLock.fileName)) {
+    // What a launch leaves that was killed in its first moment.
+    const unfinished = [RunLock.fileName, unfinishedConfig];
+    if (!isOurs && entries.some((entry) => !unfinished.includes(entry))) {
       refuse('holds files that are no run; give an empty or a new directory to --run-dir');
     }
     return path;
   }
 
-  /** Writes the resolved config; whole or not at all. */
+  /** Writes the resolved config; whole or not at all. Throws RunDirectoryRefused. */
   writeConfig(yaml: string): void {
-    const temporary = join(this.path, 'config.yaml.new');
-    writeFileSync(temporary, yaml, { flush: true });
-    renameSync(temporary, join(this.path, 'config.yaml'));
+    const temporary = join(this.path, unfinishedConfig);
+    try {
+      writeFileSync(temporary, yaml, { flush: true });
+      renameSync(temporary, join(this.path, 'config.yaml'));
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      const code = codeOf(error);
+      const reason = `its file config.yaml cannot be written (${code}); ${diskRemedy(code)}, or give another --run-dir`;
+      throw new RunDirectoryRefused(this.path, reason);
+    }
   }
 
   /** Gives the directory back; its files stay. */
@@ -105,7 +118,8 @@ function listEntries(path: string, refuse: (reason: string) => never): string[] 
     return readdirSync(path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return [];
-    if (codeOf(error) === 'ENOTDIR') return refuse('is a file; give a directory to --run-dir');
+    if (codeOf(error) === 'ENOTDIR')
+      return refuse(`is ${existsSync(path) ? '' : 'below '}a file; give a directory to --run-dir`);
     return refuse(`cannot be read (${codeOf(error)}); give another one to --run-dir`);
   }
 }

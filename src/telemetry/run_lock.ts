@@ -4,7 +4,7 @@
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf } from './error_code.ts';
+import { codeOf, diskRemedy } from './error_code.ts';
 import { RunDirectoryRefused } from './errors.ts';
 
 /** Locks of this process. In a container every start may get the same id, so a file with our own id proves nothing. */
@@ -24,10 +24,9 @@ export class RunLock {
       return RunLock.#take(directory);
     } catch (error) {
       if (error instanceof RunDirectoryRefused) throw error;
-      throw new RunDirectoryRefused(
-        directory,
-        `its file ${RunLock.fileName} cannot be written (${codeOf(error)}); give write permission there, or another --run-dir`,
-      );
+      const code = codeOf(error);
+      const reason = `its file ${RunLock.fileName} cannot be written (${code}); ${diskRemedy(code)}, or give another --run-dir`;
+      throw new RunDirectoryRefused(directory, reason);
     }
   }
 
@@ -35,12 +34,7 @@ export class RunLock {
     const path = join(directory, RunLock.fileName);
     if (!tryCreate(path)) {
       const owner = ownerOf(path);
-      if (owner !== null) {
-        throw new RunDirectoryRefused(
-          directory,
-          `is in use by process ${owner}; wait for it, stop it, or give another --run-dir`,
-        );
-      }
+      if (owner !== null) throw new RunDirectoryRefused(directory, RunLock.inUse(owner));
       rmSync(path, { force: true });
       if (!tryCreate(path)) {
         throw new RunDirectoryRefused(directory, 'was taken by another process just now; give another --run-dir');
@@ -48,6 +42,21 @@ export class RunLock {
     }
     held.add(path);
     return new RunLock(path);
+  }
+
+  /** Process id of whoever has the directory; null where nobody has, or where that cannot be read. */
+  static holderOf(directory: string): number | null {
+    try {
+      return ownerOf(join(directory, RunLock.fileName));
+    } catch {
+      // `take` says what is in the way.
+      return null;
+    }
+  }
+
+  /** What a directory is refused with that a process has. */
+  static inUse(owner: number): string {
+    return `is in use by process ${owner}; wait for it, stop it, or give another --run-dir`;
   }
 
   release(): void {
@@ -62,6 +71,8 @@ function tryCreate(path: string): boolean {
     return true;
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
+    // On a full disk it may be there, and empty.
+    rmSync(path, { force: true });
     throw error;
   }
 }

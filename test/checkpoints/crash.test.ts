@@ -44,9 +44,9 @@ describe('writing a checkpoint', () => {
 
   it.each([
     ['ENOSPC', 'free space on that disk or lower checkpoint.keep'],
-    ['EACCES', 'give write permission there or choose another --run-dir'],
-    ['EROFS', 'give write permission there or choose another --run-dir'],
-    ['EIO', 'check that disk or choose another --run-dir'],
+    ['EACCES', 'give write permission there'],
+    ['EROFS', 'give write permission there'],
+    ['EIO', 'check that disk'],
   ])('says what to do at %s, and keeps what is saved', async (code, remedy) => {
     const dir = scratchFolder();
     await write(await CheckpointStore.forWriting(dir), 100, 1);
@@ -56,8 +56,7 @@ describe('writing a checkpoint', () => {
     expect(error).toHaveProperty('code', code);
     expect(error).toHaveProperty(
       'message',
-      `checkpoint ${dir}/step-000200.g1.partial/stage-0.safetensors: ${code}: injected, write; ${remedy} ` +
-        '(checkpoints written before are untouched)',
+      `checkpoint ${dir}/step-000200.g1.partial/stage-0.safetensors: ${code}: injected, write; ${remedy}`,
     );
     expect((await store.open('latest')).name.step).toBe(100);
   });

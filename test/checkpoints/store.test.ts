@@ -150,11 +150,6 @@ describe('checkpoint store', () => {
     writeFileSync(path, '');
     const error = await rejection(CheckpointStore.forWriting(join(path, 'checkpoints')));
     expect(error).toBeInstanceOf(CheckpointIo);
-    expect(error).toHaveProperty(
-      'message',
-      expect.stringMatching(
-        /; check that disk or choose another --run-dir \(checkpoints written before are untouched\)$/,
-      ),
-    );
+    expect(error).toHaveProperty('message', expect.stringMatching(/; check that disk$/));
   });
 });

@@ -127,7 +127,7 @@ describe('pack', () => {
     expect(error).toBeInstanceOf(PackNotWritten);
     expect(error).toHaveProperty(
       'message',
-      expect.stringMatching(/; free space there or choose another cache folder$/),
+      expect.stringMatching(/; check that disk, or set data\.cache_dir to another folder$/),
     );
   });
 

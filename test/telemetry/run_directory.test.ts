@@ -106,6 +106,13 @@ describe('a directory is refused', () => {
     expect(refusal(path)).toContain('holds a run already');
   });
 
+  test('not when it holds what a launch leaves that was killed in its first moment', () => {
+    const path = join(parent, 'killed');
+    mkdirSync(path);
+    for (const name of ['lock', 'config.yaml.new']) writeFileSync(join(path, name), '');
+    expect(refusal(path)).toBe('taken');
+  });
+
   test('when it holds files of somebody else', () => {
     writeFileSync(join(parent, 'thesis.tex'), '');
     expect(refusal(parent)).toBe(
@@ -118,6 +125,12 @@ describe('a directory is refused', () => {
     const path = join(parent, 'file');
     writeFileSync(path, '');
     expect(refusal(path)).toBe(`run directory ${path}: is a file; give a directory to --run-dir`);
+  });
+
+  test('when it is below a file', () => {
+    writeFileSync(join(parent, 'file'), '');
+    const path = join(parent, 'file', 'run');
+    expect(refusal(path)).toBe(`run directory ${path}: is below a file; give a directory to --run-dir`);
   });
 
   test('when there is nothing to resume', () => {
@@ -140,7 +153,7 @@ describe('a directory is refused', () => {
     const path = finishedRun();
     mkdirSync(join(path, 'lock'));
     expect(refusal(path, true)).toBe(
-      `run directory ${path}: its file lock cannot be written (EISDIR); give write permission there, or another --run-dir`,
+      `run directory ${path}: its file lock cannot be written (EISDIR); check that disk, or give another --run-dir`,
     );
     expect(readdirSync(join(path, 'lock'))).toEqual([]);
   });
@@ -151,7 +164,7 @@ describe('a directory is refused', () => {
     chmodSync(path, 0o555);
     const line = withoutPrivileges(() => refusal(path, true));
     expect(line).toBe(
-      `run directory ${path}: its file lock cannot be written (EACCES); give write permission there, or another --run-dir`,
+      `run directory ${path}: its file lock cannot be written (EACCES); give write permission there, or give another --run-dir`,
     );
     chmodSync(path, 0o755);
   });

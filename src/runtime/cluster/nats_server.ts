@@ -80,11 +80,10 @@ export class NatsServer {
     const { port = -1, onNews = () => undefined } = options;
     const binary = findNatsServer(options.searchPath);
     if (port > 0) await checkPort(port);
-    const workDir = mkdtempSync(path.join(os.tmpdir(), 'troupe-nats-'));
+    const workDir = makeWorkDir();
     const token = randomBytes(24).toString('base64url');
     const storeDir = options.storeDir ?? path.join(workDir, 'store');
     const portsDir = path.join(workDir, PORTS_DIR);
-    mkdirSync(portsDir);
     const maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
     const maxPendingBytes = Math.max(options.maxPendingBytes ?? MAX_PENDING_BYTES, maxPayloadBytes);
     const config = formatConfig({ port, token, storeDir, portsDir, maxPayloadBytes, maxPendingBytes });
@@ -121,6 +120,19 @@ export class NatsServer {
     this.#state = news.kind;
     if (news.kind === 'ready') this.#pid = news.pid;
     this.#onNews(news);
+  }
+}
+
+/** A new folder with one for ports in it. Throws `NatsServerFailed`. */
+function makeWorkDir(): string {
+  try {
+    const workDir = mkdtempSync(path.join(os.tmpdir(), 'troupe-nats-'));
+    mkdirSync(path.join(workDir, PORTS_DIR));
+    return workDir;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const reason = `nothing can be written below ${os.tmpdir()} (${code})`;
+    throw new NatsServerFailed('nats-server', reason, 'set TMPDIR to a folder that can be written');
   }
 }
 

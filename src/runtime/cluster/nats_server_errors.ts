@@ -36,12 +36,16 @@ export class PortInUse extends Error {
   }
 }
 
-/** nats-server ended before it was ready. */
+/** nats-server ended before it was ready, or could not be given its files. */
 export class NatsServerFailed extends Error {
   readonly tag = 'NatsServerFailed';
   override readonly name = 'NatsServerFailed';
-  constructor(binary: string, reason: string) {
-    super(`${binary}: ${reason}; try 'nats-server --version', and a store directory that can be written`);
+  constructor(
+    what: string,
+    reason: string,
+    remedy = "try 'nats-server --version', and a store directory that can be written",
+  ) {
+    super(`${what}: ${reason}; ${remedy}`);
   }
 }
 

@@ -11,9 +11,11 @@ import type { AnyProtocol, ArgsOf, AskSpec, ReplyOf } from './protocol.ts';
 import type { Addressed, AskMethods, Ref } from './ref.ts';
 import type { Reply } from './reply.ts';
 
-/** What a handler may return: for an ask the answer, now (`R`), when the handler ends (a promise), or later (`Reply`).
- * An empty answer is `void`. */
-export type Returned<R> = [R] extends [undefined] ? void | Promise<void> | Reply<void> : R | Promise<R> | Reply<R>;
+/** What a handler may return: for an ask the answer, now (`R`), when the handler ends (a promise), or by a `Reply`, which
+ * may also refuse it. An empty answer is `void`. */
+export type Returned<R> = [R] extends [undefined]
+  ? void | Promise<void> | Reply<void>
+  : R | Promise<R | Reply<R>> | Reply<R>;
 
 /** The methods that an actor of protocol `P` must have: `class Counter implements Handlers<typeof counterProtocol>`. */
 export type Handlers<P extends AnyProtocol> = {

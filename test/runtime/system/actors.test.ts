@@ -1,6 +1,15 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { actor, ask, defineProtocol, refSchema, tell, type Context } from '../../../src/runtime/index.ts';
+import {
+  actor,
+  ask,
+  defineProtocol,
+  refSchema,
+  tell,
+  type Context,
+  type Handlers,
+  type Reply,
+} from '../../../src/runtime/index.ts';
 import { createTestSystem, Probe } from '../../../src/runtime/testing/index.ts';
 import { Counter, counterProtocol } from '../counter.ts';
 
@@ -72,6 +81,27 @@ test('an answer given twice is a bug of the actor', async () => {
   ref.tell.release({ key: 'x' });
   await system.idle();
   expect(log.map(({ text }) => text)).toEqual(["failed: counter: 'later': was answered twice; answer an ask once"]);
+  await system.stop();
+});
+
+test('an answer that is refused at the end of a handler fails the ask, and the actor goes on', async () => {
+  const protocol = defineProtocol('door', { open: ask({ reply: z.string() }), knock: ask({ reply: z.string() }) });
+  class Door implements Handlers<typeof protocol> {
+    async open(_args: undefined, ctx: Context): Promise<string | Reply<string>> {
+      await Promise.resolve();
+      const reply = ctx.defer<string>();
+      reply.reject(new RangeError('it is locked'));
+      return reply;
+    }
+    knock(): string {
+      return 'who is there?';
+    }
+  }
+  const { system, log } = createTestSystem();
+  const door = system.spawn(protocol, 'door', () => new Door());
+  await expect(door.ask.open()).rejects.toThrow('it is locked');
+  expect(await door.ask.knock()).toBe('who is there?');
+  expect(log).toEqual([]);
   await system.stop();
 });
 
