@@ -40,9 +40,10 @@ export function openBlend({ folders, weights, digest }: BatchSource, seed: numbe
   return blend;
 }
 
-/** Training microbatches and held-out windows as a topology asks for them. */
+/** Training microbatches and held-out windows as a topology asks for them. Throws `BadBlend` where text is too short. */
 export function batchesOf(blend: Blend, { training }: Topology, globalMicrobatches: number): Batches {
   const { global_batch_size, sequence_length, eval_sequences } = training;
+  blend.assertRoom(sequence_length);
   const shape = { globalBatchSize: global_batch_size, globalMicrobatches, sequenceLength: sequence_length };
   return new Batches(blend, blend.heldOutWindows(sequence_length, eval_sequences), shape);
 }

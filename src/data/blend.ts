@@ -50,6 +50,11 @@ export class Blend {
     this.digest = createHash('sha256').update(JSON.stringify(parts)).digest('hex');
   }
 
+  /** Throws `BadBlend` where a corpus has no room for a sequence of `sequenceLength` tokens: before a run, not in it. */
+  assertRoom(sequenceLength: number): void {
+    this.#windowsOf(sequenceLength);
+  }
+
   /** Where sequence `n` of the run lies, for sequences of `sequenceLength` tokens; throws `BadBlend`. */
   origin(n: number, sequenceLength: number): SequenceOrigin {
     const { corpus, ordinal } = this.#allotment.at(n);

@@ -79,9 +79,15 @@ export function findCorpus(spec: CorpusSpec, baseDir: string): FoundCorpus {
     }
   }
   if (files.length === 0) {
-    const { empty, tooLarge, notUtf8 } = skipped;
-    const counts = `${empty} empty, ${tooLarge} over ${spec.maxFileBytes} bytes, ${notUtf8} not UTF-8`;
-    const reason = `nothing is left of ${paths.length} files (${counts})`;
+    const { empty, tooLarge, notUtf8, notAFile } = skipped;
+    const counts = [
+      { count: empty, what: 'empty' },
+      { count: tooLarge, what: `over ${spec.maxFileBytes} bytes` },
+      { count: notUtf8, what: 'not UTF-8' },
+      { count: notAFile, what: 'not a file, or gone' },
+    ].flatMap(({ count, what }) => (count === 0 ? [] : [`${count} ${what}`]));
+    const files = paths.length === 1 ? '1 file' : `${paths.length} files`;
+    const reason = `nothing is left of ${files} (${counts.join(', ')})`;
     throw new EmptyCorpus(spec.name, reason, 'point its glob at text files or raise max_file_bytes');
   }
   return { spec, filesFound: paths.length, files, skipped };

@@ -2,6 +2,7 @@
  * What can go wrong between files on disk and a batch of tokens. Each error is data: switch on `tag`. Its message is one
  * line that says what was wrong, where, and what to do about it.
  */
+import type { z } from 'zod';
 
 /** No document is left for a corpus: its globs match no file, or every file was skipped. */
 export class EmptyCorpus extends Error {
@@ -61,6 +62,11 @@ export class BadBlend extends Error {
   constructor(reason: string, remedy: string) {
     super(`data blend: ${reason}; ${remedy}`);
   }
+}
+
+/** What is wrong with a file first of all: `version: Invalid input: expected 1`. */
+export function firstIssue({ issues: [{ path, message }] }: z.ZodError): string {
+  return `${path.length === 0 ? '' : `${path.join('.')}: `}${message}`;
 }
 
 function remedyFor(cause: unknown): string {

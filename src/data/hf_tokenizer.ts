@@ -8,7 +8,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Tokenizer as HuggingFace } from '@huggingface/tokenizers';
 import { z } from 'zod';
-import { BadTokenizer } from './errors.ts';
+import { BadTokenizer, firstIssue } from './errors.ts';
 import { tokenDtype, tokensAs } from './tokenizer.ts';
 import type { TokenDecoder, TokenDtype, TokenIds, Tokenizer } from './tokenizer.ts';
 
@@ -103,7 +103,7 @@ function parse<T>(schema: z.ZodType<T>, text: string, path: string, name: string
   try {
     return schema.parse(JSON.parse(text));
   } catch (cause) {
-    const reason = cause instanceof z.ZodError ? z.prettifyError(cause).replaceAll('\n', ' ') : reasonOf(cause);
+    const reason = cause instanceof z.ZodError ? firstIssue(cause) : reasonOf(cause);
     throw new BadTokenizer(name, `${path} is no tokenizer file: ${reason}`, 'check data.tokenizer', cause);
   }
 }

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DamagedPack } from './errors.ts';
+import { DamagedPack, firstIssue } from './errors.ts';
 import { splitHeldOut } from './held_out.ts';
 import type { TokenRange } from './held_out.ts';
 import { INDEX_FILE, packedIndexSchema, streamFile } from './packed_index.ts';
@@ -73,7 +73,7 @@ function readIndex(folder: string): PackedIndex {
   try {
     return packedIndexSchema.parse(JSON.parse(text));
   } catch (cause) {
-    const reason = cause instanceof z.ZodError ? z.prettifyError(cause).replaceAll('\n', ' ') : 'it is not JSON';
+    const reason = cause instanceof z.ZodError ? firstIssue(cause) : 'it is not JSON';
     throw new DamagedPack(path, reason, cause);
   }
 }

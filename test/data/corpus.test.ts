@@ -71,7 +71,7 @@ describe('corpus', () => {
     expect(error).toBeInstanceOf(EmptyCorpus);
     expect(error).toHaveProperty(
       'message',
-      "corpus 'texts' is empty: nothing is left of 2 files (1 empty, 0 over 1048576 bytes, 1 not UTF-8); " +
+      "corpus 'texts' is empty: nothing is left of 2 files (1 empty, 1 not UTF-8); " +
         'point its glob at text files or raise max_file_bytes',
     );
   });

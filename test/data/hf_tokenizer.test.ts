@@ -42,7 +42,7 @@ describe('Hugging Face tokenizer', () => {
   it.each([
     ['is missing', {}, /cannot read .*tokenizer\.json: ENOENT.*; check data\.tokenizer$/],
     ['is not JSON', { 'tokenizer.json': '{' }, /is no tokenizer file.*; check data\.tokenizer$/],
-    ['has no model', { 'tokenizer.json': '{}' }, /is no tokenizer file.*model; check data\.tokenizer$/],
+    ['has no model', { 'tokenizer.json': '{}' }, /is no tokenizer file: model: .+; check data\.tokenizer$/],
     ['has an unknown model', { 'tokenizer.json': '{"model":{"type":"Magic"}}' }, /is not understood/],
     [
       'has no separator',

@@ -3,7 +3,7 @@
  * that it was called in. Nothing there may be changed or gone; what is new is told.
  */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { folder, main } from '../training.ts';
 
@@ -49,7 +49,9 @@ function everythingIn(path: string): Map<string, string> {
   return new Map(
     names.map((name) => {
       const full = join(path, name);
-      return statSync(full).isDirectory() ? [`${name}/`, ''] : [name, readFileSync(full, 'latin1')];
+      const stats = lstatSync(full);
+      if (stats.isDirectory()) return [`${name}/`, ''];
+      return [name, stats.isSymbolicLink() ? readlinkSync(full) : readFileSync(full, 'latin1')];
     }),
   );
 }

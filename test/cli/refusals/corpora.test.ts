@@ -1,0 +1,112 @@
+/**
+ * Texts and tokenizers that a run cannot use: one line before anything is trained, exit code 1, and every text as it was.
+ * A dry run says what it can without packing.
+ */
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { at, folder, prepareFolder } from '../training.ts';
+import { plainly, refusalOf } from './refusal.ts';
+
+const json = ', format: json_strings';
+
+beforeAll(() => {
+  prepareFolder();
+  mkdirSync(at('odd'));
+  writeFileSync(at('odd', 'binary.txt'), Buffer.from([255, 254, 0]));
+  writeFileSync(at('odd', 'empty.txt'), '');
+  writeFileSync(at('odd', 'large.txt'), 'x'.repeat(2 ** 20 + 1));
+  writeFileSync(at('odd', 'open.json'), '{"a": [');
+  writeFileSync(at('odd', 'short.md'), 'hi\n');
+  symlinkSync('nowhere', at('odd', 'loose.link'));
+  writeFileSync(at('bare.json'), '{}');
+  writeFileSync(at('text.json'), 'Dear reader');
+  writeFileSync(at('other.json'), '{"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}');
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('a dry run and a launch hear of', () => {
+  test.each([
+    ['a glob that matches nothing', 'none/*.txt', "glob 'none/*.txt' matches no file below DIR; correct data.blend"],
+    ['a file that is empty', 'odd/empty.txt', 'nothing is left of 1 file (1 empty)'],
+    [
+      'files that are each unfit',
+      'odd/*.txt',
+      'nothing is left of 3 files (1 empty, 1 over 1048576 bytes, 1 not UTF-8)',
+    ],
+    ['a link to nowhere', 'odd/*.link', 'nothing is left of 1 file (1 not a file, or gone)'],
+  ])('%s', (_what, glob, reason) => {
+    const remedy = reason.startsWith('nothing') ? '; point its glob at text files or raise max_file_bytes' : '';
+    const line = `troupe: corpus 'a' is empty: ${reason}${remedy}`;
+    expect(refusalOf(['launch', 'tiny.yaml', '--dry-run', '--set', blendOf(glob)])).toEqual(plainly(line, 1));
+  });
+
+  test.each([
+    [
+      'is missing',
+      'none.json',
+      "cannot read DIR/none.json: ENOENT: no such file or directory, open 'DIR/none.json'; check data.tokenizer",
+    ],
+    ['is a folder', 'odd', 'cannot read DIR/odd: EISDIR: illegal operation on a directory, read; check data.tokenizer'],
+    [
+      'is no JSON',
+      'text.json',
+      `DIR/text.json is no tokenizer file: Unexpected token 'D', "Dear reader" is not valid JSON; check data.tokenizer`,
+    ],
+    [
+      'has no model',
+      'bare.json',
+      'DIR/bare.json is no tokenizer file: model: Invalid input: expected object, received undefined; check data.tokenizer',
+    ],
+    [
+      'is not understood',
+      'other.json',
+      'DIR/other.json is not understood: Tokenizer must contain a "decoder" property; use a fast tokenizer file',
+    ],
+  ])('a tokenizer that %s, as does plan', (_what, file, reason) => {
+    const verb = file === 'none.json' ? ['launch', 'tiny.yaml', '--run-dir', 'new'] : ['plan', 'tiny.yaml'];
+    const line = `troupe: tokenizer 'hf:${file}': ${reason}`;
+    expect(refusalOf([...verb, '--set', `data.tokenizer=hf:${file}`])).toEqual(plainly(line, 1));
+  });
+});
+
+describe('a launch hears of', () => {
+  test.each([
+    [
+      'a text that is shorter than a sequence',
+      blendOf('odd/short.md'),
+      "data blend: corpus 'a' has 4 tokens to train on, no 17 of them in a row; give it more text or shorten training.sequence_length",
+    ],
+    [
+      'a file that is not of its format',
+      blendOf('odd/open.json', json),
+      "corpus 'a': cannot use DIR/odd/open.json: it is not JSON: Unexpected end of JSON input; exclude it or use format 'text'",
+    ],
+    [
+      'a cache that is a file',
+      'data.cache_dir=tiny.yaml',
+      expect.stringMatching(
+        /^troupe: cannot write the packed corpus below DIR\/tiny\.yaml\/[0-9a-f]{64}: ENOTDIR: .+; check that disk, or set data\.cache_dir to another folder$/,
+      ),
+    ],
+  ])('%s', (_what, set, line) => {
+    const { lines, exitCode, changed, made } = refusalOf([
+      'launch',
+      'tiny.yaml',
+      '--quiet',
+      '--run-dir',
+      'run',
+      '--set',
+      set,
+    ]);
+    expect(lines).toEqual([typeof line === 'string' ? `troupe: ${line}` : line]);
+    expect([exitCode, changed]).toEqual([1, []]);
+    expect(made.filter((name) => !name.startsWith('.corpora/'))).toEqual([
+      ...['run/', 'run/checkpoints/', 'run/config.yaml', 'run/events.jsonl', 'run/metrics.jsonl'],
+    ]);
+    rmSync(at('run'), { recursive: true });
+  });
+});
+
+function blendOf(glob: string, more = ''): string {
+  return `data.blend=[{name: a, glob: "${glob}"${more}}]`;
+}
