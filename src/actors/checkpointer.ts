@@ -84,10 +84,10 @@ export class Checkpointer implements Actor<Messages> {
     return { path: writer.path, digest };
   }
 
-  /** The error with how to go on: from the newest checkpoint that is complete, if there is one. */
+  /** The error with how to go on: from the newest checkpoint that is whole, if there is one. */
   private async withWayOn({ path, cause }: CheckpointIo): Promise<CheckpointIo> {
-    const names = await this.parts.store.list().catch(() => []);
-    const step = names.at(0)?.step;
+    const newest = await this.parts.store.openNewestValid().catch(() => null);
+    const step = newest?.checkpoint.name.step;
     const from =
       step === undefined ? 'it begins anew, as no checkpoint was written yet' : `it goes on from step ${step}`;
     return new CheckpointIo(path, cause, `, then launch again with --resume: ${from}`);

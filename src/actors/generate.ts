@@ -1,7 +1,7 @@
 /** Text from a checkpoint: the model's actors on one worker, whatever mesh trained them. What `troupe generate` calls. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, statSync, type Stats } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { CheckpointStore, NoCheckpoint, openCheckpoint, type Checkpoint } from '../checkpoints/index.ts';
+import { CheckpointIo, CheckpointStore, NoCheckpoint, openCheckpoint, type Checkpoint } from '../checkpoints/index.ts';
 import { loadTokenizer } from '../data/index.ts';
 import { arenaLimitBytes, topologySchema, type Topology } from '../topology/index.ts';
 import { blueprintOf } from './blueprint.ts';
@@ -10,7 +10,7 @@ import { restore, ResumeRefused } from './resume.ts';
 import type { GenerateOptions } from './run_port.ts';
 import { Troupe } from './troupe.ts';
 
-/** Writes text as it is made. Throws `NoCheckpoint`, `DamagedCheckpoint`, `ResumeRefused`. */
+/** Writes text as it is made; `notice` hears of damaged checkpoints that are passed over. Throws `NoCheckpoint`, `DamagedCheckpoint`, `ResumeRefused`. */
 export async function generate({
   checkpointDir,
   prompt,
@@ -18,8 +18,9 @@ export async function generate({
   temperature,
   seed,
   write,
+  notice,
 }: GenerateOptions): Promise<void> {
-  const checkpoint = await find(checkpointDir);
+  const checkpoint = await find(checkpointDir, notice);
   const topology = singleWorker(checkpoint);
   // Paths in a checkpoint's topology are relative to the run directory, two folders above it.
   const baseDir = resolve(checkpoint.path, '..', '..');
@@ -45,14 +46,30 @@ export async function generate({
 }
 
 /** A checkpoint, a folder of checkpoints, or a run directory. */
-async function find(path: string): Promise<Checkpoint> {
-  const stats = statSync(path, { throwIfNoEntry: false });
+async function find(path: string, notice: (text: string) => void): Promise<Checkpoint> {
+  const stats = statsOf(path);
   if (stats === undefined) throw new NoCheckpoint(resolve(path), 'there is no such folder');
   if (!stats.isDirectory()) throw new NoCheckpoint(resolve(path), 'it is no folder');
   if (existsSync(join(path, 'manifest.json'))) return await openCheckpoint(resolve(path));
   const inRun = join(path, 'checkpoints');
-  const { checkpoint } = await new CheckpointStore(resolve(existsSync(inRun) ? inRun : path)).openNewestValid();
+  const { checkpoint, refused } = await new CheckpointStore(
+    resolve(existsSync(inRun) ? inRun : path),
+  ).openNewestValid();
+  if (refused.length > 0) notice(passedOver(refused, checkpoint));
   return checkpoint;
+}
+
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw new CheckpointIo(resolve(path), cause);
+  }
+}
+
+/** Says which checkpoints are newer, and why none of them is used. */
+function passedOver(refused: readonly Error[], { path }: Checkpoint): string {
+  return `${refused.map(({ message }) => message).join(' | ')}; using ${path} instead`;
 }
 
 /** The checkpoint's topology with every rank on one worker and one sequence at a time. */

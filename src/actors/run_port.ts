@@ -52,4 +52,6 @@ export interface GenerateOptions {
   readonly temperature: number;
   readonly seed: number;
   readonly write: (text: string) => void;
+  /** Told in one line of what is passed over. */
+  readonly notice: (text: string) => void;
 }

@@ -72,7 +72,7 @@ function remedyFor(code: string | null): string {
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return 'give write permission there';
+      return 'give permission there';
     default:
       return 'check that disk';
   }

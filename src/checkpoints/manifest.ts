@@ -62,7 +62,12 @@ export async function readManifest(folder: string): Promise<Manifest> {
   try {
     return manifestSchema.parse(JSON.parse(text));
   } catch (cause) {
-    const reason = cause instanceof z.ZodError ? z.prettifyError(cause).replaceAll('\n', ' ') : 'it is not JSON';
+    const reason = cause instanceof z.ZodError ? firstIssue(cause) : 'it is not JSON';
     throw new DamagedCheckpoint(path, reason, remedy, cause);
   }
+}
+
+/** `version: Invalid input: expected 1`. */
+function firstIssue({ issues: [{ path, message }] }: z.ZodError): string {
+  return `${path.length === 0 ? '' : `${path.join('.')}: `}${message}`;
 }

@@ -123,8 +123,10 @@ export class CheckpointStore {
         refused.push(error);
       }
     }
-    const reasons = refused.map((error) => error.message).join(' | ');
-    throw new NoCheckpoint(this.dir, refused.length === 0 ? 'it holds none' : `all are refused: ${reasons}`);
+    if (refused.length === 0) throw new NoCheckpoint(this.dir, 'it holds none');
+    const [newest, ...others] = refused;
+    const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
+    throw new NoCheckpoint(this.dir, `all are refused: ${newest.message}${more}`);
   }
 
   /** Removes all but the newest `keep` checkpoints and the one `latest.json` names; returns what was removed. */

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
+import { pathArgument } from './path_argument.ts';
 
 interface GenerateFlags {
   readonly checkpoint: string;
@@ -16,7 +17,7 @@ export function addGenerate(program: Command, finish: (exitCode: number) => void
   program
     .command('generate')
     .description('continue a prompt with a trained model')
-    .requiredOption('--checkpoint <DIR>', 'checkpoint, or the run directory whose newest one to use')
+    .requiredOption('--checkpoint <DIR>', 'checkpoint, or the run directory whose newest one to use', pathArgument)
     .requiredOption('--prompt <TEXT>', 'text to continue')
     .option('--max-tokens <N>', 'tokens to generate', wholeNumber(1), 200)
     .option('--temperature <T>', 'randomness: 0 takes the likeliest token', notNegative, 0.8)
@@ -41,6 +42,7 @@ async function generate(flags: GenerateFlags): Promise<number> {
     temperature: flags.temperature,
     seed: flags.seed,
     write: (text) => void process.stdout.write(text),
+    notice: (text) => console.error(`troupe: ${text}`),
   });
   process.stdout.write('\n');
   return exitCodes.done;

@@ -77,7 +77,7 @@ function remedyFor(cause: unknown): string {
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return 'give write permission there';
+      return 'give permission there';
     default:
       return 'check that disk';
   }

@@ -14,7 +14,7 @@ export function diskRemedy(code: string): string {
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return 'give write permission there';
+      return 'give permission there';
     default:
       return 'check that disk';
   }

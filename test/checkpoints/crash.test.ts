@@ -44,8 +44,8 @@ describe('writing a checkpoint', () => {
 
   it.each([
     ['ENOSPC', 'free space on that disk or lower checkpoint.keep'],
-    ['EACCES', 'give write permission there'],
-    ['EROFS', 'give write permission there'],
+    ['EACCES', 'give permission there'],
+    ['EROFS', 'give permission there'],
     ['EIO', 'check that disk'],
   ])('says what to do at %s, and keeps what is saved', async (code, remedy) => {
     const dir = scratchFolder();

@@ -67,7 +67,7 @@ describe('a damaged checkpoint', () => {
     expect(error).toBeInstanceOf(NoCheckpoint);
     expect(error).toHaveProperty(
       'message',
-      expect.stringMatching(/all are refused: .*step-000200\.g1.* \| .*step-000100\.g1/),
+      expect.stringMatching(/all are refused: damaged checkpoint: .*step-000200\.g1.* \(and 1 more\); start a new run/),
     );
   });
 

@@ -164,7 +164,7 @@ describe('a directory is refused', () => {
     chmodSync(path, 0o555);
     const line = withoutPrivileges(() => refusal(path, true));
     expect(line).toBe(
-      `run directory ${path}: its file lock cannot be written (EACCES); give write permission there, or give another --run-dir`,
+      `run directory ${path}: its file lock cannot be written (EACCES); give permission there, or give another --run-dir`,
     );
     chmodSync(path, 0o755);
   });
