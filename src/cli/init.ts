@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import { parseTopology } from '../topology/index.ts';
 import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
+import { pathArgument } from './path_argument.ts';
 import { starter } from './starter.ts';
 import { UsageError } from './usage_error.ts';
 
@@ -19,8 +20,8 @@ export function addInit(program: Command, finish: (exitCode: number) => void): v
   program
     .command('init')
     .description('write a commented topology file for texts of your own')
-    .argument('[FILE.yaml]', 'file to write', 'troupe.yaml')
-    .option('--data <GLOB>', 'the texts, as seen from the working directory', 'texts/**/*.txt')
+    .argument('[FILE.yaml]', 'file to write', pathArgument, 'troupe.yaml')
+    .option('--data <GLOB>', 'the texts, as seen from the working directory', pathArgument, 'texts/**/*.txt')
     .option('--name <NAME>', "the run's name (default: that of the working directory)")
     .option('--verbose', 'show the stack of a failure')
     .addHelpText(
@@ -35,10 +36,10 @@ export function addInit(program: Command, finish: (exitCode: number) => void): v
 
 function init(file: string, { data, name = nameOf(resolve('.')) }: InitFlags): number {
   const folder = dirname(resolve(file));
-  const text = starter({ name, glob: seenFrom(folder, resolve(data)), schema: schemaSeenFrom(folder) });
-  parseTopology(text, `--name ${name}`);
+  const parts = { glob: seenFrom(folder, resolve(data)), schema: schemaSeenFrom(folder) };
+  parseTopology(starter({ ...parts, name: 'run' }), file, [{ path: ['name'], value: name, source: `--name ${name}` }]);
   try {
-    writeFileSync(file, text, { flag: 'wx' });
+    writeFileSync(file, starter({ ...parts, name }), { flag: 'wx' });
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     const reason = code === 'EEXIST' ? 'exists already' : `cannot be written (${code})`;

@@ -10,6 +10,7 @@ import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
 import { interruptSignal } from './interrupt.ts';
 import { watchedParent, watchParent } from './parent.ts';
+import { pathArgument } from './path_argument.ts';
 import { checkFits } from './preflight.ts';
 import { Progress } from './progress.ts';
 import { rehearse } from './rehearse.ts';
@@ -33,10 +34,10 @@ export function addLaunch(program: Command, finish: (exitCode: number) => void):
   program
     .command('launch')
     .description('train the model that a topology file describes')
-    .argument('<FILE.yaml>', 'topology file, for example configs/quickstart.yaml')
+    .argument('<FILE.yaml>', 'topology file, for example configs/quickstart.yaml', pathArgument)
     .option(...setOption)
     .option(...stepsOption)
-    .option('--run-dir <DIR>', 'run directory (default: runs/<name>-<time>)')
+    .option('--run-dir <DIR>', 'run directory (default: runs/<name>-<time>)', pathArgument)
     .option('--resume', 'continue the run in --run-dir from its newest checkpoint')
     .option('--dry-run', 'check file, texts and run directory, show the plan, and start nothing')
     .option('--quiet', 'print the result only')

@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import type { Topology } from '../topology/index.ts';
 import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
+import { pathArgument } from './path_argument.ts';
 import { planJson } from './plan_json.ts';
 import { planLines } from './plan_tables.ts';
 import { planOf } from './preflight.ts';
@@ -21,7 +22,7 @@ export function addPlan(program: Command, finish: (exitCode: number) => void): v
   program
     .command('plan')
     .description('show what a run would take: placement, memory, FLOPs, bytes between workers')
-    .argument('<FILE.yaml>', 'topology file, for example configs/quickstart.yaml')
+    .argument('<FILE.yaml>', 'topology file, for example configs/quickstart.yaml', pathArgument)
     .option(...setOption)
     .option(...stepsOption)
     .option('--json', 'print one JSON object')

@@ -1,4 +1,5 @@
 /** The topology file that `troupe init` writes: small enough for a laptop, with what one changes first explained. */
+import { stringify } from 'yaml';
 
 export interface StarterOptions {
   readonly name: string;
@@ -13,7 +14,7 @@ export function starter({ name, glob, schema }: StarterOptions): string {
   const schemaLine = schema === null ? '' : `# yaml-language-server: $schema=${schema}\n`;
   return `${schemaLine}# A run of Troupe. Check it with \`troupe launch FILE --dry-run\`, start it with \`troupe launch FILE\`.
 # Keys that are left out have defaults; any key can be set for one run: --set training.steps=50
-name: ${name}
+name: ${stringify(name).trim()}
 
 # The texts to train on. Several corpora can be blended: each has a name, a glob relative to this file, and a weight.
 data:

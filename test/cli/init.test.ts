@@ -45,6 +45,11 @@ describe('init', () => {
     expect([existsSync(join(folder, 'runs')), existsSync(join(folder, '.corpora'))]).toEqual([false, false]);
   });
 
+  test('takes a name that YAML would read as a number', () => {
+    expect(troupe('init', '--name', '12').exitCode).toBe(0);
+    expect(troupe('plan', 'troupe.yaml').out[0]).toMatch(/^12: /);
+  });
+
   test('takes the name from the folder, and globs as seen from where it is called', () => {
     mkdirSync(join(folder, 'configs'));
     expect(troupe('init', 'configs/mine.yaml', '--data', 'texts/**').exitCode).toBe(0);
@@ -52,43 +57,9 @@ describe('init', () => {
     expect(text).toContain('glob: "../texts/**"');
     expect(text).toMatch(/^name: troupe-init-/m);
   });
-
-  test.each([
-    [['init', 'troupe.yaml'], 'troupe: troupe.yaml: exists already; name another file: troupe init other.yaml'],
-    [
-      ['init', 'none/mine.yaml'],
-      'troupe: none/mine.yaml: cannot be written (ENOENT); name another file: troupe init other.yaml',
-    ],
-    [
-      ['init', 'mine.yaml', '--name', 'my run'],
-      'troupe: --name my run:3:7: name: found "my run", allowed: letters, digits, ".", "_" and "-", beginning with a letter or a digit',
-    ],
-  ])('refuses %j', (args, line) => {
-    writeFileSync(join(folder, 'troupe.yaml'), 'name: precious\n');
-    const { error, exitCode } = troupe(...args);
-    expect([error, exitCode]).toEqual([line, 2]);
-    expect(readFileSync(join(folder, 'troupe.yaml'), 'utf8')).toBe('name: precious\n');
-  });
 });
 
 describe('launch --dry-run says what a launch would', () => {
-  test.each([
-    [
-      'no text',
-      ['--set', 'data.blend=[{name: a, glob: "no/*.txt"}]'],
-      /^troupe: corpus 'a' is empty: glob 'no\/\*\.txt' matches no file/,
-      1,
-    ],
-    ['a directory of others', ['--run-dir', 'texts'], /^troupe: run directory texts: holds files that are no run/, 2],
-    ['no tokenizer', ['--set', 'data.tokenizer=hf:none.json'], /^troupe: .*none\.json/, 1],
-  ])('%s', (_what, args, line, exitCode) => {
-    troupe('init');
-    const ended = troupe('launch', 'troupe.yaml', '--dry-run', ...args);
-    expect(ended.error).toMatch(line);
-    expect(ended.error.split('\n')).toHaveLength(1);
-    expect(ended.exitCode).toBe(exitCode);
-  });
-
   test('a model that does not fit: exit code 1', () => {
     troupe('init');
     const { out, exitCode } = troupe('launch', 'troupe.yaml', '--dry-run', '--set', 'cluster.memory_per_worker=16MiB');
@@ -115,12 +86,10 @@ describe('completion', () => {
     expect(complete('troupe', 'completion', 'f')).toBe('fish');
   });
 
-  test('has every verb for fish and zsh, and refuses other shells', () => {
+  test('has every verb for fish and zsh', () => {
     const fish = troupe('completion', 'fish').out;
     for (const verb of ['init', 'launch', 'plan', 'generate', 'doctor', 'completion'])
       expect(fish.some((line) => line.includes(`-a ${verb} `))).toBe(true);
     expect(troupe('completion', 'zsh').out[0]).toBe('autoload -Uz bashcompinit && bashcompinit');
-    const { error, exitCode } = troupe('completion', 'csh');
-    expect([error, exitCode]).toEqual(['troupe: completion: found csh, allowed: bash, zsh, fish', 2]);
   });
 });
