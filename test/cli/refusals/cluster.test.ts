@@ -2,16 +2,14 @@
  * What is wrong with a cluster before a run on it begins: one line on standard error that says what, where and what to do,
  * and an exit code. No process and no temporary file is left, and the run that was to go on is as it was.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findNatsServer, NatsServer } from '../../src/runtime/cluster/nats.ts';
-import { Launched } from './remains.ts';
-import { at, contentsOf, folder, launch, prepareFolder } from './training.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import { NatsServer } from '../../../src/runtime/cluster/nats.ts';
+import { at, contentsOf, folder, launch, prepareFolder } from '../training.ts';
+import { expectNothingLeft, onNodes, type Environment } from './on_nodes.ts';
+import { PlainServer } from './plain_server.ts';
 
 interface Refusal {
   readonly what: string;
@@ -99,6 +97,12 @@ const refusals: readonly Refusal[] = [
     isEarly: true,
   },
   {
+    what: 'no folder for temporary files',
+    keys: () => ({ 'nats.url': 'auto' }),
+    environment: () => ({ TMPDIR: at('nowhere') }),
+    line: /^troupe: nats-server: nothing can be written below \S+\/nowhere \(ENOENT\); set TMPDIR to a folder .+ written$/,
+  },
+  {
     what: 'nodes that nothing joins',
     keys: () => ({ 'nats.url': 'none' }),
     line: /^troupe: --set cluster\.nats\.url=none: cluster\.nats\.url: none runs in one process, but cluster\.nodes is 2; .+/,
@@ -168,116 +172,8 @@ describe('before texts are packed and a directory is taken, a new run and a dry 
   );
 });
 
-describe('the name of a cluster', () => {
-  test('is given to one of two that are launched together, which goes on', async () => {
-    const ground = {
-      keys: { 'nats.url': server.address.url },
-      environment: { TROUPE_NATS_TOKEN: server.address.token },
-    };
-    const long = ['--set', 'recovery.lease_ms=4000', '--steps', '1000000', '--set', 'checkpoint.interval=1000000'];
-    const both = ['one', 'other'].map((runDir) => onNodes(runDir, ground, ...long));
-    const loser = await Promise.race(both.map((launched) => launched.ended.then(() => launched)));
-    expect(await loser.ended).toBe(1);
-    expect(loser.stderr).toEqual([
-      expect.stringMatching(/^troupe: cluster tiny: run \S+ is alive under this name; .+/),
-    ]);
-    const [winner] = both.filter((launched) => launched !== loser);
-    await winner.said(/^step /);
-    winner.process.kill('SIGINT');
-    expect(await winner.ended).toBe(130);
-    expect(winner.stderr).toEqual([]);
-    for (const launched of both) await expectNothingLeft(launched);
-  });
-
-  test('is refused while a run lives under it, which goes on, and is free when that has ended', async () => {
-    const ground = {
-      keys: { 'nats.url': server.address.url },
-      environment: { TROUPE_NATS_TOKEN: server.address.token },
-    };
-    const lease = ['--set', 'recovery.lease_ms=4000'];
-    const endless = ['--steps', '1000000', '--set', 'training.eval_interval=0', '--set', 'checkpoint.interval=1000000'];
-    const first = onNodes('first', ground, ...lease, ...endless);
-    await first.said(/^step /);
-
-    cpSync(at('earlier'), at('run'), { recursive: true });
-    const second = onNodes('run', ground, ...lease, '--resume', '--steps', '4');
-    expect(await second.ended).toBe(1);
-    expect(second.stderr).toEqual([
-      expect.stringMatching(/^troupe: cluster tiny: run \S+ is alive under this name; end it, or set another name .+/),
-    ]);
-    await expectNothingLeft(second, 'run');
-
-    first.stdout.length = 0;
-    await first.said(/^step /);
-    first.process.kill('SIGINT');
-    expect(await first.ended).toBe(130);
-    expect(first.stderr).toEqual([]);
-    await expectNothingLeft(first);
-    const third = onNodes('third', ground, ...lease, '--steps', '4');
-    expect(await third.ended).toBe(0);
-    expect(third.stderr).toEqual([]);
-  });
-});
-
-/** Nor is anything changed in the copy of the earlier run, but that its events tell of the failure. */
-async function expectNothingLeft(launched: Launched, copy?: string): Promise<void> {
-  await launched.gone();
-  expect(launched.files).toEqual([]);
-  if (copy === undefined) return;
-  const [before, after] = ['earlier', copy].map((run) => contentsOf(at(run)));
-  const events = 'events.jsonl';
-  expect(after.get(events)?.startsWith(before.get(events) ?? '')).toBe(true);
-  for (const files of [before, after]) files.delete(events);
-  expect(after).toEqual(before);
-}
-
-interface Ground {
-  readonly keys: Readonly<Record<string, string | number>>;
-  readonly environment?: Environment | undefined;
-}
-
-function onNodes(runDir: string, { keys, environment }: Ground, ...more: string[]): Launched {
-  const settings = Object.entries({ nodes: 2, ...keys }).flatMap(([key, value]) => [
-    '--set',
-    `cluster.${key}=${value}`,
-  ]);
-  const args = ['launch', 'tiny.yaml', '--run-dir', runDir, ...settings, ...more];
-  return new Launched(args, { TROUPE_NATS_TOKEN: undefined, ...environment });
-}
-
 function portOf(listener: Server): number {
   const address = listener.address();
   if (address === null || typeof address === 'string') throw new RangeError('it does not listen at a port');
   return address.port;
-}
-
-/** A nats-server as it is without any config: no token, no JetStream. */
-class PlainServer {
-  readonly url: string;
-  private readonly process: ChildProcess;
-
-  private constructor(process: ChildProcess, url: string) {
-    this.process = process;
-    this.url = url;
-  }
-
-  static async start(): Promise<PlainServer> {
-    const child = spawn(findNatsServer(), ['-a', '127.0.0.1', '-p', '-1'], { stdio: ['ignore', 'ignore', 'pipe'] });
-    const url = await new Promise<string>((resolve, reject) => {
-      let said = '';
-      child.stderr.on('data', (text: Buffer) => {
-        said += text.toString();
-        const address = /Listening for client connections on (\S+)/.exec(said)?.[1];
-        if (address !== undefined) resolve(`nats://${address}`);
-      });
-      child.once('close', () => reject(new RangeError(said)));
-    });
-    return new PlainServer(child, url);
-  }
-
-  async close(): Promise<void> {
-    const closed = once(this.process, 'close');
-    this.process.kill();
-    await closed;
-  }
 }
