@@ -2,7 +2,7 @@
  * Runs and checkpoints that cannot be gone on from: one line, and every checkpoint and log as it was. Whatever was
  * damaged, what lies beside it stays.
  */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { at, contentsOf, copyOf, damage, folder, launch, prepareFolder, text, troupe } from '../training.ts';
 import { plainly, refusalOf } from './refusal.ts';
@@ -49,11 +49,6 @@ describe('generate', () => {
 
   test.each([
     [
-      'a manifest that is no JSON',
-      (name: string) => writeFileSync(inCheckpoint(name, 'manifest.json'), '{'),
-      `damaged checkpoint: DIR/spoilt/checkpoints/${newer}/manifest.json: it is not JSON; remove that folder to use an earlier checkpoint`,
-    ],
-    [
       'a manifest of another version',
       (name: string) => writeFileSync(inCheckpoint(name, 'manifest.json'), '{"version":9}'),
       `damaged checkpoint: DIR/spoilt/checkpoints/${newer}/manifest.json: version: Invalid input: expected 1; remove that folder to use an earlier checkpoint`,
@@ -90,20 +85,6 @@ describe('generate', () => {
   ])('refuses what holds no checkpoint: %s', (name, reason) => {
     const line = `troupe: no checkpoint to open in DIR/${name}: ${reason}; start a new run or name another directory`;
     expect(refusalOf(generate(name))).toEqual(plainly(line, 1));
-  });
-
-  test('refuses a checkpoint under the name of another', () => {
-    const name = spoilt(
-      'renamed',
-      (run) => renameSync(at(run, 'checkpoints', newer), at(run, 'checkpoints', 'step-000009.g1')),
-      4,
-    );
-    expect(refusalOf(generate(`${name}/checkpoints/step-000009.g1`))).toEqual(
-      plainly(
-        `troupe: damaged checkpoint: DIR/renamed/checkpoints/step-000009.g1: its manifest is that of ${newer}; remove that checkpoint to use the one before it`,
-        1,
-      ),
-    );
   });
 });
 
