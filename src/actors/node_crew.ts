@@ -61,6 +61,8 @@ const nodeMain = new URL(import.meta.url.endsWith('.ts') ? './node_main.ts' : '.
 /** How long nodes may take to stop by themselves; after that they are killed. */
 const stopMs = 15_000;
 const patienceMs = 10 * 60_000;
+/** How long a store that does not answer is asked before there is a run. */
+const foundingMs = 10_000;
 /** Between looks at who has registered. */
 const lookMs = 50;
 
@@ -99,8 +101,10 @@ class NodeLaunch {
     const control = await NatsConnection.open(server, `${name}/${launcherName} control`);
     this.control = control;
     const impatient = await NatsKvStore.open(control, name);
+    const { signal } = this.over;
     this.claim = await foundCluster({
-      store: impatient,
+      // A bucket that another launch makes at this moment takes no message yet; one without room never will.
+      store: new PatientKvStore(impatient, clock, signal, foundingMs),
       clock,
       cluster: name,
       runId,
@@ -108,7 +112,7 @@ class NodeLaunch {
       isAlone: this.cluster.server.isOwn,
       onLost: () => this.fail(new ClusterNameLost(name)),
     });
-    const store = new PatientKvStore(impatient, clock, this.over.signal);
+    const store = new PatientKvStore(impatient, clock, signal);
     const register = new GenRegister(store, runId);
     const { gen } = await register.raiseTo(Math.max(this.options.gen, (await register.current()) + 1));
 

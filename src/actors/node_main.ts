@@ -43,7 +43,9 @@ await enterNode(async (scope) => {
   const { server, cluster, runId, gen, topology } = birth;
   const { lease_ms: leaseMs } = topology.recovery;
   const control = await NatsConnection.open(server, `${cluster}/${scope.name} control`);
-  const store = await NatsKvStore.open(control, cluster);
+  const stopping = new AbortController();
+  void scope.stopping.then(() => stopping.abort());
+  const store = new PatientKvStore(await NatsKvStore.open(control, cluster), clock, stopping.signal);
   const registration = await Registration.join({
     store,
     clock,
@@ -59,12 +61,9 @@ await enterNode(async (scope) => {
     takeOver: true,
     onReplaced: scope.fail,
   });
-  const stopping = new AbortController();
-  void scope.stopping.then(() => stopping.abort());
-  const patient = new PatientKvStore(store, clock, stopping.signal);
-  const muster = await awaitMuster(patient, { runId, gen });
-  const stopCompany = muster === null ? null : await startCompany(scope, birth, { control, store: patient, muster });
-  if (stopCompany !== null) await reportReady(patient, { runId, gen }, scope.name);
+  const muster = await awaitMuster(store, { runId, gen });
+  const stopCompany = muster === null ? null : await startCompany(scope, birth, { control, store, muster });
+  if (stopCompany !== null) await reportReady(store, { runId, gen }, scope.name);
   return async () => {
     registration.stop();
     await stopCompany?.();

@@ -9,18 +9,21 @@ const RETRY_MS = 200;
 const POLL_MS = 20;
 
 /**
- * Calls are made again for as long as they fail with `KvUnavailable`; once `signal` is aborted, no more. A `replace` or
+ * Calls are made again for as long as they fail with `KvUnavailable`, each for `patienceMs`; once `signal` is aborted, no
+ * more. A `replace` or
  * `remove` that was done although it seemed to fail finds, when made again, that another revision stands.
  */
 export class PatientKvStore implements KvStore {
   private readonly store: KvStore;
   private readonly clock: Clock;
   private readonly signal: AbortSignal;
+  private readonly patienceMs: number;
 
-  constructor(store: KvStore, clock: Clock, signal: AbortSignal) {
+  constructor(store: KvStore, clock: Clock, signal: AbortSignal, patienceMs = Infinity) {
     this.store = store;
     this.clock = clock;
     this.signal = signal;
+    this.patienceMs = patienceMs;
   }
 
   find(key: string): Promise<KvEntry | null> {
@@ -54,11 +57,13 @@ export class PatientKvStore implements KvStore {
   }
 
   private async patiently<T>(call: () => Promise<T>): Promise<T> {
+    const startMs = this.clock.now();
     for (;;) {
       try {
         return await call();
       } catch (error) {
         if (tagOf(error) !== 'KvUnavailable' || this.signal.aborted) throw error;
+        if (this.clock.now() - startMs >= this.patienceMs) throw error;
         await this.pause(RETRY_MS);
         if (this.signal.aborted) throw error;
       }

@@ -3,9 +3,15 @@
  * the test registers in their stead, so that who comes is known.
  */
 import { blueprintOf } from '../../src/actors/blueprint.ts';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { Troupe } from '../../src/actors/troupe.ts';
-import { NatsConnection, NatsKvStore, NatsServer, Registration } from '../../src/runtime/cluster/nats.ts';
+import {
+  KvUnavailable,
+  NatsConnection,
+  NatsKvStore,
+  NatsServer,
+  Registration,
+} from '../../src/runtime/cluster/nats.ts';
 import { SystemClock } from '../../src/runtime/index.ts';
 import { parseTopology } from '../../src/topology/index.ts';
 
@@ -109,4 +115,13 @@ it('nodes of two numerics classes are refused, each with its class, and nothing 
   expect(error).toMatchObject({ tag: 'ClassesDiffer', exitCode: 1 });
   expect(String(error)).toMatch(/the nodes round differently \(node-0 cpu#a, node-1 cpu#b\); .+allow_class_change/);
   expect(left).toEqual(nothing);
+});
+
+it('a launch asks a store again that does not answer yet', async () => {
+  using asked = vi.spyOn(NatsKvStore.prototype, 'createOrGet');
+  asked.mockRejectedValueOnce(new KvUnavailable('test', 'timeout'));
+  using listed = vi.spyOn(NatsKvStore.prototype, 'list');
+  listed.mockRejectedValueOnce(new KvUnavailable('test', 'timeout'));
+  const { error } = await refusalOf('later', {});
+  expect(error).toMatchObject({ tag: 'NodesMissing' });
 });

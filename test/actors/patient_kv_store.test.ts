@@ -42,6 +42,15 @@ it('waits no longer once all is over, also in the middle of a pause, and says th
   expect(store.calls).toBe(2);
 });
 
+it('waits no longer than it is told to', async () => {
+  const { clock, store, over } = scene();
+  const patient = new PatientKvStore(store, clock, over.signal, 1_000);
+  const found = expect(patient.find('a')).rejects.toMatchObject({ tag: 'KvUnavailable' });
+  await clock.advance(1_000);
+  await found;
+  expect(store.calls).toBe(6);
+});
+
 it('passes on what is wrong otherwise', async () => {
   const { store, patient } = scene();
   store.error = new DamagedRecord('a', 'no record');

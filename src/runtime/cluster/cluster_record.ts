@@ -9,6 +9,7 @@ import type { Clock } from '../system/clock.ts';
 import { BeatingRecord } from './beating_record.ts';
 import { parseRecord } from './kv_record.ts';
 import type { KvEntry, KvStore } from './kv_store.ts';
+import { NO_LEASES, observe, type Sign } from './lease.ts';
 import { MEMBERS, parseMember } from './member.ts';
 import { ClusterMissing, ClusterNameTaken } from './membership_errors.ts';
 
@@ -43,14 +44,13 @@ export async function foundCluster(options: FoundOptions): Promise<BeatingRecord
   const isOurs = (entry: KvEntry): boolean => parseClaim(entry).launch === launch;
   const standing = await store.createOrGet(RUN, format(0));
   const { runId: former } = parseClaim(standing);
-  if (!isOurs(standing) && (await isAlive(options, former))) throw new ClusterNameTaken(cluster, former);
-  const given = isOurs(standing) ? standing : await store.replace(RUN, format(0), standing.revision);
-  if (given === null) {
-    // It showed a beat, or ended just now, or another launch was faster.
-    const now = await store.find(RUN);
-    if (now === null) return await foundCluster(options);
-    throw new ClusterNameTaken(cluster, parseClaim(now).runId);
-  }
+  const alive = isOurs(standing) ? null : await findAlive(options, standing);
+  if (alive !== null) throw new ClusterNameTaken(cluster, parseClaim(alive).runId);
+  const written = isOurs(standing) ? standing : await store.replace(RUN, format(0), standing.revision);
+  // It showed a beat, or ended just now, or another launch was faster; or ours seemed to fail and was written.
+  const given = written ?? (await store.find(RUN));
+  if (given === null) return await foundCluster(options);
+  if (!isOurs(given)) throw new ClusterNameTaken(cluster, parseClaim(given).runId);
   const timing = { store, clock, key: RUN, beatMs: leaseMs / 4 };
   const record = new BeatingRecord({ ...timing, format, isOurs, onLost }, given.revision);
   try {
@@ -70,20 +70,36 @@ export async function findCluster(store: KvStore, cluster: string): Promise<stri
   return parseClaim(entry).runId;
 }
 
-/** Whether a node of a run shows a beat within a lease. */
-async function isAlive({ store, clock, leaseMs, isAlone = false }: FoundOptions, runId: string): Promise<boolean> {
-  if (isAlone) return false;
-  const before = await signsOfLife(store, runId);
-  await new Promise<void>((resolve) => clock.after(leaseMs, resolve));
-  const after = await signsOfLife(store, runId);
-  return after.some((sign) => !before.some((earlier) => isSame(sign, earlier)));
+/**
+ * Watches a claim for a lease. Returns it, or the one in its place, as soon as that or a node of its run shows a beat; null
+ * if none does. While the store was out of reach nobody could beat: the lease begins anew.
+ */
+async function findAlive(options: FoundOptions, claim: KvEntry): Promise<KvEntry | null> {
+  const { store, clock, leaseMs, isAlone = false } = options;
+  if (isAlone) return null;
+  const { runId } = parseClaim(claim);
+  const beatMs = leaseMs / 4;
+  let leases = NO_LEASES;
+  for (;;) {
+    const startMs = clock.now();
+    const standing = await store.find(RUN);
+    // The name is free.
+    if (standing === null) return null;
+    const signs = new Map([standing, ...(await signsOfLife(store, runId))].map((entry) => [entry.key, signOf(entry)]));
+    const before = leases.polledMs === null ? null : leases.seen;
+    const isNew = ([key, { revision }]: [string, Sign]): boolean => before?.get(key)?.revision !== revision;
+    if (standing.revision !== claim.revision || (before !== null && [...signs].some(isNew))) return standing;
+    leases = observe(leases, { startMs, endMs: clock.now(), signs }, { leaseMs, maxGapMs: 2 * beatMs }).state;
+    if (leases.seen.get(RUN)?.isDead === true) return null;
+    await new Promise<void>((resolve) => clock.after(beatMs, resolve));
+  }
 }
+
+const signOf = ({ revision }: KvEntry): Sign => ({ revision, incarnation: 0 });
 
 async function signsOfLife(store: KvStore, runId: string): Promise<KvEntry[]> {
   const entries = await store.list(MEMBERS);
   return entries.filter((entry) => parseMember(entry).runId === runId);
 }
-
-const isSame = (a: KvEntry, b: KvEntry): boolean => a.key === b.key && a.revision === b.revision;
 
 const parseClaim = (entry: KvEntry): Claim => parseRecord(claimSchema, entry, 'claim');

@@ -5,6 +5,7 @@
 
 import { jetstream, jetstreamManager, JetStreamApiError, StorageType, type JetStreamManager } from '@nats-io/jetstream';
 import { Kvm, type KV, type KvEntry as BucketEntry } from '@nats-io/kv';
+import { errors } from 'nats';
 import type { NatsConnection } from '../transport/nats_connection.ts';
 import { checkNodeName } from '../transport/nats_subject.ts';
 import type { KvEntry, KvStore } from './kv_store.ts';
@@ -14,8 +15,14 @@ import { KvUnavailable } from './membership_errors.ts';
 /** "wrong last sequence": another revision stands. */
 const STALE = 10_071;
 
+/** "subjects overlap with an existing stream": a foreign one, or our own, which another client makes at this moment. */
+const OVERLAP = 10_065;
+
 /** A request that an outage swallowed is not waited for longer: a beat has to come within its lease. */
 const TIMEOUT_MS = 1_000;
+
+/** How often the bucket is asked for. Nothing beats yet, so a busy server may take longer than a request. */
+const OPEN_TRIES = 5;
 
 export class NatsKvStore implements KvStore {
   readonly #bucket: KV;
@@ -31,12 +38,17 @@ export class NatsKvStore implements KvStore {
   /** Opens the bucket of `cluster`, and makes it if there is none. Throws `InvalidNodeName`, `KvUnavailable`. */
   static async open({ client, url }: NatsConnection, cluster: string): Promise<NatsKvStore> {
     const name = `troupe_${checkNodeName('cluster', cluster)}`;
-    try {
-      const options = { timeout: TIMEOUT_MS };
-      const bucket = await new Kvm(jetstream(client, options)).create(name, { history: 1, storage: StorageType.File });
-      return new NatsKvStore(name, bucket, (await jetstreamManager(client, options)).streams);
-    } catch (error) {
-      throw new KvUnavailable(`${name} at ${url}`, error);
+    const options = { timeout: TIMEOUT_MS };
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const bucket = await new Kvm(jetstream(client, options)).create(name, {
+          history: 1,
+          storage: StorageType.File,
+        });
+        return new NatsKvStore(name, bucket, (await jetstreamManager(client, options)).streams);
+      } catch (error) {
+        if (tries === OPEN_TRIES || !mayPass(error)) throw new KvUnavailable(`${name} at ${url}`, error);
+      }
     }
   }
 
@@ -96,6 +108,10 @@ export class NatsKvStore implements KvStore {
     }
   }
 }
+
+/** Whether asking for the bucket again may go better. */
+const mayPass = (error: unknown): boolean =>
+  error instanceof errors.TimeoutError || (error instanceof JetStreamApiError && error.code === OVERLAP);
 
 const toEntry = (entry: BucketEntry): KvEntry => ({
   key: entry.key,

@@ -1,6 +1,6 @@
 /** The name of a cluster belongs to one run at a time: another is refused with a line, and the one that has it goes on. */
 import { cpSync, rmSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
 import { NatsServer } from '../../../src/runtime/cluster/nats.ts';
 import { at, folder, launch, prepareFolder } from '../training.ts';
 import { expectNothingLeft, onNodes } from './on_nodes.ts';
@@ -24,6 +24,9 @@ describe('the name of a cluster', () => {
     };
     const long = ['--set', 'recovery.lease_ms=4000', '--steps', '1000000', '--set', 'checkpoint.interval=1000000'];
     const both = ['one', 'other'].map((runDir) => onNodes(runDir, ground, ...long));
+    onTestFailed(() => {
+      for (const { stdout, stderr, process } of both) console.error({ exit: process.exitCode, stdout, stderr });
+    });
     const loser = await Promise.race(both.map((launched) => launched.ended.then(() => launched)));
     expect(await loser.ended).toBe(1);
     expect(loser.stderr).toEqual([

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { findCluster, foundCluster } from '../../../src/runtime/cluster/cluster_record.ts';
 import { GenRegister } from '../../../src/runtime/cluster/gen_register.ts';
 import type { KvEntry } from '../../../src/runtime/cluster/kv_store.ts';
@@ -39,6 +39,31 @@ class Passage extends MemoryKvStore {
     return MemoryKvStore.prototype.replace.call(this.#store, key, value, revision);
   }
 }
+
+/** Reads a store for one who waits while it is away. */
+class SlowStore extends MemoryKvStore {
+  readonly #store: OutageStore;
+  readonly #clock: VirtualClock;
+  isSlow = false;
+
+  constructor(store: OutageStore, clock: VirtualClock) {
+    super();
+    this.#store = store;
+    this.#clock = clock;
+  }
+  override createOrGet(key: string, value: string): Promise<KvEntry> {
+    return this.#store.createOrGet(key, value);
+  }
+  override replace(key: string, value: string, revision: number): Promise<KvEntry | null> {
+    return MemoryKvStore.prototype.replace.call(this.#store, key, value, revision);
+  }
+  override async find(key: string): Promise<KvEntry | null> {
+    while (this.isSlow) await new Promise<void>((resolve) => this.#clock.after(50, resolve));
+    return this.#store.find(key);
+  }
+}
+
+const noop = (): void => undefined;
 
 const memberOf = (node: string, incarnation = 1, runId = 'run-1'): Member => ({
   node,
@@ -267,4 +292,48 @@ test('a launch that is silent for a lease can lose its name, and learns it', asy
   await scene.clock.advance(BEAT_MS);
   expect(first.lost).toEqual(['run-1']);
   claim.stop();
+});
+
+test('a live run is seen at its first beat, before a lease has passed', async () => {
+  const scene = new Scene();
+  const first = await founding(scene, 'run-1').claim;
+  const refused = expect(founding(scene, 'run-2').claim).rejects.toThrow(taken('run-1'));
+  await scene.clock.advance(2 * BEAT_MS);
+  await refused;
+  first.stop();
+});
+
+test('a run that could not beat because the store was away keeps its name', async () => {
+  const scene = new Scene();
+  const first = founding(scene, 'run-1');
+  const record = await first.claim;
+  const { store, clock } = scene;
+  const slow = new SlowStore(store, clock);
+  const second = foundCluster({ store: slow, clock, cluster: 'demo', runId: 'run-2', leaseMs: LEASE_MS, onLost: noop });
+  const refused = expect(second).rejects.toThrow(taken('run-1'));
+  await clock.settle();
+  // Both lose it before the first beat; who watches gets the answer that it was owed when a lease has long passed.
+  store.isAway = true;
+  slow.isSlow = true;
+  await clock.advance(3 * LEASE_MS);
+  slow.isSlow = false;
+  await clock.advance(BEAT_MS / 4);
+  store.isAway = false;
+  await clock.advance(2 * BEAT_MS);
+  await refused;
+  expect(first.lost).toEqual([]);
+  record.stop();
+});
+
+test('a claim that seemed to fail and was written is ours', async () => {
+  const scene = new Scene();
+  (await founding(scene, 'run-1').claim).stop();
+  vi.spyOn(scene.store, 'replace').mockImplementationOnce(async (...written) => {
+    await MemoryKvStore.prototype.replace.apply(scene.store, written);
+    return null;
+  });
+  const given = founding(scene, 'run-2').claim;
+  await scene.clock.advance(2 * LEASE_MS);
+  (await given).stop();
+  expect(await findCluster(scene.store, 'demo')).toBe('run-2');
 });

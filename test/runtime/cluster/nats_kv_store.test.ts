@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { errors } from 'nats';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { KvStore } from '../../../src/runtime/cluster/kv_store.ts';
 import { MemoryKvStore } from '../../../src/runtime/cluster/memory_kv_store.ts';
 import { NatsKvStore } from '../../../src/runtime/cluster/nats_kv_store.ts';
@@ -83,4 +84,37 @@ test('a kill of the server loses no acknowledged write', async () => {
   expect(await Promise.all(written.map(({ key }) => store.find(key)))).toEqual(written);
   const next = await store.createOrGet('decision.50', 'commit 50');
   expect(next.revision).toBeGreaterThan(written[49].revision);
+});
+
+/** Another client makes the same bucket between our look and our wish, so that the server refuses ours; then all is as ever. */
+function overtake(): Disposable {
+  const { client } = connection;
+  const request = client.request.bind(client);
+  return vi.spyOn(client, 'request').mockImplementation(async (subject, payload, options) => {
+    const answer = await request(subject, payload, options);
+    if (!subject.startsWith('$JS.API.STREAM.CREATE.')) return answer;
+    const config = JSON.parse(Buffer.from(payload ?? '').toString()) as { name: string };
+    return request(`${subject}_late`, JSON.stringify({ ...config, name: `${config.name}_late` }), options);
+  });
+}
+
+test('a bucket that another makes at the same moment is taken', async () => {
+  using _overtaken = overtake();
+  const store = await NatsKvStore.open(connection, 'shared');
+  expect(await store.createOrGet('k', 'a')).toMatchObject({ key: 'k', value: 'a' });
+});
+
+test('a bucket whose subjects are those of a foreign stream is refused', async () => {
+  const subjects = ['$KV.troupe_foreign.>'];
+  await connection.client.request('$JS.API.STREAM.CREATE.foreign', JSON.stringify({ name: 'foreign', subjects }));
+  const refused = expect(NatsKvStore.open(connection, 'foreign')).rejects;
+  await refused.toThrow(/^bucket troupe_foreign at nats:.+: subjects overlap with an existing stream; /);
+});
+
+test('a bucket is asked for again by a server that is slow to answer', async () => {
+  const { client } = connection;
+  using request = vi.spyOn(client, 'request');
+  for (let i = 0; i < 3; i += 1) request.mockRejectedValueOnce(new errors.TimeoutError());
+  const store = await NatsKvStore.open(connection, 'slow');
+  expect(await store.find('k')).toBeNull();
 });
