@@ -1,4 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+
+// The many processes that tests start, and the nodes and threads of those, load the same modules: see compile_cache.ts.
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('.cache/compiled', import.meta.url));
 
 /** Native add-ons live in the tests, so each file runs in a process of its own. */
 export default defineConfig({
