@@ -73,7 +73,6 @@ async function train(file: string, flags: LaunchFlags): Promise<number> {
 
   const nowMs = (): number => performance.now();
   const startMs = nowMs();
-  const screen = screenOf(process.stdout);
   const progress = flags.quiet === true ? null : new Progress({ screen, totalSteps: topology.training.steps, nowMs });
   let checkpointPath: string | null = null;
   const observe = (event: RunEvent): void => {

@@ -51,8 +51,15 @@ it.each([
 
 it('generates from its checkpoint', async () => {
   let text = '';
-  const options = { prompt: 'actor ', maxTokens: 8, temperature: 0, seed: 1, write: (part: string) => (text += part) };
-  await generate({ checkpointDir: alone.runDir, ...options });
+  await generate({
+    checkpointDir: alone.runDir,
+    prompt: 'actor ',
+    maxTokens: 8,
+    temperature: 0,
+    seed: 1,
+    write: (part) => (text += part),
+    notice: (line) => expect.unreachable(line),
+  });
   expect(text).toMatch(/^actor .+/);
 });
 

@@ -14,9 +14,9 @@ function streamOf(properties: { isTTY?: boolean; columns?: number; rows?: number
 test.each([
   ['a pipe', {}],
   ['a terminal that does not know its width', { isTTY: true, columns: 0 }],
-])('%s gets the lines that stay and nothing else', (_what, properties) => {
+])('%s gets the lines that stay and nothing else', async (_what, properties) => {
   const { stream, text } = streamOf(properties);
-  const screen = screenOf(stream);
+  const screen = await screenOf(stream);
   screen.draw('step 1');
   screen.print('ready');
   screen.draw('step 2');
@@ -25,9 +25,9 @@ test.each([
   expect(text()).toBe('ready\n');
 });
 
-test('a terminal gets the live line too, and a line that stays takes its place', () => {
+test('a terminal gets the live line too, and a line that stays takes its place', async () => {
   const { stream, text } = streamOf({ isTTY: true, columns: 80, rows: 24 });
-  const screen = screenOf(stream);
+  const screen = await screenOf(stream);
   expect(screen.isLive).toBe(true);
   screen.draw('step 1');
   expect(text()).toContain('step 1\n');
