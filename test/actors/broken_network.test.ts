@@ -14,7 +14,9 @@ const settings = { 'training.steps': 20, 'training.eval_interval': 10, 'checkpoi
 
 /** A model whose checkpoint takes some time. */
 const larger = {
-  'training.steps': 12,
+  'training.steps': 4,
+  'training.eval_interval': 2,
+  'checkpoint.interval': 2,
   'model.hidden_size': 256,
   'model.intermediate_size': 1024,
   'cluster.memory_per_worker': '512MiB',
@@ -117,10 +119,10 @@ it.each([20, 150])('connections that are cut %i ms into a checkpoint cost anothe
     () => undefined,
     larger,
     (event) => {
-      if (event.kind === 'evaluated' && event.step === 10) setTimeout(() => proxy.cut(), ms);
+      if (event.kind === 'evaluated' && event.step === 2) setTimeout(() => proxy.cut(), ms);
     },
   );
-  expect(played.outcome).toMatchObject({ status: 'done', step: 12 });
+  expect(played.outcome).toMatchObject({ status: 'done', step: 4 });
   expect(bitsOf(played)).toEqual(bitsOf(aloneLarger));
 });
 

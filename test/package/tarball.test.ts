@@ -44,7 +44,9 @@ beforeAll(() => {
   mkdirSync(join(app, 'node_modules'), { recursive: true });
   for (const name of ['bin', 'configs', 'package.json', 'README.md', 'LICENSE'])
     cpSync(join(root, name), join(built, name), { recursive: true });
-  expect(tsc('-p', join(root, 'tsconfig.build.json'), '--outDir', join(built, 'dist'))).toMatchObject({ exitCode: 0 });
+  // Types are checked by `npm run typecheck`; what is written is the same.
+  const build = ['-p', join(root, 'tsconfig.build.json'), '--noCheck', '--outDir', join(built, 'dist')];
+  expect(tsc(...build)).toMatchObject({ exitCode: 0 });
   expect(run('npm', ['pack', '--ignore-scripts'], built)).toMatchObject({ exitCode: 0 });
   const [tarball] = globSync('*.tgz', { cwd: built });
   tarballBytes = statSync(join(built, tarball)).size;
