@@ -73,6 +73,7 @@ async function train(file: string, flags: LaunchFlags): Promise<number> {
 
   const nowMs = (): number => performance.now();
   const startMs = nowMs();
+  const screen = await screenOf(process.stdout);
   const progress = flags.quiet === true ? null : new Progress({ screen, totalSteps: topology.training.steps, nowMs });
   let checkpointPath: string | null = null;
   const observe = (event: RunEvent): void => {
