@@ -19,19 +19,26 @@ export function sampleTree(root: number): ProcessSample[] {
   }
   const isBelow = (pid: number): boolean => pid === root || (parents.has(pid) && isBelow(parents.get(pid)!));
   return [...parents.keys()].filter(isBelow).flatMap((pid) => {
-    const status = statusOf(pid);
-    const resident = status?.get('VmRSS');
-    if (status === null || resident === undefined) return [];
-    return [
-      {
-        pid,
-        name: nameOf(pid),
-        residentMiB: Number.parseInt(resident, 10) / 1024,
-        files: readdirSync(`/proc/${pid}/fd`).length,
-        threads: Number(status.get('Threads')),
-      },
-    ];
+    const sample = sampleOf(pid);
+    return sample === null ? [] : [sample];
   });
+}
+
+function sampleOf(pid: number): ProcessSample | null {
+  const status = statusOf(pid);
+  const resident = status?.get('VmRSS');
+  if (status === null || resident === undefined) return null;
+  try {
+    return {
+      pid,
+      name: nameOf(pid),
+      residentMiB: Number.parseInt(resident, 10) / 1024,
+      files: readdirSync(`/proc/${pid}/fd`).length,
+      threads: Number(status.get('Threads')),
+    };
+  } catch {
+    return null;
+  }
 }
 
 function statusOf(pid: number): Map<string, string> | null {

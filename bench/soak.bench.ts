@@ -37,6 +37,8 @@ export async function run([minutesGiven]: readonly string[] = []): Promise<void>
     await sleep(SAMPLE_MS);
     moments.push({ minute: minuteNow(), processes: sampleTree(child.pid!) });
   }
+  if (child.exitCode !== null)
+    throw new Error(`the run ended by itself with ${child.exitCode}; its files are in ${runDir}`);
   const pids = moments.at(-1)!.processes.map(({ pid }) => pid);
   child.kill('SIGINT');
   const code = await ended;

@@ -9,6 +9,6 @@ export { launch, type LaunchOptions } from './actors/launch.ts';
 export { generate } from './actors/generate.ts';
 export type { StepMetrics } from './telemetry/index.ts';
 export type { GenerateOptions, RunEvent, RunOutcome } from './actors/run_port.ts';
-export type { FeedForward, Mixer, Ops, Parameters, SequenceShape, Sublayers } from './models/sublayer.ts';
+export type { FeedForward, Mixer, Ops, ParameterMakers, SequenceShape, Sublayers } from './models/sublayer.ts';
 export type { ModelShape } from './models/model.ts';
 export type { Parameter } from './models/parameter.ts';

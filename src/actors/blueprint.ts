@@ -1,10 +1,11 @@
 /**
- * The blueprint of a run: what every thread of it knows without asking, from the topology and the tokenizer's vocabulary
- * alone. Equal topologies have equal blueprints, wherever they are drawn.
+ * The blueprint of a run: what every thread of it knows without asking. It follows from the topology, the tokenizer's
+ * vocabulary and the module of sublayers, if there is one, and so is the same wherever it is drawn.
  */
+import { resolve } from 'node:path';
 import { buildModel } from '../models/decoder.ts';
 import { modelShapeOf } from '../models/from_topology.ts';
-import { BadSublayers, loadSublayers } from '../models/load_sublayers.ts';
+import { BadSublayers, firstLine, loadSublayers } from '../models/load_sublayers.ts';
 import type { Model, ModelShape } from '../models/model.ts';
 import type { SequenceShape, Sublayers } from '../models/sublayer.ts';
 import { sublayerCosts, type SublayerCosts } from '../models/sublayer_costs.ts';
@@ -25,16 +26,25 @@ export interface Blueprint {
   readonly sublayersDigest: string | null;
 }
 
-/** What a blueprint is drawn from. */
-export type BlueprintSource = Pick<Blueprint, 'topology' | 'baseDir' | 'vocabulary'>;
+/** What a blueprint is drawn from; the digest where another thread has drawn it before. */
+export type BlueprintSource = Pick<Blueprint, 'topology' | 'baseDir' | 'vocabulary'> &
+  Partial<Pick<Blueprint, 'sublayersDigest'>>;
 
 /** Draws the blueprint. Throws `BadSublayers`. */
-export async function blueprintOf({ topology, baseDir, vocabulary }: BlueprintSource): Promise<Blueprint> {
+export async function blueprintOf({
+  topology,
+  baseDir,
+  vocabulary,
+  sublayersDigest,
+}: BlueprintSource): Promise<Blueprint> {
   const { digest, ...sublayers } = await loadSublayers(topology, baseDir);
+  if (sublayersDigest !== undefined && digest !== sublayersDigest) {
+    throw new BadSublayers(moduleOf({ topology, baseDir }), 'was changed while the run began; start it again');
+  }
   const mesh = meshOf(topology);
   const rows = { batch: mesh.microbatchSequences, sequence: topology.training.sequence_length };
   const shape = modelShapeOf(topology, vocabulary, rows.batch * rows.sequence);
-  const costs = digest === null ? {} : measured(topology, shape, rows, sublayers);
+  const costs = digest === null ? {} : measured({ topology, baseDir }, shape, rows, sublayers);
   const model = buildModel(shape, rows.batch, rows.sequence, sublayers);
   return {
     topology,
@@ -50,10 +60,18 @@ export async function blueprintOf({ topology, baseDir, vocabulary }: BlueprintSo
 }
 
 /** The first use of somebody's sublayers: what they throw is told in one line. */
-function measured(topology: Topology, shape: ModelShape, rows: SequenceShape, sublayers: Sublayers): SublayerCosts {
+function measured(
+  from: Pick<Blueprint, 'topology' | 'baseDir'>,
+  shape: ModelShape,
+  rows: SequenceShape,
+  sublayers: Sublayers,
+): SublayerCosts {
   try {
     return sublayerCosts(shape, rows, sublayers);
   } catch (error) {
-    throw new BadSublayers(topology.model.sublayers ?? '', error instanceof Error ? error.message : String(error));
+    throw new BadSublayers(moduleOf(from), `${firstLine(error)}; correct the module`, error);
   }
 }
+
+const moduleOf = ({ topology, baseDir }: Pick<Blueprint, 'topology' | 'baseDir'>): string =>
+  resolve(baseDir, topology.model.sublayers ?? '');

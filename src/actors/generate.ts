@@ -6,7 +6,7 @@ import { loadTokenizer } from '../data/index.ts';
 import { arenaLimitBytes, topologySchema, type Topology } from '../topology/index.ts';
 import { blueprintOf } from './blueprint.ts';
 import { Generator } from './generator.ts';
-import { restore, ResumeRefused } from './resume.ts';
+import { checkSublayers, restore, ResumeRefused } from './resume.ts';
 import type { GenerateOptions } from './run_port.ts';
 import { Troupe } from './troupe.ts';
 
@@ -30,8 +30,10 @@ export async function generate({
       throw new Error('generation has no corpus');
     },
   };
+  const blueprint = await blueprintOf({ topology, baseDir, vocabulary: tokenizer.vocabSize });
+  checkSublayers(checkpoint, blueprint);
   const troupe = await Troupe.start({
-    blueprint: await blueprintOf({ topology, baseDir, vocabulary: tokenizer.vocabSize }),
+    blueprint,
     batches,
     gen: checkpoint.manifest.gen + 1,
   });

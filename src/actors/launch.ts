@@ -1,5 +1,5 @@
 /**
- * Launching a run: it takes a run directory, checks that a server can be had, trains, and gives the directory back. What
+ * Launching a run: it checks that a server can be had, takes a run directory, trains, and gives the directory back. What
  * `troupe launch` does beneath its screen, and what a program does that uses Troupe as a library.
  */
 import { resolve } from 'node:path';
@@ -28,7 +28,8 @@ export interface LaunchOptions {
  *     const { evalLoss, runDir } = await launch(topology, { baseDir: import.meta.dirname });
  *
  * Throws `RunDirectoryRefused`, `NatsServerMissing`, `EmptyCorpus`, `RunFailed` ...: every error of a run, each with its
- * `tag` and one line. No process is left, whatever happens.
+ * `tag` and one line; a worker with too little memory is `OutOfSliceMemory` here, where the command asks the plan first. No
+ * process is left, whatever happens.
  */
 export async function launch(topology: Topology, options: LaunchOptions = {}): Promise<RunOutcome> {
   const { baseDir = '.', runDir, resume = false, observe = () => undefined } = options;
@@ -54,6 +55,9 @@ export async function launch(topology: Topology, options: LaunchOptions = {}): P
         observe(event);
       },
     });
+  } catch (error) {
+    // Something that failed while a failure was cleared up after: the first is the cause.
+    throw error instanceof SuppressedError ? error.suppressed : error;
   } finally {
     directory.release();
   }

@@ -61,7 +61,7 @@ const nodeMain = new URL(import.meta.url.endsWith('.ts') ? './node_main.ts' : '.
 /** How long nodes may take to stop by themselves; after that they are killed. */
 const stopMs = 15_000;
 const patienceMs = 10 * 60_000;
-/** How long a store that does not answer is asked before there is a run. */
+/** How long a store that does not answer is asked for the cluster's name, and later for each beat of its claim. */
 const foundingMs = 10_000;
 /** Between looks at who has registered. */
 const lookMs = 50;
@@ -94,7 +94,7 @@ class NodeLaunch {
 
   async run(source: BatchSource): Promise<Crew> {
     const { blueprint, evaluationMicrobatches } = this.options;
-    const { topology, baseDir, vocabulary } = blueprint;
+    const { topology, baseDir, vocabulary, sublayersDigest } = blueprint;
     const { name, runId } = this.cluster;
     const server = this.cluster.server.address;
     const { lease_ms: leaseMs } = topology.recovery;
@@ -121,6 +121,7 @@ class NodeLaunch {
       topology: toPlain(topology),
       baseDir,
       vocabulary,
+      sublayersDigest,
       source,
       server,
       cluster: name,

@@ -25,6 +25,7 @@ import { nodeOfSystem, whereaboutsOf } from './whereabouts.ts';
 const birthSchema = z.object({
   topology: topologySchema,
   baseDir: z.string(),
+  sublayersDigest: z.string().nullable(),
   vocabulary: z.int(),
   source: batchSourceSchema,
   server: z.object({ url: z.string(), token: z.string().exactOptional() }),

@@ -10,8 +10,8 @@ const POLL_MS = 20;
 
 /**
  * Calls are made again for as long as they fail with `KvUnavailable`, each for `patienceMs`; once `signal` is aborted, no
- * more. A `replace` or
- * `remove` that was done although it seemed to fail finds, when made again, that another revision stands.
+ * more. A `replace` or `remove` that was done although it seemed to fail finds, when made again, that another revision
+ * stands.
  */
 export class PatientKvStore implements KvStore {
   private readonly store: KvStore;

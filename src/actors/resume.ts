@@ -32,6 +32,14 @@ export function identityOf({ topology, sublayersDigest }: Blueprint): Json {
   return JSON.parse(JSON.stringify(identity)) as Json;
 }
 
+/** Throws `ResumeRefused` when the model's module of sublayers is not the one that the checkpoint was made with. */
+export function checkSublayers({ path, manifest }: Checkpoint, { sublayersDigest }: Blueprint): void {
+  const model = isObject(manifest.model) ? manifest.model.model : undefined;
+  const was = isObject(model) ? (model.sublayers ?? null) : null;
+  if (was === sublayersDigest) return;
+  throw new ResumeRefused(path, 'the module at model.sublayers has changed since; restore it as it was', 2);
+}
+
 /** Throws `ResumeRefused` when the checkpoint is not of the run that the topology describes. */
 export function checkIdentity(checkpoint: Checkpoint, blueprint: Blueprint): void {
   const difference = firstDifference('', checkpoint.manifest.model, identityOf(blueprint));

@@ -35,7 +35,7 @@ export function startRoleWorkers({
   onFailure,
 }: RoleWorkersOptions): WorkerHost {
   const { blueprint, gen, source } = run;
-  const { topology, baseDir, vocabulary } = blueprint;
+  const { topology, baseDir, vocabulary, sublayersDigest } = blueprint;
   return startWorkers({
     name: node,
     entry: new URL(import.meta.url.endsWith('.ts') ? './worker_main.ts' : './worker_main.js', import.meta.url),
@@ -44,7 +44,15 @@ export function startRoleWorkers({
     workers: Array.from({ length: count }, (_, worker) => {
       const name = workerName(node, worker);
       const roles = [...placement].filter(([, system]) => system === name).map(([role]) => role);
-      const birth: WorkerBirth = { topology: toPlain(topology), baseDir, vocabulary, gen, roles, source };
+      const birth: WorkerBirth = {
+        topology: toPlain(topology),
+        baseDir,
+        vocabulary,
+        sublayersDigest,
+        gen,
+        roles,
+        source,
+      };
       return { name, data: birth };
     }),
     onFailure,

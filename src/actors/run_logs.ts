@@ -58,9 +58,10 @@ export class RunLogs implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.metrics.close();
-    this.events.close();
-    this.#decisions?.close();
+    using closing = new DisposableStack();
+    closing.defer(() => this.#decisions?.close());
+    closing.defer(() => this.events.close());
+    closing.defer(() => this.metrics.close());
   }
 }
 

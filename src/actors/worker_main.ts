@@ -12,6 +12,7 @@ import { roleSupervision, rolesSpec, spawnUsher } from './crew.ts';
 const birthSchema = z.object({
   topology: topologySchema,
   baseDir: z.string(),
+  sublayersDigest: z.string().nullable(),
   vocabulary: z.int(),
   gen: z.int(),
   roles: z.array(z.string()),

@@ -12,8 +12,6 @@ export interface Failure {
 
 /** The line and exit code of anything thrown. */
 export function failureOf(error: unknown): Failure {
-  // Something that failed while a failure was cleared up after: the first is the cause.
-  if (error instanceof SuppressedError) return failureOf(error.suppressed);
   if (!(error instanceof Error)) return { line: `troupe: ${oneLine(String(error))}`, exitCode: exitCodes.failed };
   const exitCode = 'exitCode' in error && typeof error.exitCode === 'number' ? error.exitCode : exitCodes.failed;
   const known = 'tag' in error || 'exitCode' in error;

@@ -20,9 +20,3 @@ export async function checkFits(topology: Topology, baseDir: string): Promise<vo
   const plan = await planOf(topology, baseDir);
   if (plan.workers.some(({ fits }) => !fits)) throw new DoesNotFit(verdict(plan));
 }
-
-/** Throws `TokenFileRefused`, and for a server of the run's own `NatsServerMissing` and `PortInUse`. */
-export async function checkServer(topology: Topology, baseDir: string): Promise<void> {
-  const { checkRunServer } = await import('../actors/run_server.ts');
-  await checkRunServer(topology, baseDir);
-}

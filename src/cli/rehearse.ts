@@ -1,14 +1,14 @@
 /** `troupe launch --dry-run`: all that a launch checks before it starts anything, and the plan of the run. */
 import { foundCorpora } from '../actors/corpora.ts';
+import { checkRunServer } from '../actors/run_server.ts';
 import type { Topology } from '../topology/index.ts';
 import { byteUnit, inUnit, percent } from './figures.ts';
 import { showPlan } from './plan.ts';
-import { checkServer } from './preflight.ts';
 import { numbers, table, words } from './table.ts';
 
 /** Prints the corpora and the plan; returns the exit code of `troupe plan`. Throws what a launch would. */
 export async function rehearse(topology: Topology, baseDir: string, runDir: string): Promise<number> {
-  await checkServer(topology, baseDir);
+  await checkRunServer(topology, baseDir);
   for (const line of corporaLines(topology, baseDir)) console.log(line);
   const exitCode = await showPlan(topology, baseDir);
   console.log(`dry run: nothing was started or written; the run would be written to ${runDir}`);

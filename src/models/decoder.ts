@@ -2,24 +2,20 @@
  * The decoder-only model and its sparse form, which differ in one thing: whether a layer's feed-forward network runs here
  * or in the experts. Pre-RMSNorm, untied head; what a layer is made of is given. Shape suffixes: see `model.ts`.
  */
-import * as ops from '../kernels/index.ts';
+import * as ops from '../kernels/ops/index.ts';
 import { add } from '../kernels/ops/add.ts';
 import { embedding } from '../kernels/ops/embedding.ts';
 import { gatherRows } from '../kernels/ops/gather_rows.ts';
 import { linearCrossEntropy } from '../kernels/ops/linear_cross_entropy.ts';
 import { rmsNorm } from '../kernels/ops/rms_norm.ts';
 import { f32, i32, trace, weight, type InputSpec, type Values } from '../kernels/trace.ts';
-import { attention } from './attention.ts';
 import { linear } from './linear.ts';
 import { mixtureOf } from './mixture.ts';
 import { isSparse, type Model, type ModelShape, type Step, type Weights } from './model.ts';
 import { matrix, scale } from './parameter.ts';
-import { reluFfn } from './relu_ffn.ts';
 import type { Sublayers } from './sublayer.ts';
-import { specsOf, weightsOf, without } from './weights_of.ts';
-
-/** The layers of Switch Transformers, and of the dense decoder that they are compared with. */
-export const usualSublayers: Sublayers = { mixer: attention, feedForward: reluFfn };
+import { usualSublayers } from './usual_sublayers.ts';
+import { specsOf, weightsOf, weightsUnder } from './weights_of.ts';
 
 /** The model for microbatches of `batch` sequences of `sequence` tokens. */
 export function buildModel(shape: ModelShape, batch: number, sequence: number, sublayers = usualSublayers): Model {
@@ -60,7 +56,7 @@ function tracePrograms(shape: ModelShape, B: number, T: number, sublayers: Subla
   const mixerSpecs: Record<string, InputSpec> = { x_RD, ...specsOf(mixerWeights(shape, sublayers, 0)) };
   const mix = (w: Values<string>) => {
     const h_RD = rmsNorm(w.x_RD, w.norm1_D, eps);
-    return add(w.x_RD, mixer.apply(h_RD, without('mixer', w), { ...shape, batch: B, sequence: T }, ops));
+    return add(w.x_RD, mixer.apply(h_RD, weightsUnder('mixer', w), { ...shape, batch: B, sequence: T }, ops));
   };
   return {
     embed: trace('embed', { tokens_R: i32([R]), table_VD: weight([V, D]) }, ({ tokens_R, table_VD }) => ({
@@ -69,7 +65,7 @@ function tracePrograms(shape: ModelShape, B: number, T: number, sublayers: Subla
     dense: trace('dense_block', { ...mixerSpecs, ...specsOf(ffnWeights(shape, sublayers, 0)) }, (w) => {
       const x_RD = mix(w);
       const h_RD = rmsNorm(x_RD, w.norm2_D, eps);
-      return { y_RD: add(x_RD, feedForward.apply(h_RD, without('ffn', w), shape, ops)) };
+      return { y_RD: add(x_RD, feedForward.apply(h_RD, weightsUnder('ffn', w), shape, ops)) };
     }),
     sparse: trace('sparse_block', mixerSpecs, (w) => {
       const y_RD = mix(w);

@@ -7,15 +7,15 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Topology } from '../topology/index.ts';
-import { usualSublayers } from './decoder.ts';
 import type { FeedForward, Mixer, Sublayers } from './sublayer.ts';
+import { usualSublayers } from './usual_sublayers.ts';
 
 /** A module of sublayers that cannot be used; the line says where it is and why. */
 export class BadSublayers extends Error {
   readonly tag = 'BadSublayers';
   readonly exitCode = 2;
-  constructor(file: string, what: string) {
-    super(`model.sublayers ${file}: ${what}`);
+  constructor(file: string, what: string, cause?: unknown) {
+    super(`model.sublayers ${file}: ${what}`, { cause });
     this.name = 'BadSublayers';
   }
 }
@@ -49,7 +49,7 @@ function digestOf(file: string): string {
   try {
     return createHash('sha256').update(readFileSync(file)).digest('hex');
   } catch (error) {
-    throw new BadSublayers(file, `cannot be read (${reason(error)}); paths are relative to the topology file`);
+    throw new BadSublayers(file, `cannot be read (${codeOf(error)}); paths are relative to the topology file`, error);
   }
 }
 
@@ -57,7 +57,7 @@ async function imported(file: string): Promise<Record<string, unknown>> {
   try {
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (error) {
-    throw new BadSublayers(file, `cannot be imported: ${reason(error)}`);
+    throw new BadSublayers(file, `cannot be imported: ${firstLine(error)}; correct the module`, error);
   }
 }
 
@@ -70,5 +70,9 @@ const isSublayer = (value: unknown): value is Mixer & FeedForward =>
   typeof value.weights === 'function' &&
   typeof value.apply === 'function';
 
-const reason = (error: unknown): string =>
-  error instanceof Error ? String('code' in error ? error.code : error.message.split('\n', 1)[0]) : String(error);
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : firstLine(error);
+
+/** What somebody's module threw, in one line. */
+export const firstLine = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split('\n', 1)[0];

@@ -5,7 +5,7 @@
  * Shape suffixes: see `model.ts`.
  */
 import type { Value } from '../kernels/graph.ts';
-import * as ops from '../kernels/index.ts';
+import * as ops from '../kernels/ops/index.ts';
 import { combine } from '../kernels/ops/combine.ts';
 import { fromBf16 } from '../kernels/ops/from_bf16.ts';
 import { gatherRows } from '../kernels/ops/gather_rows.ts';
@@ -25,7 +25,7 @@ import {
 } from './model.ts';
 import { matrix } from './parameter.ts';
 import type { FeedForward } from './sublayer.ts';
-import { specsOf, weightsOf, without } from './weights_of.ts';
+import { specsOf, weightsOf, weightsUnder } from './weights_of.ts';
 
 /** The mixture of a model whose microbatches have `rows` tokens, its experts made of `feedForward`. */
 export function mixtureOf(shape: ModelShape, mixture: MixtureShape, rows: number, feedForward: FeedForward): Mixture {
@@ -74,7 +74,7 @@ function tracePrograms(
       moe_RD: combine(receive(w.outputs_SD), w.gates_RK, w.slots_RK),
     })),
     expert: trace('expert', { rows_SD: spec([C, D]), ...specsOf(expertWeights) }, (w: Values<string>) => ({
-      outputs_SD: send(feedForward.apply(receive(w.rows_SD), without('ffn', w), shape, ops)),
+      outputs_SD: send(feedForward.apply(receive(w.rows_SD), weightsUnder('ffn', w), shape, ops)),
     })),
   };
 }

@@ -4,16 +4,16 @@
  * network sees rows, and is also what each expert of a mixture computes. Whoever writes a sublayer gets the ops as an
  * argument, so that its module needs no import but types. Shape suffixes: see `model.ts`.
  */
-import type * as kernels from '../kernels/index.ts';
+import type * as ops from '../kernels/ops/index.ts';
 import type { Value } from '../kernels/graph.ts';
 import type { ModelShape } from './model.ts';
 import type { matrix, Parameter, scale } from './parameter.ts';
 
 /** The ops that a sublayer is written in. */
-export type Ops = typeof kernels;
+export type Ops = typeof ops;
 
 /** Makers of the usual parameters: a matrix [out, in] and the scale of a norm. */
-export interface Parameters {
+export interface ParameterMakers {
   readonly matrix: typeof matrix;
   readonly scale: typeof scale;
 }
@@ -30,8 +30,11 @@ interface Sublayer<Shape> {
    * in a mixer), and those of a feed-forward network the network's (`up_proj.weight`). Matrices have two axes of at least
    * two elements; all are fp32.
    */
-  readonly weights: (shape: ModelShape, parameters: Parameters) => Readonly<Record<string, Parameter>>;
-  /** h_RD → y_RD, normed rows to what is added to the residual stream. Pure: it is traced once, not run. */
+  readonly weights: (shape: ModelShape, make: ParameterMakers) => Readonly<Record<string, Parameter>>;
+  /**
+   * h_RD → y_RD, normed rows to what is added to the residual stream. It is traced into a program, not run, and more than
+   * once: it must make the same program each time.
+   */
   readonly apply: (h_RD: Value, weights: Readonly<Record<string, Value>>, shape: Shape, ops: Ops) => Value;
 }
 

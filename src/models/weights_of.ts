@@ -21,7 +21,7 @@ export const specsOf = (weights: Weights): Record<string, InputSpec> =>
   Object.fromEntries(Object.entries(weights).map(([name, { shape }]) => [name, weight(shape)]));
 
 /** What the sublayer reads, by its own names, of all values of the program. */
-export function without(prefix: string, values: Values<string>): Record<string, Value> {
+export function weightsUnder(prefix: string, values: Values<string>): Record<string, Value> {
   const start = `${prefix}_`;
   const own = Object.entries(values).filter(([name]) => name.startsWith(start));
   return Object.fromEntries(own.map(([name, value]) => [name.slice(start.length), value]));

@@ -10,6 +10,7 @@ export class AppendedFile {
   readonly path: string;
   /** For `fsync`. */
   readonly descriptor: number;
+  #isOpen = true;
 
   /** Opens or creates the file. Throws `LogIo`. */
   constructor(path: string) {
@@ -20,8 +21,8 @@ export class AppendedFile {
   /** Writes `line` and a newline at the end. Throws `LogIo`. */
   append(line: string): void {
     const bytes = Buffer.from(`${line}\n`);
-    const { size } = fstatSync(this.descriptor);
     writing(this.path, () => {
+      const { size } = fstatSync(this.descriptor);
       try {
         for (let at = 0; at < bytes.length;) at += writeSync(this.descriptor, bytes, at);
       } catch (error) {
@@ -31,7 +32,14 @@ export class AppendedFile {
     });
   }
 
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Once is enough: the system may have given the number to another file since. */
   close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
     closeSync(this.descriptor);
   }
 }

@@ -48,6 +48,7 @@ export class MetricsLog {
 
   /** Waits until the lines are on disk, and closes the file. */
   close(): void {
+    if (!this.#file.isOpen) return;
     try {
       writing(this.path, () => fsyncSync(this.#file.descriptor));
     } finally {

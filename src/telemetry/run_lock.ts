@@ -2,7 +2,7 @@
  * Who owns a run directory: a file with the owner's process id. It outlives a crash, so a lock counts only while its
  * process lives.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, diskRemedy } from './error_code.ts';
 import { RunDirectoryRefused } from './errors.ts';
@@ -66,13 +66,26 @@ export class RunLock {
 }
 
 function tryCreate(path: string): boolean {
+  const file = created(path);
+  if (file === null) return false;
   try {
-    writeFileSync(path, `${process.pid}\n`, { flag: 'wx' });
+    writeFileSync(file, `${process.pid}\n`);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
-    // On a full disk it may be there, and empty.
+    // The disk is full, and the file is empty.
     rmSync(path, { force: true });
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** A new file, open; null where there is one. */
+function created(path: string): number | null {
+  try {
+    return openSync(path, 'wx');
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return null;
     throw error;
   }
 }

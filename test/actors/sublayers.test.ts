@@ -63,12 +63,25 @@ it('generates from its checkpoint', async () => {
   expect(text).toMatch(/^actor .+/);
 });
 
-it('is not resumed with a module that has changed', async () => {
+it('is neither resumed nor asked for text with a module that has changed', async () => {
   const file = join(folder.path, 'mine.ts');
   const before = readFileSync(file, 'utf8');
   writeFileSync(file, `${before}\n// Changed.\n`);
   try {
     const resumed = folder.play({ ...settings, 'training.steps': 8 }, { resume: alone.runDir });
+    const more = {
+      prompt: 'actor ',
+      maxTokens: 1,
+      temperature: 0,
+      seed: 1,
+      write: () => undefined,
+      notice: () => undefined,
+    };
+    await expect(generate({ checkpointDir: alone.runDir, ...more })).rejects.toMatchObject({
+      tag: 'ResumeRefused',
+      exitCode: 2,
+      message: expect.stringContaining('the module at model.sublayers has changed since') as unknown,
+    });
     await expect(resumed).rejects.toMatchObject({
       tag: 'ResumeRefused',
       message: expect.stringMatching(/model\.sublayers was "[0-9a-f]{64}" and is "[0-9a-f]{64}" now/) as unknown,

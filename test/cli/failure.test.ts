@@ -19,12 +19,6 @@ test.each<[string, unknown, string, number]>([
     1,
   ],
   ['a long message', new OutOfMemory('one\n  two\n'), 'troupe: one two', 1],
-  [
-    'one that failed while another was cleared up after',
-    new SuppressedError(new Error('cannot close'), new OutOfMemory('slice full')),
-    'troupe: slice full',
-    1,
-  ],
   ['something that is no error', 'oops', 'troupe: oops', 1],
 ])('%s', (_what, thrown, line, exitCode) => {
   expect(failureOf(thrown)).toEqual({ line, exitCode });

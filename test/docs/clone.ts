@@ -52,6 +52,7 @@ export class Clone implements Disposable {
       cwd: this.#at('.'),
       encoding: 'utf8',
       input,
+      timeout: 240_000,
       env: { ...this.#environment, NODE_OPTIONS: nodeOptions },
     });
     return { text: stdout, exitCode: status };

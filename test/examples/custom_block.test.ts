@@ -13,7 +13,7 @@ afterAll(() => rmSync(cwd, { recursive: true }));
 test('a custom model block', () => {
   const args = ['--conditions=troupe-source', join(root, 'examples/custom_block.ts'), join(root, 'docs/**/*.md')];
   const env = { ...process.env, NODE_OPTIONS: '' };
-  const { stdout, stderr, status } = spawnSync(process.execPath, args, { cwd, encoding: 'utf8', env });
+  const { stdout, stderr, status } = spawnSync(process.execPath, args, { cwd, encoding: 'utf8', timeout: 50_000, env });
   expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
   const lines = stdout.trimEnd().split('\n');
   expect(lines[0]).toBe('345152 parameters on 2 workers');

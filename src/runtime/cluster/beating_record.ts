@@ -18,8 +18,6 @@ export interface BeatingRecordOptions {
   readonly isOurs: (entry: KvEntry) => boolean;
   /** It is not ours any more; beating has stopped. */
   readonly onLost: () => void;
-  /** A beat could not be written; the next one may be. */
-  readonly onMissed?: ((error: unknown) => void) | undefined;
 }
 
 export class BeatingRecord {
@@ -51,15 +49,12 @@ export class BeatingRecord {
   }
 
   #arm(delayMs: number): void {
-    const { clock, beatMs, onMissed } = this.#options;
+    const { clock, beatMs } = this.#options;
     this.#timer = clock.after(delayMs, () => {
       this.#renew().then(
         (isOurs) => this.#went(isOurs, beatMs),
-        (error: unknown) => {
-          onMissed?.(error);
-          // Time was lost on the attempt, and the lease goes on.
-          this.#went(true, beatMs / 4);
-        },
+        // The next one may be written. Time was lost on the attempt, and the lease goes on.
+        () => this.#went(true, beatMs / 4),
       );
     });
   }

@@ -72,13 +72,15 @@ export async function findCluster(store: KvStore, cluster: string): Promise<stri
 
 /**
  * Watches a claim for a lease. Returns it, or the one in its place, as soon as that or a node of its run shows a beat; null
- * if none does. While the store was out of reach nobody could beat: the lease begins anew.
+ * if none does. While the store was out of reach nobody could beat: the lease begins anew, and where that goes on for ten
+ * leases the claim stands.
  */
 async function findAlive(options: FoundOptions, claim: KvEntry): Promise<KvEntry | null> {
   const { store, clock, leaseMs, isAlone = false } = options;
   if (isAlone) return null;
   const { runId } = parseClaim(claim);
   const beatMs = leaseMs / 4;
+  const untilMs = clock.now() + 10 * leaseMs;
   let leases = NO_LEASES;
   for (;;) {
     const startMs = clock.now();
@@ -91,7 +93,8 @@ async function findAlive(options: FoundOptions, claim: KvEntry): Promise<KvEntry
     if (standing.revision !== claim.revision || (before !== null && [...signs].some(isNew))) return standing;
     leases = observe(leases, { startMs, endMs: clock.now(), signs }, { leaseMs, maxGapMs: 2 * beatMs }).state;
     if (leases.seen.get(RUN)?.isDead === true) return null;
-    await new Promise<void>((resolve) => clock.after(beatMs, resolve));
+    if (clock.now() >= untilMs) return standing;
+    await new Promise<void>((resolve) => clock.after(Math.max(0, startMs + beatMs - clock.now()), resolve));
   }
 }
 

@@ -6,6 +6,7 @@
 import { jetstream, jetstreamManager, JetStreamApiError, StorageType, type JetStreamManager } from '@nats-io/jetstream';
 import { Kvm, type KV, type KvEntry as BucketEntry } from '@nats-io/kv';
 import { errors } from 'nats';
+import { SystemClock, type Clock } from '../system/clock.ts';
 import type { NatsConnection } from '../transport/nats_connection.ts';
 import { checkNodeName } from '../transport/nats_subject.ts';
 import type { KvEntry, KvStore } from './kv_store.ts';
@@ -21,8 +22,9 @@ const OVERLAP = 10_065;
 /** A request that an outage swallowed is not waited for longer: a beat has to come within its lease. */
 const TIMEOUT_MS = 1_000;
 
-/** How often the bucket is asked for. Nothing beats yet, so a busy server may take longer than a request. */
-const OPEN_TRIES = 5;
+/** How often the bucket is asked for, and the pause between. Nothing beats yet: a busy server may take its time. */
+const OPEN_TRIES = 10;
+const OPEN_PAUSE_MS = 100;
 
 export class NatsKvStore implements KvStore {
   readonly #bucket: KV;
@@ -36,7 +38,11 @@ export class NatsKvStore implements KvStore {
   }
 
   /** Opens the bucket of `cluster`, and makes it if there is none. Throws `InvalidNodeName`, `KvUnavailable`. */
-  static async open({ client, url }: NatsConnection, cluster: string): Promise<NatsKvStore> {
+  static async open(
+    { client, url }: NatsConnection,
+    cluster: string,
+    clock: Clock = new SystemClock(),
+  ): Promise<NatsKvStore> {
     const name = `troupe_${checkNodeName('cluster', cluster)}`;
     const options = { timeout: TIMEOUT_MS };
     for (let tries = 1; ; tries += 1) {
@@ -49,6 +55,7 @@ export class NatsKvStore implements KvStore {
       } catch (error) {
         if (tries === OPEN_TRIES || !mayPass(error)) throw new KvUnavailable(`${name} at ${url}`, error);
       }
+      await new Promise<void>((resolve) => clock.after(OPEN_PAUSE_MS, resolve));
     }
   }
 

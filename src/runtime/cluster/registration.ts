@@ -19,8 +19,6 @@ export interface RegistrationOptions {
   readonly takeOver?: boolean;
   /** Its record is not ours any more; beating has stopped. */
   readonly onReplaced: (error: NodeReplaced) => void;
-  /** A beat could not be written; the next one may be. */
-  readonly onMissed?: (error: unknown) => void;
 }
 
 export class Registration {
@@ -32,7 +30,7 @@ export class Registration {
 
   /** Registers and starts beating. Throws `NodeNameTaken`, `KvUnavailable`. */
   static async join(options: RegistrationOptions): Promise<Registration> {
-    const { store, clock, member, beatMs, takeOver = false, onReplaced, onMissed } = options;
+    const { store, clock, member, beatMs, takeOver = false, onReplaced } = options;
     const key = memberKey(member.node);
     const value = formatMember(member, 0);
     let entry: KvEntry | null = await store.createOrGet(key, value);
@@ -48,7 +46,6 @@ export class Registration {
       format: (beat: number) => formatMember(member, beat),
       isOurs: (standing: KvEntry) => isSame(parseMember(standing), member),
       onLost: () => onReplaced(new NodeReplaced(member.node)),
-      onMissed,
     };
     return new Registration(new BeatingRecord(record, entry.revision));
   }

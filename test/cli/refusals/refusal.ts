@@ -24,6 +24,7 @@ export function refusalOf(args: readonly string[], command: readonly string[] = 
   const { stderr, status } = spawnSync(program, [...first, ...args], {
     cwd: folder,
     encoding: 'utf8',
+    timeout: 50_000,
     env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', TROUPE_NATS_TOKEN: undefined },
   });
   const after = everythingIn(folder);
