@@ -12,6 +12,7 @@ import {
   NatsServerMissing,
   type NatsAddress,
 } from '../runtime/cluster/nats.ts';
+import { codeOf } from '../system_error.ts';
 import type { Topology } from '../topology/index.ts';
 
 export interface RunServer {
@@ -105,7 +106,7 @@ function readToken(path: string): string {
     ({ mode } = statSync(path));
     token = readFileSync(path, 'utf8').trim();
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const code = codeOf(error);
     throw new TokenFileRefused(path, `cannot be read (${code}); correct the path, or set TROUPE_NATS_TOKEN`);
   }
   if (process.platform !== 'win32' && (mode & 0o077) !== 0) {

@@ -2,6 +2,7 @@
  * What can go wrong between the state of a run and a disk. Each error is data: switch on `tag`. Its message is one line
  * that says what, where, and what to do; none of them ever costs a checkpoint that was complete before.
  */
+import { diskRemedy } from '../system_error.ts';
 
 /** A file is not what a checkpoint needs it to be: cut short, changed, or not of its format. */
 export class DamagedCheckpoint extends Error {
@@ -23,7 +24,7 @@ export class CheckpointIo extends Error {
   constructor(path: string, cause: unknown, then = '') {
     const code = codeOf(cause);
     const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
-    super(`checkpoint ${path}: ${reason}; ${remedyFor(code)}${then}`, { cause });
+    super(`checkpoint ${path}: ${reason}; ${diskRemedy(code, ' or lower checkpoint.keep')}${then}`, { cause });
     this.path = path;
     this.code = code;
   }
@@ -62,18 +63,4 @@ export class BadTensor extends Error {
 /** The system code of an error, or null. */
 export function codeOf(cause: unknown): string | null {
   return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : null;
-}
-
-function remedyFor(code: string | null): string {
-  switch (code) {
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return 'free space on that disk or lower checkpoint.keep';
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-      return 'give permission there';
-    default:
-      return 'check that disk';
-  }
 }

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import { codeOf } from '../system_error.ts';
 import { parseTopology } from '../topology/index.ts';
 import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
@@ -41,7 +42,7 @@ function init(file: string, { data, name = nameOf(resolve('.')) }: InitFlags): n
   try {
     writeFileSync(file, starter({ ...parts, name }), { flag: 'wx' });
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const code = codeOf(error);
     const reason = code === 'EEXIST' ? 'exists already' : `cannot be written (${code})`;
     throw new UsageError(`${file}: ${reason}; name another file: troupe init other.yaml`);
   }

@@ -4,6 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
+import { codeOf } from '../system_error.ts';
 import { parseOverride, parseTopology, type Override, type Topology } from '../topology/index.ts';
 import { UsageError } from './usage_error.ts';
 
@@ -39,7 +40,7 @@ function readText(file: string): string {
   try {
     bytes = readFileSync(file);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const code = codeOf(error);
     const reason = code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`;
     throw new UsageError(`${file}: ${reason}; give a topology file, for example configs/quickstart.yaml`);
   }

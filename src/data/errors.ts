@@ -3,6 +3,7 @@
  * line that says what was wrong, where, and what to do about it.
  */
 import type { z } from 'zod';
+import { codeOf, diskRemedy } from '../system_error.ts';
 
 /** No document is left for a corpus: its globs match no file, or every file was skipped. */
 export class EmptyCorpus extends Error {
@@ -51,7 +52,7 @@ export class PackNotWritten extends Error {
   constructor(path: string, cause: unknown) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const line = `cannot write the packed corpus below ${path}: ${reason}`;
-    super(`${line}; ${remedyFor(cause)}, or set data.cache_dir to another folder`, { cause });
+    super(`${line}; ${diskRemedy(codeOf(cause))}, or set data.cache_dir to another folder`, { cause });
     this.path = path;
   }
 }
@@ -67,18 +68,4 @@ export class BadBlend extends Error {
 /** What is wrong with a file first of all: `version: Invalid input: expected 1`. */
 export function firstIssue({ issues: [{ path, message }] }: z.ZodError): string {
   return `${path.length === 0 ? '' : `${path.join('.')}: `}${message}`;
-}
-
-function remedyFor(cause: unknown): string {
-  switch (cause instanceof Error && 'code' in cause ? cause.code : null) {
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return 'free space on that disk';
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-      return 'give permission there';
-    default:
-      return 'check that disk';
-  }
 }

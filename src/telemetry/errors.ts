@@ -2,7 +2,7 @@
  * The errors of telemetry. Each says what, where and what to do in one line; `exitCode` is what the command line ends
  * with.
  */
-import { codeOf, diskRemedy } from './error_code.ts';
+import { codeOf, diskRemedy } from '../system_error.ts';
 
 /** A number that is no number: writing it would hide a broken run in a file that still looks well. */
 export class NonFiniteMetric extends Error {

@@ -5,7 +5,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf, diskRemedy } from './error_code.ts';
+import { codeOf, diskRemedy } from '../system_error.ts';
 import { RunDirectoryRefused } from './errors.ts';
 import { RunLock } from './run_lock.ts';
 

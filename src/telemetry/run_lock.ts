@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf, diskRemedy } from './error_code.ts';
+import { codeOf, diskRemedy } from '../system_error.ts';
 import { RunDirectoryRefused } from './errors.ts';
 
 /** Locks of this process. In a container every start may get the same id, so a file with our own id proves nothing. */

@@ -12,6 +12,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { codeOf } from '../../system_error.ts';
 import type { NatsAddress } from '../transport/nats_connection.ts';
 import {
   CONFIG_FILE,
@@ -130,7 +131,7 @@ function makeWorkDir(): string {
     mkdirSync(path.join(workDir, PORTS_DIR));
     return workDir;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const code = codeOf(error);
     const reason = `nothing can be written below ${os.tmpdir()} (${code})`;
     throw new NatsServerFailed('nats-server', reason, 'set TMPDIR to a folder that can be written');
   }

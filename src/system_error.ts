@@ -1,16 +1,16 @@
-/** What the system says when a disk refuses, and what to do about it. */
+/** What the system says when it refuses something, and what to do where that was a disk. A leaf that any folder may use. */
 
 /** The system's code of an error, such as `EACCES`; what the error says where it has none. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }
 
-/** What helps against an error of this code. */
-export function diskRemedy(code: string): string {
+/** What helps against an error of this code; `orElse` is another way to get space. */
+export function diskRemedy(code: string | null, orElse = ''): string {
   switch (code) {
     case 'ENOSPC':
     case 'EDQUOT':
-      return 'free space on that disk';
+      return `free space on that disk${orElse}`;
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
