@@ -68,7 +68,6 @@ it('is neither resumed nor asked for text with a module that has changed', async
   const before = readFileSync(file, 'utf8');
   writeFileSync(file, `${before}\n// Changed.\n`);
   try {
-    const resumed = folder.play({ ...settings, 'training.steps': 8 }, { resume: alone.runDir });
     const more = {
       prompt: 'actor ',
       maxTokens: 1,
@@ -82,6 +81,7 @@ it('is neither resumed nor asked for text with a module that has changed', async
       exitCode: 2,
       message: expect.stringContaining('the module at model.sublayers has changed since') as unknown,
     });
+    const resumed = folder.play({ ...settings, 'training.steps': 8 }, { resume: alone.runDir });
     await expect(resumed).rejects.toMatchObject({
       tag: 'ResumeRefused',
       message: expect.stringMatching(/model\.sublayers was "[0-9a-f]{64}" and is "[0-9a-f]{64}" now/) as unknown,
