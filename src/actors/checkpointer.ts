@@ -11,6 +11,7 @@ import {
   type TensorBytes,
 } from '../checkpoints/index.ts';
 import { floats } from '../kernels/dtype.ts';
+import { freeAnswered } from '../runtime/index.ts';
 import type { Actor, ActorScope, ArgsOf, Context, Reply, TensorPayload } from '../runtime/index.ts';
 import { batchesOf, type Member } from './cast.ts';
 import { expertProtocol } from './protocol/expert.ts';
@@ -72,6 +73,7 @@ export class Checkpointer implements Actor<Messages> {
           const entries = Object.entries(tensors);
           const shard = address.replaceAll('/', '-');
           if (entries.length > 0) await writer.shard(i === 0 ? shard : `${shard}-${i}`, entries.map(toBytes));
+          for (const [, tensor] of entries) freeAnswered(tensor);
         }
       }
       await writer.commit({ ...fields, updateStep, extra: { params_digest: digest, eval_loss: evalLoss } });

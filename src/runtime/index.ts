@@ -7,7 +7,14 @@ export * from './system/protocol.ts';
 export * from './system/actor.ts';
 export * from './system/ref.ts';
 export { Reply } from './system/reply.ts';
-export { isTensor, tensorSchema, type TensorData, type TensorDtype, type TensorPayload } from './system/tensor.ts';
+export {
+  freeAnswered,
+  isTensor,
+  tensorSchema,
+  type TensorData,
+  type TensorDtype,
+  type TensorPayload,
+} from './system/tensor.ts';
 export { matcher, type Address, type AddressPattern } from './system/address.ts';
 export * from './system/child_spec.ts';
 export { SUPERVISION, type Backoff, type Strategy, type SupervisionOptions } from './system/strategies.ts';

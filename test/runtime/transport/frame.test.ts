@@ -1,6 +1,14 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { ask, defineProtocol, isTensor, tell, tensorSchema, type TensorPayload } from '../../../src/runtime/index.ts';
+import {
+  ask,
+  defineProtocol,
+  freeAnswered,
+  isTensor,
+  tell,
+  tensorSchema,
+  type TensorPayload,
+} from '../../../src/runtime/index.ts';
 import { HeapFramePool } from '../../../src/runtime/transport/frame.ts';
 import { createTestSystem, FaultPlan } from '../../../src/runtime/testing/index.ts';
 
@@ -88,6 +96,24 @@ test('no frame stays leased when messages are dropped, repeated, refused, parked
   expect(pool.leased).toBe(0);
   await system.stop();
 });
+
+test.each([false, true])(
+  'an answered tensor can be freed, and nothing else with it (whole frames: %s)',
+  async (wire) => {
+    const own = tensor(1, 2, 3);
+    const { system } = createTestSystem({ wire });
+    const ref = system.spawn(matrixProtocol, 'matrix', () => ({ put: () => undefined, sum: () => own }));
+    const [first, second] = [await ref.ask.sum({ x: tensor(4) }), await ref.ask.sum({ x: tensor(4) })];
+    freeAnswered(first);
+    expect([first.data.length, second, own]).toEqual([0, tensor(1, 2, 3), tensor(1, 2, 3)]);
+    const { buffer } = second.data;
+    const view = { dtype: 'f32', shape: [1], data: new Float32Array(buffer, 4, 1) } as const;
+    freeAnswered(view);
+    freeAnswered({ ...view, data: new Float32Array(new SharedArrayBuffer(4)) });
+    expect(second).toEqual(tensor(1, 2, 3));
+    await system.stop();
+  },
+);
 
 test('a whole frame, as between processes, brings tensors and answers too', async () => {
   const { system, pool } = createTestSystem({ wire: true });
