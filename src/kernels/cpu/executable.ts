@@ -46,15 +46,7 @@ export class CpuExecutable implements Executable {
   }
 
   private async runNow(bindings: Bindings, live: LiveSizes): Promise<void> {
-    const bound = new Map<Value, CpuTensor>();
-    const copies: { readonly from: CpuTensor; readonly to: CpuTensor; readonly value: Value }[] = [];
-    for (const { name, value } of [...this.program.inputs, ...this.program.outputs]) {
-      const tensor = cpuTensor(this.program.name, name, bindings[name]);
-      const other = bound.get(value);
-      // An output that is an input too, or an output twice: the gradient of an addition, for one.
-      if (other !== undefined && other !== tensor) copies.push({ from: other, to: tensor, value });
-      else bound.set(value, tensor);
-    }
+    const { bound, copies } = this.bind(bindings);
     if (Object.values(live).includes(0)) {
       this.runEmpty(bound, live);
       copy(copies, live);
@@ -93,6 +85,27 @@ export class CpuExecutable implements Executable {
     copy(copies, live);
   }
 
+  /**
+   * The tensors of inputs and outputs, and what is to be copied at the end: an output that is an input too, or an output
+   * twice (the gradient of an addition, for one). Throws `ProgramError` when an output would overwrite an input.
+   */
+  private bind(bindings: Bindings): { bound: Map<Value, CpuTensor>; copies: Copy[] } {
+    const { name: program, inputs, outputs } = this.program;
+    const bound = new Map<Value, CpuTensor>();
+    const copies: Copy[] = [];
+    for (const { name, value } of inputs) bound.set(value, cpuTensor(program, name, bindings[name]));
+    const read = new Set(bound.values());
+    for (const { name, value } of outputs) {
+      const tensor = cpuTensor(program, name, bindings[name]);
+      const other = bound.get(value);
+      if (other === tensor) continue;
+      if (read.has(tensor)) throw new ProgramError(program, `output ${name} is bound to the tensor of an input`);
+      if (other === undefined) bound.set(value, tensor);
+      else copies.push({ from: other, to: tensor, value });
+    }
+    return { bound, copies };
+  }
+
   private runEmpty(bound: ReadonlyMap<Value, CpuTensor>, live: LiveSizes): void {
     const inputs = this.program.inputs.map(({ name, value }) => [name, bound.get(value)!.data] as const);
     const outputs = runReference(this.program, Object.fromEntries(inputs), live);
@@ -104,7 +117,13 @@ export class CpuExecutable implements Executable {
   }
 }
 
-function copy(copies: readonly { from: CpuTensor; to: CpuTensor; value: Value }[], live: LiveSizes): void {
+interface Copy {
+  readonly from: CpuTensor;
+  readonly to: CpuTensor;
+  readonly value: Value;
+}
+
+function copy(copies: readonly Copy[], live: LiveSizes): void {
   for (const { from, to, value } of copies) to.data.set(from.operand(resolve(value.type.shape, live)).data);
 }
 

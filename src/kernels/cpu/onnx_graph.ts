@@ -10,6 +10,9 @@ import type { Type } from '../type.ts';
 /** ONNX element type codes. bf16 crosses a session's border as its bits in uint16. */
 export const onnxType = { f32: 1, i32: 6, u32: 12, bf16: 4, i64: 7, bool: 9, bfloat16: 16 } as const;
 
+/** The name of every model's first output, an empty sequence: see `session.ts` for what it is there for. */
+export const NOT_COPIED = 'not_copied';
+
 type AttributeValue = number | readonly number[] | { readonly float: number };
 
 export class OnnxGraph {
@@ -70,10 +73,10 @@ export class OnnxGraph {
       ],
       graph: {
         name,
-        node: this.nodes,
+        node: [{ opType: 'SequenceEmpty', domain: '', input: [], output: [NOT_COPIED], attribute: [] }, ...this.nodes],
         initializer: this.initializers,
         input: inputs.map(valueInfo),
-        output: outputs.map(valueInfo),
+        output: [notCopied, ...outputs.map(valueInfo)],
       },
     });
   }
@@ -104,6 +107,11 @@ function encodeAttribute([name, value]: [string, AttributeValue]): OnnxAttribute
   if ('float' in value) return { name, type: 1, f: value.float };
   return { name, type: 7, ints: value };
 }
+
+const notCopied: OnnxValueInfo = {
+  name: NOT_COPIED,
+  type: { sequenceType: { elemType: { tensorType: { elemType: onnxType.f32, shape: { dim: [] } } } } },
+};
 
 function valueInfo({ name, type }: NamedType): OnnxValueInfo {
   const elemType: Record<DType, number> = onnxType;

@@ -44,7 +44,8 @@ const root = protobuf.Root.fromJSON({
     },
     TensorShapeProto: { fields: { dim: field(1, 'Dimension', 'repeated') } },
     TensorTypeProto: { fields: { elemType: field(1, 'int32'), shape: field(2, 'TensorShapeProto') } },
-    TypeProto: { fields: { tensorType: field(1, 'TensorTypeProto') } },
+    SequenceTypeProto: { fields: { elemType: field(1, 'TypeProto') } },
+    TypeProto: { fields: { tensorType: field(1, 'TensorTypeProto'), sequenceType: field(4, 'SequenceTypeProto') } },
     ValueInfoProto: { fields: { name: field(1, 'string'), type: field(2, 'TypeProto') } },
     GraphProto: {
       fields: {
@@ -88,9 +89,12 @@ export interface OnnxTensor {
   dims: readonly number[];
   rawData: Uint8Array;
 }
+interface OnnxTensorType {
+  tensorType: { elemType: number; shape: { dim: readonly ({ dimValue: number } | { dimParam: string })[] } };
+}
 export interface OnnxValueInfo {
   name: string;
-  type: { tensorType: { elemType: number; shape: { dim: readonly ({ dimValue: number } | { dimParam: string })[] } } };
+  type: OnnxTensorType | { sequenceType: { elemType: OnnxTensorType } };
 }
 export interface OnnxModel {
   irVersion: number;

@@ -65,10 +65,16 @@ async function onnxSegment(program: Program, segment: Segment, later: ReadonlySe
     if (outputs === null) throw new ProgramError(program.name, `${node.op} has no ONNX lowering`);
     node.outputs.forEach((value, i) => names.set(value, outputs[i]));
   }
-  // A graph output is always the result of a node of its own: never an input, never the same name twice.
+  // A graph output is never an input, and never the same name twice.
+  const taken = new Set(inputs.map(({ name }) => name));
   const outputs = [...made]
     .filter((value) => later.has(value))
-    .map((value) => ({ name: graph.one('Identity', [names.get(value)!]), value }));
+    .map((value) => {
+      const made = names.get(value)!;
+      const name = taken.has(made) ? graph.one('Identity', [made]) : made;
+      taken.add(name);
+      return { name, value };
+    });
   const typed = (list: typeof inputs) => list.map(({ name, value }) => ({ name, type: value.type }));
   const session = await createSession(graph.model(program.name, typed(inputs), typed(outputs)));
   return { kind: 'onnx', session, inputs, outputs };
