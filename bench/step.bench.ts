@@ -62,17 +62,20 @@ function print(topology: Topology, steps: readonly { metrics: StepMetrics; times
   const stepMs = steps.slice(1).map((step) => step.metrics.step_ms);
   const wallMs = stepMs.reduce((sum, ms) => sum + ms, 0) / count;
   const rows = [...last.times].map(([program, times]) => {
-    const before = first.times.get(program) ?? { runs: 0, nativeMs: 0, hostMs: 0 };
+    const before = first.times.get(program) ?? { runs: 0, nativeMs: 0, wasmMs: 0, hostMs: 0 };
     const perStep = (of: (t: RunTimes) => number): number => (of(times) - of(before)) / count;
     return {
       program,
       runs: perStep((t) => t.runs),
       native: perStep((t) => t.nativeMs),
+      wasm: perStep((t) => t.wasmMs),
       host: perStep((t) => t.hostMs),
     };
   });
   const native = rows.reduce((sum, row) => sum + row.native, 0);
+  const wasm = rows.reduce((sum, row) => sum + row.wasm, 0);
   const host = rows.reduce((sum, row) => sum + row.host, 0);
+  const device = native + wasm + host;
   const share = (ms: number): string => `${((100 * ms) / wallMs).toFixed(1)} %`;
   console.log(machine());
   console.log(
@@ -82,15 +85,16 @@ function print(topology: Topology, steps: readonly { metrics: StepMetrics; times
     `${count} steps, median ${median(stepMs).toFixed(0)} ms, mean ${wallMs.toFixed(0)} ms, ${(last.metrics.tokens / median(stepMs)).toFixed(1)} k tokens/s`,
   );
   console.log(
-    `device work ${share(native + host)}: onnxruntime ${share(native)}, host ops ${share(host)}; actors, codec, routing ${share(wallMs - native - host)}`,
+    `device work ${share(device)}: onnxruntime ${share(native)}, generated code ${share(wasm)}, plain reference ${share(host)}; actors, codec, routing ${share(wallMs - device)}`,
   );
-  console.log('program'.padEnd(26), 'runs', 'onnx ms'.padStart(9), 'host ms'.padStart(9));
-  for (const row of rows.sort((a, b) => b.native + b.host - a.native - a.host)) {
+  console.log('program'.padEnd(26), 'runs', 'onnx ms'.padStart(9), 'wasm ms'.padStart(9), 'host ms'.padStart(9));
+  for (const row of rows.sort((a, b) => b.native + b.wasm + b.host - a.native - a.wasm - a.host)) {
     if (row.runs === 0) continue;
     console.log(
       row.program.padEnd(26),
       row.runs.toFixed(0).padStart(4),
       row.native.toFixed(2).padStart(9),
+      row.wasm.toFixed(2).padStart(9),
       row.host.toFixed(2).padStart(9),
     );
   }
@@ -102,10 +106,11 @@ function snapshot(
 ): Map<string, RunTimes> {
   const sums = new Map<string, RunTimes>();
   for (const { program, times } of executables) {
-    const sum = sums.get(program.name) ?? { runs: 0, nativeMs: 0, hostMs: 0 };
+    const sum = sums.get(program.name) ?? { runs: 0, nativeMs: 0, wasmMs: 0, hostMs: 0 };
     sums.set(program.name, {
       runs: sum.runs + times.runs,
       nativeMs: sum.nativeMs + times.nativeMs,
+      wasmMs: sum.wasmMs + times.wasmMs,
       hostMs: sum.hostMs + times.hostMs,
     });
   }

@@ -26,18 +26,15 @@ export class ExpertGroup implements Actor<Messages> {
   }
 
   async dispatch({ counts, rows, ...unit }: ArgsOf<Messages, 'dispatch'>, ctx: Context): Promise<void> {
-    const outputs: Data[] = [];
-    for (const [i, part] of parts(rows, counts).entries()) {
-      outputs.push(await this.cores[i].forward(unit, part, counts[i]));
-    }
+    // All at once: the device runs them in order, and nothing of its worker's own comes between.
+    const outputs = await Promise.all(
+      parts(rows, counts).map((part, i) => this.cores[i].forward(unit, part, counts[i])),
+    );
     this.router(ctx).tell.outputs({ ...unit, group: this.group, rows: joined(outputs, rows) });
   }
 
   async outputsGradient({ counts, rows, ...unit }: ArgsOf<Messages, 'outputsGradient'>, ctx: Context): Promise<void> {
-    const gradients: Data[] = [];
-    for (const [i, part] of parts(rows, counts).entries()) {
-      gradients.push(await this.cores[i].backwardInput(unit, part));
-    }
+    const gradients = await Promise.all(parts(rows, counts).map((part, i) => this.cores[i].backwardInput(unit, part)));
     this.router(ctx).tell.rowsGradient({ ...unit, group: this.group, rows: joined(gradients, rows) });
     // The router goes on with the input gradients while these are made.
     for (const core of this.cores) await core.backwardWeight(unit);

@@ -1,7 +1,9 @@
 /**
- * Memory of one worker's device: a single shared `WebAssembly.Memory`, so that generated code can later work in place
- * beside onnxruntime, and an allocator of ranges over it.
+ * Memory of one worker's device: a single shared `WebAssembly.Memory`, so that generated code works in place beside
+ * onnxruntime, and an allocator of ranges over it. Where there is no WebAssembly with threads it is a plain
+ * `SharedArrayBuffer`, and no code is generated.
  */
+import { wasmSupport } from './cpu/wasm/support.ts';
 import { Ranges, type Range } from './ranges.ts';
 
 const pageBytes = 65536;
@@ -9,15 +11,10 @@ const pageBytes = 65536;
 /** Bytes of an arena that was asked to have `bytes`: whole pages. */
 export const arenaBytes = (bytes: number): number => Math.ceil(bytes / pageBytes) * pageBytes;
 
-const memories = new WeakMap<ArrayBufferLike, WebAssembly.Memory>();
-
-/** The memory of the arena that `buffer` is, or undefined for any other buffer: where generated code may work in place. */
-export function memoryOf(buffer: ArrayBufferLike): WebAssembly.Memory | undefined {
-  return memories.get(buffer);
-}
-
 export class Arena {
-  readonly memory: WebAssembly.Memory;
+  /** What generated code works on; null where it cannot. */
+  readonly memory: WebAssembly.Memory | null;
+  readonly buffer: SharedArrayBuffer;
   readonly bytes: number;
   private readonly ranges: Ranges;
 
@@ -25,17 +22,15 @@ export class Arena {
   constructor(bytes: number) {
     this.bytes = arenaBytes(bytes);
     const pages = this.bytes / pageBytes;
-    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-    memories.set(this.memory.buffer, this.memory);
+    this.memory = wasmSupport().threads
+      ? new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
+      : null;
+    this.buffer = this.memory?.buffer ?? new SharedArrayBuffer(this.bytes);
     this.ranges = new Ranges(this.bytes);
   }
 
   get usedBytes(): number {
     return this.ranges.usedBytes;
-  }
-
-  get buffer(): ArrayBufferLike {
-    return this.memory.buffer;
   }
 
   /** Takes a range of at least `bytes`. Throws `OutOfSliceMemory` in the name of `owner`. */

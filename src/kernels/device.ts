@@ -29,10 +29,11 @@ export interface Executable {
   run(bindings: Bindings, live?: LiveSizes): Promise<void>;
 }
 
-/** Where the time of a program's runs went: in the native library or kernels, and in plain host code. */
+/** Where the time of a program's runs went: in the native library, in generated code, and in plain host code. */
 export interface RunTimes {
   runs: number;
   nativeMs: number;
+  wasmMs: number;
   hostMs: number;
 }
 

@@ -1,7 +1,8 @@
 /**
- * How element-wise ops are made: a scalar function in float32 (rounded after every operation, so that any lowering
- * that follows IEEE 754 gives the same bits), the ONNX op of the same meaning, and NumPy broadcasting.
+ * How element-wise ops are made: one formula of fp32 arithmetic, which the reference runs on numbers and generated code on
+ * lanes, with the same bits; the ONNX op of the same meaning; and NumPy broadcasting.
  */
+import { numbers, type Arithmetic } from './arithmetic.ts';
 import { floats } from './dtype.ts';
 import type { OnnxGraph } from './cpu/onnx_graph.ts';
 import { DTypeError } from './errors.ts';
@@ -17,17 +18,18 @@ type Lowering = string | ((graph: OnnxGraph, ...inputs: readonly string[]) => st
 interface Binary {
   readonly name: string;
   readonly onnx?: Lowering;
-  readonly scalar: (a: number, b: number) => number;
+  readonly formula: <T>(f: Arithmetic<T>, a: T, b: T) => T;
   /** d(loss)/da and d(loss)/db before they are summed down to the operands' shapes. */
   readonly gradient?: (c: Value, a: Value, b: Value, y: Value) => readonly [Value | null, Value | null];
 }
 
 /** A binary op with broadcasting. */
-export function binary({ name, onnx, scalar, gradient }: Binary): (a: Value, b: Value) => Value {
+export function binary({ name, onnx, formula, gradient }: Binary): (a: Value, b: Value) => Value {
   const op = defineOp<undefined>({
     name,
     infer: ([a, b]) => [{ dtype: real(name, a), shape: broadcastShapes(name, a.shape, b.shape) }],
-    reference: ([a, b], [y]) => broadcastApply(name, a, b, y, scalar),
+    formula: (f, [a, b]) => formula(f, a, b),
+    reference: ([a, b], [y]) => broadcastApply(name, a, b, y, (p, q) => formula(numbers, p, q)),
     ...(onnx === undefined ? {} : { onnx: (graph, inputs, { outputs: [type] }) => lower(onnx, graph, inputs, type) }),
     ...(gradient === undefined
       ? {}
@@ -44,20 +46,21 @@ export function binary({ name, onnx, scalar, gradient }: Binary): (a: Value, b: 
 interface Unary {
   readonly name: string;
   readonly onnx?: Lowering;
-  readonly scalar: (x: number) => number;
+  readonly formula: <T>(f: Arithmetic<T>, x: T) => T;
   /** d(loss)/dx from the cotangent, the operand and the result. */
   readonly gradient?: (c: Value, x: Value, y: Value) => Value;
 }
 
 /** A unary op. */
-export function unary({ name, onnx, scalar, gradient }: Unary): (x: Value) => Value {
+export function unary({ name, onnx, formula, gradient }: Unary): (x: Value) => Value {
   const op = defineOp<undefined>({
     name,
     infer: ([x]) => [{ dtype: real(name, x), shape: x.shape }],
+    formula: (f, [x]) => formula(f, x),
     reference: ([x], [y]) => {
       const from = floats(name, x.data);
       const to = floats(name, y.data);
-      for (let i = 0; i < to.length; i++) to[i] = scalar(from[i]);
+      for (let i = 0; i < to.length; i++) to[i] = formula(numbers, from[i]);
     },
     ...(onnx === undefined ? {} : { onnx: (graph, inputs, { outputs: [type] }) => lower(onnx, graph, inputs, type) }),
     ...(gradient === undefined

@@ -2,7 +2,9 @@
  * The recording behind a trace: values and the nodes that produce them, in order. A graph only grows; programs are cut
  * out of it (`extract`), so forward and backward of one function can share it while they are made.
  */
+import type { Formula } from './arithmetic.ts';
 import type { OnnxGraph } from './cpu/onnx_graph.ts';
+import type { Kernel, WasmOperand } from './cpu/wasm/kernel.ts';
 import type { Operand, Type } from './type.ts';
 
 /** A symbolic tensor of one graph. */
@@ -30,16 +32,27 @@ export interface Node {
   readonly writes: readonly number[];
   readonly flops: number;
   reference(inputs: readonly Operand[], outputs: readonly Operand[]): void;
-  /** What a device runs on the host: the reference, or something with its bits. */
-  onHost(inputs: readonly Operand[], outputs: readonly Operand[]): void;
   gradient: ((call: GradientCall) => readonly (Value | null)[]) | null;
   onnx: ((graph: OnnxGraph, inputs: readonly string[]) => readonly string[] | null) | null;
+  wasm: ((kernel: Kernel, inputs: readonly WasmOperand[], outputs: readonly WasmOperand[]) => boolean) | null;
+  formula: Formula | null;
+  decompose: ((inputs: readonly Value[]) => readonly Value[] | null) | null;
 }
 
 export class Graph {
   readonly nodes: Node[] = [];
   private readonly producers = new Map<Value, Node>();
-  private count = 0;
+  private count: number;
+
+  /** `firstId`: of its first value. */
+  constructor(firstId = 0) {
+    this.count = firstId;
+  }
+
+  /** An empty graph, whose values have none of the ids of this one's. */
+  fork(): Graph {
+    return new Graph(this.count);
+  }
 
   value(type: Type): Value {
     return { id: this.count++, type, graph: this };

@@ -3,7 +3,9 @@
  * lowerings. An op is defined once (`defineOp`) and used as a function of values; its attributes are bound into the
  * node, so that whoever walks a program needs no types of single ops.
  */
+import type { Arithmetic } from './arithmetic.ts';
 import type { OnnxGraph } from './cpu/onnx_graph.ts';
+import type { Kernel, WasmOperand } from './cpu/wasm/kernel.ts';
 import { ProgramError } from './errors.ts';
 import type { Graph, GradientCall, Value } from './graph.ts';
 import type { Operand, Type } from './type.ts';
@@ -21,7 +23,8 @@ export interface OpDefinition<A> {
   readonly gradient?: (call: GradientCall, attributes: A) => readonly (Value | null)[];
   /**
    * ONNX nodes for the same numbers: input names to output names. Returns null where ONNX cannot keep the numbers
-   * contract for these types; the CPU device then runs the reference.
+   * contract for these types. The CPU device takes it where there is no code of our own, and runs the reference where
+   * there is neither.
    */
   readonly onnx?: (
     graph: OnnxGraph,
@@ -30,10 +33,25 @@ export interface OpDefinition<A> {
     attributes: A,
   ) => readonly string[] | null;
   /**
-   * The reference's bits, made faster where the operands lie in an arena (generated code). Returns false, having done
-   * nothing, where it cannot; the reference runs then.
+   * An element-wise op's one formula, from elements of the inputs, broadcast, to the element of the output. Devices fuse
+   * what has one; the reference follows from it, too (`elementwise.ts`).
    */
-  readonly inArena?: (inputs: readonly Operand[], outputs: readonly Operand[], attributes: A) => boolean;
+  readonly formula?: <T>(f: Arithmetic<T>, inputs: readonly T[], attributes: A) => T;
+  /**
+   * The op as other ops, for a device that runs those better than the one; null where it does not for these types. It is
+   * as right as the reference, and need not have its bits.
+   */
+  readonly decompose?: (inputs: readonly Value[], attributes: A) => readonly Value[] | null;
+  /**
+   * Code with the reference's bits, for the CPU device. Returns false where it cannot for these types; what was emitted is
+   * thrown away then.
+   */
+  readonly wasm?: (
+    kernel: Kernel,
+    inputs: readonly WasmOperand[],
+    outputs: readonly WasmOperand[],
+    attributes: A,
+  ) => boolean;
   /** Indices of inputs that are state, updated in place. */
   readonly writes?: readonly number[];
   /** FLOPs, a multiply-add counted as two, dynamic dimensions at their maximum; absent: too few to count. */
@@ -58,7 +76,7 @@ export function defineOp<A>(
         attributes,
       ),
     };
-    const { gradient, onnx } = definition;
+    const { gradient, onnx, wasm, formula, decompose } = definition;
     return graph.append(types.outputs, (outputs) => ({
       op: definition.name,
       attributes,
@@ -67,11 +85,11 @@ export function defineOp<A>(
       writes: definition.writes ?? [],
       flops: definition.flops?.(types, attributes) ?? 0,
       reference: (ins, outs) => definition.reference(ins, outs, attributes),
-      onHost: (ins, outs) => {
-        if (definition.inArena?.(ins, outs, attributes) !== true) definition.reference(ins, outs, attributes);
-      },
       gradient: gradient ? (call) => gradient(call, attributes) : null,
       onnx: onnx ? (g, names) => onnx(g, names, types, attributes) : null,
+      wasm: wasm ? (kernel, ins, outs) => wasm(kernel, ins, outs, attributes) : null,
+      decompose: decompose ? (values) => decompose(values, attributes) : null,
+      formula: formula ? (f, ...elements) => formula(f, elements, attributes) : null,
     }));
   };
 }

@@ -12,19 +12,18 @@ export interface Stream {
 }
 
 const goldenRatio = 0x9e3779b9;
+/** Shifts and multipliers of the mixing, as found by C. Wellons' hash prospector. */
+const [shift1, multiplier1, shift2, multiplier2, shift3] = [16, 0x21f0aaad, 15, 0x735a2d97, 15];
 /** Where the two words of a stream begin: fractional bits of π. */
 const startA = 0x243f6a88;
 const startB = 0x85a308d3;
 
-/**
- * Mixes 32 bits so that each input bit flips each output bit with probability close to one half; a bijection. Shifts and
- * multipliers as found by C. Wellons' hash prospector.
- */
+/** Mixes 32 bits so that each input bit flips each output bit with probability close to one half; a bijection. */
 export function mix(word: number): number {
   let x = word;
-  x = Math.imul(x ^ (x >>> 16), 0x21f0aaad);
-  x = Math.imul(x ^ (x >>> 15), 0x735a2d97);
-  return (x ^ (x >>> 15)) >>> 0;
+  x = Math.imul(x ^ (x >>> shift1), multiplier1);
+  x = Math.imul(x ^ (x >>> shift2), multiplier2);
+  return (x ^ (x >>> shift3)) >>> 0;
 }
 
 /** The stream named by `words`, of which the low 32 bits count. */
@@ -42,9 +41,41 @@ export function substream({ a, b }: Stream, word: number): Stream {
 /** Number `counter` of the stream (a, b), an unsigned 32-bit integer. */
 export function draw(a: number, b: number, counter: number): number {
   let x = (a + Math.imul(counter, goldenRatio)) | 0;
-  x = Math.imul(x ^ (x >>> 16), 0x21f0aaad) ^ b;
-  x = Math.imul(x ^ (x >>> 15), 0x735a2d97);
-  return (x ^ (x >>> 15)) >>> 0;
+  x = Math.imul(x ^ (x >>> shift1), multiplier1) ^ b;
+  x = Math.imul(x ^ (x >>> shift2), multiplier2);
+  return (x ^ (x >>> shift3)) >>> 0;
+}
+
+/** Arithmetic of 32-bit words, unsigned and wrapping: what a device draws with in code of its own. */
+export interface Words<W> {
+  constant(value: number): W;
+  add(a: W, b: W): W;
+  mul(a: W, b: W): W;
+  xor(a: W, b: W): W;
+  shiftRight(x: W, count: number): W;
+}
+
+/** `mix` in any words. */
+export function mixWords<W>(w: Words<W>, word: W): W {
+  const once = w.mul(w.xor(word, w.shiftRight(word, shift1)), w.constant(multiplier1));
+  const twice = w.mul(w.xor(once, w.shiftRight(once, shift2)), w.constant(multiplier2));
+  return w.xor(twice, w.shiftRight(twice, shift3));
+}
+
+/** `streamOf` in any words. */
+export function streamOfWords<W>(w: Words<W>, words: readonly W[]): readonly [a: W, b: W] {
+  return words.reduce<readonly [W, W]>(
+    ([a, b], word) => [mixWords(w, w.xor(a, word)), mixWords(w, w.add(w.mul(b, w.constant(goldenRatio)), word))],
+    [w.constant(startA), w.constant(startB)],
+  );
+}
+
+/** `draw` in any words. */
+export function drawWords<W>(w: Words<W>, a: W, b: W, counter: W): W {
+  const x = w.add(a, w.mul(counter, w.constant(goldenRatio)));
+  const once = w.xor(w.mul(w.xor(x, w.shiftRight(x, shift1)), w.constant(multiplier1)), b);
+  const twice = w.mul(w.xor(once, w.shiftRight(once, shift2)), w.constant(multiplier2));
+  return w.xor(twice, w.shiftRight(twice, shift3));
 }
 
 /** Fills `out` with numbers uniform from `low` to `high`, in 2²⁴ steps: element i is a pure function of (seed, name, i). */

@@ -7,9 +7,10 @@ declare namespace WebAssembly {
   interface Module {
     readonly [Symbol.toStringTag]: 'WebAssembly.Module';
   }
+  function validate(bytes: Uint8Array): boolean;
   const Module: new (bytes: Uint8Array) => Module;
   class Instance {
     constructor(module: Module, imports: Readonly<Record<string, Readonly<Record<string, Memory>>>>);
-    readonly exports: Readonly<Record<string, (...args: readonly number[]) => void>>;
+    readonly exports: Readonly<Record<string, (...args: readonly number[]) => number>>;
   }
 }

@@ -29,7 +29,11 @@ it('cuts queries into blocks of 128 and leaves no block of a single query', () =
 });
 
 it.each([
+  { tokens: 16, heads: 2, keyHeads: 2 },
   { tokens: 128, heads: 2, keyHeads: 2 },
+  { tokens: 144, heads: 4, keyHeads: 2 },
+  { tokens: 272, heads: 2, keyHeads: 1 },
+  { tokens: 528, heads: 1, keyHeads: 1 },
   { tokens: 130, heads: 2, keyHeads: 1 },
   { tokens: 257, heads: 4, keyHeads: 2 },
   { tokens: 300, heads: 3, keyHeads: 3 },

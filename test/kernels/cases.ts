@@ -140,8 +140,14 @@ export const cases: readonly Case[] = [
     { slots: (i) => ((i * 7) % 13) - 1 },
   ),
   dynamicRows(
-    'softmax',
+    'softmax, 7 wide',
     (r) => ({ x: k.f32([r, 7]) }),
+    ({ x }) => k.softmax(x),
+  ),
+  dynamicRows('softmax', x16, ({ x }) => k.softmax(x)),
+  dynamicRows(
+    'softmax, 44 wide',
+    (r) => ({ x: k.f32([r, 44]) }),
     ({ x }) => k.softmax(x),
   ),
   dynamicRows('rmsNorm', withVector, ({ a, b }) => k.rmsNorm(a, b, 1e-6)),

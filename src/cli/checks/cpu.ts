@@ -34,11 +34,21 @@ export function judgeCpu(answer: Answer<CpuAnswer>): Finding {
   const { numericsClass, correct, runsMs, flops } = answer.value;
   const gflops = Math.round(flops / median(runsMs) / 1e6);
   const library = numericsClass.slice(numericsClass.lastIndexOf('/') + 1);
+  const facts = { numerics_class: numericsClass, correct, gflops };
+  if (correct && !library.endsWith('+wasm')) {
+    return {
+      check: 'cpu',
+      mark: 'warn',
+      found: `${library}, ${gflops} GFLOP/s a thread, without generated code: WebAssembly has no SIMD or no threads here`,
+      mend: 'start Node.js without --jitless and without flags against WebAssembly, on a processor with SSE 4.1 or NEON',
+      facts,
+    };
+  }
   return {
     check: 'cpu',
     mark: correct ? 'ok' : 'fail',
     found: correct ? `${library}, ${gflops} GFLOP/s a thread` : `${library} multiplies two matrices wrongly`,
     mend: correct ? null : "run 'npm install' anew, or train on another machine: this processor's results are wrong",
-    facts: { numerics_class: numericsClass, correct, gflops },
+    facts,
   };
 }

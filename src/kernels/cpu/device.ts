@@ -12,36 +12,41 @@ import type { Value } from '../graph.ts';
 import type { Program } from '../program.ts';
 import type { Range } from '../ranges.ts';
 import { CpuExecutable } from './executable.ts';
-import { partition } from './partition.ts';
-import { planScratch, valueBytes, type ScratchPlan } from './scratch.ts';
-import { lowersToOnnx, makeRunnable } from './segments.ts';
+import { planned } from './planned.ts';
+import { valueBytes, type ScratchPlan } from './scratch.ts';
+import { makeRunnable } from './segments.ts';
 import { CpuSlice } from './slice.ts';
 import { CpuTensor, cpuTensor } from './tensor.ts';
 import { bytesPerElement } from '../dtype.ts';
+import { hasWasm } from './wasm/support.ts';
 
 export interface CpuDeviceOptions {
   /** Bytes of memory for all slices and scratch of this device. */
   readonly bytes: number;
+  /** Whether code is generated beside onnxruntime's; by default where the process can run it. */
+  readonly wasm?: boolean;
 }
 
 /** What must be equal for two `cpu` devices to give the same bits: instruction set, processor, library version. */
-export function numericsClassOf(): string {
+export function numericsClassOf(wasm = hasWasm()): string {
   const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
-  return `cpu/${process.arch}/${os.cpus()[0]?.model ?? 'unknown'}/onnxruntime-${version}`;
+  return `cpu/${process.arch}/${os.cpus()[0]?.model ?? 'unknown'}/onnxruntime-${version}${wasm ? '+wasm' : ''}`;
 }
 
 export class CpuDevice implements Device {
   readonly kind = 'cpu';
   readonly numericsClass: string;
   private readonly arena: Arena;
+  private readonly wasm: boolean;
   private readonly compiled = new Map<Program, Promise<CpuExecutable>>();
   private scratchRange: Range | null = null;
   private scratchViews = new WeakMap<ScratchPlan, ReadonlyMap<Value, CpuTensor>>();
   private tail: Promise<void> = Promise.resolve();
 
-  constructor({ bytes }: CpuDeviceOptions) {
+  constructor({ bytes, wasm = hasWasm() }: CpuDeviceOptions) {
     this.arena = new Arena(bytes);
-    this.numericsClass = numericsClassOf();
+    this.wasm = wasm;
+    this.numericsClass = numericsClassOf(wasm);
   }
 
   get usedBytes(): number {
@@ -83,11 +88,9 @@ export class CpuDevice implements Device {
   }
 
   private async build(program: Program): Promise<CpuExecutable> {
-    const segments = partition(program, lowersToOnnx);
-    const bound = new Set([...program.inputs, ...program.outputs].map((b) => b.value));
-    const plan = planScratch(segments, (value) => bound.has(value));
+    const { segments, scratch: plan } = planned(program, this.wasm);
     this.reserveScratch(program.name, plan.bytes);
-    const runnable = await makeRunnable(program, segments);
+    const runnable = await makeRunnable(program, segments, this.arena.memory);
     return new CpuExecutable(
       program,
       runnable,

@@ -10,9 +10,8 @@ import { flatLayout } from '../flat_layout.ts';
 import type { Program } from '../program.ts';
 import { Ranges, type Range } from '../ranges.ts';
 import { elements } from '../shape.ts';
-import { partition } from './partition.ts';
-import { planScratch } from './scratch.ts';
-import { lowersToOnnx } from './segments.ts';
+import { planned } from './planned.ts';
+import { hasWasm } from './wasm/support.ts';
 
 /** More than any plan asks for, and exact in a float. */
 const boundlessBytes = 2 ** 52;
@@ -72,13 +71,12 @@ export class DryDevice implements Device {
   }
 
   private measure(program: Program): Executable {
-    const bound = new Set([...program.inputs, ...program.outputs].map((b) => b.value));
-    const { bytes } = planScratch(partition(program, lowersToOnnx), (value) => bound.has(value));
+    const { bytes } = planned(program, hasWasm()).scratch;
     this.reserveScratch(program.name, bytes);
     return {
       program,
       scratchBytes: bytes,
-      times: { runs: 0, nativeMs: 0, hostMs: 0 },
+      times: { runs: 0, nativeMs: 0, wasmMs: 0, hostMs: 0 },
       run: () => Promise.reject(new ProgramError(program.name, 'a dry device runs nothing')),
     };
   }

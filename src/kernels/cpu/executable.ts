@@ -4,13 +4,14 @@
  * second zero: a matmul of one row sums in another order than the same row among many.
  */
 import type { Bindings, Executable, RunTimes } from '../device.ts';
+import { allocate } from '../dtype.ts';
 import { ProgramError } from '../errors.ts';
-import type { Value } from '../graph.ts';
+import type { Node, Value } from '../graph.ts';
 import type { Program } from '../program.ts';
-import { runReference } from '../reference.ts';
-import { resolve, type LiveSizes } from '../shape.ts';
+import { elements, resolve, type LiveSizes } from '../shape.ts';
+import type { Operand } from '../type.ts';
 import type { ScratchPlan } from './scratch.ts';
-import type { RunnableSegment } from './segments.ts';
+import type { OnnxSegment, RunnableSegment, WasmSegment } from './segments.ts';
 import { cpuTensor, type CpuTensor } from './tensor.ts';
 
 /** Where a running program finds the memory of its intermediates. */
@@ -19,7 +20,7 @@ export type ScratchTensors = (plan: ScratchPlan) => ReadonlyMap<Value, CpuTensor
 export class CpuExecutable implements Executable {
   readonly program: Program;
   readonly scratchBytes: number;
-  readonly times: RunTimes = { runs: 0, nativeMs: 0, hostMs: 0 };
+  readonly times: RunTimes = { runs: 0, nativeMs: 0, wasmMs: 0, hostMs: 0 };
   private readonly segments: readonly RunnableSegment[];
   private readonly plan: ScratchPlan;
   private readonly scratch: ScratchTensors;
@@ -60,26 +61,15 @@ export class CpuExecutable implements Executable {
       : live;
     if (isSingle) for (const { value } of this.program.inputs) clearPadding(tensor(value), value, live, padded);
     this.times.runs++;
+    const run: Run = { tensor, live, padded };
     let startMs = performance.now();
     for (const segment of this.segments) {
-      if (segment.kind === 'onnx') {
-        const ort = (list: typeof segment.inputs) =>
-          Object.fromEntries(
-            list.map(({ name, value }) => [name, tensor(value).ort(resolve(value.type.shape, padded))]),
-          );
-        await segment.session.run(ort(segment.inputs), ort(segment.outputs));
-        const endMs = performance.now();
-        this.times.nativeMs += endMs - startMs;
-        startMs = endMs;
-        continue;
-      }
-      for (const node of segment.nodes) {
-        const operand = (v: Value) => tensor(v).operand(resolve(v.type.shape, live));
-        node.onHost(node.inputs.map(operand), node.outputs.map(operand));
-        if (isSingle) node.outputs.forEach((v) => clearPadding(tensor(v), v, live, padded));
-      }
+      if (segment.kind === 'onnx') await runOnnx(segment, run);
+      else if (segment.kind === 'wasm') runWasm(this.program, segment, run);
+      else segment.nodes.forEach((node) => runHost(node, run));
+      if (isSingle && segment.kind !== 'onnx') clearMade(segment.nodes, run);
       const endMs = performance.now();
-      this.times.hostMs += endMs - startMs;
+      this.times[clockOf[segment.kind]] += endMs - startMs;
       startMs = endMs;
     }
     copy(copies, live);
@@ -106,15 +96,54 @@ export class CpuExecutable implements Executable {
     return { bound, copies };
   }
 
+  /** By the plain reference, in place: some ONNX ops crash on empty tensors. */
   private runEmpty(bound: ReadonlyMap<Value, CpuTensor>, live: LiveSizes): void {
-    const inputs = this.program.inputs.map(({ name, value }) => [name, bound.get(value)!.data] as const);
-    const outputs = runReference(this.program, Object.fromEntries(inputs), live);
-    for (const { name, value } of this.program.outputs) bound.get(value)!.data.set(outputs[name]);
+    const made = new Map<Value, Operand>();
+    const operand = (value: Value): Operand => {
+      const shape = resolve(value.type.shape, live);
+      const known = made.get(value) ?? bound.get(value)?.operand(shape);
+      const found = known ?? { data: allocate(value.type.dtype, elements(shape)), shape };
+      made.set(value, found);
+      return found;
+    };
+    for (const node of this.program.nodes) node.reference(node.inputs.map(operand), node.outputs.map(operand));
   }
 
   async release(): Promise<void> {
     for (const segment of this.segments) if (segment.kind === 'onnx') await segment.session.release();
   }
+}
+
+/** One run: where values lie, and how large they are; `padded` has two rows where there is one. */
+interface Run {
+  readonly tensor: (value: Value) => CpuTensor;
+  readonly live: LiveSizes;
+  readonly padded: LiveSizes;
+}
+
+const clockOf = { onnx: 'nativeMs', wasm: 'wasmMs', host: 'hostMs' } as const;
+
+async function runOnnx({ session, inputs, outputs }: OnnxSegment, { tensor, padded }: Run): Promise<void> {
+  const bound = (list: typeof inputs) =>
+    Object.fromEntries(list.map(({ name, value }) => [name, tensor(value).ort(resolve(value.type.shape, padded))]));
+  await session.run(bound(inputs), bound(outputs));
+}
+
+function runWasm(program: Program, { nodes, call, values, dims }: WasmSegment, run: Run): void {
+  const answer = call(
+    ...values.map((value) => run.tensor(value).data.byteOffset),
+    ...dims.map((name) => run.live[name]),
+  );
+  if (answer === 0) return;
+  // The reference says what is wrong.
+  const node = nodes[answer - 1];
+  runHost(node, run);
+  throw new ProgramError(program.name, `${node.op} refused operands that its reference takes`);
+}
+
+function runHost(node: Node, { tensor, live }: Run): void {
+  const operand = (value: Value) => tensor(value).operand(resolve(value.type.shape, live));
+  node.reference(node.inputs.map(operand), node.outputs.map(operand));
 }
 
 interface Copy {
@@ -125,6 +154,14 @@ interface Copy {
 
 function copy(copies: readonly Copy[], live: LiveSizes): void {
   for (const { from, to, value } of copies) to.data.set(from.operand(resolve(value.type.shape, live)).data);
+}
+
+/** Zeroes the padding of what `nodes` made; values that are in no memory have none. */
+function clearMade(nodes: readonly Node[], { tensor, live, padded }: Run): void {
+  for (const value of nodes.flatMap((node) => node.outputs)) {
+    const made = tensor(value) as CpuTensor | undefined;
+    if (made !== undefined) clearPadding(made, value, live, padded);
+  }
 }
 
 /** Zeroes the row that a single live row is padded with. */

@@ -81,6 +81,21 @@ export class OnnxGraph {
     });
   }
 
+  /** The graph as text, one node a line, for whoever debugs it. */
+  show(inputs: readonly { readonly name: string }[], outputs: readonly { readonly name: string }[]): string {
+    const names = (list: readonly { readonly name: string }[]): string => list.map(({ name }) => name).join(', ');
+    return [
+      `inputs ${names(inputs)}`,
+      ...this.initializers.map(({ name, dims }) => `${name} = constant [${dims.join(', ')}]`),
+      ...this.nodes.map(({ opType, input, output, attribute }) => {
+        const attributes = attribute.map(({ name, i, f, ints }) => ` ${name}=${i ?? f ?? ints?.join(',') ?? ''}`);
+        return `${output.join(', ')} = ${opType}(${input.join(', ')})${attributes.join('')}`;
+      }),
+      `outputs ${names(outputs)}`,
+      '',
+    ].join('\n');
+  }
+
   private constant(kind: string, dataType: number, dims: readonly number[], data: ArrayBufferView): string {
     const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     const key = `${kind}:${dims.join(',')}:${Buffer.from(rawData).toString('base64')}`;

@@ -1,19 +1,24 @@
 /**
- * Splits a program between onnxruntime and the host. A segment is a maximal run of ready nodes of one kind: staying
- * with a kind as long as something of it is ready gives few, large segments. The order is a pure function of the
- * program.
+ * Splits a program between onnxruntime, generated code and the plain reference. A segment is a maximal run of ready nodes
+ * of one kind: staying with a kind as long as something of it is ready gives few, large segments. The order is a pure
+ * function of the program.
  */
 import type { Program } from '../program.ts';
 import type { Node, Value } from '../graph.ts';
 
+/** `host`: by the plain reference. */
+export type SegmentKind = 'onnx' | 'wasm' | 'host';
+
 export interface Segment {
-  readonly kind: 'onnx' | 'host';
+  readonly kind: SegmentKind;
   readonly nodes: readonly Node[];
 }
 
-/** `lowers` says of a node whether ONNX can run it. */
-export function partition(program: Program, lowers: (node: Node) => boolean): Segment[] {
-  const kinds = new Map(program.nodes.map((node) => [node, lowers(node) ? 'onnx' : 'host'] as const));
+const turns: readonly SegmentKind[] = ['wasm', 'host', 'onnx'];
+
+/** `kindOf` says of a node what runs it. */
+export function partition(program: Program, kindOf: (node: Node) => SegmentKind): Segment[] {
+  const kinds = new Map(program.nodes.map((node) => [node, kindOf(node)] as const));
   const made = new Set<Value>(program.inputs.map((b) => b.value));
   // State is written last: a writer waits for every node that comes before it in the program.
   const pending = new Set(program.nodes);
@@ -22,8 +27,8 @@ export function partition(program: Program, lowers: (node: Node) => boolean): Se
     (node.writes.length === 0 || [...pending].every((other) => other === node || other.writes.length > 0));
 
   const segments: Segment[] = [];
-  let kind: 'onnx' | 'host' = 'onnx';
-  while (pending.size > 0) {
+  for (let turn = 0; pending.size > 0; turn++) {
+    const kind = turns[turn % turns.length];
     const nodes: Node[] = [];
     for (let progress = true; progress;) {
       progress = false;
@@ -36,7 +41,6 @@ export function partition(program: Program, lowers: (node: Node) => boolean): Se
       }
     }
     if (nodes.length > 0) segments.push({ kind, nodes });
-    kind = kind === 'onnx' ? 'host' : 'onnx';
   }
   return segments;
 }

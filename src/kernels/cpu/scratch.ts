@@ -1,12 +1,13 @@
 /**
- * Static memory plan of a program's intermediates: those that pass from one segment to a later one. Two share memory
- * when their lifetimes (in segments) do not meet. What lives inside one ONNX segment is onnxruntime's own affair.
+ * Static memory plan of a program's intermediates: those that pass from one segment to a later one, or from one op to
+ * another of a segment through memory. Two share memory when their lifetimes (in segments) do not meet. What lives inside
+ * an ONNX segment is onnxruntime's own affair.
  */
 import { align } from '../ranges.ts';
 import { bytesPerElement } from '../dtype.ts';
 import type { Value } from '../graph.ts';
 import { maxElements } from '../shape.ts';
-import type { Segment } from './partition.ts';
+import type { PlannedSegment } from './planned.ts';
 
 export interface ScratchPlan {
   readonly bytes: number;
@@ -20,8 +21,8 @@ export function valueBytes(value: Value): number {
   return align(maxElements(padded) * bytesPerElement[dtype]);
 }
 
-/** Plans every value that a segment makes and a later segment reads, unless `bound` (a program output). */
-export function planScratch(segments: readonly Segment[], bound: (value: Value) => boolean): ScratchPlan {
+/** Plans every value that a segment makes and does not keep inside, unless `bound` (a program output). */
+export function planScratch(segments: readonly PlannedSegment[], bound: (value: Value) => boolean): ScratchPlan {
   const lives = new Map<Value, { first: number; last: number }>();
   segments.forEach((segment, at) => {
     for (const node of segment.nodes) {
@@ -35,8 +36,7 @@ export function planScratch(segments: readonly Segment[], bound: (value: Value) 
   const placed: { offset: number; bytes: number; first: number; last: number }[] = [];
   const offsets = new Map<Value, number>();
   for (const [value, { first, last }] of lives) {
-    // Inside a host segment each op's outputs need memory of ours, too.
-    if (bound(value) || (first === last && segments[first].kind === 'onnx')) continue;
+    if (bound(value) || segments[first].inside.has(value)) continue;
     const bytes = valueBytes(value);
     const meeting = placed.filter((p) => p.first <= last && first <= p.last).sort((a, b) => a.offset - b.offset);
     let offset = 0;

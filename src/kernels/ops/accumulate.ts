@@ -23,6 +23,13 @@ const op = defineOp<undefined>({
     const from = floats('accumulate', x.data);
     for (let i = 0; i < to.length; i++) to[i] += from[i];
   },
+  wasm: (kernel, [state, x]) => {
+    if (!kernel.takes(state.type.shape)) return false;
+    kernel.each(state.type.shape, (at, offset) => {
+      kernel.store(state, kernel.f.add(kernel.load(state, at, offset), kernel.load(x, at, offset)), at, offset);
+    });
+    return true;
+  },
 });
 
 /** Adds `x` to `state`, which must be declared as state. Throws `ShapeError` when their shapes differ. */

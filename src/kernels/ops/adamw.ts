@@ -2,13 +2,12 @@
  * One AdamW update of a flat arena of parameters, in place, in fp32. What depends on the step (bias corrections, clip
  * scale, learning rate) comes in as numbers, so that one program serves every step.
  */
+import { numbers, type Arithmetic } from '../arithmetic.ts';
 import { requireFloats } from '../check.ts';
-import { adamwInArena, type AdamwNumbers } from '../cpu/wasm_adamw.ts';
 import { floats } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
-import type { Operand } from '../type.ts';
 import { sameShape, showShape } from '../shape.ts';
 
 const op = defineOp<{ decay: boolean }>({
@@ -26,37 +25,38 @@ const op = defineOp<{ decay: boolean }>({
     return [];
   },
   reference: ([parameters, moment1, moment2, gradient, hyper], _outputs, { decay }) => {
-    const p_ = floats('adamw', parameters.data);
-    const m_ = floats('adamw', moment1.data);
-    const v_ = floats('adamw', moment2.data);
-    const g_ = floats('adamw', gradient.data);
-    const { fround, sqrt } = Math;
-    const [clip, beta1, rest1, beta2, rest2, scale1, scale2, epsilon, rate, wd] = numbersOf(hyper, decay);
-    for (let i = 0; i < p_.length; i++) {
-      const p = p_[i];
-      const g = fround(g_[i] * clip);
-      const m = fround(fround(beta1 * m_[i]) + fround(rest1 * g));
-      const v = fround(fround(beta2 * v_[i]) + fround(rest2 * fround(g * g)));
-      m_[i] = m;
-      v_[i] = v;
-      const root = fround(fround(sqrt(fround(v * scale2))) + epsilon);
-      const step = fround(fround(fround(m * scale1) / root) + fround(wd * p));
-      p_[i] = fround(p - fround(rate * step));
-    }
+    const [p, m, v, g] = [parameters, moment1, moment2, gradient].map(({ data }) => floats('adamw', data));
+    const update = updateOf(numbers, [...floats('adamw', hyper.data)], decay);
+    for (let i = 0; i < p.length; i++) [p[i], m[i], v[i]] = update(p[i], m[i], v[i], g[i]);
   },
-  inArena: ([parameters, moment1, moment2, gradient, hyper], _outputs, { decay }) => {
-    const [p, m, v, g] = [parameters, moment1, moment2, gradient].map((operand) => floats('adamw', operand.data));
-    return adamwInArena(p, m, v, g, numbersOf(hyper, decay));
+  wasm: (kernel, [p, m, v, g, hyper], _outputs, { decay }) => {
+    if (!kernel.takes(p.type.shape)) return false;
+    const settings = Array.from({ length: 8 }, (_, i) => kernel.splat(hyper, undefined, 4 * i));
+    const update = updateOf(kernel.f, settings, decay);
+    kernel.each(p.type.shape, (at, offset) => {
+      const [parameter, moment1, moment2, gradient] = [p, m, v, g].map((x) => kernel.load(x, at, offset));
+      const updated = update(parameter, moment1, moment2, gradient);
+      [p, m, v].forEach((x, i) => kernel.store(x, updated[i], at, offset));
+    });
+    return true;
   },
 });
 
-/** The numbers of one update, rounded to fp32. */
-function numbersOf(hyper: Operand, decay: boolean): AdamwNumbers {
-  const [lr, beta1, beta2, epsilon, weightDecay, correction1, correction2, clip] = floats('adamw', hyper.data);
-  const { fround } = Math;
-  const [rest1, rest2] = [fround(1 - beta1), fround(1 - beta2)];
-  const [scale1, scale2] = [fround(1 / correction1), fround(1 / correction2)];
-  return [clip, beta1, rest1, beta2, rest2, scale1, scale2, epsilon, lr, decay ? weightDecay : 0];
+/** The update of one parameter and its two moments, in any arithmetic. */
+function updateOf<T>(f: Arithmetic<T>, hyper: readonly T[], decay: boolean) {
+  const [lr, beta1, beta2, epsilon, weightDecay, correction1, correction2, clip] = hyper;
+  const one = f.constant(1);
+  const [rest1, rest2] = [f.sub(one, beta1), f.sub(one, beta2)];
+  const [scale1, scale2] = [f.div(one, correction1), f.div(one, correction2)];
+  const factor = decay ? weightDecay : f.constant(0);
+  return (p: T, m: T, v: T, gradient: T): readonly [p: T, m: T, v: T] => {
+    const g = f.mul(gradient, clip);
+    const moment1 = f.add(f.mul(beta1, m), f.mul(rest1, g));
+    const moment2 = f.add(f.mul(beta2, v), f.mul(rest2, f.mul(g, g)));
+    const root = f.add(f.sqrt(f.mul(moment2, scale2)), epsilon);
+    const step = f.add(f.div(f.mul(moment1, scale1), root), f.mul(factor, p));
+    return [f.sub(p, f.mul(lr, step)), moment1, moment2];
+  };
 }
 
 /**

@@ -4,6 +4,6 @@ import { binary } from '../elementwise.ts';
 export const add = binary({
   name: 'add',
   onnx: 'Add',
-  scalar: (a, b) => Math.fround(a + b),
+  formula: (f, a, b) => f.add(a, b),
   gradient: (c) => [c, c],
 });

@@ -12,6 +12,7 @@ import { defineOp } from '../op.ts';
 import type { Operand, Type } from '../type.ts';
 import { isStatic, maxElements, sameDim, sameShape, showShape } from '../shape.ts';
 import { causalAttentionGradient } from './causal_attention_gradient.ts';
+import { attentionParts } from './causal_attention_parts.ts';
 import { attentionBlocks, blockProbabilities } from './causal_attention_block.ts';
 
 const op = defineOp<undefined>({
@@ -27,6 +28,7 @@ const op = defineOp<undefined>({
     if (!isStatic(shape) || !isStatic(keyShape) || isEmpty(shape) || shape[2] < 2 || shape[3] < 2) return null;
     return [lower(graph, q, k, v, shape, keyShape)];
   },
+  decompose: attentionParts,
   // Scores and their product with the values, in full: as published figures count them, without causal halving.
   flops: ({ inputs: [q] }) => 4 * maxElements(q.shape) * maxElements([q.shape[2]]),
 });

@@ -10,6 +10,7 @@ import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import type { Operand } from '../type.ts';
 import { isStatic } from '../shape.ts';
+import { attentionGradientParts } from './causal_attention_parts.ts';
 import { attentionBlocks, blockProbabilities } from './causal_attention_block.ts';
 
 const op = defineOp<undefined>({
@@ -25,6 +26,7 @@ const op = defineOp<undefined>({
     if (shape[2] < 2 || shape[3] % 16 !== 0) return null;
     return lower(graph, names, shape, keyShape);
   },
+  decompose: attentionGradientParts,
 });
 
 /** dq, dk, dv of `dO` [B, H, T, d]; shapes as in `causalAttention`. */

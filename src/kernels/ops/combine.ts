@@ -3,12 +3,13 @@
  * Slot −1 (a dropped choice) contributes nothing. T tokens, K choices, S slots (rows that came back), D hidden.
  */
 import { requireDType, requireFloats, requireRank } from '../check.ts';
+import { i32 } from '../cpu/wasm/instructions.ts';
 import { floats, ints } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { sameShape, showShape } from '../shape.ts';
-import { combineGatesGradient, combineRowsGradient } from './combine_gradient.ts';
+import { combineGatesGradient, combineRowsGradient, eachChoice } from './combine_gradient.ts';
 
 const op = defineOp<undefined>({
   name: 'combine',
@@ -41,6 +42,20 @@ const op = defineOp<undefined>({
         for (let i = 0; i < width; i++) to[target + i] += Math.fround(g * from[source + i]);
       }
     }
+  },
+  wasm: (kernel, [rows, gates, slots], [y]) => {
+    if (!kernel.takes(y.type.shape)) return false;
+    kernel.fill(y, 0);
+    return eachChoice(kernel, y.type.shape, gates, slots, ({ slot, choice, width, start }) => {
+      kernel.refuseIf(i32.geS(slot, kernel.size(rows.type.shape[0])));
+      const gate = kernel.splat(gates, choice);
+      const from = kernel.fn.let(i32.mul(slot, i32.const(4 * width)));
+      kernel.across(width, (column, offset) => {
+        const at = kernel.in(start, column);
+        const part = kernel.f.mul(gate, kernel.load(rows, kernel.in(from, column), offset));
+        kernel.store(y, kernel.f.add(kernel.load(y, at, offset), part), at, offset);
+      });
+    });
   },
   gradient: ({ inputs: [rows, gates, slots], cotangents: [c] }) => [
     c && combineRowsGradient(c, gates, slots, rows),

@@ -2,9 +2,48 @@
  * The two gradients of `combine`: of the rows, a gather by slot scaled by the gate; of the gates, a dot product for each
  * choice. Shape suffixes as in `combine.ts`.
  */
+import { numbers } from '../arithmetic.ts';
+import { i32, type I32 } from '../cpu/wasm/instructions.ts';
+import type { Kernel, WasmOperand } from '../cpu/wasm/kernel.ts';
 import { floats, ints } from '../dtype.ts';
 import type { Value } from '../graph.ts';
+import { laneSum } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
+import type { Shape } from '../shape.ts';
+
+const zero = i32.const(0);
+
+interface Choice {
+  /** The row that came back; never −1. */
+  readonly slot: I32;
+  /** The byte of the choice among gates and slots. */
+  readonly choice: I32;
+  readonly width: number;
+  /** The byte where the token's row begins. */
+  readonly start: I32;
+}
+
+/** Emits `body` for every choice of every token that was not dropped; `tokens` [T, D]. */
+export function eachChoice(
+  kernel: Kernel,
+  tokens: Shape,
+  gates: WasmOperand,
+  slots: WasmOperand,
+  body: (choice: Choice) => void,
+): boolean {
+  const choices = Number(gates.type.shape[1]);
+  return kernel.overRows(tokens, (width, start, token) => {
+    for (let k = 0; k < choices; k++) {
+      const { slot, choice } = choiceOf(kernel, slots, token, choices, k);
+      kernel.fn.if(i32.geS(slot, zero), () => body({ slot, choice, width, start }));
+    }
+  });
+}
+
+function choiceOf(kernel: Kernel, slots: WasmOperand, token: I32, choices: number, k: number) {
+  const index = kernel.fn.let(i32.add(i32.mul(token, i32.const(choices)), i32.const(k)));
+  return { slot: kernel.integer(slots, index), choice: kernel.elementAt(index) };
+}
 
 const ofRows = defineOp<undefined>({
   name: 'combine_rows_gradient',
@@ -28,6 +67,19 @@ const ofRows = defineOp<undefined>({
       }
     }
   },
+  wasm: (kernel, [dy, gates, slots], [dRows]) => {
+    if (!kernel.takes(dRows.type.shape)) return false;
+    kernel.fill(dRows, 0);
+    return eachChoice(kernel, dy.type.shape, gates, slots, ({ slot, choice, width, start }) => {
+      const gate = kernel.splat(gates, choice);
+      const to = kernel.fn.let(i32.mul(slot, i32.const(4 * width)));
+      kernel.across(width, (column, offset) => {
+        const at = kernel.in(to, column);
+        const part = kernel.f.mul(gate, kernel.load(dy, kernel.in(start, column), offset));
+        kernel.store(dRows, kernel.f.add(kernel.load(dRows, at, offset), part), at, offset);
+      });
+    });
+  },
 });
 
 const ofGates = defineOp<undefined>({
@@ -43,11 +95,27 @@ const ofGates = defineOp<undefined>({
     for (let t = 0; t < tokens; t++) {
       for (let k = 0; k < choices; k++) {
         const s = slot[t * choices + k];
-        let sum = 0;
-        if (s >= 0) for (let i = 0; i < width; i++) sum += from[t * width + i] * row[s * width + i];
-        to[t * choices + k] = sum;
+        const product = (i: number): number => numbers.mul(from[t * width + i], row[s * width + i]);
+        to[t * choices + k] = s < 0 ? 0 : laneSum(width, product);
       }
     }
+  },
+  wasm: (kernel, [dy, rows, slots], [dGates]) => {
+    const [, choices] = dGates.type.shape;
+    return kernel.overRows(dy.type.shape, (width, start, token) => {
+      for (let k = 0; k < Number(choices); k++) {
+        const { slot, choice } = choiceOf(kernel, slots, token, Number(choices), k);
+        kernel.storeOne(dGates, kernel.f.constant(0), choice);
+        kernel.fn.if(i32.geS(slot, zero), () => {
+          const from = kernel.fn.let(i32.mul(slot, i32.const(4 * width)));
+          const sum = kernel.sum(width, zero, (column, offset) => {
+            const row = kernel.load(rows, kernel.in(from, column), offset);
+            return kernel.f.mul(kernel.load(dy, kernel.in(start, column), offset), row);
+          });
+          kernel.storeOne(dGates, sum, choice);
+        });
+      }
+    });
   },
 });
 

@@ -7,7 +7,7 @@ import { neg } from './neg.ts';
 export const div = binary({
   name: 'div',
   onnx: 'Div',
-  scalar: (a, b) => Math.fround(a / b),
+  formula: (f, a, b) => f.div(a, b),
   gradient: (c, _a, b, y): readonly [Value, Value] => {
     const da = div(c, b);
     return [da, neg(mul(da, y))];

@@ -1,8 +1,10 @@
 /**
  * Rows picked by index, and its transpose, the sum of rows by index. Index −1 is nobody: a zero row when gathering,
- * skipped when summing. Host only, since ONNX's Gather has no "nobody"; D is the contiguous inner loop.
+ * skipped when summing. ONNX's Gather has no "nobody".
  */
 import { requireDType, requireFloats, requireRank } from '../check.ts';
+import { i32, type I32 } from '../cpu/wasm/instructions.ts';
+import type { Kernel, WasmOperand } from '../cpu/wasm/kernel.ts';
 import { floats, ints } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
@@ -28,6 +30,19 @@ const gather = defineOp<undefined>({
       else for (let i = 0, source = r * width; i < width; i++) to[target + i] = from[source + i];
     }
   },
+  wasm: (kernel, [x, index], [y]) =>
+    kernel.overRows(y.type.shape, (width, start, s) => {
+      const from = rowAtIndex(kernel, index, s, x, width);
+      kernel.fn.if(
+        i32.ltS(from.row, i32.const(0)),
+        () => kernel.across(width, (at, offset) => kernel.store(y, kernel.f.constant(0), at, offset), start),
+        () =>
+          kernel.across(width, (column, offset) => {
+            const element = kernel.load(x, kernel.in(from.start, column), offset);
+            kernel.store(y, element, kernel.in(start, column), offset);
+          }),
+      );
+    }),
   gradient: ({ inputs: [x, index], cotangents: [c] }) => [c && segmentSum(c, index, x.type.shape[0]), null],
 });
 
@@ -51,6 +66,20 @@ const segments = defineOp<{ segments: Dim }>({
       if (r < 0) continue;
       for (let i = 0, source = s * width, target = r * width; i < width; i++) to[target + i] += from[source + i];
     }
+  },
+  wasm: (kernel, [x, index], [y]) => {
+    if (!kernel.takes(y.type.shape)) return false;
+    kernel.fill(y, 0);
+    return kernel.overRows(x.type.shape, (width, start, s) => {
+      const to = rowAtIndex(kernel, index, s, y, width);
+      kernel.fn.if(i32.geS(to.row, i32.const(0)), () =>
+        kernel.across(width, (column, offset) => {
+          const at = kernel.in(to.start, column);
+          const part = kernel.load(x, kernel.in(start, column), offset);
+          kernel.store(y, kernel.f.add(kernel.load(y, at, offset), part), at, offset);
+        }),
+      );
+    });
   },
   gradient: ({ inputs: [, index], cotangents: [c] }) => [c && gatherRows(c, index), null],
 });
@@ -82,4 +111,12 @@ function rowAt(op: string, index: Int32Array, s: number, rows: number): number {
   const r = index[s];
   if (r < -1 || r >= rows) throw new ShapeError(op, `index ${r} at row ${s} is outside of ${rows} rows`);
   return r;
+}
+
+/** The row that index `s` names and where it begins in `x`; refuses what `rowAt` does. */
+function rowAtIndex(kernel: Kernel, index: WasmOperand, s: I32, x: WasmOperand, width: number) {
+  const row = kernel.integer(index, s);
+  kernel.refuseIf(i32.ltS(row, i32.const(-1)));
+  kernel.refuseIf(i32.geS(row, kernel.size(x.type.shape[0])));
+  return { row, start: kernel.fn.let(i32.mul(row, i32.const(4 * width))) };
 }

@@ -1,9 +1,12 @@
 /** y = x · Φ(x), Φ the normal distribution function, by the error function (not the tanh approximation). */
+import type { Arithmetic } from '../arithmetic.ts';
+import { erf, exp } from '../elementary.ts';
 import { binary, unary } from '../elementwise.ts';
-import { erf } from '../normal.ts';
 
-const below = (x: number): number => 0.5 * (1 + erf(x * Math.SQRT1_2));
-const density = (x: number): number => Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
+const below = <T>(f: Arithmetic<T>, x: T): T =>
+  f.mul(f.constant(0.5), f.add(f.constant(1), erf(f, f.mul(x, f.constant(Math.SQRT1_2)))));
+const density = <T>(f: Arithmetic<T>, x: T): T =>
+  f.mul(exp(f, f.mul(f.mul(x, x), f.constant(-0.5))), f.constant(1 / Math.sqrt(2 * Math.PI)));
 
 /** dx = dy · (Φ(x) + x · φ(x)). */
 export const geluGradient = binary({
@@ -16,12 +19,12 @@ export const geluGradient = binary({
     const slope = one('Mul', one('Mul', x, bell), number(1 / Math.sqrt(2 * Math.PI)));
     return one('Mul', dy, one('Add', one('Mul', twiceBelow, number(0.5)), slope));
   },
-  scalar: (dy, x) => dy * (below(x) + x * density(x)),
+  formula: (f, dy, x) => f.mul(dy, f.add(below(f, x), f.mul(x, density(f, x)))),
 });
 
 export const gelu = unary({
   name: 'gelu',
   onnx: 'Gelu',
-  scalar: (x) => x * below(x),
+  formula: (f, x) => f.mul(x, below(f, x)),
   gradient: (c, x) => geluGradient(c, x),
 });

@@ -2,14 +2,17 @@
  * y = w · (x − mean x) / sqrt(var x + ε) + b over the last axis (papers.md §1.1). Each row's mean and reciprocal standard
  * deviation go to the gradient. R rows, D hidden.
  */
+import { numbers } from '../arithmetic.ts';
 import { isEmpty, requireFloats, requireRank } from '../check.ts';
 import { floats } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
+import { laneSum } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
 import type { Type } from '../type.ts';
 import { sameShape, showShape } from '../shape.ts';
 import { layerNormGradient, layerNormWeightGradient } from './layer_norm_gradient.ts';
+import { inverseRoot } from './rms_norm.ts';
 import { sumTo } from './sum_to.ts';
 
 const op = defineOp<{ epsilon: number }>({
@@ -35,16 +38,40 @@ const op = defineOp<{ epsilon: number }>({
     const [rows, width] = x.shape;
     for (let r = 0; r < rows; r++) {
       const at = r * width;
-      let sum = 0;
-      for (let i = at; i < at + width; i++) sum += from[i];
-      const middle = Math.fround(sum / width);
-      let squares = 0;
-      for (let i = at; i < at + width; i++) squares += (from[i] - middle) ** 2;
-      const inverse = Math.fround(1 / Math.sqrt(squares / width + epsilon));
+      const sum = laneSum(width, (i) => from[at + i]);
+      const middle = numbers.div(sum, width);
+      const squares = laneSum(width, (i) => {
+        const centred = numbers.sub(from[at + i], middle);
+        return numbers.mul(centred, centred);
+      });
+      const inverse = inverseRoot(numbers, squares, width, epsilon);
       mean_[r] = middle;
       rstd_[r] = inverse;
-      for (let i = 0; i < width; i++) to[at + i] = (from[at + i] - middle) * inverse * scale[i] + shift[i];
+      for (let i = 0; i < width; i++) {
+        const normal = numbers.mul(numbers.sub(from[at + i], middle), inverse);
+        to[at + i] = numbers.add(numbers.mul(normal, scale[i]), shift[i]);
+      }
     }
+  },
+  wasm: (kernel, [x, w, b], [y, mean, rstd], { epsilon }) => {
+    const { f } = kernel;
+    return kernel.overRows(x.type.shape, (width, start, row) => {
+      const sum = kernel.sum(width, start, (at, offset) => kernel.load(x, at, offset));
+      const middle = f.div(sum, f.constant(width));
+      const squares = kernel.sum(width, start, (at, offset) => {
+        const centred = f.sub(kernel.load(x, at, offset), middle);
+        return f.mul(centred, centred);
+      });
+      const inverse = inverseRoot(f, squares, width, epsilon);
+      kernel.storeOne(mean, middle, kernel.elementAt(row));
+      kernel.storeOne(rstd, inverse, kernel.elementAt(row));
+      kernel.across(width, (column, offset) => {
+        const at = kernel.in(start, column);
+        const normal = f.mul(f.sub(kernel.load(x, at, offset), middle), inverse);
+        const scaled = f.mul(normal, kernel.load(w, column, offset));
+        kernel.store(y, f.add(scaled, kernel.load(b, column, offset)), at, offset);
+      });
+    });
   },
   gradient: ({ inputs: [x, w, b], outputs: [, mean, rstd], cotangents: [c] }) => [
     c && layerNormGradient(c, x, w, mean, rstd),

@@ -2,9 +2,22 @@
  * The gradients of `layerNorm`. With n = (x − mean) · r and g = w · dy: dx = r · (g − mean g − n · mean(g · n)), row by
  * row; dw = Σ dy · n in row order. (The gradient of b is a plain sum over rows.)
  */
+import { numbers, type Arithmetic } from '../arithmetic.ts';
+import { i32, type I32 } from '../cpu/wasm/instructions.ts';
 import { floats } from '../dtype.ts';
 import type { Value } from '../graph.ts';
+import { laneSum } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
+
+/** r² · mean(g · (x − mean)). */
+function pullOf<T>(f: Arithmetic<T>, dot: T, inverse: T, width: number): T {
+  return f.mul(f.mul(f.div(dot, f.constant(width)), inverse), inverse);
+}
+
+/** r · (g − mean g − (x − mean) · pull). */
+function gradientOf<T>(f: Arithmetic<T>, g: T, centred: T, inverse: T, shift: T, pull: T): T {
+  return f.mul(inverse, f.sub(f.sub(g, shift), f.mul(centred, pull)));
+}
 
 const ofX = defineOp<undefined>({
   name: 'layer_norm_gradient',
@@ -20,19 +33,31 @@ const ofX = defineOp<undefined>({
     for (let r = 0; r < rows; r++) {
       const at = r * width;
       const [middle, inverse] = [mean_[r], rstd_[r]];
-      let sum = 0;
-      let dot = 0;
-      for (let i = 0; i < width; i++) {
-        const g = c[at + i] * scale[i];
-        sum += g;
-        dot += g * (from[at + i] - middle);
-      }
-      const shift = sum / width;
-      const pull = (dot / width) * inverse * inverse;
-      for (let i = 0; i < width; i++) {
-        to[at + i] = inverse * (c[at + i] * scale[i] - shift - (from[at + i] - middle) * pull);
-      }
+      const g = (i: number): number => numbers.mul(c[at + i], scale[i]);
+      const centred = (i: number): number => numbers.sub(from[at + i], middle);
+      const shift = numbers.div(laneSum(width, g), width);
+      const dot = laneSum(width, (i) => numbers.mul(g(i), centred(i)));
+      const pull = pullOf(numbers, dot, inverse, width);
+      for (let i = 0; i < width; i++) to[at + i] = gradientOf(numbers, g(i), centred(i), inverse, shift, pull);
     }
+  },
+  wasm: (kernel, [dy, x, w, mean, rstd], [dx]) => {
+    const { f } = kernel;
+    return kernel.overRows(x.type.shape, (width, start, row) => {
+      const middle = kernel.splat(mean, kernel.elementAt(row));
+      const inverse = kernel.splat(rstd, kernel.elementAt(row));
+      const g = (column: I32, offset: number) =>
+        f.mul(kernel.load(dy, kernel.in(start, column), offset), kernel.load(w, column, offset));
+      const centred = (column: I32, offset: number) => f.sub(kernel.load(x, kernel.in(start, column), offset), middle);
+      const zero = i32.const(0);
+      const shift = f.div(kernel.sum(width, zero, g), f.constant(width));
+      const dot = kernel.sum(width, zero, (column, offset) => f.mul(g(column, offset), centred(column, offset)));
+      const pull = pullOf(f, dot, inverse, width);
+      kernel.across(width, (column, offset) => {
+        const gradient = gradientOf(f, g(column, offset), centred(column, offset), inverse, shift, pull);
+        kernel.store(dx, gradient, kernel.in(start, column), offset);
+      });
+    });
   },
 });
 
@@ -49,8 +74,25 @@ const ofW = defineOp<undefined>({
     to.fill(0);
     for (let r = 0, at = 0; r < rows; r++, at += width) {
       const [middle, inverse] = [mean_[r], rstd_[r]];
-      for (let i = 0; i < width; i++) to[i] += c[at + i] * Math.fround((from[at + i] - middle) * inverse);
+      for (let i = 0; i < width; i++) {
+        const normal = numbers.mul(numbers.sub(from[at + i], middle), inverse);
+        to[i] = numbers.add(to[i], numbers.mul(c[at + i], normal));
+      }
     }
+  },
+  wasm: (kernel, [dy, x, mean, rstd], [dw]) => {
+    const { f } = kernel;
+    kernel.fill(dw, 0);
+    return kernel.overRows(x.type.shape, (width, start, row) => {
+      const middle = kernel.splat(mean, kernel.elementAt(row));
+      const inverse = kernel.splat(rstd, kernel.elementAt(row));
+      kernel.across(width, (column, offset) => {
+        const at = kernel.in(start, column);
+        const normal = f.mul(f.sub(kernel.load(x, at, offset), middle), inverse);
+        const part = f.mul(kernel.load(dy, at, offset), normal);
+        kernel.store(dw, f.add(kernel.load(dw, column, offset), part), column, offset);
+      });
+    });
   },
 });
 

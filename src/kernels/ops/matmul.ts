@@ -30,6 +30,10 @@ const op = defineOp<Attributes>({
     const x_ = floats('matmul', a.data);
     const w_ = floats('matmul', b.data);
     const y_ = floats('matmul', y.data);
+    if (k === 0) {
+      y_.fill(0);
+      return;
+    }
     const batch = elements(y.shape.slice(0, -2));
     const stepA = a.shape.length === 2 ? 0 : m * k;
     const stepB = b.shape.length === 2 ? 0 : k * n;

@@ -7,13 +7,13 @@ import { sub } from './sub.ts';
 const greaterOrEqual = binary({
   name: 'greater_or_equal',
   onnx: (graph, a, b) => graph.one('Cast', [graph.one('GreaterOrEqual', [a, b])], { to: 1 }),
-  scalar: (a, b) => (a >= b ? 1 : 0),
+  formula: (f, a, b) => f.whereLess(a, b, f.constant(0), f.constant(1)),
 });
 
 export const maximum = binary({
   name: 'maximum',
   onnx: 'Max',
-  scalar: Math.max,
+  formula: (f, a, b) => f.maximum(a, b),
   gradient: (c, a, b) => {
     const da = mul(c, greaterOrEqual(a, b));
     return [da, sub(c, da)];

@@ -4,6 +4,6 @@ import { binary } from '../elementwise.ts';
 export const mul = binary({
   name: 'mul',
   onnx: 'Mul',
-  scalar: (a, b) => Math.fround(a * b),
+  formula: (f, a, b) => f.mul(a, b),
   gradient: (c, a, b) => [mul(c, b), mul(c, a)],
 });

@@ -2,4 +2,4 @@
 import type { Value } from '../graph.ts';
 import { unary } from '../elementwise.ts';
 
-export const neg = unary({ name: 'neg', onnx: 'Neg', scalar: (x) => -x, gradient: (c): Value => neg(c) });
+export const neg = unary({ name: 'neg', onnx: 'Neg', formula: (f, x) => f.negate(x), gradient: (c): Value => neg(c) });

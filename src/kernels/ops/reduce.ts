@@ -3,8 +3,9 @@
  * ends up. `reduceSum`, `reduceMean` and `reduceMax` differ only in what they do there.
  */
 import { axisOf } from '../check.ts';
+import type { Kernel, WasmOperand } from '../cpu/wasm/kernel.ts';
 import type { Operand } from '../type.ts';
-import { broadcastStrides, type Dim, type Shape } from '../shape.ts';
+import { broadcastStrides, isStatic, maxElements, type Dim, type Shape } from '../shape.ts';
 
 export interface Reduction {
   /** Sorted, counted from the front. */
@@ -51,4 +52,24 @@ export function forEachReduced(x: Operand, { axes }: Reduction, visit: (from: nu
 export function isStableSum(shape: Shape, { axes }: Reduction): boolean {
   const last = shape.at(-1);
   return axes.length === 1 && axes[0] === shape.length - 1 && typeof last === 'number' && last > 0 && last % 16 === 0;
+}
+
+/**
+ * Code for the sum over all axes before those of `row`: adds the rows of `x` to `y` one after another. Returns false where
+ * the number of rows is not one dimension or fixed.
+ */
+export function addRows(kernel: Kernel, x: WasmOperand, y: WasmOperand, row: Shape): boolean {
+  const { shape } = x.type;
+  const leading = shape.slice(0, shape.length - row.length);
+  if (row.length === 0 || leading.length === 0 || !isStatic(row)) return false;
+  if (leading.length > 1 && !isStatic(leading)) return false;
+  const width = maxElements(row);
+  const rows = leading.length === 1 ? leading[0] : maxElements(leading);
+  kernel.across(width, (column, offset) => kernel.store(y, kernel.f.constant(0), column, offset));
+  return kernel.overRows([rows, width], (_, start) =>
+    kernel.across(width, (column, offset) => {
+      const part = kernel.load(x, kernel.in(start, column), offset);
+      kernel.store(y, kernel.f.add(kernel.load(y, column, offset), part), column, offset);
+    }),
+  );
 }

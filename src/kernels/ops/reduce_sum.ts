@@ -1,10 +1,14 @@
-/** The sum over some axes, one fp32 addition after another in row-major order. */
+/**
+ * The sum over some axes: over the last one alone as `lane_sum.ts` has it, else one fp32 addition after another in
+ * row-major order.
+ */
 import { isEmpty, requireFloats } from '../check.ts';
 import { floats } from '../dtype.ts';
 import type { Value } from '../graph.ts';
+import { laneSum } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
 import { broadcastTo } from './broadcast_to.ts';
-import { forEachReduced, isStableSum, keptShape, reducedShape, reduction, type Reduction } from './reduce.ts';
+import { addRows, forEachReduced, isStableSum, keptShape, reducedShape, reduction, type Reduction } from './reduce.ts';
 import { reshape } from './reshape.ts';
 
 const op = defineOp<Reduction>({
@@ -16,8 +20,23 @@ const op = defineOp<Reduction>({
   reference: ([x], [y], attributes) => {
     const from = floats('reduce_sum', x.data);
     const to = floats('reduce_sum', y.data);
+    if (isLastAxis(x.shape.length, attributes)) {
+      const width = x.shape.at(-1)!;
+      for (let r = 0; r < to.length; r++) to[r] = laneSum(width, (i) => from[r * width + i]);
+      return;
+    }
     to.fill(0);
     forEachReduced(x, attributes, (i, j) => (to[j] += from[i]));
+  },
+  wasm: (kernel, [x], [y], attributes) => {
+    const { shape } = x.type;
+    if (isLastAxis(shape.length, attributes)) {
+      return kernel.overRows(shape, (width, start, row) => {
+        const sum = kernel.sum(width, start, (at, offset) => kernel.load(x, at, offset));
+        kernel.storeOne(y, sum, kernel.elementAt(row));
+      });
+    }
+    return attributes.axes.every((axis, i) => axis === i) && addRows(kernel, x, y, shape.slice(attributes.axes.length));
   },
   gradient: ({ inputs: [x], cotangents: [c] }, attributes) => [
     c && broadcastTo(reshape(c, keptShape(x.type.shape, attributes)), x.type.shape),
@@ -27,6 +46,8 @@ const op = defineOp<Reduction>({
       ? null
       : [graph.one('ReduceSum', [x, graph.int64(attributes.axes)], { keepdims: Number(attributes.keepDims) })],
 });
+
+const isLastAxis = (rank: number, { axes }: Reduction): boolean => axes.length === 1 && axes[0] === rank - 1;
 
 /** Σ x over `axes` (negative: from the back), which vanish unless `keepDims`. */
 export function reduceSum(x: Value, axes: readonly number[], keepDims = false): Value {

@@ -2,10 +2,12 @@
  * y = w · x / sqrt(mean x² + ε) over the last axis (papers.md §1.1). Statistics are fp32; the reciprocal root mean square
  * of each row goes to the gradient. R rows, D hidden.
  */
+import { numbers, type Arithmetic } from '../arithmetic.ts';
 import { isEmpty, requireFloats, requireRank } from '../check.ts';
 import { floats } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
+import { laneSum } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
 import { sameDim, showShape } from '../shape.ts';
 import { rmsNormGradient, rmsNormWeightGradient } from './rms_norm_gradient.ts';
@@ -29,12 +31,26 @@ const op = defineOp<{ epsilon: number }>({
     const [rows, width] = x.shape;
     for (let r = 0; r < rows; r++) {
       const at = r * width;
-      let squares = 0;
-      for (let i = at; i < at + width; i++) squares += from[i] * from[i];
-      const inverse = Math.fround(1 / Math.sqrt(squares / width + epsilon));
+      const squares = laneSum(width, (i) => numbers.mul(from[at + i], from[at + i]));
+      const inverse = inverseRoot(numbers, squares, width, epsilon);
       root[r] = inverse;
-      for (let i = 0; i < width; i++) to[at + i] = Math.fround(from[at + i] * inverse) * scale[i];
+      for (let i = 0; i < width; i++) to[at + i] = numbers.mul(numbers.mul(from[at + i], inverse), scale[i]);
     }
+  },
+  wasm: (kernel, [x, w], [y, rstd], { epsilon }) => {
+    const { f } = kernel;
+    return kernel.overRows(x.type.shape, (width, start, row) => {
+      const squares = kernel.sum(width, start, (at, offset) => {
+        const element = kernel.load(x, at, offset);
+        return f.mul(element, element);
+      });
+      const inverse = inverseRoot(f, squares, width, epsilon);
+      kernel.storeOne(rstd, inverse, kernel.elementAt(row));
+      kernel.across(width, (column, offset) => {
+        const at = kernel.in(start, column);
+        kernel.store(y, f.mul(f.mul(kernel.load(x, at, offset), inverse), kernel.load(w, column, offset)), at, offset);
+      });
+    });
   },
   gradient: ({ inputs: [x, w], outputs: [, rstd], cotangents: [c] }) => [
     c && rmsNormGradient(c, x, w, rstd),
@@ -45,6 +61,11 @@ const op = defineOp<{ epsilon: number }>({
       ? null
       : graph.op('SimplifiedLayerNormalization', inputs, { axis: -1, epsilon: { float: epsilon } }, 2),
 });
+
+/** 1 / sqrt(sum / width + ε). */
+export function inverseRoot<T>(f: Arithmetic<T>, sum: T, width: number, epsilon: number): T {
+  return f.div(f.constant(1), f.sqrt(f.add(f.div(sum, f.constant(width)), f.constant(epsilon))));
+}
 
 /** x [R, D], w [D] → [R, D]; R may be dynamic. */
 export function rmsNorm(x: Value, w: Value, epsilon: number): Value {

@@ -2,10 +2,25 @@
  * The gradients of `rmsNorm`. Of x, row by row: dx = r·(w·dy − x·r²·mean(w·dy·x)) with r the row's reciprocal root mean
  * square. Of w: the sum over rows, in row order, of dy·x·r.
  */
+import { numbers, type Arithmetic } from '../arithmetic.ts';
 import { isEmpty } from '../check.ts';
+import { i32, type I32 } from '../cpu/wasm/instructions.ts';
 import { floats } from '../dtype.ts';
 import type { Value } from '../graph.ts';
+import { laneSum } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
+
+const zero = i32.const(0);
+
+/** r² · mean(w · dy · x). */
+function pullOf<T>(f: Arithmetic<T>, dot: T, inverse: T, width: number): T {
+  return f.mul(f.mul(f.div(dot, f.constant(width)), inverse), inverse);
+}
+
+/** r · (w · dy − x · pull). */
+function gradientOf<T>(f: Arithmetic<T>, c: T, scale: T, x: T, inverse: T, pull: T): T {
+  return f.mul(inverse, f.sub(f.mul(c, scale), f.mul(x, pull)));
+}
 
 const ofX = defineOp<undefined>({
   name: 'rms_norm_gradient',
@@ -19,12 +34,36 @@ const ofX = defineOp<undefined>({
     const [rows, width] = x.shape;
     for (let r = 0; r < rows; r++) {
       const at = r * width;
-      let dot = 0;
-      for (let i = 0; i < width; i++) dot += c[at + i] * scale[i] * from[at + i];
-      const inverse = root[r];
-      const pull = Math.fround((dot / width) * inverse * inverse);
-      for (let i = 0; i < width; i++) to[at + i] = inverse * (c[at + i] * scale[i] - from[at + i] * pull);
+      const dot = laneSum(width, (i) => numbers.mul(numbers.mul(c[at + i], scale[i]), from[at + i]));
+      const pull = pullOf(numbers, dot, root[r], width);
+      for (let i = 0; i < width; i++) {
+        to[at + i] = gradientOf(numbers, c[at + i], scale[i], from[at + i], root[r], pull);
+      }
     }
+  },
+  wasm: (kernel, [dy, x, w, rstd], [dx]) => {
+    const { f } = kernel;
+    return kernel.overRows(x.type.shape, (width, start, row) => {
+      const inverse = kernel.splat(rstd, kernel.elementAt(row));
+      const elements = (column: I32, offset: number) => {
+        const at = kernel.in(start, column);
+        return {
+          at,
+          c: kernel.load(dy, at, offset),
+          scale: kernel.load(w, column, offset),
+          x: kernel.load(x, at, offset),
+        };
+      };
+      const dot = kernel.sum(width, zero, (column, offset) => {
+        const { c, scale, x } = elements(column, offset);
+        return f.mul(f.mul(c, scale), x);
+      });
+      const pull = pullOf(f, dot, inverse, width);
+      kernel.across(width, (column, offset) => {
+        const { at, c, scale, x } = elements(column, offset);
+        kernel.store(dx, gradientOf(f, c, scale, x, inverse, pull), at, offset);
+      });
+    });
   },
   onnx: (graph, [dy, x, w, rstd], { inputs: [, { shape }] }) => {
     const width = Number(shape[1]);
@@ -49,9 +88,22 @@ const ofW = defineOp<undefined>({
     const [rows, width] = x.shape;
     to.fill(0);
     for (let r = 0, at = 0; r < rows; r++, at += width) {
-      const inverse = root[r];
-      for (let i = 0; i < width; i++) to[i] += Math.fround(c[at + i] * Math.fround(from[at + i] * inverse));
+      for (let i = 0; i < width; i++) {
+        to[i] = numbers.add(to[i], numbers.mul(c[at + i], numbers.mul(from[at + i], root[r])));
+      }
     }
+  },
+  wasm: (kernel, [dy, x, rstd], [dw]) => {
+    const { f } = kernel;
+    kernel.fill(dw, 0);
+    return kernel.overRows(x.type.shape, (width, start, row) => {
+      const inverse = kernel.splat(rstd, kernel.elementAt(row));
+      kernel.across(width, (column, offset) => {
+        const at = kernel.in(start, column);
+        const part = f.mul(kernel.load(dy, at, offset), f.mul(kernel.load(x, at, offset), inverse));
+        kernel.store(dw, f.add(kernel.load(dw, column, offset), part), column, offset);
+      });
+    });
   },
   // Over the first axis ReduceSum adds row after row, as the reference does.
   onnx: (graph, [dy, x, rstd], { inputs: [, { shape }] }) =>

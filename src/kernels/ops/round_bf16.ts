@@ -2,10 +2,10 @@
  * f32 rounded to what bf16 can hold, as `fromBf16(toBf16(x))` would give, and its gradient rounded likewise.
  */
 import { requireFloats } from '../check.ts';
+import { numbers } from '../arithmetic.ts';
 import { floats } from '../dtype.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
-import { roundBits } from './to_bf16.ts';
 
 const op = defineOp<undefined>({
   name: 'round_bf16',
@@ -14,12 +14,11 @@ const op = defineOp<undefined>({
     return [x];
   },
   reference: ([x], [y]) => {
-    const source = floats('round_bf16', x.data);
-    const target = floats('round_bf16', y.data);
-    const from = new Int32Array(source.buffer, source.byteOffset, source.length);
-    const to = new Int32Array(target.buffer, target.byteOffset, target.length);
-    for (let i = 0; i < to.length; i++) to[i] = roundBits(from[i]) << 16;
+    const from = floats('round_bf16', x.data);
+    const to = floats('round_bf16', y.data);
+    for (let i = 0; i < to.length; i++) to[i] = numbers.roundBf16(from[i]);
   },
+  formula: (f, [x]) => f.roundBf16(x),
   gradient: ({ cotangents: [c] }) => [c && roundBf16(c)],
 });
 

@@ -15,6 +15,7 @@ const op = defineOp<{ factor: number }>({
     const to = floats('scale', y.data);
     for (let i = 0; i < to.length; i++) to[i] = from[i] * factor;
   },
+  formula: (f, [x], { factor }) => f.mul(x, f.constant(factor)),
   gradient: ({ cotangents: [c] }, { factor }) => [c && scale(c, factor)],
   onnx: (graph, [x], { inputs: [{ shape }] }, { factor }) =>
     isEmpty(shape) ? null : [graph.one('Mul', [x, graph.float32([factor], [])])],

@@ -1,4 +1,5 @@
 /** y = 1 / (1 + e⁻ˣ). */
+import { sigmoid as logistic } from '../elementary.ts';
 import { unary } from '../elementwise.ts';
 import { mul } from './mul.ts';
 import { sub } from './sub.ts';
@@ -6,6 +7,6 @@ import { sub } from './sub.ts';
 export const sigmoid = unary({
   name: 'sigmoid',
   onnx: 'Sigmoid',
-  scalar: (x) => 1 / (1 + Math.exp(-x)),
+  formula: logistic,
   gradient: (c, _x, y) => mul(c, sub(y, mul(y, y))),
 });

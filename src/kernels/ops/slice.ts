@@ -43,7 +43,8 @@ const op = defineOp<Attributes>({
       : [graph.one('Slice', [x, graph.int64([start]), graph.int64([end]), graph.int64([axis])])],
 });
 
-/** x[..., start:end, ...] along `axis` (negative: from the back). Throws `ShapeError` outside of it. */
+/** x[..., start:end, ...] along `axis` (negative: from the back); all of it is x itself. Throws `ShapeError` outside of it. */
 export function slice(x: Value, axis: number, start: number, end: number): Value {
+  if (start === 0 && end === x.type.shape.at(axis)) return x;
   return op([x], { axis: axisOf('slice', axis, x.type.shape.length), start, end })[0];
 }

@@ -1,9 +1,13 @@
 /**
  * y = exp(x − max x) / Σ exp(x − max x) over the last axis. The gradient is one op over y and dy.
  */
+import { numbers } from '../arithmetic.ts';
 import { isEmpty, requireFloats } from '../check.ts';
+import type { I32 } from '../cpu/wasm/instructions.ts';
 import { floats } from '../dtype.ts';
+import { exp } from '../elementary.ts';
 import type { Value } from '../graph.ts';
+import { laneSum } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
 
 const op = defineOp<undefined>({
@@ -18,11 +22,24 @@ const op = defineOp<undefined>({
     const width = x.shape.at(-1) ?? 1;
     for (let at = 0; at + width <= from.length && width > 0; at += width) {
       let max = from[at];
-      for (let i = 1; i < width; i++) max = Math.max(max, from[at + i]);
-      let sum = 0;
-      for (let i = 0; i < width; i++) sum += to[at + i] = Math.exp(from[at + i] - max);
-      for (let i = 0; i < width; i++) to[at + i] /= sum;
+      for (let i = 1; i < width; i++) max = numbers.larger(from[at + i], max);
+      for (let i = 0; i < width; i++) to[at + i] = exp(numbers, numbers.sub(from[at + i], max));
+      const sum = laneSum(width, (i) => to[at + i]);
+      for (let i = 0; i < width; i++) to[at + i] = numbers.div(to[at + i], sum);
     }
+  },
+  wasm: (kernel, [x], [y]) => {
+    const { f } = kernel;
+    return kernel.overRows(x.type.shape, (width, start) => {
+      const max = kernel.max(width, start, (at, offset) => kernel.load(x, at, offset));
+      const sum = kernel.sum(width, start, (at, offset) => {
+        const exponential = exp(f, f.sub(kernel.load(x, at, offset), max));
+        kernel.store(y, exponential, at, offset);
+        return exponential;
+      });
+      const store = (at: I32, offset: number) => kernel.store(y, f.div(kernel.load(y, at, offset), sum), at, offset);
+      kernel.across(width, store, start);
+    });
   },
   gradient: ({ outputs: [y], cotangents: [c] }) => [c && softmaxGradient(y, c)],
   onnx: (graph, [x], { inputs: [type] }) =>
@@ -38,10 +55,22 @@ const gradientOp = defineOp<undefined>({
     const to = floats('softmax_gradient', dx.data);
     const width = y.shape.at(-1) ?? 1;
     for (let at = 0; at + width <= p.length && width > 0; at += width) {
-      let dot = 0;
-      for (let i = at; i < at + width; i++) dot += p[i] * c[i];
-      for (let i = at; i < at + width; i++) to[i] = p[i] * (c[i] - dot);
+      const dot = laneSum(width, (i) => numbers.mul(p[at + i], c[at + i]));
+      for (let i = at; i < at + width; i++) to[i] = numbers.mul(p[i], numbers.sub(c[i], dot));
     }
+  },
+  wasm: (kernel, [y, dy], [dx]) => {
+    const { f } = kernel;
+    return kernel.overRows(y.type.shape, (width, start) => {
+      const dot = kernel.sum(width, start, (at, offset) =>
+        f.mul(kernel.load(y, at, offset), kernel.load(dy, at, offset)),
+      );
+      const store = (at: I32, offset: number) => {
+        const [p, c] = [kernel.load(y, at, offset), kernel.load(dy, at, offset)];
+        kernel.store(dx, f.mul(p, f.sub(c, dot)), at, offset);
+      };
+      kernel.across(width, store, start);
+    });
   },
 });
 

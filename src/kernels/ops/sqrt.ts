@@ -6,6 +6,6 @@ import { scale } from './scale.ts';
 export const sqrt = unary({
   name: 'sqrt',
   onnx: 'Sqrt',
-  scalar: (x) => Math.fround(Math.sqrt(x)),
+  formula: (f, x) => f.sqrt(x),
   gradient: (c, _x, y) => div(scale(c, 0.5), y),
 });

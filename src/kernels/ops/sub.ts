@@ -5,6 +5,6 @@ import { neg } from './neg.ts';
 export const sub = binary({
   name: 'sub',
   onnx: 'Sub',
-  scalar: (a, b) => Math.fround(a - b),
+  formula: (f, a, b) => f.sub(a, b),
   gradient: (c) => [c, neg(c)],
 });

@@ -6,6 +6,7 @@ import { floats } from '../dtype.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { broadcastStrides, sameShape, type Shape } from '../shape.ts';
+import { addRows } from './reduce.ts';
 
 const op = defineOp<{ shape: Shape }>({
   name: 'sum_to',
@@ -26,6 +27,13 @@ const op = defineOp<{ shape: Shape }>({
         at[axis] = 0;
       }
     }
+  },
+  // Onto a row: the gradient of a bias, of a scale.
+  wasm: (kernel, [x], [y], { shape }) => {
+    const { shape: whole } = x.type;
+    const row = shape.slice(shape.findIndex((dim) => dim !== 1));
+    if (x.type.dtype !== 'f32' || row.length === 0 || row.length >= whole.length) return false;
+    return sameShape(whole.slice(-row.length), row) && addRows(kernel, x, y, row);
   },
 });
 

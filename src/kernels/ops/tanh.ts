@@ -1,4 +1,5 @@
 /** y = tanh x. */
+import { tanh as hyperbolicTangent } from '../elementary.ts';
 import { unary } from '../elementwise.ts';
 import { mul } from './mul.ts';
 import { sub } from './sub.ts';
@@ -6,6 +7,6 @@ import { sub } from './sub.ts';
 export const tanh = unary({
   name: 'tanh',
   onnx: 'Tanh',
-  scalar: Math.tanh,
+  formula: hyperbolicTangent,
   gradient: (c, _x, y) => sub(c, mul(c, mul(y, y))),
 });

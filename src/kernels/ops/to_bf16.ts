@@ -2,19 +2,14 @@
  * f32 to the bits of bf16: rounded to nearest, ties to even; every NaN becomes 0x7fc0. Straight through: the cotangent,
  * which is bf16 too, is only unpacked.
  *
- * Host only: onnxruntime's Cast keeps the sign of a NaN.
+ * No ONNX: onnxruntime's Cast keeps the sign of a NaN.
  */
 import { requireFloats } from '../check.ts';
+import { bf16BitsOf } from '../arithmetic.ts';
 import { bf16Bits, floats } from '../dtype.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { fromBf16 } from './from_bf16.ts';
-
-/** The bits of bf16 nearest to a float32 given by its bits (as a signed integer). */
-export function roundBits(bits: number): number {
-  if ((bits & 0x7fffffff) > 0x7f800000) return 0x7fc0;
-  return ((bits + 0x7fff + ((bits >>> 16) & 1)) | 0) >>> 16;
-}
 
 const op = defineOp<undefined>({
   name: 'to_bf16',
@@ -26,8 +21,10 @@ const op = defineOp<undefined>({
     const { buffer, byteOffset, length } = floats('to_bf16', x.data);
     const from = new Int32Array(buffer, byteOffset, length);
     const to = bf16Bits('to_bf16', y.data);
-    for (let i = 0; i < length; i++) to[i] = roundBits(from[i]);
+    for (let i = 0; i < length; i++) to[i] = bf16BitsOf(from[i]);
   },
+  // Storing as bf16 rounds.
+  formula: (_f, [x]) => x,
   gradient: ({ cotangents: [c] }) => [c && fromBf16(c)],
 });
 

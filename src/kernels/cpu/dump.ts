@@ -1,0 +1,32 @@
+/**
+ * Compiled programs as files for whoever debugs them: `TROUPE_DUMP=dir` has every worker write there, for each program,
+ * its ops and how they are split (`NAME.txt`), the generated code (`NAME.wat`), and each ONNX model as text and as it is
+ * given to onnxruntime (`NAME.N.onnx.txt`, `NAME.N.onnx`). Workers that compile the same program write the same files.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { show, type Program } from '../program.ts';
+import type { PlannedSegment } from './planned.ts';
+
+/** Takes a file's name, after that of the program, and its content. */
+export type Dump = (suffix: string, content: string | Uint8Array) => void;
+
+const nothing: Dump = () => undefined;
+
+/** Where this process's devices dump programs, if anywhere. */
+export const dumpFolder = (): string | undefined => process.env.TROUPE_DUMP;
+
+/** For the files of `program`. Throws `SystemError` where the folder cannot be written. */
+export function dumpOf(program: Program, folder = dumpFolder()): Dump {
+  if (folder === undefined || folder === '') return nothing;
+  mkdirSync(folder, { recursive: true });
+  return (suffix, content) => writeFileSync(join(folder, `${program.name}${suffix}`), content);
+}
+
+/** The program, and which of its ops run together by what. */
+export function showSplit(program: Program, segments: readonly PlannedSegment[]): string {
+  const parts = segments.map(
+    ({ kind, nodes }, i) => `segment ${i}: ${kind}\n${show({ ...program, inputs: [], outputs: [], nodes })}`,
+  );
+  return [show(program), ...parts, ''].join('\n\n');
+}

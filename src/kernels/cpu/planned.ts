@@ -1,0 +1,57 @@
+/** A program as the CPU device runs it: what runs each part, and where values that pass between parts lie. */
+import type { Node, Value } from '../graph.ts';
+import type { Program } from '../program.ts';
+import { decomposed } from './decomposed.ts';
+import { OnnxGraph } from './onnx_graph.ts';
+import { partition, type Segment, type SegmentKind } from './partition.ts';
+import { planScratch, type ScratchPlan } from './scratch.ts';
+import { lowersToWasm, valuesInside } from './wasm/lower.ts';
+
+export interface PlannedSegment extends Segment {
+  /** Values that it makes and that need no memory of ours. */
+  readonly inside: ReadonlySet<Value>;
+}
+
+export interface PlannedProgram {
+  readonly segments: readonly PlannedSegment[];
+  readonly scratch: ScratchPlan;
+}
+
+/**
+ * Plans a program. Without WASM nothing is decomposed, and what could be generated code is run by onnxruntime or by the
+ * plain reference.
+ */
+export function planned(given: Program, hasWasm: boolean): PlannedProgram {
+  const program = hasWasm ? decomposed(given) : given;
+  const kindOf = (node: Node): SegmentKind => {
+    if (hasWasm && lowersToWasm(node)) return 'wasm';
+    return lowersToOnnx(node) ? 'onnx' : 'host';
+  };
+  const parts = partition(program, kindOf);
+  const segments = parts.map((segment, at) => {
+    const later = readLater(program, parts.slice(at + 1));
+    return { ...segment, inside: insideOf(segment, (value) => later.has(value)) };
+  });
+  const bound = new Set([...program.inputs, ...program.outputs].map((b) => b.value));
+  return { segments, scratch: planScratch(segments, (value) => bound.has(value)) };
+}
+
+/** Can onnxruntime run this node within the numbers contract? */
+function lowersToOnnx(node: Node): boolean {
+  const names = node.inputs.map((v) => `v${v.id}`);
+  return node.onnx !== null && node.onnx(new OnnxGraph('probe'), names) !== null;
+}
+
+/** Values that a later segment or the caller reads. */
+function readLater(program: Program, later: readonly Segment[]): ReadonlySet<Value> {
+  return new Set([
+    ...program.outputs.map((b) => b.value),
+    ...later.flatMap((segment) => segment.nodes.flatMap((node) => node.inputs)),
+  ]);
+}
+
+function insideOf({ kind, nodes }: Segment, isReadLater: (value: Value) => boolean): ReadonlySet<Value> {
+  if (kind === 'wasm') return valuesInside(nodes, isReadLater);
+  if (kind === 'host') return new Set();
+  return new Set(nodes.flatMap((node) => node.outputs).filter((value) => !isReadLater(value)));
+}

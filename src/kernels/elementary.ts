@@ -1,0 +1,87 @@
+/**
+ * Elementary functions as formulas of fp32 arithmetic, so that they have the same bits on every processor. Coefficients
+ * are minimax fits made for this file, rounded to fp32; errors are of the whole function, in fp32.
+ */
+import { POWER_SHIFT, type Arithmetic } from './arithmetic.ts';
+
+/** Σ cᵢ xⁱ by Horner's rule. */
+function polynomial<T>(f: Arithmetic<T>, x: T, coefficients: readonly number[]): T {
+  const [last, ...rest] = coefficients.map((c) => f.constant(c)).reverse();
+  return rest.reduce((sum, c) => f.add(f.mul(sum, x), c), last);
+}
+
+/** ln 2 in two parts: n times the first is exact for every exponent n. */
+const ln2High = 0.693359375;
+const ln2Low = Math.LN2 - ln2High;
+/** Below the first the result is 0 (it would be subnormal), above the second infinity. */
+const expLowest = -87.33654022216797;
+const expHighest = 88.72283172607422;
+
+/** eˣ, within 1 unit in the last place; 0 where it would be subnormal. */
+export function exp<T>(f: Arithmetic<T>, x: T): T {
+  const [lowest, highest, shift] = [f.constant(expLowest), f.constant(expHighest), f.constant(POWER_SHIFT)];
+  // Comparisons with NaN are false, and the second operand is what is left then.
+  const clipped = f.smaller(highest, f.larger(lowest, x));
+  const shifted = f.add(f.mul(clipped, f.constant(Math.LOG2E)), shift);
+  const n = f.sub(shifted, shift);
+  const high = f.sub(clipped, f.mul(n, f.constant(ln2High)));
+  const r = f.sub(high, f.mul(n, f.constant(ln2Low)));
+  const tail = polynomial(f, r, [0.5, 0.166665181517601, 0.04166620597243309, 0.008368889801204205, 0.00139504834078]);
+  const fraction = f.add(f.add(f.mul(f.mul(r, r), tail), r), f.constant(1));
+  const y = f.timesPower2(fraction, shifted);
+  return f.whereLess(x, lowest, f.constant(0), f.whereLess(highest, x, f.constant(Infinity), y));
+}
+
+/** 1 / (1 + e⁻ˣ), within 3 units in the last place. */
+export function sigmoid<T>(f: Arithmetic<T>, x: T): T {
+  return f.div(f.constant(1), f.add(f.constant(1), exp(f, f.negate(x))));
+}
+
+const tanhSmall = 0.625;
+
+/** tanh x, within 3 units in the last place. */
+export function tanh<T>(f: Arithmetic<T>, x: T): T {
+  const size = f.absolute(x);
+  const square = f.mul(x, x);
+  const tail = polynomial(
+    f,
+    square,
+    [-0.3333328366279602, 0.13331490755081177, -0.05374348536133766, 0.020650554448366165, -0.005717011168599129],
+  );
+  const small = f.add(x, f.mul(f.mul(x, square), tail));
+  const large = f.sub(f.constant(1), f.div(f.constant(2), f.add(exp(f, f.add(size, size)), f.constant(1))));
+  const signed = f.whereLess(x, f.constant(0), f.negate(large), large);
+  return f.whereLess(size, f.constant(tanhSmall), small, signed);
+}
+
+/** From here on erf rounds to 1. */
+const erfHighest = 4.1;
+
+/** erf x, within 2e-7: a polynomial below 1, beyond it 1 − e^(−x²) · P(1 / (1 + x / 2)). */
+export function erf<T>(f: Arithmetic<T>, x: T): T {
+  const size = f.minimum(f.absolute(x), f.constant(erfHighest));
+  const square = f.mul(size, size);
+  const small = f.mul(
+    x,
+    polynomial(
+      f,
+      square,
+      [
+        1.1283791065216064, -0.3761262595653534, 0.11283600330352783, -0.026854444295167923, 0.005189535208046436,
+        -0.0008020838140510023, 7.889109110692516e-5,
+      ],
+    ),
+  );
+  const t = f.div(f.constant(1), f.add(f.constant(1), f.mul(f.constant(0.5), size)));
+  const scaled = polynomial(
+    f,
+    t,
+    [
+      0.0005727754323743284, 0.27403247356414795, 0.32873743772506714, 0.10690170526504517, 0.39543893933296204,
+      -0.0507265105843544, -0.055688612163066864,
+    ],
+  );
+  const large = f.sub(f.constant(1), f.mul(exp(f, f.negate(square)), scaled));
+  const signed = f.whereLess(x, f.constant(0), f.negate(large), large);
+  return f.whereLess(size, f.constant(1), small, signed);
+}

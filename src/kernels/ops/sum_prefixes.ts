@@ -1,0 +1,54 @@
+/**
+ * The sum of tensors of which each covers one prefix of an axis: y = Σ xᵢ, element j of the axis taking part in those that
+ * are longer than j, added in their order. Lengths grow.
+ */
+import { axisOf, isEmpty, requireFloats, staticSize } from '../check.ts';
+import { floats } from '../dtype.ts';
+import { ShapeError } from '../errors.ts';
+import type { Value } from '../graph.ts';
+import { defineOp } from '../op.ts';
+import { elements, isStatic, sameShape, showShape } from '../shape.ts';
+
+const op = defineOp<{ axis: number }>({
+  name: 'sum_prefixes',
+  infer: (xs, { axis }) => {
+    requireFloats('sum_prefixes', xs);
+    const lengths = xs.map(({ shape }) => staticSize('sum_prefixes', `axis ${axis}`, shape[axis]));
+    const last = xs[xs.length - 1];
+    xs.forEach(({ shape }, i) => {
+      if (sameShape(shape, last.shape.with(axis, lengths[i])) && (i === 0 || lengths[i] > lengths[i - 1])) return;
+      throw new ShapeError('sum_prefixes', `${showShape(shape)} is no prefix of ${showShape(last.shape)}`);
+    });
+    return [last];
+  },
+  reference: (xs, [y], { axis }) => {
+    const to = floats('sum_prefixes', y.data);
+    const inner = elements(y.shape.slice(axis + 1));
+    const outer = elements(y.shape.slice(0, axis));
+    to.fill(0);
+    for (const { data, shape } of xs) {
+      const from = floats('sum_prefixes', data);
+      const length = shape[axis] * inner;
+      for (let o = 0; o < outer; o++) {
+        for (let i = 0; i < length; i++) to[o * y.shape[axis] * inner + i] += from[o * length + i];
+      }
+    }
+  },
+  onnx: (graph, names, { inputs }, { axis }) => {
+    const shapes = inputs.map(({ shape }) => shape);
+    if (shapes.some((shape) => isEmpty(shape) || !isStatic(shape))) return null;
+    const lengths = shapes.map((shape) => Number(shape[axis]));
+    const sums: string[] = [];
+    names.forEach((name, i) => {
+      const sizes = lengths.slice(0, i + 1).map((length, j) => length - (lengths[j - 1] ?? 0));
+      const pieces = i === 0 ? [name] : graph.op('Split', [name, graph.int64(sizes)], { axis }, i + 1);
+      pieces.forEach((piece, j) => (sums[j] = j < i ? graph.one('Add', [sums[j], piece]) : piece));
+    });
+    return [sums.length === 1 ? sums[0] : graph.one('Concat', sums, { axis })];
+  },
+});
+
+/** See the head of this file; `axis` may be negative: from the back. Throws `ShapeError` where one is no prefix of the next. */
+export function sumPrefixes(xs: readonly Value[], axis: number): Value {
+  return op(xs, { axis: axisOf('sum_prefixes', axis, xs[0].type.shape.length) })[0];
+}

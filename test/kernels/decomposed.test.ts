@@ -1,0 +1,46 @@
+/** Ops that the CPU device takes apart, and the op that only they use. */
+import { afterAll, expect, it } from 'vitest';
+import { CpuDevice, ShapeError, causalAttention, f32, trace } from '../../src/kernels/index.ts';
+import { decomposed } from '../../src/kernels/cpu/decomposed.ts';
+import { sumPrefixes } from '../../src/kernels/ops/sum_prefixes.ts';
+import { inputsOf, onDevice, onReference } from './kit.ts';
+
+const device = new CpuDevice({ bytes: 2 ** 26 });
+afterAll(() => device.close());
+
+const attention = (tokens: number) => {
+  const heads = f32([1, 2, tokens, 16]);
+  return trace('attention', { q: heads, k: heads, v: heads }, ({ q, k, v }) => ({ o: causalAttention(q, k, v) }));
+};
+
+it('puts the parts where the op stood, and leaves the program itself as it was', () => {
+  const program = attention(32);
+  const before = [...program.nodes];
+  const parts = decomposed(program);
+  expect(program.nodes).toEqual(before);
+  expect(parts.nodes.map((node) => node.op)).toEqual(['matmul', 'causal_softmax', 'matmul']);
+  expect(parts.nodes.at(-1)?.outputs).toEqual([program.outputs[0].value]);
+  const ids = [...program.inputs.map((b) => b.value.id), ...parts.nodes.flatMap((n) => n.outputs.map((v) => v.id))];
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+it('holds no scores of more than 512 tokens', () => {
+  expect(decomposed(attention(512)).nodes.length).toBeGreaterThan(1);
+  expect(decomposed(attention(528)).nodes.map((node) => node.op)).toEqual(['causal_attention']);
+});
+
+it('sums prefixes in their order', async () => {
+  const specs = { a: f32([2, 3, 4]), b: f32([2, 5, 4]), c: f32([2, 6, 4]) };
+  const program = trace('sum', specs, ({ a, b, c }) => ({ y: sumPrefixes([a, b, c], 1) }));
+  const inputs = inputsOf(program);
+  expect(await onDevice(device)(program, inputs, {})).toEqual(await onReference(program, inputs, {}));
+});
+
+it('refuses prefixes that do not grow or do not fit', () => {
+  const sum = (...shapes: readonly (readonly number[])[]) =>
+    trace('sum', Object.fromEntries(shapes.map((shape, i) => [`x${i}`, f32(shape)])), (xs) => ({
+      y: sumPrefixes(Object.values(xs), 0),
+    }));
+  expect(() => sum([4, 2], [4, 2])).toThrow(ShapeError);
+  expect(() => sum([4, 3], [5, 2])).toThrow('[4, 3] is no prefix of [5, 2]');
+});
