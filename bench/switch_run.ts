@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { watchPeak } from './peak_memory.ts';
 import { median } from './report.ts';
 
 export const WARM_UP = 4;
@@ -34,6 +35,8 @@ export interface Measured {
   readonly mainMs: number;
   /** CPU time of all its threads in a step, as a share of the step: how many cores it used. */
   readonly cpuPerWall: number;
+  /** The most memory of all its processes at once. */
+  readonly peakMiB: number;
 }
 
 /** Trains in a process group of its own; rejects with what it said if it fails. */
@@ -44,7 +47,9 @@ export async function train(nodes: number, workers: number): Promise<Measured> {
   const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
   const args = [at('../src/cli/main.ts'), 'launch', at('../configs/quickstart.yaml'), '--quiet', '--run-dir', runDir];
   const child = spawn(process.execPath, [...args, ...sets], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const endWatch = watchPeak(child);
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  const peakMiB = endWatch();
   if (code !== 0) throw new Error(`${nodes} x ${workers}: the run ended with ${code ?? 'a signal'}`);
   const lines = readFileSync(join(runDir, 'metrics.jsonl'), 'utf8').trimEnd().split('\n').slice(WARM_UP);
   rmSync(runDir, { recursive: true });
@@ -58,5 +63,6 @@ export async function train(nodes: number, workers: number): Promise<Measured> {
     stepMs: median(steps.map(({ step_ms }) => step_ms)),
     mainMs: median(steps.map(mainOf)),
     cpuPerWall: median(steps.map(coresOf)),
+    peakMiB,
   };
 }

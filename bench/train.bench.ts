@@ -7,6 +7,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { z } from 'zod';
+import { watchPeak } from './peak_memory.ts';
 import { machine, median } from './report.ts';
 import { STEPS, TOKENS_PER_STEP, train, WARM_UP } from './switch_run.ts';
 
@@ -26,11 +27,12 @@ interface Setting {
   readonly own: number;
 }
 
-/** A side's speed in a round. */
-interface Speed {
+/** What a side reached in a round. */
+interface Reached {
   readonly tokensPerSecond: number;
   /** Cores that it used. */
   readonly cpuPerWall: number;
+  readonly peakMiB: number;
 }
 
 const settings: readonly Setting[] = ['', 'Haswell', 'SkylakeX'].flatMap((core) =>
@@ -40,7 +42,7 @@ const settings: readonly Setting[] = ['', 'Haswell', 'SkylakeX'].flatMap((core) 
 const nameOf = ({ core, blas, own }: Setting): string =>
   `${core === '' ? 'own choice' : core}, BLAS threads ${blas}, torch threads ${own}`;
 
-async function torch(setting: Setting, steps: number): Promise<z.output<typeof resultSchema>> {
+async function torch(setting: Setting, steps: number): Promise<z.output<typeof resultSchema> & { peakMiB: number }> {
   const { core, blas, own } = setting;
   const env = {
     ...process.env,
@@ -51,12 +53,14 @@ async function torch(setting: Setting, steps: number): Promise<z.output<typeof r
   const child = spawn(process.env.PYTHON ?? 'python3', args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const endWatch = watchPeak(child);
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
   });
+  const peakMiB = endWatch();
   if (code !== 0) throw new Error(`${peer}: ended with ${code ?? 'a signal'}; PYTHON names a python3 that has torch`);
-  return resultSchema.parse(JSON.parse(Buffer.concat(chunks).toString()));
+  return { ...resultSchema.parse(JSON.parse(Buffer.concat(chunks).toString())), peakMiB };
 }
 
 export async function run(): Promise<void> {
@@ -71,15 +75,15 @@ export async function run(): Promise<void> {
   const best = bestOf(tried);
   const bestAlone = bestOf(tried.filter(({ setting }) => setting.blas === 1 && setting.own === 1));
 
-  const sides: readonly (readonly [name: string, measure: () => Promise<Speed>])[] = [
+  const sides: readonly (readonly [name: string, measure: () => Promise<Reached>])[] = [
     ['Troupe, 2 workers', () => troupe(2)],
     [`torch, ${nameOf(best)}`, () => torchSpeed(best)],
     ['Troupe, 1 worker', () => troupe(1)],
     [`torch, ${nameOf(bestAlone)}`, () => torchSpeed(bestAlone)],
   ];
-  const rounds: Speed[][] = [];
+  const rounds: Reached[][] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    const speeds: Speed[] = [];
+    const speeds: Reached[] = [];
     for (const [, measure] of sides) speeds.push(await measure());
     rounds.push(speeds);
   }
@@ -87,22 +91,23 @@ export async function run(): Promise<void> {
   for (const [side, [name]] of sides.entries()) {
     const speed = median(rounds.map((round) => round[side].tokensPerSecond));
     const cores = median(rounds.map((round) => round[side].cpuPerWall));
-    console.log(`    ${name}: ${speed.toFixed(0)} tokens/s, cpu/wall ${cores.toFixed(2)}`);
+    const peak = median(rounds.map((round) => round[side].peakMiB));
+    console.log(`    ${name}: ${speed.toFixed(0)} tokens/s, cpu/wall ${cores.toFixed(2)}, peak ${peak.toFixed(0)} MiB`);
   }
   const ratio = (ours: number, theirs: number): string =>
     median(rounds.map((round) => round[ours].tokensPerSecond / round[theirs].tokensPerSecond)).toFixed(2);
   console.log(`  ratio: 2 workers ${ratio(0, 1)}, 1 worker ${ratio(2, 3)}`);
 }
 
-async function troupe(workers: number): Promise<Speed> {
-  const { stepMs, cpuPerWall } = await train(1, workers);
-  return { tokensPerSecond: (1000 * TOKENS_PER_STEP) / stepMs, cpuPerWall };
+async function troupe(workers: number): Promise<Reached> {
+  const { stepMs, cpuPerWall, peakMiB } = await train(1, workers);
+  return { tokensPerSecond: (1000 * TOKENS_PER_STEP) / stepMs, cpuPerWall, peakMiB };
 }
 
-async function torchSpeed(setting: Setting): Promise<Speed> {
+async function torchSpeed(setting: Setting): Promise<Reached> {
   // It leaves out two steps itself.
-  const { tokens_per_s, cpu_per_wall } = await torch(setting, STEPS - WARM_UP + 2);
-  return { tokensPerSecond: tokens_per_s, cpuPerWall: cpu_per_wall };
+  const { tokens_per_s, cpu_per_wall, peakMiB } = await torch(setting, STEPS - WARM_UP + 2);
+  return { tokensPerSecond: tokens_per_s, cpuPerWall: cpu_per_wall, peakMiB };
 }
 
 const bestOf = (tried: readonly { readonly setting: Setting; readonly tokensPerSecond: number }[]): Setting =>
