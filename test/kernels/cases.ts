@@ -58,6 +58,18 @@ const head =
 const apart = (i: number): number => ((i * 29) % 64) / 16 - 2;
 const positive = (i: number): number => 0.5 + ((i * 37) % 101) / 100;
 const attend: Body = ({ q, k: keys, v }) => k.causalAttention(q, keys, v);
+const scan =
+  (tokens: number, channels: number, states: number) =>
+  (rows: Dim): Specs => ({
+    u: k.f32([rows, tokens, channels]),
+    delta: k.f32([rows, tokens, channels]),
+    a: k.weight([channels, states]),
+    b: k.f32([rows, tokens, states]),
+    c: k.f32([rows, tokens, states]),
+    d: k.weight([channels]),
+  });
+const selectiveScan: Body = ({ u, delta, a, b, c, d }) => k.selectiveScan(u, delta, a, b, c, d);
+const scanFill: Fill = { delta: positive, a: (i) => -positive(i) };
 
 export const cases: readonly Case[] = [
   dynamicRows('add', pair, ({ a, b }) => k.add(a, b)),
@@ -162,6 +174,19 @@ export const cases: readonly Case[] = [
     ({ x, key }) => k.jitter(x, key, 0.1),
     { key: (i) => i + 1 },
   ),
+  dynamicRows(
+    'causalConv',
+    (r) => ({ x: k.f32([r, 6, 12]), w: k.weight([12, 4]), b: k.weight([12]) }),
+    ({ x, w, b }) => k.causalConv(x, w, b),
+  ),
+  dynamicRows(
+    'causalConv, one tap',
+    (r) => ({ x: k.f32([r, 2, 4]), w: k.weight([4, 1]), b: k.weight([4]) }),
+    ({ x, w, b }) => k.causalConv(x, w, b),
+  ),
+  dynamicRows('selectiveScan', scan(5, 3, 16), selectiveScan, scanFill),
+  dynamicRows('selectiveScan, more than a chunk', scan(34, 4, 4), selectiveScan, scanFill),
+  dynamicRows('selectiveScan, states in no vectors', scan(3, 2, 3), selectiveScan, scanFill),
   staticRows(
     'rope',
     (r) => ({ x: k.f32([r, 2, 5, 8]) }),

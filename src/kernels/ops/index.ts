@@ -2,6 +2,7 @@
 export { add } from './add.ts';
 export { broadcastTo } from './broadcast_to.ts';
 export { causalAttention } from './causal_attention.ts';
+export { causalConv } from './causal_conv.ts';
 export { combine } from './combine.ts';
 export { concat } from './concat.ts';
 export { div } from './div.ts';
@@ -27,6 +28,7 @@ export { rmsNorm } from './rms_norm.ts';
 export { rope } from './rope.ts';
 export { roundBf16 } from './round_bf16.ts';
 export { scale } from './scale.ts';
+export { selectiveScan } from './selective_scan.ts';
 export { sigmoid } from './sigmoid.ts';
 export { silu } from './silu.ts';
 export { slice } from './slice.ts';

@@ -54,9 +54,9 @@ export class WasmFunction {
     this.line(`(v128.store offset=${offset} ${address.wat} ${value.wat})`);
   }
 
-  /** Stores the first lane, of 32 bits. */
-  storeLane32(address: I32, value: V128, offset = 0): void {
-    this.line(`(v128.store32_lane offset=${offset} 0 ${address.wat} ${value.wat})`);
+  /** Stores one lane of 32 bits, the first unless said otherwise. */
+  storeLane32(address: I32, value: V128, offset = 0, lane = 0): void {
+    this.line(`(v128.store32_lane offset=${offset} ${lane} ${address.wat} ${value.wat})`);
   }
 
   /** Stores the lower half. */

@@ -47,6 +47,8 @@ export const i32 = {
   geU: binary('i32', 'i32.ge_u'),
   ltS: binary('i32', 'i32.lt_s'),
   geS: binary('i32', 'i32.ge_s'),
+  /** a where `condition` is not 0, else b. */
+  select: (a: I32, b: I32, condition: I32): I32 => of('i32', 'select')(a, b, condition),
   load: (address: I32, offset = 0): I32 => ({ kind: 'i32', wat: `(i32.load offset=${offset} ${address.wat})` }),
 };
 
@@ -56,6 +58,11 @@ export const v128 = {
   load32Splat: (address: I32, offset = 0): V128 => ({
     kind: 'v128',
     wat: `(v128.load32_splat offset=${offset} ${address.wat})`,
+  }),
+  /** `x` with one lane from memory. */
+  load32Lane: (address: I32, x: V128, lane: number, offset = 0): V128 => ({
+    kind: 'v128',
+    wat: `(v128.load32_lane offset=${offset} ${lane} ${address.wat} ${x.wat})`,
   }),
   /** 64 bits, the upper half zero. */
   load64Zero: (address: I32, offset = 0): V128 => ({

@@ -86,6 +86,21 @@ export class Kernel {
     this.fn.storeLane32(i32.add(address, at), value, offset);
   }
 
+  /** Four elements that lie `stride` bytes apart. */
+  loadStrided({ address }: WasmOperand, at: I32, stride: number, offset = 0): V128 {
+    const from = i32.add(address, at);
+    let lanes = this.fn.let(v128.load32Splat(from, offset));
+    for (let lane = 1; lane < LANES; lane++)
+      lanes = this.fn.let(v128.load32Lane(from, lanes, lane, offset + lane * stride));
+    return lanes;
+  }
+
+  storeStrided({ address }: WasmOperand, value: V128, at: I32, stride: number, offset = 0): void {
+    for (let lane = 0; lane < LANES; lane++) {
+      this.fn.storeLane32(i32.add(address, at), value, offset + lane * stride, lane);
+    }
+  }
+
   /** For all elements of a shape, whose number must be a multiple of four. */
   each(shape: Shape, body: Body): void {
     const [first, ...rest] = shape;
