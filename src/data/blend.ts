@@ -83,7 +83,7 @@ export class Blend {
     const first = step * globalBatchSize + globalMicrobatch * rows;
     for (let row = 0; row < rows; row++) {
       const { corpus, start } = this.origin(first + row, sequenceLength);
-      tokens.set(this.corpora[corpus].tokens.subarray(start, start + width), row * width);
+      tokens.set(this.corpora[corpus].read(start, start + width), row * width);
     }
     return tokens;
   }

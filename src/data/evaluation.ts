@@ -50,7 +50,7 @@ export function heldOutWindows(
     // The middle of the ordinal-th of `rows` equal parts of the list.
     const at = Math.floor(((2 * ordinal + 1) * chosen[corpus].available) / (2 * chosen[corpus].rows));
     const start = starts[corpus][at];
-    tokens.set(corpora[corpus].tokens.subarray(start, start + width), row * width);
+    tokens.set(corpora[corpus].read(start, start + width), row * width);
   }
   const corpusOfRow = kept.map((draw) => draw.corpus);
   return { sequenceLength, asked: count, rows: kept.length, corpora: chosen, tokens, corpusOfRow };

@@ -21,5 +21,7 @@ export { packBlend } from './pack_blend.ts';
 export type { PackedBlend, PackBlendOptions } from './pack_blend.ts';
 export { PackedCorpus } from './packed_corpus.ts';
 export type { PackedIndex } from './packed_index.ts';
+export { memoryStream } from './token_stream.ts';
+export type { TokenStream } from './token_stream.ts';
 export { tokenBytes, tokenDtype } from './tokenizer.ts';
 export type { TokenDecoder, TokenDtype, TokenIds, Tokenizer } from './tokenizer.ts';

@@ -10,6 +10,9 @@ import type { HeldOutWindows } from './evaluation.ts';
 /** The table of pairs has this many rows and columns at most. */
 const MAX_VOCAB = 512;
 
+/** Tokens read at once. */
+const READ_TOKENS = 2 ** 20;
+
 export class Order1 {
   readonly vocabSize: number;
   /** `[vocab, vocab]`: how often, weighted, `next` followed `previous`. */
@@ -39,11 +42,15 @@ export class Order1 {
     }
     const total = corpora.reduce((sum, corpus) => sum + corpus.trainTokens, 0);
     const counts = new Float64Array(vocabSize * vocabSize);
-    for (const [i, { tokens, train, trainTokens }] of corpora.entries()) {
+    for (const [i, corpus] of corpora.entries()) {
+      const { train, trainTokens } = corpus;
       if (shares[i] === 0 || trainTokens === 0) continue;
       const pairs = new Uint32Array(vocabSize * vocabSize);
       for (const { begin, end } of train) {
-        for (let at = begin + 1; at < end; at++) pairs[tokens[at - 1] * vocabSize + tokens[at]]++;
+        for (let from = begin; from + 1 < end; from += READ_TOKENS) {
+          const tokens = corpus.read(from, Math.min(from + READ_TOKENS + 1, end));
+          for (let at = 1; at < tokens.length; at++) pairs[tokens[at - 1] * vocabSize + tokens[at]]++;
+        }
       }
       const weight = (shares[i] * total) / trainTokens;
       for (let pair = 0; pair < pairs.length; pair++) counts[pair] += weight * pairs[pair];

@@ -1,8 +1,8 @@
 /** Batches are pure: any step and any microbatch, in any order, from equal corpora, is the same. */
 import { describe, expect, it } from 'vitest';
-import { BLOCK_TOKENS, BadBlend, Blend, PackedCorpus } from '../../src/data/index.ts';
+import { BLOCK_TOKENS, BadBlend, Blend, memoryStream, PackedCorpus } from '../../src/data/index.ts';
 import { hashU32 } from '../../src/data/hash.ts';
-import { constantCorpus, corpusOf, thrownBy } from './scratch.ts';
+import { allOf, constantCorpus, corpusOf, thrownBy } from './scratch.ts';
 
 /** Random bytes, so that every window is another. */
 const noise = (name: string, blocks: number, salt: number): PackedCorpus =>
@@ -50,9 +50,7 @@ describe('blend', () => {
     const batch = blend.batch(9, SHAPE);
     for (let row = 0; row < 12; row++) {
       const { corpus, start } = blend.origin(9 * 12 + row, 64);
-      expect([...batch.subarray(row * 65, (row + 1) * 65)]).toEqual([
-        ...corpora[corpus].tokens.subarray(start, start + 65),
-      ]);
+      expect([...batch.subarray(row * 65, (row + 1) * 65)]).toEqual([...corpora[corpus].read(start, start + 65)]);
     }
   });
 
@@ -70,7 +68,7 @@ describe('blend', () => {
   it('never trains on a token that is held out, over many epochs and lengths', () => {
     const blend = make();
     for (const sequenceLength of [7, 64, 1000]) {
-      const trained = corpora.map((corpus) => new Uint8Array(corpus.tokens.length));
+      const trained = corpora.map((corpus) => new Uint8Array(corpus.index.tokenCount));
       for (let n = 0; n < 6000; n++) {
         const { corpus, start } = blend.origin(n, sequenceLength);
         trained[corpus].fill(1, start, start + sequenceLength + 1);
@@ -84,7 +82,7 @@ describe('blend', () => {
 
   it('uses each training token of a corpus at most once in an epoch, and nearly all', () => {
     const blend = new Blend([corpora[0]], [1], 7);
-    const uses = new Uint8Array(corpora[0].tokens.length);
+    const uses = new Uint8Array(corpora[0].index.tokenCount);
     const runs = corpora[0].train;
     const windows = runs.reduce((sum, { begin, end }) => sum + Math.floor((end - begin - 64) / 65), 0);
     for (let n = 0; n < windows; n++) {
@@ -127,8 +125,8 @@ describe('blend', () => {
   });
 
   it('refuses corpora of two tokenizers', () => {
-    const { index, tokens } = corpora[1];
-    const other = new PackedCorpus({ ...index, tokenizer: 'hf:x', vocabSize: 300 }, tokens);
+    const { index } = corpora[1];
+    const other = new PackedCorpus({ ...index, tokenizer: 'hf:x', vocabSize: 300 }, memoryStream(allOf(corpora[1])));
     const error = thrownBy(() => new Blend([corpora[0], other], [1, 1], 1));
     expect(error).toHaveProperty(
       'message',

@@ -1,7 +1,7 @@
 /** The order-1 baseline, against counts made by hand. */
 import { describe, expect, it } from 'vitest';
-import { BLOCK_TOKENS, Blend, Order1, PackedCorpus } from '../../src/data/index.ts';
-import { constantCorpus, corpusOf, thrownBy } from './scratch.ts';
+import { BLOCK_TOKENS, Blend, memoryStream, Order1, PackedCorpus } from '../../src/data/index.ts';
+import { allOf, constantCorpus, corpusOf, thrownBy } from './scratch.ts';
 
 const alternating = (name: string, count: number, a: number, b: number): PackedCorpus =>
   corpusOf(
@@ -56,8 +56,12 @@ describe('order-1 model', () => {
   });
 
   it('refuses a vocabulary whose table would not be small', () => {
-    const { index, tokens } = constantCorpus('c', 100, 1);
-    const blend = new Blend([new PackedCorpus({ ...index, vocabSize: 513 }, tokens)], [1], 1);
+    const corpus = constantCorpus('c', 100, 1);
+    const blend = new Blend(
+      [new PackedCorpus({ ...corpus.index, vocabSize: 513 }, memoryStream(allOf(corpus)))],
+      [1],
+      1,
+    );
     expect(thrownBy(() => Order1.fit(blend))).toHaveProperty('tag', 'BadBlend');
   });
 });

@@ -14,7 +14,7 @@ import {
 } from '../../src/data/index.ts';
 import type { PackOptions } from '../../src/data/index.ts';
 import { byteLevelBpe } from './byte_level_bpe.ts';
-import { scratchFolder, spec, thrownBy } from './scratch.ts';
+import { allOf, scratchFolder, spec, thrownBy } from './scratch.ts';
 
 const TEXTS = { 'b.txt': 'second', 'a.txt': 'first\0', 'c.txt': 'second' };
 
@@ -28,7 +28,7 @@ describe('pack', () => {
     const folder = scratchFolder(TEXTS);
     const result = packCorpus(spec(), options(folder));
     const stream = Buffer.from('first\0second\0');
-    expect(Buffer.from(result.corpus.tokens)).toEqual(stream);
+    expect(Buffer.from(allOf(result.corpus))).toEqual(stream);
     expect(readFileSync(join(result.folder, 'texts.bin'))).toEqual(stream);
     expect(readdirSync(result.folder).sort()).toEqual(['index.json', 'texts.bin']);
     expect(result.folder).toBe(join(folder, 'cache', result.corpus.digest));
@@ -55,7 +55,7 @@ describe('pack', () => {
     const folder = scratchFolder({ 'a.txt': 'hel', 'tokenizer.json': byteLevelBpe() });
     const tokenizer = loadTokenizer('hf:tokenizer.json', folder);
     const { corpus, folder: packed } = packCorpus(spec(), options(folder, { tokenizer }));
-    expect(corpus.tokens).toEqual(Uint16Array.of(257, 258));
+    expect(allOf(corpus)).toEqual(Uint16Array.of(257, 258));
     expect([...readFileSync(join(packed, 'texts.bin'))]).toEqual([1, 1, 2, 1]);
   });
 
@@ -102,6 +102,7 @@ describe('pack', () => {
   ])('refuses to open a stream %s, and packs it again', (_, damage, reason) => {
     const base = scratchFolder(TEXTS);
     const { folder, corpus } = packCorpus(spec(), options(base));
+    const written = allOf(corpus);
     damage(folder);
     const error = thrownBy(() => PackedCorpus.open(folder));
     expect(error).toBeInstanceOf(DamagedPack);
@@ -109,6 +110,18 @@ describe('pack', () => {
     const again = packCorpus(spec(), options(base));
     expect(again.reused).toBe(false);
     expect(again.corpus).toEqual(corpus);
+    expect(allOf(again.corpus)).toEqual(written);
+  });
+
+  it('reads from the disk, and says so when the stream is gone or cut', () => {
+    const { folder, corpus } = packCorpus(spec(), options(scratchFolder(TEXTS)));
+    const all = allOf(corpus);
+    expect(corpus.read(2, 7)).toEqual(all.slice(2, 7));
+    expect(corpus.read(3, 3)).toHaveLength(0);
+    truncateSync(join(folder, 'texts.bin'), 5);
+    expect(thrownBy(() => corpus.read(2, 7))).toHaveProperty('message', expect.stringContaining('it ends at byte 5'));
+    rmSync(join(folder, 'texts.bin'));
+    expect(thrownBy(() => corpus.read(2, 7))).toBeInstanceOf(DamagedPack);
   });
 
   it('leaves no partial file when a document cannot be packed', () => {

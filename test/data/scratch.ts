@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { PackedCorpus, splitHeldOut } from '../../src/data/index.ts';
+import { memoryStream, PackedCorpus, splitHeldOut } from '../../src/data/index.ts';
 import type { CorpusSpec, TokenIds } from '../../src/data/index.ts';
 
 /** Makes a folder that holds these files, by path below it. */
@@ -45,8 +45,13 @@ export function corpusOf(name: string, tokens: TokenIds, heldOutFraction = 0.1):
       heldOut: [...splitHeldOut(name, tokens.length, heldOutFraction).heldOut],
       sha256: '0'.repeat(64),
     },
-    tokens,
+    memoryStream(tokens),
   );
+}
+
+/** All its ids. */
+export function allOf(corpus: PackedCorpus): TokenIds {
+  return corpus.read(0, corpus.index.tokenCount);
 }
 
 /** A corpus of `count` tokens, each of the given value. */
