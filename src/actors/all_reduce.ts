@@ -30,8 +30,11 @@ export class AllReduce {
   private readonly lengths: readonly number[];
   private readonly replicas: Replicas;
   private readonly owned = new Map<number, Chunk>();
-  private readonly sums = new Map<string, Float32Array>();
+  /** Memory of own chunks for later steps, by arena. */
+  private readonly spare = new Map<number, Float32Array[]>();
   private result: Gradient | null = null;
+  /** Chunks of the result that are there. */
+  private summed = 0;
 
   /** `leaves`: global microbatches of a step. `lengths`: elements of each flat arena. */
   constructor(
@@ -48,8 +51,9 @@ export class AllReduce {
     this.replicas = replicas;
   }
 
-  /** Gives this replica's blocks; the sum will be written to `into`. */
+  /** Gives this replica's blocks; the sum, which needs them all, is written to `into`. */
   async contribute(step: number, blocks: readonly Block<Gradient>[], into: Gradient): Promise<void> {
+    this.result = into;
     for (const { level, index, value } of blocks) {
       for (const [arena, length] of this.lengths.entries()) {
         const flat = this.flat(value.arenas[arena].flat);
@@ -61,7 +65,6 @@ export class AllReduce {
         }
       }
     }
-    this.result = into;
   }
 
   async onBlock({ step, arena, values, level, index }: BlockMessage): Promise<void> {
@@ -69,46 +72,50 @@ export class AllReduce {
   }
 
   onSum({ arena, chunk, values }: SumMessage): void {
-    this.sums.set(`${arena}/${chunk}`, floats('sum', dataOf(values)).slice());
+    this.conclude(arena, chunk, floats('sum', dataOf(values)));
   }
 
   /** The summed gradient once every chunk is there, else null. It is given out once. */
   take(): Gradient | null {
-    if (this.result === null || this.sums.size < this.lengths.length * this.ranks) return null;
-    const result = this.result;
-    for (const [arena, length] of this.lengths.entries()) {
-      const flat = this.flat(result.arenas[arena].flat);
-      for (let chunk = 0; chunk < this.ranks; chunk++) {
-        flat.set(this.sums.get(`${arena}/${chunk}`)!, chunkRange(length, this.ranks, chunk)[0]);
-      }
-    }
-    this.sums.clear();
-    this.result = null;
-    return result;
+    if (this.summed < this.lengths.length * this.ranks) return null;
+    return this.abandon();
   }
 
   /** Forgets a sum that is not complete; returns the memory it was to be written to. */
   abandon(): Gradient | null {
     const { result } = this;
     this.owned.clear();
-    this.sums.clear();
     this.result = null;
+    this.summed = 0;
     return result;
   }
 
   private async fold(step: number, arena: number, values: Float32Array, level: number, index: number): Promise<void> {
-    const chunk = this.owned.get(arena) ?? { tree: new GradientTree<Float32Array>(addTo, () => undefined), leaves: 0 };
+    const spare = this.spare.get(arena) ?? [];
+    this.spare.set(arena, spare);
+    const give = (room: Float32Array): unknown => spare.push(room);
+    const chunk = this.owned.get(arena) ?? { tree: new GradientTree<Float32Array>(addTo, give), leaves: 0 };
     this.owned.set(arena, chunk);
-    await chunk.tree.insert(values.slice(), index, level);
+    // What came is gone when its message is handled, and the tree adds in place.
+    const room = spare.pop() ?? new Float32Array(values.length);
+    room.set(values);
+    await chunk.tree.insert(room, index, level);
     chunk.leaves += Math.min((index + 1) << level, this.leaves) - (index << level);
     if (chunk.leaves < this.leaves) return;
     this.owned.delete(arena);
     const sum = (await chunk.tree.root())!;
-    this.sums.set(`${arena}/${this.rank}`, sum);
+    this.conclude(arena, this.rank, sum);
     for (let rank = 0; rank < this.ranks; rank++) {
       if (rank === this.rank) continue;
       this.replicas.sum(rank, { step, arena, chunk: this.rank, values: payload(sum, [sum.length]) });
     }
+    give(sum);
+  }
+
+  private conclude(arena: number, chunk: number, sum: Float32Array): void {
+    const flat = this.flat(this.result!.arenas[arena].flat);
+    flat.set(sum, chunkRange(this.lengths[arena], this.ranks, chunk)[0]);
+    this.summed += 1;
   }
 
   private flat(tensor: Tensor): Float32Array {

@@ -14,10 +14,10 @@ export interface Block<B> {
 export class GradientTree<B> {
   private readonly blocks = new Map<string, Block<B>>();
   private readonly add: (into: B, from: B) => Promise<void>;
-  private readonly free: (value: B) => void;
+  private readonly free: (value: B) => unknown;
 
   /** `add` sums `from` into `into`; `free` takes back what is no longer needed. */
-  constructor(add: (into: B, from: B) => Promise<void>, free: (value: B) => void) {
+  constructor(add: (into: B, from: B) => Promise<void>, free: (value: B) => unknown) {
     this.add = add;
     this.free = free;
   }
