@@ -43,9 +43,7 @@ export class ExpertCore {
     this.programs = programs;
     this.leaves = new LeafGradients(parameters);
     this.expected = expected;
-    this.contexts = Array.from({ length: contexts }, () =>
-      createContext(slice, programs, weightBindings(weights, parameters.values)),
-    );
+    this.contexts = createContexts(contexts, slice, programs, weightBindings(weights, parameters.values));
     this.idle = [...this.contexts];
   }
 
@@ -130,12 +128,21 @@ export interface ExpertParts {
   readonly programs: ExpertPrograms;
 }
 
-function createContext(slice: Slice, { derivative }: ExpertPrograms, weights: Bindings): Bindings {
-  const bindings: Record<string, Tensor> = { ...weights };
-  for (const program of [derivative.forward, derivative.backwardInput]) {
-    for (const { name, value } of [...program.inputs, ...program.outputs]) {
-      bindings[name] ??= tensorFor(slice, name, value.type);
-    }
-  }
-  return bindings;
+/**
+ * A context has for itself what passes from forward to backward. All else is of use within one message only, and is one
+ * tensor for all contexts.
+ */
+function createContexts(count: number, slice: Slice, { derivative }: ExpertPrograms, weights: Bindings): Bindings[] {
+  const passing = new Set([...derivative.kept, ...derivative.residuals.map(({ name }) => name)]);
+  const bindings = [derivative.forward, derivative.backwardInput].flatMap(({ inputs, outputs }) => [
+    ...inputs,
+    ...outputs,
+  ]);
+  const common: Record<string, Tensor> = { ...weights };
+  for (const { name, value } of bindings) if (!passing.has(name)) common[name] ??= tensorFor(slice, name, value.type);
+  return Array.from({ length: count }, () => {
+    const own: Record<string, Tensor> = {};
+    for (const { name, value } of bindings) if (passing.has(name)) own[name] ??= tensorFor(slice, name, value.type);
+    return { ...common, ...own };
+  });
 }

@@ -5,9 +5,10 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { globSync, readFileSync, statSync } from 'node:fs';
+import { globSync, statSync } from 'node:fs';
 import { resolve, sep } from 'node:path';
 import { EmptyCorpus, UnreadableFile } from './errors.ts';
+import { FileReader } from './file_reader.ts';
 
 /** `text`: a file is a document. `json_strings`: all string values of a JSON file, joined by newlines, are one. */
 export type CorpusFormat = 'text' | 'json_strings';
@@ -65,8 +66,9 @@ export function findCorpus(spec: CorpusSpec, baseDir: string): FoundCorpus {
   const skipped = { empty: 0, tooLarge: 0, notUtf8: 0, duplicate: 0, notAFile: 0 };
   const files: CorpusFile[] = [];
   const seen = new Set<string>();
+  const reader = new FileReader();
   for (const { path, name } of named) {
-    const read = readDocument(spec, path);
+    const read = readDocument(spec, path, reader);
     if (typeof read === 'string') {
       skipped[read]++;
       continue;
@@ -94,8 +96,8 @@ export function findCorpus(spec: CorpusSpec, baseDir: string): FoundCorpus {
 }
 
 /** Reads the text of a found file again; throws `UnreadableFile` if it changed since it was found. */
-export function readText(spec: CorpusSpec, file: CorpusFile): string {
-  const bytes = readOrThrow(spec, file.path);
+export function readText(spec: CorpusSpec, file: CorpusFile, reader: FileReader): string {
+  const bytes = readOrThrow(spec, file.path, reader);
   if (bytes === 'notAFile' || sha256Of(bytes) !== file.sha256) {
     throw new UnreadableFile(spec.name, file.path, 'it changed while it was being packed', 'launch again');
   }
@@ -128,18 +130,22 @@ function commonFolder(paths: readonly string[]): string {
   return folder;
 }
 
-function readDocument(spec: CorpusSpec, path: string): Buffer | Exclude<keyof SkippedFiles, 'duplicate'> {
+function readDocument(
+  spec: CorpusSpec,
+  path: string,
+  reader: FileReader,
+): Buffer | Exclude<keyof SkippedFiles, 'duplicate'> {
   const stat = attempt(spec, path, () => statSync(path));
   if (stat === 'notAFile' || !stat.isFile()) return 'notAFile';
   if (stat.size > spec.maxFileBytes) return 'tooLarge';
-  const bytes = readOrThrow(spec, path);
+  const bytes = readOrThrow(spec, path, reader);
   if (bytes === 'notAFile') return bytes;
   if (bytes.length === 0) return 'empty';
   return isUtf8(bytes) ? bytes : 'notUtf8';
 }
 
-function readOrThrow(spec: CorpusSpec, path: string): Buffer | 'notAFile' {
-  return attempt(spec, path, () => readFileSync(path));
+function readOrThrow(spec: CorpusSpec, path: string, reader: FileReader): Buffer | 'notAFile' {
+  return attempt(spec, path, () => reader.read(path));
 }
 
 function attempt<T>(spec: CorpusSpec, path: string, action: () => T): T | 'notAFile' {

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { findCorpus, readText } from './corpus.ts';
 import type { CorpusSpec, FoundCorpus } from './corpus.ts';
 import { DamagedPack, PackNotWritten } from './errors.ts';
+import { FileReader } from './file_reader.ts';
 import { splitHeldOut } from './held_out.ts';
 import { PackedCorpus } from './packed_corpus.ts';
 import { INDEX_FILE, corpusDigest, streamFile } from './packed_index.ts';
@@ -95,8 +96,9 @@ function writeStream(found: FoundCorpus, folder: string, tokenizer: Tokenizer): 
       parts = [];
       partBytes = 0;
     };
+    const reader = new FileReader();
     for (const file of found.files) {
-      const document = bytesOf(tokensAs(dtype, tokenizer.encode(readText(found.spec, file))));
+      const document = bytesOf(tokensAs(dtype, tokenizer.encode(readText(found.spec, file, reader))));
       parts.push(document, separator);
       partBytes += document.length + separator.length;
       bytes += document.length + separator.length;

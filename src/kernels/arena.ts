@@ -33,9 +33,14 @@ export class Arena {
     return this.ranges.usedBytes;
   }
 
-  /** Takes a range of at least `bytes`. Throws `OutOfSliceMemory` in the name of `owner`. */
+  /** Takes a range of at least `bytes`, all zero. Throws `OutOfSliceMemory` in the name of `owner`. */
   take(owner: string, what: string, bytes: number): Range {
-    return this.ranges.take(owner, what, bytes);
+    const everTaken = this.ranges.peakBytes;
+    const range = this.ranges.take(owner, what, bytes);
+    // What nobody has had is zero, and takes no real memory until it is written.
+    const used = Math.min(range.bytes, everTaken - range.offset);
+    if (used > 0) new Uint8Array(this.buffer, range.offset, used).fill(0);
+    return range;
   }
 
   give(range: Range): void {

@@ -30,6 +30,8 @@ export interface Node {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
   readonly writes: readonly number[];
+  /** Rather made again than kept: see `OpDefinition`. */
+  readonly cheap: boolean;
   readonly flops: number;
   reference(inputs: readonly Operand[], outputs: readonly Operand[]): void;
   gradient: ((call: GradientCall) => readonly (Value | null)[]) | null;

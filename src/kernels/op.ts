@@ -52,6 +52,11 @@ export interface OpDefinition<A> {
     outputs: readonly WasmOperand[],
     attributes: A,
   ) => boolean;
+  /**
+   * Costs little beside the memory of its result: the way back makes it again where its operands are there, and nothing is
+   * kept. So are all ops with a `formula`.
+   */
+  readonly cheap?: boolean;
   /** Indices of inputs that are state, updated in place. */
   readonly writes?: readonly number[];
   /** FLOPs, a multiply-add counted as two, dynamic dimensions at their maximum; absent: too few to count. */
@@ -83,6 +88,7 @@ export function defineOp<A>(
       inputs,
       outputs,
       writes: definition.writes ?? [],
+      cheap: definition.cheap ?? definition.formula !== undefined,
       flops: definition.flops?.(types, attributes) ?? 0,
       reference: (ins, outs) => definition.reference(ins, outs, attributes),
       gradient: gradient ? (call) => gradient(call, attributes) : null,

@@ -86,7 +86,7 @@ export function vjp(program: Program, options: VjpOptions = {}): Vjp {
   const forwardMade = new Set(program.nodes.flatMap((node) => node.outputs));
   const outputNames = new Map(program.outputs.map((b) => [b.value, b.name]));
   const crossing = inputsOf([...gradients.map((b) => b.value)], (v) => forwardMade.has(v));
-  const residuals = [...crossing]
+  const residuals = withoutCheap(crossing, program, gradients)
     .sort((a, b) => a.id - b.id)
     .map((value) => ({ name: outputNames.get(value) ?? `r${value.id}`, role: 'input' as const, value }));
   const given = [...program.inputs, ...residuals, ...cotangentInputs];
@@ -120,12 +120,33 @@ export function vjp(program: Program, options: VjpOptions = {}): Vjp {
 
 /** Bytes that a list of passed values takes at the maximum of every dynamic dimension. */
 export function passedBytes(passed: readonly Passed[]): number {
-  return passed.reduce((sum, { type }) => sum + maxElements(type.shape) * bytesPerElement[type.dtype], 0);
+  return passed.reduce((sum, { type }) => sum + bytesOf(type), 0);
 }
+
+const bytesOf = ({ dtype, shape }: Type): number => maxElements(shape) * bytesPerElement[dtype];
 
 /** Gradients flow through real numbers; the cotangent of a bf16 value is bf16. */
 function isReal(value: Value): boolean {
   return value.type.dtype === 'f32' || value.type.dtype === 'bf16';
+}
+
+/**
+ * Of the values that pass from forward to backward those that have to be kept: not what a cheap op makes of weights, of
+ * inputs that the backward reads anyhow or that are smaller, and of values that are kept or made again themselves.
+ */
+function withoutCheap(crossing: ReadonlySet<Value>, program: Program, gradients: readonly Binding[]): Value[] {
+  const inputs = new Set(program.inputs.map((b) => b.value));
+  const there = new Set(program.inputs.filter((b) => b.role === 'weight').map((b) => b.value));
+  const isEnd = (value: Value): boolean => crossing.has(value) || inputs.has(value);
+  inputsOf(
+    gradients.map((b) => b.value),
+    isEnd,
+  ).forEach((value) => there.add(value));
+  return [...crossing].filter((value) => {
+    const { cheap, inputs: operands } = value.graph.producer(value)!;
+    const bytes = bytesOf(value.type);
+    return !cheap || !operands.every((v) => there.has(v) || (inputs.has(v) && bytesOf(v.type) < bytes));
+  });
 }
 
 /** Values that depend on one of `seeds`. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EmptyCorpus, UnreadableFile, findCorpus } from '../../src/data/index.ts';
 import { readText } from '../../src/data/corpus.ts';
+import { FileReader } from '../../src/data/file_reader.ts';
 import { scratchFolder, spec, thrownBy } from './scratch.ts';
 
 describe('corpus', () => {
@@ -80,13 +81,13 @@ describe('corpus', () => {
     const json = JSON.stringify({ b: 'one', a: ['two', 3, { c: 'three' }], d: null });
     const folder = scratchFolder({ 'm.json': json });
     const { spec: found, files } = findCorpus(spec({ globs: ['*.json'], format: 'json_strings' }), folder);
-    expect(readText(found, files[0])).toBe('one\ntwo\nthree');
+    expect(readText(found, files[0], new FileReader())).toBe('one\ntwo\nthree');
   });
 
   it('refuses a file that is not JSON where the corpus says it is', () => {
     const folder = scratchFolder({ 'm.json': '{"a"' });
     const found = findCorpus(spec({ globs: ['*.json'], format: 'json_strings' }), folder);
-    const error = thrownBy(() => readText(found.spec, found.files[0]));
+    const error = thrownBy(() => readText(found.spec, found.files[0], new FileReader()));
     expect(error).toBeInstanceOf(UnreadableFile);
     expect(error).toHaveProperty('path', join(folder, 'm.json'));
     expect(error).toHaveProperty(
@@ -99,6 +100,6 @@ describe('corpus', () => {
     const folder = scratchFolder({ 'a.txt': 'before' });
     const { files } = findCorpus(spec(), folder);
     const changed = { ...files[0], sha256: '0'.repeat(64) };
-    expect(thrownBy(() => readText(spec(), changed))).toHaveProperty('tag', 'UnreadableFile');
+    expect(thrownBy(() => readText(spec(), changed, new FileReader()))).toHaveProperty('tag', 'UnreadableFile');
   });
 });

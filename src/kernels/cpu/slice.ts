@@ -54,7 +54,6 @@ export class CpuSlice implements Slice {
       throw new OutOfSliceMemory(this.owner, what, align(bytes), this.used, this.budgetBytes);
     }
     const range = this.memory.take(this.owner, what, bytes);
-    new Uint8Array(this.memory.buffer, range.offset, range.bytes).fill(0);
     this.ranges.push(range);
     this.used += range.bytes;
     return range;

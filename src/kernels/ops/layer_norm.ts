@@ -17,6 +17,7 @@ import { sumTo } from './sum_to.ts';
 
 const op = defineOp<{ epsilon: number }>({
   name: 'layer_norm',
+  cheap: true,
   infer: ([x, w, b]) => {
     requireFloats('layer_norm', [x, w, b]);
     requireRank('layer_norm', 'x', x, 2);

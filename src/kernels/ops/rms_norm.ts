@@ -14,6 +14,7 @@ import { rmsNormGradient, rmsNormWeightGradient } from './rms_norm_gradient.ts';
 
 const op = defineOp<{ epsilon: number }>({
   name: 'rms_norm',
+  cheap: true,
   infer: ([x, w]) => {
     requireFloats('rms_norm', [x, w]);
     requireRank('rms_norm', 'x', x, 2);
