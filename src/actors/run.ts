@@ -30,8 +30,13 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
   const store = await CheckpointStore.forWriting(join(runDir, 'checkpoints'));
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
   const blueprint = await blueprintOf({ topology, baseDir, vocabulary: tokenizer.vocabSize });
-  // A run that ended before its first checkpoint begins again.
-  const found = options.resume && (await store.list()).length > 0 ? await newest(store, blueprint, observe) : null;
+  // A run that ended before its first checkpoint begins again; one that has steps had a checkpoint before them.
+  const hasBegun = (await store.list()).length > 0 || RunLogs.hasSteps(runDir);
+  const found = options.resume && hasBegun ? await newest(store, blueprint, observe) : null;
+  if (found !== null && found.manifest.step >= topology.training.steps) {
+    const { step } = found.manifest;
+    observe({ kind: 'notice', text: `step ${step} is the last already; to go on, give --steps more than ${step}` });
+  }
   using logs = new RunLogs(runDir, found === null);
 
   observe({ kind: 'phase', text: 'packing corpora' });

@@ -1,5 +1,5 @@
 /** The files that a run writes as it goes, and what is written there of what the chronicle hears. */
-import { rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError } from '../runtime/index.ts';
 import { EventsLog, LogIo, MetricsLog } from '../telemetry/index.ts';
@@ -19,6 +19,11 @@ export class RunLogs implements Disposable {
     if (isNew) rmSync(this.#decisionsPath, { force: true });
     this.metrics = new MetricsLog(join(runDir, 'metrics.jsonl'));
     this.events = new EventsLog(join(runDir, 'events.jsonl'));
+  }
+
+  /** Has a step of a run in this directory been written down? */
+  static hasSteps(runDir: string): boolean {
+    return (statSync(join(runDir, 'metrics.jsonl'), { throwIfNoEntry: false })?.size ?? 0) > 0;
   }
 
   /** Where a run in one process decides its steps; made when first asked for. */

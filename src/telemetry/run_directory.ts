@@ -3,8 +3,18 @@
  * by a lock file with its process id; a lock of a process that is gone is taken over. Nothing of an earlier run, or of
  * anybody else, is ever overwritten.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { codeOf, diskRemedy } from '../system_error.ts';
 import { RunDirectoryRefused } from './errors.ts';
 import { RunLock } from './run_lock.ts';
@@ -47,9 +57,9 @@ export class RunDirectory {
   static open(options: RunDirectoryOptions): RunDirectory {
     const path = RunDirectory.check(options);
     try {
-      mkdirSync(path, { recursive: true });
+      makeFolder(path);
     } catch (error) {
-      throw new RunDirectoryRefused(path, `cannot be made (${codeOf(error)}); give another one to --run-dir`);
+      throw new RunDirectoryRefused(path, cannotBeMade(error));
     }
     return new RunDirectory(path, RunLock.take(path));
   }
@@ -73,6 +83,7 @@ export class RunDirectory {
     if (!isOurs && entries.some((entry) => !unfinished.includes(entry))) {
       refuse('holds files that are no run; give an empty or a new directory to --run-dir');
     }
+    if (!existsSync(path)) checkRoom(path);
     return path;
   }
 
@@ -93,6 +104,30 @@ export class RunDirectory {
   /** Gives the directory back; its files stay. */
   release(): void {
     this.#lock.release();
+  }
+}
+
+const cannotBeMade = (error: unknown): string => `cannot be made (${codeOf(error)}); give another one to --run-dir`;
+
+/** Throws RunDirectoryRefused where a folder that is not there could not be made either, as far as can be seen. */
+function checkRoom(path: string): void {
+  let above = dirname(resolve(path));
+  while (!existsSync(above)) above = dirname(above);
+  try {
+    accessSync(above, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new RunDirectoryRefused(path, cannotBeMade(error));
+  }
+}
+
+/** With the folders above it, one by one: below /proc, `recursive` of Node never comes back. */
+function makeFolder(path: string): void {
+  const above = dirname(resolve(path));
+  if (!existsSync(above)) makeFolder(above);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (!existsSync(path)) throw error;
   }
 }
 

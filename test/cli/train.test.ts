@@ -101,6 +101,25 @@ describe('a resumed run', () => {
     );
   });
 
+  test('whose checkpoints are gone is refused, and its curve stays', () => {
+    const bare = copyOf('whole', 'bare');
+    const before = curveOf(bare);
+    expect(launch(bare, '--resume')).toMatchObject({
+      exitCode: 1,
+      stderr:
+        'troupe: no checkpoint to open in bare/checkpoints: it holds none; start a new run or name another directory\n',
+    });
+    expect(curveOf(bare)).toEqual(before);
+  });
+
+  test('that was done already says so', () => {
+    const done = copyOf('whole', 'done', 12);
+    const again = launch(done, '--resume');
+    expect(again).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(again.stdout).toContain('step 12 is the last already; to go on, give --steps more than 12\n');
+    expect(curveOf(done)).toEqual(curveOf('whole'));
+  });
+
   test('leaves out a damaged checkpoint with a notice, and goes on from the one before it', () => {
     const damaged = copyOf('whole', 'damaged', 8, 10);
     damage(damaged, 'step-000010.g1');

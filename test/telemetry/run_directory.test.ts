@@ -121,6 +121,12 @@ describe('a directory is refused', () => {
     expect(readdirSync(parent)).toEqual(['thesis.tex']);
   });
 
+  test.runIf(process.platform === 'linux')('when it is below what takes no folders', () => {
+    expect(refusal('/proc/runs/one')).toBe(
+      'run directory /proc/runs/one: cannot be made (ENOENT); give another one to --run-dir',
+    );
+  });
+
   test('when it is a file', () => {
     const path = join(parent, 'file');
     writeFileSync(path, '');
