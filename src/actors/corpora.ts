@@ -1,6 +1,7 @@
 /** The blend that a topology's `data` section describes, packed on the first launch and opened after. */
 import { resolve } from 'node:path';
-import { findCorpus, packBlend, type Blend, type CorpusSpec, type FoundCorpus, type Tokenizer } from '../data/index.ts';
+import { Blend, findCorpus, packBlend, rehearsedCorpus } from '../data/index.ts';
+import type { CorpusSpec, FoundCorpus, Tokenizer } from '../data/index.ts';
 import type { Topology } from '../topology/index.ts';
 import type { BatchSource } from './batch_source.ts';
 
@@ -24,9 +25,22 @@ export async function packedBlend(
   return { blend, source: { folders: [...folders], weights, digest: blend.digest } };
 }
 
-/** The files of each corpus, read and hashed but not packed. Throws `EmptyCorpus`, `UnreadableFile`. */
-export const foundCorpora = ({ data }: Topology, baseDir: string): FoundCorpus[] =>
-  specsOf(data).map((spec) => findCorpus(spec, baseDir));
+/** The files of each corpus, and their blend as packing would give it; nothing is written. Throws what `packedBlend` does. */
+export function rehearsedBlend(
+  { data, training }: Topology,
+  baseDir: string,
+  tokenizer: Tokenizer,
+): { corpora: readonly FoundCorpus[]; blend: Blend } {
+  const corpora = specsOf(data).map((spec) => findCorpus(spec, baseDir));
+  const options = { baseDir, tokenizer, heldOutFraction: data.held_out };
+  const weights = data.blend.map(({ weight }) => weight);
+  const blend = new Blend(
+    corpora.map((found) => rehearsedCorpus(found, options)),
+    weights,
+    training.seed,
+  );
+  return { corpora, blend };
+}
 
 const specsOf = ({ blend }: Topology['data']): CorpusSpec[] =>
   blend.map(({ name, glob, exclude, weight, format, max_file_bytes }) => ({

@@ -17,8 +17,12 @@ export function addGenerate(program: Command, finish: (exitCode: number) => void
   program
     .command('generate')
     .description('continue a prompt with a trained model')
-    .requiredOption('--checkpoint <DIR>', 'checkpoint, or the run directory whose newest one to use', pathArgument)
-    .requiredOption('--prompt <TEXT>', 'text to continue')
+    .requiredOption(
+      '--checkpoint <DIR>',
+      'checkpoint, or the run directory whose newest one to use (required)',
+      pathArgument,
+    )
+    .requiredOption('--prompt <TEXT>', 'text to continue (required)')
     .option('--max-tokens <N>', 'tokens to generate', wholeNumber(1), 200)
     .option('--temperature <T>', 'randomness: 0 takes the likeliest token', notNegative, 0.8)
     .option('--seed <S>', 'seed of the random choices', wholeNumber(0), 1)

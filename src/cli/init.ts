@@ -43,13 +43,18 @@ function init(file: string, { data, name = nameOf(resolve('.')) }: InitFlags): n
     writeFileSync(file, starter({ ...parts, name }), { flag: 'wx' });
   } catch (error) {
     const code = codeOf(error);
-    const reason = code === 'EEXIST' ? 'exists already' : `cannot be written (${code})`;
+    const reason = reasons.get(code) ?? `cannot be written (${code})`;
     throw new UsageError(`${file}: ${reason}; name another file: troupe init other.yaml`);
   }
   console.log(`wrote ${file}: a small Switch Transformer on ${data}`);
   console.log(`next: npx troupe launch ${file} --dry-run`);
   return exitCodes.done;
 }
+
+const reasons = new Map([
+  ['EEXIST', 'exists already'],
+  ['ENOENT', 'its folder does not exist'],
+]);
 
 /** A path of a file of the folder, with `/`, as globs have it. */
 const seenFrom = (folder: string, path: string): string => relative(folder, path).split(sep).join('/');

@@ -1,7 +1,9 @@
 /** `troupe launch --dry-run`: all that a launch checks before it starts anything, and the plan of the run. */
-import { foundCorpora } from '../actors/corpora.ts';
+import { batchesOf } from '../actors/batch_source.ts';
+import { rehearsedBlend } from '../actors/corpora.ts';
 import { checkRunServer } from '../actors/run_server.ts';
-import type { Topology } from '../topology/index.ts';
+import { loadTokenizer, type FoundCorpus } from '../data/index.ts';
+import { meshOf, type Topology } from '../topology/index.ts';
 import { byteUnit, inUnit, percent } from './figures.ts';
 import { showPlan } from './plan.ts';
 import { numbers, table, words } from './table.ts';
@@ -9,14 +11,18 @@ import { numbers, table, words } from './table.ts';
 /** Prints the corpora and the plan; returns the exit code of `troupe plan`. Throws what a launch would. */
 export async function rehearse(topology: Topology, baseDir: string, runDir: string): Promise<number> {
   await checkRunServer(topology, baseDir);
-  for (const line of corporaLines(topology, baseDir)) console.log(line);
+  const { corpora, blend } = rehearsedBlend(topology, baseDir, loadTokenizer(topology.data.tokenizer, baseDir));
+  const { heldOut } = batchesOf(blend, topology, meshOf(topology).globalMicrobatches);
+  for (const line of corporaLines(corpora)) console.log(line);
+  if (heldOut.rows < heldOut.asked) {
+    console.log(`held-out text has room for ${heldOut.rows} of ${heldOut.asked} evaluation sequences\n`);
+  }
   const exitCode = await showPlan(topology, baseDir);
   console.log(`dry run: nothing was started or written; the run would be written to ${runDir}`);
   return exitCode;
 }
 
-function corporaLines(topology: Topology, baseDir: string): string[] {
-  const corpora = foundCorpora(topology, baseDir);
+function corporaLines(corpora: readonly FoundCorpus[]): string[] {
   const sizes = corpora.map(({ files }) => files.reduce((sum, { bytes }) => sum + bytes, 0));
   const weights = corpora.reduce((sum, { spec }) => sum + spec.weight, 0);
   const unit = byteUnit(sizes);

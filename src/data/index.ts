@@ -15,7 +15,7 @@ export type { HeldOutSplit, TokenRange } from './held_out.ts';
 export { HfTokenizer } from './hf_tokenizer.ts';
 export { loadTokenizer } from './load_tokenizer.ts';
 export { Order1 } from './order1.ts';
-export { packCorpus } from './pack.ts';
+export { packCorpus, rehearsedCorpus } from './pack.ts';
 export type { PackOptions, PackResult } from './pack.ts';
 export { packBlend } from './pack_blend.ts';
 export type { PackedBlend, PackBlendOptions } from './pack_blend.ts';

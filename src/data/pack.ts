@@ -53,31 +53,49 @@ export function packCorpus(spec: CorpusSpec, options: PackOptions): PackResult {
 }
 
 function writePack(found: FoundCorpus, digest: string, folder: string, options: PackOptions): void {
-  const { spec, files, skipped } = found;
-  const { tokenizer, heldOutFraction } = options;
   guarded(folder, () => mkdirSync(folder, { recursive: true }));
-  const stream = writeStream(found, folder, tokenizer);
-  const dtype = tokenDtype(tokenizer.vocabSize);
-  const tokenCount = stream.bytes / tokenBytes(dtype);
-  const index: PackedIndex = {
+  const { bytes, sha256 } = writeStream(found, folder, options.tokenizer);
+  const tokenCount = bytes / tokenBytes(tokenDtype(options.tokenizer.vocabSize));
+  const index = indexOf(found, options, { digest, tokenCount, sha256 });
+  const json = Buffer.from(`${JSON.stringify(index, null, 2)}\n`);
+  durably(folder, INDEX_FILE, (write) => write(json));
+}
+
+/**
+ * The corpus that packing would give, with nothing written: what is known of its length, and of how it is cut, holds; its
+ * tokens are all the separator. Throws `UnreadableFile`.
+ */
+export function rehearsedCorpus(found: FoundCorpus, options: Omit<PackOptions, 'cacheDir'>): PackedCorpus {
+  const { tokenizer, heldOutFraction } = options;
+  const reader = new FileReader();
+  let tokenCount = 0;
+  for (const file of found.files) tokenCount += tokenizer.encode(readText(found.spec, file, reader)).length + 1;
+  const digest = corpusDigest(found, tokenizer, heldOutFraction);
+  const index = indexOf(found, options, { digest, tokenCount, sha256: '' });
+  const separators = (count: number): number[] => Array.from({ length: count }, () => tokenizer.separatorId);
+  return new PackedCorpus(index, { read: (begin, end) => tokensAs(index.dtype, separators(end - begin)) });
+}
+
+function indexOf(
+  { spec, files, filesFound, skipped }: FoundCorpus,
+  { tokenizer, heldOutFraction }: Pick<PackOptions, 'tokenizer' | 'heldOutFraction'>,
+  stream: Pick<PackedIndex, 'digest' | 'tokenCount' | 'sha256'>,
+): PackedIndex {
+  return {
     version: 1,
     name: spec.name,
-    digest,
     tokenizer: tokenizer.name,
     vocabSize: tokenizer.vocabSize,
     separatorId: tokenizer.separatorId,
-    dtype,
-    tokenCount,
+    dtype: tokenDtype(tokenizer.vocabSize),
     documentCount: files.length,
     bytes: files.reduce((sum, file) => sum + file.bytes, 0),
-    filesFound: found.filesFound,
+    filesFound,
     skipped,
     heldOutFraction,
-    heldOut: [...splitHeldOut(spec.name, tokenCount, heldOutFraction).heldOut],
-    sha256: stream.sha256,
+    heldOut: [...splitHeldOut(spec.name, stream.tokenCount, heldOutFraction).heldOut],
+    ...stream,
   };
-  const json = Buffer.from(`${JSON.stringify(index, null, 2)}\n`);
-  durably(folder, INDEX_FILE, (write) => write(json));
 }
 
 /** Writes every document's tokens, each followed by the separator. */

@@ -11,6 +11,7 @@ const noVerbs = ['join', 'VERB', '…', 'node-0'];
 const wrongKeys = ['training.step'];
 const foreignOptions = [
   '--external-memory-accounted-in-global-limit',
+  '--onnxruntime-node-install',
   '--import',
   '--conditions',
   '--version',

@@ -1,6 +1,6 @@
 /**
  * Texts and tokenizers that a run cannot use: one line before anything is trained, exit code 1, and every text as it was.
- * A dry run says what it can without packing.
+ * A dry run says the same, but for what is wrong with the place for packed texts.
  */
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -69,7 +69,7 @@ describe('a dry run and a launch hear of', () => {
   });
 });
 
-describe('a launch hears of', () => {
+describe('a launch, and if it writes nothing a dry run, hears of', () => {
   test.each([
     [
       'a text that is shorter than a sequence',
@@ -100,6 +100,9 @@ describe('a launch hears of', () => {
     ]);
     expect(lines).toEqual([typeof line === 'string' ? `troupe: ${line}` : line]);
     expect([exitCode, changed]).toEqual([1, []]);
+    if (typeof line === 'string') {
+      expect(refusalOf(['launch', 'tiny.yaml', '--dry-run', '--set', set])).toEqual(plainly(`troupe: ${line}`, 1));
+    }
     expect(made.filter((name) => !name.startsWith('.corpora/'))).toEqual([
       ...['run/', 'run/checkpoints/', 'run/config.yaml', 'run/events.jsonl', 'run/metrics.jsonl'],
     ]);
