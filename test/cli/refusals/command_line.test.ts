@@ -73,7 +73,7 @@ describe('a command line is refused with 2 and one line', () => {
     [
       'init',
       ['none/mine.yaml'],
-      'none/mine.yaml: cannot be written (ENOENT); name another file: troupe init other.yaml',
+      'none/mine.yaml: its folder does not exist; name another file: troupe init other.yaml',
     ],
     [
       'init',
