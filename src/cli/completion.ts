@@ -32,11 +32,13 @@ interface Verb {
   readonly options: readonly { readonly flag: string; readonly description: string }[];
 }
 
+const help = { flag: '--help', description: 'say what it does, with examples' };
+
 const verbsOf = (program: Command): Verb[] =>
   program.commands.map((command) => ({
     name: command.name(),
     description: command.description(),
-    options: command.options.map(({ long, description }) => ({ flag: long ?? '', description })),
+    options: [...command.options.map(({ long, description }) => ({ flag: long ?? '', description })), help],
   }));
 
 function bashScript(verbs: readonly Verb[]): string {

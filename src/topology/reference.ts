@@ -15,7 +15,8 @@ One YAML file describes a run. Every key has a default, so an empty file is a va
 globs are relative to the file. Any key can be set for one run: \`troupe launch FILE.yaml --set training.steps=100\`.
 
 An editor with a YAML language server completes keys and marks mistakes where the first line of the file names the schema:
-\`# yaml-language-server: $schema=PATH/topology.schema.json\`. It is in \`configs/\`, and \`troupe init\` writes that line.
+\`# yaml-language-server: $schema=PATH/topology.schema.json\`. It is in \`configs/\`; \`troupe init\` writes the
+line where the schema lies below the working directory (a clone, or \`node_modules\`).
 
 This page is made from the schema (\`node src/topology/reference.ts\`).`;
 
