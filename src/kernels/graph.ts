@@ -30,9 +30,13 @@ export interface Node {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
   readonly writes: readonly number[];
+  /** Values that are to be there before it runs, though it does not read them: to keep what is held at once small. */
+  readonly after: readonly Value[];
   /** Rather made again than kept: see `OpDefinition`. */
   readonly cheap: boolean;
   readonly flops: number;
+  /** The same op on other values, its attributes changed. Throws what its shape rule throws. */
+  again(inputs: readonly Value[], change: (attributes: unknown) => unknown): readonly Value[];
   reference(inputs: readonly Operand[], outputs: readonly Operand[]): void;
   gradient: ((call: GradientCall) => readonly (Value | null)[]) | null;
   onnx: ((graph: OnnxGraph, inputs: readonly string[]) => readonly string[] | null) | null;
@@ -45,6 +49,7 @@ export class Graph {
   readonly nodes: Node[] = [];
   private readonly producers = new Map<Value, Node>();
   private count: number;
+  private awaited: readonly Value[] = [];
 
   /** `firstId`: of its first value. */
   constructor(firstId = 0) {
@@ -61,12 +66,23 @@ export class Graph {
   }
 
   /** Adds the node that `build` makes around fresh output values. */
-  append(outputTypes: readonly Type[], build: (outputs: readonly Value[]) => Node): readonly Value[] {
+  append(outputTypes: readonly Type[], build: (outputs: readonly Value[]) => Omit<Node, 'after'>): readonly Value[] {
     const outputs = outputTypes.map((type) => this.value(type));
-    const node = build(outputs);
+    const node = { ...build(outputs), after: this.awaited };
     this.nodes.push(node);
     for (const output of outputs) this.producers.set(output, node);
     return outputs;
+  }
+
+  /** What `make` returns; the nodes that it adds run once `values` are there. */
+  after<T>(values: readonly Value[], make: () => T): T {
+    const outer = this.awaited;
+    this.awaited = values;
+    try {
+      return make();
+    } finally {
+      this.awaited = outer;
+    }
   }
 
   /** The node that makes `value`, or undefined for an input. */

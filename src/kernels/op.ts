@@ -72,7 +72,7 @@ export interface OpTypes {
 export function defineOp<A>(
   definition: OpDefinition<A>,
 ): (inputs: readonly Value[], attributes: A) => readonly Value[] {
-  return (inputs, attributes) => {
+  const use = (inputs: readonly Value[], attributes: A): readonly Value[] => {
     const graph = graphOf(definition.name, inputs);
     const types = {
       inputs: inputs.map((v) => v.type),
@@ -90,6 +90,7 @@ export function defineOp<A>(
       writes: definition.writes ?? [],
       cheap: definition.cheap ?? definition.formula !== undefined,
       flops: definition.flops?.(types, attributes) ?? 0,
+      again: (values, change) => use(values, change(attributes) as A),
       reference: (ins, outs) => definition.reference(ins, outs, attributes),
       gradient: gradient ? (call) => gradient(call, attributes) : null,
       onnx: onnx ? (g, names) => onnx(g, names, types, attributes) : null,
@@ -98,6 +99,7 @@ export function defineOp<A>(
       formula: formula ? (f, ...elements) => formula(f, elements, attributes) : null,
     }));
   };
+  return use;
 }
 
 function graphOf(op: string, inputs: readonly Value[]): Graph {

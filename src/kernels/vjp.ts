@@ -131,8 +131,8 @@ function isReal(value: Value): boolean {
 }
 
 /**
- * Of the values that pass from forward to backward those that have to be kept: not what a cheap op makes of weights, of
- * inputs that the backward reads anyhow or that are smaller, and of values that are kept or made again themselves.
+ * Of the values that pass from forward to backward those that have to be kept: not what cheap ops make of weights, of
+ * inputs that the backward reads anyhow or that are smaller, and of values that are kept themselves.
  */
 function withoutCheap(crossing: ReadonlySet<Value>, program: Program, gradients: readonly Binding[]): Value[] {
   const inputs = new Set(program.inputs.map((b) => b.value));
@@ -142,11 +142,15 @@ function withoutCheap(crossing: ReadonlySet<Value>, program: Program, gradients:
     gradients.map((b) => b.value),
     isEnd,
   ).forEach((value) => there.add(value));
-  return [...crossing].filter((value) => {
-    const { cheap, inputs: operands } = value.graph.producer(value)!;
-    const bytes = bytesOf(value.type);
-    return !cheap || !operands.every((v) => there.has(v) || (inputs.has(v) && bytesOf(v.type) < bytes));
-  });
+  const isMadeAgain = (value: Value, bytes: number): boolean => {
+    const node = value.graph.producer(value);
+    return node?.cheap === true && node.inputs.every((v) => isThere(v, bytes));
+  };
+  const isThere = (value: Value, bytes: number): boolean => {
+    if (inputs.has(value)) return there.has(value) || bytesOf(value.type) < bytes;
+    return there.has(value) || isMadeAgain(value, bytes);
+  };
+  return [...crossing].filter((value) => !isMadeAgain(value, bytesOf(value.type)));
 }
 
 /** Values that depend on one of `seeds`. */

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from './page.ts';
 
-/** By verb, its options, sorted. */
+/** By verb, its options, sorted, but `--help`, which all have. */
 export function verbs(): Map<string, string[]> {
   const program = [join(root, 'src/cli/main.ts'), 'completion', 'fish'];
   const { stdout } = spawnSync(process.execPath, program, {
@@ -15,7 +15,7 @@ export function verbs(): Map<string, string[]> {
     const [, verb] = / __fish_use_subcommand -a (\S+)/.exec(line) ?? [];
     if (verb !== undefined) found.set(verb, []);
     const [, of, option] = /'__fish_seen_subcommand_from (\S+)' -l (\S+)/.exec(line) ?? [];
-    if (option !== undefined) found.get(of)?.push(`--${option}`);
+    if (option !== undefined && option !== 'help') found.get(of)?.push(`--${option}`);
   }
   for (const options of found.values()) options.sort();
   return found;

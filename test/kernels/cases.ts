@@ -103,6 +103,11 @@ export const cases: readonly Case[] = [
     (r) => ({ x: k.f32([r, 3, 4]) }),
     ({ x }) => k.transpose(x, [0, 2, 1]),
   ),
+  staticRows(
+    'transpose of heads',
+    (r) => ({ x: k.f32([r, 5, 3, 8]) }),
+    ({ x }) => k.transpose(x, [0, 2, 1, 3]),
+  ),
   dynamicRows('slice', x16, ({ x }) => k.slice(x, -1, 3, 9)),
   dynamicRows('pad', x16, ({ x }) => k.pad(x, 1, 2, 1)),
   dynamicRows('concat', pair, ({ a, b }) => k.concat([a, b, a], 1)),

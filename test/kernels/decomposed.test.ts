@@ -1,7 +1,8 @@
 /** Ops that the CPU device takes apart, and the op that only they use. */
 import { afterAll, expect, it } from 'vitest';
-import { CpuDevice, ShapeError, causalAttention, f32, trace } from '../../src/kernels/index.ts';
+import { CpuDevice, ShapeError, causalAttention, f32, trace, vjp } from '../../src/kernels/index.ts';
 import { decomposed } from '../../src/kernels/cpu/decomposed.ts';
+import { planned } from '../../src/kernels/cpu/planned.ts';
 import { sumPrefixes } from '../../src/kernels/ops/sum_prefixes.ts';
 import { inputsOf, onDevice, onReference } from './kit.ts';
 
@@ -24,9 +25,14 @@ it('puts the parts where the op stood, and leaves the program itself as it was',
   expect(new Set(ids).size).toBe(ids.length);
 });
 
-it('holds no scores of more than 512 tokens', () => {
-  expect(decomposed(attention(512)).nodes.length).toBeGreaterThan(1);
-  expect(decomposed(attention(528)).nodes.map((node) => node.op)).toEqual(['causal_attention']);
+it('holds the scores of one block of queries', () => {
+  const largest = (tokens: number) => {
+    const { forward, backward } = vjp(attention(tokens));
+    return Math.max(...[forward, backward].map((program) => planned(program, true).scratch.bytes));
+  };
+  const block = (tokens: number) => 2 * 128 * tokens * 4;
+  // Scores, dP, p and dS, and what is as long as q.
+  for (const tokens of [512, 1024, 4096]) expect(largest(tokens) / block(tokens)).toBeLessThan(5.5);
 });
 
 it('sums prefixes in their order', async () => {

@@ -17,16 +17,22 @@ it('writes the ops, the split, the code and the models of each program', async (
   const square = f32([8, 8]);
   await device.compile(trace('tower', { x: square, b: square }, ({ x, b }) => ({ y: relu(add(matmul(x, x), b)) })));
   await device.close();
-  const text = (name: string): string => readFileSync(join(folder, 'new', name), 'utf8');
-  expect(readdirSync(join(folder, 'new')).sort()).toEqual([
-    'tower.0.onnx',
-    'tower.0.onnx.txt',
-    'tower.txt',
-    'tower.wat',
-  ]);
-  expect(text('tower.txt')).toMatch(/program tower[^]*segment 0: onnx[^]*matmul[^]*segment 1: wasm[^]*add[^]*relu/);
-  expect(text('tower.wat')).toContain(';; add, relu');
-  expect(text('tower.0.onnx.txt')).toMatch(/FusedMatMul\(v0, v0\) transA=0 transB=0 alpha=1/);
+  const files = readdirSync(join(folder, 'new')).sort();
+  const suffixes = ['.0.onnx', '.0.onnx.txt', '.txt', '.wat'];
+  const [stem] = /^tower-[0-9a-f]{8}/.exec(files[0]) ?? [];
+  expect(files).toEqual(suffixes.map((suffix) => `${stem}${suffix}`));
+  const text = (suffix: string): string => readFileSync(join(folder, 'new', `${stem}${suffix}`), 'utf8');
+  expect(text('.txt')).toMatch(/program tower[^]*segment 0: onnx[^]*matmul[^]*segment 1: wasm[^]*add[^]*relu/);
+  expect(text('.wat')).toContain(';; add, relu');
+  expect(text('.0.onnx.txt')).toMatch(/FusedMatMul\(v0, v0\) transA=0 transB=0 alpha=1/);
+});
+
+it('keeps programs of one name and other shapes apart', async () => {
+  vi.stubEnv('TROUPE_DUMP', folder);
+  const device = new CpuDevice({ bytes: 2 ** 20 });
+  for (const size of [8, 16]) await device.compile(trace('one', { x: f32([size]) }, ({ x }) => ({ y: relu(x) })));
+  await device.close();
+  expect(readdirSync(folder).filter((name) => name.endsWith('.wat'))).toHaveLength(2);
 });
 
 it('writes nothing unless asked', async () => {

@@ -21,7 +21,10 @@ function partsOf(node: Node, fork: Graph): readonly Node[] {
   standIns.forEach((value, i) => outside.set(value, node.inputs[i]));
   results.forEach((value, i) => outside.set(value, node.outputs[i]));
   const place = (value: Value): Value => outside.get(value) ?? value;
-  return fork.nodes
-    .slice(before)
-    .map((part) => ({ ...part, inputs: part.inputs.map(place), outputs: part.outputs.map(place) }));
+  return fork.nodes.slice(before).map((part) => ({
+    ...part,
+    inputs: part.inputs.map(place),
+    outputs: part.outputs.map(place),
+    after: part.after.map(place),
+  }));
 }

@@ -18,6 +18,7 @@ import { makeRunnable } from './segments.ts';
 import { CpuSlice } from './slice.ts';
 import { CpuTensor, cpuTensor } from './tensor.ts';
 import { bytesPerElement } from '../dtype.ts';
+import type { Table } from './wasm/kernel.ts';
 import { hasWasm } from './wasm/support.ts';
 
 export interface CpuDeviceOptions {
@@ -39,6 +40,7 @@ export class CpuDevice implements Device {
   private readonly arena: Arena;
   private readonly wasm: boolean;
   private readonly compiled = new Map<Program, Promise<CpuExecutable>>();
+  private readonly tables = new Map<string, number>();
   private scratchRange: Range | null = null;
   private scratchViews = new WeakMap<ScratchPlan, ReadonlyMap<Value, CpuTensor>>();
   private tail: Promise<void> = Promise.resolve();
@@ -88,9 +90,11 @@ export class CpuDevice implements Device {
   }
 
   private async build(program: Program): Promise<CpuExecutable> {
-    const { segments, scratch: plan } = planned(program, this.wasm);
+    const { segments, scratch: plan, tables } = planned(program, this.wasm);
     this.reserveScratch(program.name, plan.bytes);
-    const runnable = await makeRunnable(program, segments, this.arena.memory);
+    tables.forEach((table) => this.place(table));
+    const addressOf = ({ name }: Table): number => this.tables.get(name)!;
+    const runnable = await makeRunnable(program, segments, { memory: this.arena.memory, addressOf });
     return new CpuExecutable(
       program,
       runnable,
@@ -98,6 +102,15 @@ export class CpuDevice implements Device {
       (p) => this.scratchOf(p),
       (job) => this.enqueue(job),
     );
+  }
+
+  /** Puts a table into the arena, if it is not there. */
+  private place(table: Table): void {
+    const { name, length } = table;
+    if (this.tables.has(name)) return;
+    const { offset } = this.arena.take('device', `table ${name}`, length * bytesPerElement.f32);
+    new Float32Array(this.arena.buffer, offset, length).set(table.make());
+    this.tables.set(name, offset);
   }
 
   private reserveScratch(program: string, bytes: number): void {

@@ -24,6 +24,7 @@ export class DryDevice implements Device {
   readonly slices: DrySlice[] = [];
   private readonly memory = new Ranges(boundlessBytes);
   private readonly compiled = new Map<Program, Executable>();
+  private readonly tables = new Set<string>();
   private scratch: Range | null = null;
 
   /** Bytes of all slices and of scratch. */
@@ -71,8 +72,14 @@ export class DryDevice implements Device {
   }
 
   private measure(program: Program): Executable {
-    const { bytes } = planned(program, hasWasm()).scratch;
+    const { scratch, tables } = planned(program, hasWasm());
+    const { bytes } = scratch;
     this.reserveScratch(program.name, bytes);
+    for (const { name, length } of tables) {
+      if (this.tables.has(name)) continue;
+      this.tables.add(name);
+      this.memory.take('device', `table ${name}`, length * bytesPerElement.f32);
+    }
     return {
       program,
       scratchBytes: bytes,

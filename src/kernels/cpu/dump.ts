@@ -1,8 +1,10 @@
 /**
  * Compiled programs as files for whoever debugs them: `TROUPE_DUMP=dir` has every worker write there, for each program,
  * its ops and how they are split (`NAME.txt`), the generated code (`NAME.wat`), and each ONNX model as text and as it is
- * given to onnxruntime (`NAME.N.onnx.txt`, `NAME.N.onnx`). Workers that compile the same program write the same files.
+ * given to onnxruntime (`NAME.N.onnx.txt`, `NAME.N.onnx`). NAME is the program's with a digest of its ops and shapes, since
+ * programs for other shapes may have the same name; workers that compile the same program write the same files.
  */
+import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { show, type Program } from '../program.ts';
@@ -20,7 +22,8 @@ export const dumpFolder = (): string | undefined => process.env.TROUPE_DUMP;
 export function dumpOf(program: Program, folder = dumpFolder()): Dump {
   if (folder === undefined || folder === '') return nothing;
   mkdirSync(folder, { recursive: true });
-  return (suffix, content) => writeFileSync(join(folder, `${program.name}${suffix}`), content);
+  const digest = createHash('sha256').update(show(program)).digest('hex').slice(0, 8);
+  return (suffix, content) => writeFileSync(join(folder, `${program.name}-${digest}${suffix}`), content);
 }
 
 /** The program, and which of its ops run together by what. */

@@ -1,7 +1,7 @@
 /**
- * A compiled program of the CPU device: segments over one plan of scratch memory. Two live sizes are special. With no
- * rows everything runs by the plain reference (some ONNX ops crash on empty tensors). A single row runs as two, the
- * second zero: a matmul of one row sums in another order than the same row among many.
+ * A compiled program of the CPU device: segments over one plan of scratch memory. Fewer than two rows run as two in
+ * onnxruntime, those beyond the live ones zero: a matmul of one row sums in another order than the same row among many, and
+ * some ONNX ops crash on empty tensors.
  */
 import type { Bindings, Executable, RunTimes } from '../device.ts';
 import { allocate } from '../dtype.ts';
@@ -48,18 +48,17 @@ export class CpuExecutable implements Executable {
 
   private async runNow(bindings: Bindings, live: LiveSizes): Promise<void> {
     const { bound, copies } = this.bind(bindings);
-    if (Object.values(live).includes(0)) {
+    const sizes = Object.values(live);
+    if (sizes.length > 0 && sizes.every((n) => n === 0)) {
       this.runEmpty(bound, live);
       copy(copies, live);
       return;
     }
     const scratch = this.scratch(this.plan);
     const tensor = (value: Value): CpuTensor => bound.get(value) ?? scratch.get(value)!;
-    const isSingle = Object.values(live).includes(1);
-    const padded = isSingle
-      ? Object.fromEntries(Object.entries(live).map(([name, n]) => [name, Math.max(n, 2)]))
-      : live;
-    if (isSingle) for (const { value } of this.program.inputs) clearPadding(tensor(value), value, live, padded);
+    const isShort = sizes.some((n) => n < 2);
+    const padded = isShort ? Object.fromEntries(Object.entries(live).map(([name, n]) => [name, Math.max(n, 2)])) : live;
+    if (isShort) for (const { value } of this.program.inputs) clearPadding(tensor(value), value, live, padded);
     this.times.runs++;
     const run: Run = { tensor, live, padded };
     let startMs = performance.now();
@@ -67,7 +66,7 @@ export class CpuExecutable implements Executable {
       if (segment.kind === 'onnx') await runOnnx(segment, run);
       else if (segment.kind === 'wasm') runWasm(this.program, segment, run);
       else segment.nodes.forEach((node) => runHost(node, run));
-      if (isSingle && segment.kind !== 'onnx') clearMade(segment.nodes, run);
+      if (isShort && segment.kind !== 'onnx') clearMade(segment.nodes, run);
       const endMs = performance.now();
       this.times[clockOf[segment.kind]] += endMs - startMs;
       startMs = endMs;
@@ -96,7 +95,7 @@ export class CpuExecutable implements Executable {
     return { bound, copies };
   }
 
-  /** By the plain reference, in place: some ONNX ops crash on empty tensors. */
+  /** By the plain reference, in place: little is left to do where there are no rows at all. */
   private runEmpty(bound: ReadonlyMap<Value, CpuTensor>, live: LiveSizes): void {
     const made = new Map<Value, Operand>();
     const operand = (value: Value): Operand => {
@@ -114,7 +113,7 @@ export class CpuExecutable implements Executable {
   }
 }
 
-/** One run: where values lie, and how large they are; `padded` has two rows where there is one. */
+/** One run: where values lie, and how large they are; `padded` has two rows where there are fewer. */
 interface Run {
   readonly tensor: (value: Value) => CpuTensor;
   readonly live: LiveSizes;
@@ -164,12 +163,12 @@ function clearMade(nodes: readonly Node[], { tensor, live, padded }: Run): void 
   }
 }
 
-/** Zeroes the row that a single live row is padded with. */
+/** Zeroes the rows that fewer than two live ones are padded with. */
 function clearPadding(tensor: CpuTensor, { type }: Value, live: LiveSizes, padded: LiveSizes): void {
   const first = type.shape[0];
-  if (first === undefined || typeof first === 'number' || live[first.name] !== 1) return;
-  const row = resolve(type.shape.slice(1), live).reduce((n, size) => n * size, 1);
-  tensor.data.fill(0, row, row * padded[first.name]);
+  if (first === undefined || typeof first === 'number' || live[first.name] >= 2) return;
+  const row = elements(resolve(type.shape.slice(1), live));
+  tensor.data.fill(0, row * live[first.name], row * padded[first.name]);
 }
 
 function checkDynamicDims(program: Program): void {

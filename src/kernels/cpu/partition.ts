@@ -23,7 +23,7 @@ export function partition(program: Program, kindOf: (node: Node) => SegmentKind)
   // State is written last: a writer waits for every node that comes before it in the program.
   const pending = new Set(program.nodes);
   const isReady = (node: Node): boolean =>
-    node.inputs.every((v) => made.has(v)) &&
+    [...node.inputs, ...node.after].every((v) => made.has(v)) &&
     (node.writes.length === 0 || [...pending].every((other) => other === node || other.writes.length > 0));
 
   const segments: Segment[] = [];

@@ -5,7 +5,8 @@ import { decomposed } from './decomposed.ts';
 import { OnnxGraph } from './onnx_graph.ts';
 import { partition, type Segment, type SegmentKind } from './partition.ts';
 import { planScratch, type ScratchPlan } from './scratch.ts';
-import { lowersToWasm, valuesInside } from './wasm/lower.ts';
+import type { Table } from './wasm/kernel.ts';
+import { tablesOf, valuesInside } from './wasm/lower.ts';
 
 export interface PlannedSegment extends Segment {
   /** Values that it makes and that need no memory of ours. */
@@ -15,17 +16,21 @@ export interface PlannedSegment extends Segment {
 export interface PlannedProgram {
   readonly segments: readonly PlannedSegment[];
   readonly scratch: ScratchPlan;
+  /** What its generated code reads beside values. */
+  readonly tables: readonly Table[];
 }
 
 /**
- * Plans a program. Without WASM nothing is decomposed, and what could be generated code is run by onnxruntime or by the
- * plain reference.
+ * Plans a program. Without WASM what could be generated code is run by onnxruntime or by the plain reference.
  */
 export function planned(given: Program, hasWasm: boolean): PlannedProgram {
-  const program = hasWasm ? decomposed(given) : given;
+  const program = decomposed(given);
+  const tables: Table[] = [];
   const kindOf = (node: Node): SegmentKind => {
-    if (hasWasm && lowersToWasm(node)) return 'wasm';
-    return lowersToOnnx(node) ? 'onnx' : 'host';
+    const read = hasWasm ? tablesOf(node) : null;
+    if (read === null) return lowersToOnnx(node) ? 'onnx' : 'host';
+    tables.push(...read);
+    return 'wasm';
   };
   const parts = partition(program, kindOf);
   const segments = parts.map((segment, at) => {
@@ -33,7 +38,7 @@ export function planned(given: Program, hasWasm: boolean): PlannedProgram {
     return { ...segment, inside: insideOf(segment, (value) => later.has(value)) };
   });
   const bound = new Set([...program.inputs, ...program.outputs].map((b) => b.value));
-  return { segments, scratch: planScratch(segments, (value) => bound.has(value)) };
+  return { segments, scratch: planScratch(segments, (value) => bound.has(value)), tables };
 }
 
 /** Can onnxruntime run this node within the numbers contract? */

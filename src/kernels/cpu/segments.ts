@@ -10,6 +10,7 @@ import { OnnxGraph } from './onnx_graph.ts';
 import type { PlannedSegment } from './planned.ts';
 import { createSession, type Session } from './session.ts';
 import { assemble, moduleText } from './wasm/assemble.ts';
+import type { Table } from './wasm/kernel.ts';
 import { lowerToWasm } from './wasm/lower.ts';
 
 interface NamedValue {
@@ -37,18 +38,26 @@ export interface HostSegment {
 }
 export type RunnableSegment = OnnxSegment | WasmSegment | HostSegment;
 
-/** `memory` is the arena that WASM segments work on; null if there are none. What is made is written to `dump`, too. */
+/** What WASM segments work on. */
+export interface WasmGround {
+  /** The arena's; null if there are no such segments. */
+  readonly memory: WebAssembly.Memory | null;
+  /** Where in it a table lies. */
+  readonly addressOf: (table: Table) => number;
+}
+
+/** What is made is written to `dump`, too. */
 export async function makeRunnable(
   program: Program,
   segments: readonly PlannedSegment[],
-  memory: WebAssembly.Memory | null,
+  { memory, addressOf }: WasmGround,
   dump: Dump = dumpOf(program),
 ): Promise<RunnableSegment[]> {
   dump('.txt', showSplit(program, segments));
   const codes = new Map(
     segments.flatMap((segment, at) =>
       segment.kind === 'wasm'
-        ? [[segment, lowerToWasm(program.name, `segment${at}`, segment.nodes, segment.inside)] as const]
+        ? [[segment, lowerToWasm(program.name, `segment${at}`, segment.nodes, segment.inside, addressOf)] as const]
         : [],
     ),
   );

@@ -1,33 +1,27 @@
 /**
- * o = softmax(q kᵀ / √d, keys up to the query's own position) v, by blocks of 128 queries, so that no T × T matrix is
- * held. k and v may have fewer heads (papers.md §1.3): query head h reads key head h // (H / Hkv). Only q, k, v and o are
- * kept for the gradient, which makes the probabilities again.
+ * o = softmax(q kᵀ / √d, keys up to the query's own position) v. k and v may have fewer heads (papers.md §1.3): query head h
+ * reads key head h // (H / Hkv). For the gradient, which makes the probabilities again, q, k, v, o and two numbers for each
+ * query are kept: see `causal_softmax.ts`. Devices run it as its parts, which hold no T × T matrix.
  */
-import { isEmpty, requireFloats, requireRank, staticSize } from '../check.ts';
-import type { OnnxGraph } from '../cpu/onnx_graph.ts';
+import { requireFloats, requireRank, staticSize } from '../check.ts';
 import { floats } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import type { Operand, Type } from '../type.ts';
-import { isStatic, maxElements, sameDim, sameShape, showShape } from '../shape.ts';
+import { maxElements, sameDim, sameShape, showShape } from '../shape.ts';
 import { causalAttentionGradient } from './causal_attention_gradient.ts';
 import { attentionParts } from './causal_attention_parts.ts';
-import { attentionBlocks, blockProbabilities } from './causal_attention_block.ts';
 
 const op = defineOp<undefined>({
   name: 'causal_attention',
   infer: ([q, k, v]) => {
     checkHeads(q, k, v);
-    return [q];
+    return [q, { dtype: 'f32', shape: q.shape.with(-1, 2) }];
   },
-  reference: ([q, k, v], [o]) => attend(q, k, v, o),
-  gradient: ({ inputs: [q, k, v], outputs: [o], cotangents: [c] }) =>
-    c === null ? [null, null, null] : causalAttentionGradient(q, k, v, o, c),
-  onnx: (graph, [q, k, v], { inputs: [{ shape }, { shape: keyShape }] }) => {
-    if (!isStatic(shape) || !isStatic(keyShape) || isEmpty(shape) || shape[2] < 2 || shape[3] < 2) return null;
-    return [lower(graph, q, k, v, shape, keyShape)];
-  },
+  reference: ([q, k, v], [o, statistics]) => attend(q, k, v, o, statistics),
+  gradient: ({ inputs: [q, k, v], outputs: [o, statistics], cotangents: [c] }) =>
+    c === null ? [null, null, null] : causalAttentionGradient(q, k, v, o, statistics, c),
   decompose: attentionParts,
   // Scores and their product with the values, in full: as published figures count them, without causal halving.
   flops: ({ inputs: [q] }) => 4 * maxElements(q.shape) * maxElements([q.shape[2]]),
@@ -53,9 +47,10 @@ function checkHeads(q: Type, k: Type, v: Type): void {
   if (keyHeads < 1 || heads % keyHeads !== 0) throw fail('the key heads do not divide the heads');
 }
 
-function attend(q: Operand, k: Operand, v: Operand, o: Operand): void {
+function attend(q: Operand, k: Operand, v: Operand, o: Operand, statistics: Operand): void {
   const [q_, k_, v_] = [q, k, v].map((x) => floats('causal_attention', x.data));
   const o_ = floats('causal_attention', o.data);
+  const statistics_ = floats('causal_attention', statistics.data);
   const [batch, heads, tokens, width] = q.shape;
   const share = heads / k.shape[1];
   const scale = width ** -0.5;
@@ -65,17 +60,18 @@ function attend(q: Operand, k: Operand, v: Operand, o: Operand): void {
     const keys = Math.floor(s / share) * tokens * width;
     for (let t = 0; t < tokens; t++) {
       const row = (s * tokens + t) * width;
-      const total = softmaxRow(p, q_, row, k_, keys, t, width, scale);
+      const { max, total } = softmaxRow(p, q_, row, k_, keys, t, width, scale);
       sums.fill(0);
       for (let j = 0; j <= t; j++) {
         for (let i = 0, at = keys + j * width; i < width; i++) sums[i] += p[j] * v_[at + i];
       }
       for (let i = 0; i < width; i++) o_[row + i] = sums[i] / total;
+      statistics_.set([max, 1 / total], (s * tokens + t) * 2);
     }
   }
 }
 
-/** Unnormalised probabilities of query `t` over keys 0 … t into `p`; returns their sum. */
+/** Unnormalised probabilities of query `t` over keys 0 … t into `p`; returns the largest score and their sum. */
 function softmaxRow(
   p: Float64Array,
   q: Float32Array,
@@ -85,7 +81,7 @@ function softmaxRow(
   t: number,
   width: number,
   scale: number,
-): number {
+): { max: number; total: number } {
   let max = -Infinity;
   for (let j = 0; j <= t; j++) {
     let dot = 0;
@@ -95,23 +91,5 @@ function softmaxRow(
   }
   let total = 0;
   for (let j = 0; j <= t; j++) total += p[j] = Math.exp(p[j] - max);
-  return total;
-}
-
-function lower(
-  graph: OnnxGraph,
-  q: string,
-  k: string,
-  v: string,
-  shape: readonly number[],
-  keyShape: readonly number[],
-): string {
-  const blocks = attentionBlocks(graph, shape, keyShape);
-  const queries = blocks.split(q);
-  const parts = blocks.ranges.map((range, i) => {
-    const keys = blocks.upTo(k, range.end);
-    const p = blockProbabilities(graph, blocks, range, queries[i], keys);
-    return blocks.ungroup(graph.one('FusedMatMul', [p, blocks.upTo(v, range.end)]), range);
-  });
-  return parts.length === 1 ? parts[0] : graph.one('Concat', parts, { axis: 2 });
+  return { max, total };
 }

@@ -1,78 +1,108 @@
 /**
- * Causal attention and its gradient as products of matrices with `causalSoftmax` between, for sequences whose scores may be
- * held: at most 512 tokens. Blocks of 128 queries over the keys up to the block's end, as in `causal_attention_block.ts`.
+ * Causal attention and its gradient as products of matrices with `causalSoftmax` between, by blocks of 128 queries over the
+ * keys up to the block's end: no key is read that no query of the block may see. Blocks run one after another, so that one block's
+ * scores are held at a time.
  */
+import { isEmpty } from '../check.ts';
 import type { Value } from '../graph.ts';
-import { SUM_LANES } from '../lane_sum.ts';
-import { isStatic } from '../shape.ts';
-import { queryRanges, type QueryRange } from './causal_attention_block.ts';
+import { isStatic, type Shape } from '../shape.ts';
 import { causalSoftmax, causalSoftmaxGradient } from './causal_softmax.ts';
 import { concat } from './concat.ts';
 import { matmul } from './matmul.ts';
+import { mul } from './mul.ts';
+import { reduceSum } from './reduce_sum.ts';
 import { reshape } from './reshape.ts';
 import { slice } from './slice.ts';
 import { sumPrefixes } from './sum_prefixes.ts';
 
-const mostTokens = 512;
+export interface QueryRange {
+  readonly start: number;
+  readonly end: number;
+}
 
-/** o of q, k, v, or null where blocks of sixteens do not fit. */
+const blockRows = 128;
+/** The tokens' axis of [B, H, T, d]. */
+const TOKENS = 2;
+
+/** o and statistics of q, k, v; null where the shape is not fixed, or empty. */
 export function attentionParts([q, k, v]: readonly Value[]): readonly Value[] | null {
-  const blocks = blocksOf(q, k);
+  const blocks = blocksOf(q.type.shape, k.type.shape);
   if (blocks === null) return null;
-  const outputs = blocks.ranges.map((range) => {
-    const p = causalSoftmax(blocks.scores(q, k, range), blocks.queryBlock(range));
-    return blocks.ungrouped(matmul(p, upTo(v, range)), range);
+  const parts = inTurn(q, blocks.ranges, (range) => {
+    const scores = matmul(blocks.grouped(q, range), upTo(k, range), { transposeB: true });
+    const [p, statistics] = causalSoftmax(scores, blocks.queryBlock(range));
+    return [blocks.ungrouped(matmul(p, upTo(v, range)), range), blocks.ungrouped(statistics, range)];
   });
-  return [concatenated(outputs)];
+  return [0, 1].map((i) => joined(parts.map((part) => part[i])));
 }
 
-/** dq, dk, dv of q, k, v, o, dO, or null where blocks of sixteens do not fit. */
-export function attentionGradientParts([q, k, v, , dO]: readonly Value[]): readonly Value[] | null {
-  const blocks = blocksOf(q, k);
+/** dq, dk, dv of q, k, v, o, the statistics and dO; null where the shape is not fixed, or empty. */
+export function attentionGradientParts([q, k, v, o, statistics, dO]: readonly Value[]): readonly Value[] | null {
+  const blocks = blocksOf(q.type.shape, k.type.shape);
   if (blocks === null) return null;
-  const parts = blocks.ranges.map((range) => {
-    const dP = blocks.scores(dO, v, range);
-    const [p, dScores] = causalSoftmaxGradient(blocks.scores(q, k, range), dP, blocks.queryBlock(range));
-    return {
-      dq: blocks.ungrouped(matmul(dScores, upTo(k, range)), range),
-      dk: matmul(dScores, blocks.grouped(q, range), { transposeA: true }),
-      dv: matmul(p, blocks.grouped(dO, range), { transposeA: true }),
+  const pull = reduceSum(mul(o, dO), [-1], true);
+  let sums: readonly Value[] | null = null;
+  const dqs = inTurn(q, blocks.ranges, (range) => {
+    const [queries, cotangents] = [blocks.grouped(q, range), blocks.grouped(dO, range)];
+    const keys = upTo(k, range);
+    const given = {
+      scores: matmul(queries, keys, { transposeB: true }),
+      statistics: blocks.grouped(statistics, range),
+      dP: matmul(cotangents, upTo(v, range), { transposeB: true }),
+      pull: blocks.grouped(pull, range),
     };
+    const [p, dScores] = causalSoftmaxGradient(given, blocks.queryBlock(range));
+    const dKeys = [matmul(dScores, queries, { transposeA: true }), matmul(p, cotangents, { transposeA: true })];
+    const before = sums;
+    sums = before === null ? dKeys : dKeys.map((x, i) => sumPrefixes([before[i], x], TOKENS));
+    return [blocks.ungrouped(matmul(dScores, keys), range), ...sums];
   });
-  return [
-    concatenated(parts.map(({ dq }) => dq)),
-    sumPrefixes(
-      parts.map(({ dk }) => dk),
-      2,
-    ),
-    sumPrefixes(
-      parts.map(({ dv }) => dv),
-      2,
-    ),
-  ];
+  return [joined(dqs.map(([dq]) => dq)), ...dqs[dqs.length - 1].slice(1)];
 }
 
-function blocksOf(q: Value, k: Value) {
-  const { shape } = q.type;
-  if (!isStatic(shape)) return null;
+/** Ranges of 128 queries; the last also takes a single left-over query, since matmuls of one row have other bits. */
+export function queryRanges(tokens: number): QueryRange[] {
+  const ranges: QueryRange[] = [];
+  for (let start = 0; start < tokens;) {
+    const rest = tokens - start;
+    const end = rest <= blockRows + 1 ? tokens : start + blockRows;
+    ranges.push({ start, end });
+    start = end;
+  }
+  return ranges;
+}
+
+/** How q, k and v are cut. The query heads that share a key head stand below one another as rows of one matrix. */
+function blocksOf(shape: Shape, keyShape: Shape) {
+  if (!isStatic(shape) || !isStatic(keyShape) || isEmpty(shape)) return null;
   const [batch, heads, tokens, width] = shape;
-  if (batch === 0 || width < 2 || tokens < 2 || tokens > mostTokens || tokens % SUM_LANES !== 0) return null;
-  const keyHeads = Number(k.type.shape[1]);
-  const rows = ({ start, end }: QueryRange): number => (heads / keyHeads) * (end - start);
-  const sized = (x: Value, ...sizes: number[]): Value => (heads === keyHeads ? x : reshape(x, sizes));
-  /** The queries of a range, those that share a key head below one another: [B, Hkv, rep · n, d]. */
-  const grouped = (x: Value, range: QueryRange): Value =>
-    sized(slice(x, 2, range.start, range.end), batch, keyHeads, rows(range), width);
+  const keyHeads = keyShape[1];
+  const sized = (x: Value, ...sizes: number[]): Value =>
+    heads === keyHeads ? x : reshape(x, [...sizes, Number(x.type.shape[3])]);
   return {
     ranges: queryRanges(tokens),
-    grouped,
-    ungrouped: (x: Value, { start, end }: QueryRange): Value => sized(x, batch, heads, end - start, width),
-    scores: (rowsOf: Value, columnsOf: Value, range: QueryRange): Value =>
-      matmul(grouped(rowsOf, range), upTo(columnsOf, range), { transposeB: true }),
+    /** The rows of a range: [B, H, T, c] → [B, Hkv, rep · n, c]. */
+    grouped: (x: Value, { start, end }: QueryRange): Value =>
+      sized(slice(x, TOKENS, start, end), batch, keyHeads, (heads / keyHeads) * (end - start)),
+    /** [B, Hkv, rep · n, c] → [B, H, n, c]. */
+    ungrouped: (x: Value, { start, end }: QueryRange): Value => sized(x, batch, heads, end - start),
     queryBlock: ({ start, end }: QueryRange) => ({ first: start, queries: end - start, scale: width ** -0.5 }),
   };
 }
 
-const upTo = (x: Value, { end }: QueryRange): Value => slice(x, 2, 0, end);
+/** What `make` gives for each range, each after the one before. */
+function inTurn(
+  { graph }: Value,
+  ranges: readonly QueryRange[],
+  make: (range: QueryRange) => readonly Value[],
+): (readonly Value[])[] {
+  let before: readonly Value[] = [];
+  return ranges.map((range) => {
+    before = graph.after(before, () => make(range));
+    return before;
+  });
+}
 
-const concatenated = (parts: readonly Value[]): Value => (parts.length === 1 ? parts[0] : concat(parts, 2));
+const upTo = (x: Value, { end }: QueryRange): Value => slice(x, TOKENS, 0, end);
+
+const joined = (parts: readonly Value[]): Value => (parts.length === 1 ? parts[0] : concat(parts, TOKENS));

@@ -1,12 +1,15 @@
 /**
  * The probabilities of causal attention for a block of queries, and the gradient of their scores: where attention is not
  * one op but products of matrices with these between. Row r of a block of n queries belongs to query `first` + r mod n, and
- * has keys 0 … that one: what is beyond is not read, its probability is 0.
+ * has keys 0 … that one: what is beyond is not read, its probability is 0. A row's **statistics**, its largest scaled score and
+ * 1 / Σ exp(scaled score − largest), are what the gradient makes the same probabilities from (the two halves of a log-sum-exp,
+ * which needs no logarithm).
  */
-import { numbers } from '../arithmetic.ts';
-import { requireFloats } from '../check.ts';
+import { numbers, type Arithmetic } from '../arithmetic.ts';
+import { isEmpty, requireFloats } from '../check.ts';
+import type { OnnxGraph } from '../cpu/onnx_graph.ts';
 import { i32, type I32, type V128 } from '../cpu/wasm/instructions.ts';
-import type { Kernel, WasmOperand } from '../cpu/wasm/kernel.ts';
+import type { Kernel } from '../cpu/wasm/kernel.ts';
 import { LiveRow } from '../cpu/wasm/live_row.ts';
 import { floats } from '../dtype.ts';
 import { exp } from '../elementary.ts';
@@ -14,7 +17,7 @@ import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { laneSum, SUM_LANES } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
-import { isStatic, maxElements, sameShape, showShape, type Shape } from '../shape.ts';
+import { elements, isStatic, maxElements, sameShape, showShape, type Shape } from '../shape.ts';
 import type { Type } from '../type.ts';
 
 export interface QueryBlock {
@@ -30,84 +33,140 @@ const op = defineOp<QueryBlock>({
   name: 'causal_softmax',
   infer: ([scores], block) => {
     checkScores('causal_softmax', scores, block);
-    return [scores];
+    return [scores, { dtype: 'f32', shape: scores.shape.with(-1, 2) }];
   },
-  reference: ([scores], [p], block) => {
+  reference: ([scores], [p, statistics], block) => {
     const from = floats('causal_softmax', scores.data);
     const to = floats('causal_softmax', p.data);
-    eachRow(scores.shape, block, (at, live, width) => {
+    const known = floats('causal_softmax', statistics.data);
+    const scale = numbers.constant(block.scale);
+    eachRow(scores.shape, block, ({ row, at, live, width }) => {
       to.fill(0, at, at + width);
-      const inverse = exponentials(from, to, at, live, block.scale);
+      let max = -Infinity;
+      for (let i = at; i < at + live; i++) max = numbers.larger(numbers.mul(scale, from[i]), max);
+      const sum = laneSum(live, (i) => (to[at + i] = exp(numbers, numbers.sub(numbers.mul(scale, from[at + i]), max))));
+      const inverse = numbers.div(1, sum);
       for (let i = at; i < at + live; i++) to[i] = numbers.mul(to[i], inverse);
+      known.set([max, inverse], row * 2);
     });
   },
-  wasm: (kernel, [scores], [p], block) => {
+  wasm: (kernel, [scores], [p, statistics], block) => {
     const { f } = kernel;
-    return overLiveRows(kernel, scores.type.shape, block, (row) => {
-      const inverse = emitExponentials(kernel, row, scores, p, block.scale);
-      row.each((at, offset, mask) => {
-        kernel.store(p, row.live(f.mul(kernel.load(p, at, offset), inverse), mask), at, offset);
+    return overLiveRows(kernel, scores.type.shape, block, (live, row) => {
+      const scaled = (at: I32, offset: number): V128 => f.mul(f.constant(block.scale), kernel.load(scores, at, offset));
+      const max = live.max(scaled);
+      const sum = live.sum((at, offset, mask) => {
+        const exponential = live.live(exp(f, f.sub(scaled(at, offset), max)), mask);
+        kernel.store(p, exponential, at, offset);
+        return exponential;
       });
+      const inverse = f.div(f.constant(1), sum);
+      live.each((at, offset) => kernel.store(p, f.mul(kernel.load(p, at, offset), inverse), at, offset));
+      live.zeroRest(p);
+      const known = kernel.elementAt(i32.mul(row, i32.const(2)));
+      kernel.storeOne(statistics, max, known);
+      kernel.storeOne(statistics, inverse, known, 4);
     });
+  },
+  onnx: (graph, [scores], { inputs: [{ shape }] }, block) => {
+    if (!isStatic(shape) || shape[shape.length - 1] % SUM_LANES !== 0) return null;
+    const scaled = maskedScores(graph, scores, shape, block);
+    const max = graph.one('ReduceMax', [scaled, graph.int64([-1])], { keepdims: 1 });
+    const exponentials = graph.one('Exp', [graph.one('Sub', [scaled, max])]);
+    const sum = graph.one('ReduceSum', [exponentials, graph.int64([-1])], { keepdims: 1 });
+    const inverse = graph.one('Div', [graph.float32([1], []), sum]);
+    return [graph.one('Mul', [exponentials, inverse]), graph.one('Concat', [max, inverse], { axis: -1 })];
   },
 });
 
 const gradientOp = defineOp<QueryBlock>({
   name: 'causal_softmax_gradient',
-  infer: ([scores, dP], block) => {
+  infer: ([scores, statistics, dP, pull], block) => {
     checkScores('causal_softmax_gradient', scores, block);
-    if (!sameShape(scores.shape, dP.shape)) {
-      throw new ShapeError('causal_softmax_gradient', `${showShape(scores.shape)} and ${showShape(dP.shape)} differ`);
-    }
-    return [scores, scores];
+    const fits = [statistics, dP, pull].every(({ shape }, i) =>
+      sameShape(shape, i === 1 ? scores.shape : scores.shape.with(-1, i === 0 ? 2 : 1)),
+    );
+    if (fits) return [scores, scores];
+    const shapes = [scores, statistics, dP, pull].map(({ shape }) => showShape(shape));
+    throw new ShapeError('causal_softmax_gradient', `${shapes.join(', ')} do not fit`);
   },
-  reference: ([scores, dP], [p, dScores], block) => {
-    const from = floats('causal_softmax_gradient', scores.data);
-    const c = floats('causal_softmax_gradient', dP.data);
-    const to = floats('causal_softmax_gradient', p.data);
-    const d = floats('causal_softmax_gradient', dScores.data);
-    eachRow(scores.shape, block, (at, live, width) => {
-      to.fill(0, at, at + width);
-      const inverse = exponentials(from, to, at, live, block.scale);
-      const dot = laneSum(live, (i) => {
-        to[at + i] = numbers.mul(to[at + i], inverse);
-        return numbers.mul(to[at + i], c[at + i]);
-      });
-      d.fill(0, at, at + width);
-      const scale = numbers.constant(block.scale);
-      for (let i = at; i < at + live; i++) d[i] = numbers.mul(scale, numbers.mul(to[i], numbers.sub(c[i], dot)));
+  reference: ([scores, statistics, dP, pull], [p, dScores], block) => {
+    const [from, known, c, pulls] = [scores, statistics, dP, pull].map((x) =>
+      floats('causal_softmax_gradient', x.data),
+    );
+    const [to, d] = [p, dScores].map((x) => floats('causal_softmax_gradient', x.data));
+    const scale = numbers.constant(block.scale);
+    to.fill(0);
+    d.fill(0);
+    eachRow(scores.shape, block, ({ row, at, live }) => {
+      const given = { max: known[row * 2], inverse: known[row * 2 + 1], pull: pulls[row] };
+      for (let i = at; i < at + live; i++) {
+        const { probability, gradient } = differentiated(numbers, scale, from[i], c[i], given);
+        to[i] = probability;
+        d[i] = gradient;
+      }
     });
   },
-  wasm: (kernel, [scores, dP], [p, dScores], block) => {
-    const { f } = kernel;
-    return overLiveRows(kernel, scores.type.shape, block, (row) => {
-      const inverse = emitExponentials(kernel, row, scores, p, block.scale);
-      const dot = row.sum((at, offset, mask) => {
-        const probability = row.live(f.mul(kernel.load(p, at, offset), inverse), mask);
-        kernel.store(p, probability, at, offset);
-        return row.live(f.mul(probability, kernel.load(dP, at, offset)), mask);
+  wasm: (kernel, [scores, statistics, dP, pull], [p, dScores], block) =>
+    overLiveRows(kernel, scores.type.shape, block, (live, row) => {
+      const { f } = kernel;
+      const known = kernel.elementAt(i32.mul(row, i32.const(2)));
+      const given = {
+        max: kernel.splat(statistics, known),
+        inverse: kernel.splat(statistics, known, 4),
+        pull: kernel.splat(pull, kernel.elementAt(row)),
+      };
+      live.each((at, offset, mask) => {
+        const [score, c] = [kernel.load(scores, at, offset), kernel.load(dP, at, offset)];
+        const { probability, gradient } = differentiated(f, f.constant(block.scale), score, c, given);
+        kernel.store(p, live.live(probability, mask), at, offset);
+        kernel.store(dScores, live.live(gradient, mask), at, offset);
       });
-      row.each((at, offset, mask) => {
-        const pulled = f.mul(kernel.load(p, at, offset), f.sub(kernel.load(dP, at, offset), dot));
-        kernel.store(dScores, row.live(f.mul(f.constant(block.scale), pulled), mask), at, offset);
-      });
-      row.zeroRest(dScores);
-    });
+      live.zeroRest(p);
+      live.zeroRest(dScores);
+    }),
+  onnx: (graph, [scores, statistics, dP, pull], { inputs: [{ shape }] }, block) => {
+    if (!isStatic(shape) || isEmpty(shape)) return null;
+    const [max, inverse] = graph.op('Split', [statistics], { axis: -1, num_outputs: 2 }, 2);
+    const exponentials = graph.one('Exp', [graph.one('Sub', [maskedScores(graph, scores, shape, block), max])]);
+    const p = graph.one('Mul', [exponentials, inverse]);
+    const pulled = graph.one('Mul', [p, graph.one('Sub', [dP, pull])]);
+    return [p, graph.one('Mul', [graph.float32([block.scale], []), pulled])];
   },
 });
 
-/** Probabilities of `scores` [..., rows, keys], a block of queries. Throws `ShapeError` when the block does not fit. */
-export function causalSoftmax(scores: Value, block: QueryBlock): Value {
-  return op([scores], block)[0];
+/** What is known of a row before its gradient is made. */
+interface Known<T> {
+  readonly max: T;
+  readonly inverse: T;
+  /** Σ p · dP. */
+  readonly pull: T;
 }
 
-/** The probabilities again, and d_scores = scale · p · (dP − Σ p · dP). */
+/** An element's probability, and the gradient of its score. */
+function differentiated<T>(f: Arithmetic<T>, scale: T, score: T, dP: T, { max, inverse, pull }: Known<T>) {
+  const probability = f.mul(exp(f, f.sub(f.mul(scale, score), max)), inverse);
+  return { probability, gradient: f.mul(scale, f.mul(probability, f.sub(dP, pull))) };
+}
+
+/**
+ * Probabilities [..., rows, keys] of `scores`, a block of queries, and their rows' statistics [..., rows, 2]. Throws
+ * `ShapeError` when the block does not fit.
+ */
+export function causalSoftmax(scores: Value, block: QueryBlock): readonly [p: Value, statistics: Value] {
+  const [p, statistics] = op([scores], block);
+  return [p, statistics];
+}
+
+/**
+ * The probabilities again, and d_scores = scale · p · (dP − pull). `statistics` [..., rows, 2] as the forward gave them,
+ * `pull` [..., rows, 1] = Σ p · dP over a row, which is Σ o · d_o. Throws `ShapeError` when they do not fit.
+ */
 export function causalSoftmaxGradient(
-  scores: Value,
-  dP: Value,
+  { scores, statistics, dP, pull }: Readonly<Record<'scores' | 'statistics' | 'dP' | 'pull', Value>>,
   block: QueryBlock,
 ): readonly [p: Value, dScores: Value] {
-  const [p, dScores] = gradientOp([scores, dP], block);
+  const [p, dScores] = gradientOp([scores, statistics, dP, pull], block);
   return [p, dScores];
 }
 
@@ -118,26 +177,18 @@ function checkScores(name: string, scores: Type, { first, queries }: QueryBlock)
   throw new ShapeError(name, `scores ${showShape(scores.shape)} are not of ${queries} queries from ${first}`);
 }
 
-function eachRow(
-  shape: readonly number[],
-  { first, queries }: QueryBlock,
-  body: (at: number, live: number, width: number) => void,
-): void {
-  const width = shape.at(-1)!;
-  const rows = shape.slice(0, -1).reduce((n, size) => n * size, 1);
-  for (let r = 0; r < rows; r++) body(r * width, first + (r % queries) + 1, width);
+/** A row, where it begins, how many of its elements count, and how many it has. */
+interface Row {
+  readonly row: number;
+  readonly at: number;
+  readonly live: number;
+  readonly width: number;
 }
 
-/** Writes exp(scale · score − max) of a row's live keys; returns 1 / sum. */
-function exponentials(from: Float32Array, to: Float32Array, at: number, live: number, scale: number): number {
-  const factor = numbers.constant(scale);
-  let max = -Infinity;
-  for (let i = at; i < at + live; i++) max = numbers.larger(numbers.mul(factor, from[i]), max);
-  for (let i = at; i < at + live; i++) to[i] = exp(numbers, numbers.sub(numbers.mul(factor, from[i]), max));
-  return numbers.div(
-    1,
-    laneSum(live, (i) => to[at + i]),
-  );
+function eachRow(shape: readonly number[], { first, queries }: QueryBlock, body: (row: Row) => void): void {
+  const width = shape.at(-1)!;
+  const rows = elements(shape.slice(0, -1));
+  for (let row = 0; row < rows; row++) body({ row, at: row * width, live: first + (row % queries) + 1, width });
 }
 
 /** Emits `body` for every row. Returns false for shapes that rows of sixteens do not fit. */
@@ -145,27 +196,29 @@ function overLiveRows(
   kernel: Kernel,
   shape: Shape,
   { first, queries }: QueryBlock,
-  body: (row: LiveRow) => void,
+  body: (live: LiveRow, row: I32) => void,
 ): boolean {
   const width = Number(shape.at(-1));
   if (!isStatic(shape) || width % SUM_LANES !== 0) return false;
   kernel.rows(maxElements(shape.slice(0, -1)), width, (row, start) => {
     const query = i32.remU(row, i32.const(queries));
-    body(new LiveRow(kernel, width, start, kernel.fn.let(i32.add(query, i32.const(first + 1)), 'live')));
+    body(new LiveRow(kernel, width, start, kernel.fn.let(i32.add(query, i32.const(first + 1)), 'live')), row);
   });
   return true;
 }
 
-/** `exponentials` in code, and 0 for what is not live. */
-function emitExponentials(kernel: Kernel, row: LiveRow, scores: WasmOperand, p: WasmOperand, scale: number): V128 {
-  const { f } = kernel;
-  const scaled = (at: I32, offset: number): V128 => f.mul(f.constant(scale), kernel.load(scores, at, offset));
-  const max = row.max(scaled);
-  const sum = row.sum((at, offset, mask) => {
-    const exponential = row.live(exp(f, f.sub(scaled(at, offset), max)), mask);
-    kernel.store(p, exponential, at, offset);
-    return exponential;
-  });
-  row.zeroRest(p);
-  return f.div(f.constant(1), sum);
+/** Far below every score, and finite: its exponential is exactly 0. */
+const never = -1e30;
+
+/** Scaled scores for ONNX, those of keys beyond a query pushed to −1e30. */
+function maskedScores(graph: OnnxGraph, scores: string, shape: readonly number[], block: QueryBlock): string {
+  const { first, queries, scale } = block;
+  const keys = shape.at(-1)!;
+  const mask = Float32Array.from({ length: queries * keys }, (_, i) =>
+    i % keys > first + Math.floor(i / keys) ? never : 0,
+  );
+  const scaled = graph.one('Mul', [scores, graph.float32([scale], [])]);
+  const blocks = graph.one('Reshape', [scaled, graph.int64([-1, queries, keys])]);
+  const masked = graph.one('Add', [blocks, graph.float32(mask, [queries, keys])]);
+  return graph.one('Reshape', [masked, graph.int64(shape)]);
 }

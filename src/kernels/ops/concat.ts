@@ -2,10 +2,11 @@
  * Values one after another along one axis; the other axes are equal. Its gradient is a slice for each.
  */
 import { axisOf, isEmpty, staticSize } from '../check.ts';
+import { copyRuns } from '../cpu/wasm/copy_runs.ts';
 import { DTypeError, ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
-import { elements, sameShape, showShape } from '../shape.ts';
+import { elements, isStatic, sameShape, showShape } from '../shape.ts';
 import { slice } from './slice.ts';
 
 const op = defineOp<{ axis: number }>({
@@ -39,6 +40,19 @@ const op = defineOp<{ axis: number }>({
       }
       before += length;
     }
+  },
+  wasm: (kernel, inputs, [y], { axis }) => {
+    const { shape } = y.type;
+    if (!isStatic(shape)) return false;
+    const inner = elements(shape.slice(axis + 1));
+    let before = 0;
+    return inputs.every((x) => {
+      const length = Number(x.type.shape[axis]) * inner;
+      const walk = { count: elements(shape.slice(0, axis)), from: length, to: shape[axis] * inner };
+      const first = { from: 0, to: before };
+      before += length;
+      return copyRuns(kernel, x, y, length, [walk], first);
+    });
   },
   gradient: ({ inputs, cotangents: [c] }, { axis }) => {
     let start = 0;

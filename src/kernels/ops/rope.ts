@@ -2,7 +2,10 @@
  * Rotary position embedding, rotate-half pairing (papers.md §1.2): channel i < d/2 of token t turns with channel i + d/2
  * by the angle t · theta^(−2i/d). The gradient turns back. The tables are float64 sines and cosines rounded to fp32.
  */
+import { numbers, type Arithmetic } from '../arithmetic.ts';
 import { isEmpty, requireFloats, requireRank, staticSize } from '../check.ts';
+import { f32x4, i32 } from '../cpu/wasm/instructions.ts';
+import type { Table } from '../cpu/wasm/kernel.ts';
 import { floats } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
@@ -30,31 +33,56 @@ const op = defineOp<Attributes>({
     const to = floats('rope', y.data);
     const [batch, heads, tokens, width] = x.shape;
     const half = width / 2;
-    const { cos, sin } = tables(tokens, width, theta, direction);
+    const { cos, sin } = tables(tokens, width, theta);
     for (let s = 0; s < batch * heads; s++) {
       for (let t = 0; t < tokens; t++) {
         const at = (s * tokens + t) * width;
         for (let i = 0; i < half; i++) {
-          const c = cos[t * half + i];
-          const n = sin[t * half + i];
-          const [a, b] = [from[at + i], from[at + half + i]];
-          to[at + i] = a * c - b * n;
-          to[at + half + i] = a * n + b * c;
+          const angle = { cos: cos[t * half + i], sin: direction * sin[t * half + i] };
+          [to[at + i], to[at + half + i]] = turned(numbers, from[at + i], from[at + half + i], angle);
         }
       }
     }
+  },
+  wasm: (kernel, [x], [y], { theta, direction }) => {
+    const { fn, f } = kernel;
+    const [batch, heads, tokens, width] = x.type.shape;
+    const half = Number(width) / 2;
+    if (half % 4 !== 0 || !isStatic([heads, tokens])) return false;
+    const table = kernel.table(angles(Number(tokens), Number(width), theta));
+    const sines = Number(tokens) * half * 4;
+    fn.loop(i32.const(0), fn.let(i32.mul(kernel.size(batch), i32.const(Number(heads)))), 1, (s) => {
+      kernel.rows(tokens, Number(width), (t, start) => {
+        const row = kernel.in(start, i32.mul(s, i32.const(Number(tokens) * Number(width) * 4)));
+        const angle = kernel.in(i32.mul(t, i32.const(half * 4)), i32.const(0));
+        kernel.across(half, (column, offset) => {
+          const cos = kernel.load(table, kernel.in(angle, column), offset);
+          const forward = kernel.load(table, kernel.in(angle, column), offset + sines);
+          const sin = direction === 1 ? forward : fn.let(f32x4.neg(forward));
+          const at = kernel.in(row, column);
+          const second = offset + half * 4;
+          const pair = turned(f, kernel.load(x, at, offset), kernel.load(x, at, second), { cos, sin });
+          kernel.store(y, pair[0], at, offset);
+          kernel.store(y, pair[1], at, second);
+        });
+      });
+    });
+    return true;
   },
   gradient: ({ cotangents: [c] }, { theta, direction }) => [c && turn(c, theta, direction === 1 ? -1 : 1)],
   onnx: (graph, [x], { inputs: [{ shape }] }, { theta, direction }) => {
     if (!isStatic(shape) || isEmpty(shape)) return null;
     const [batch, , tokens, width] = shape;
-    const { cos, sin } = tables(tokens, width, theta, direction);
+    const { cos, sin } = tables(tokens, width, theta);
     const positions = Array.from({ length: batch * tokens }, (_, i) => i % tokens);
     return [
       graph.one('RotaryEmbedding', [
         x,
         graph.float32(cos, [tokens, width / 2]),
-        graph.float32(sin, [tokens, width / 2]),
+        graph.float32(
+          sin.map((x) => direction * x),
+          [tokens, width / 2],
+        ),
         graph.int64(positions, [batch, tokens]),
       ]),
     ];
@@ -70,16 +98,31 @@ function turn(x: Value, theta: number, direction: 1 | -1): Value {
   return op([x], { theta, direction })[0];
 }
 
-function tables(tokens: number, width: number, theta: number, direction: 1 | -1) {
+/** A pair of channels after a turn. */
+const turned = <T>(f: Arithmetic<T>, a: T, b: T, { cos, sin }: { cos: T; sin: T }): [T, T] => [
+  f.sub(f.mul(a, cos), f.mul(b, sin)),
+  f.add(f.mul(a, sin), f.mul(b, cos)),
+];
+
+/** The cosines of all angles, then their sines. */
+function angles(tokens: number, width: number, theta: number): Table {
+  return {
+    name: `rope, theta ${theta}, ${tokens} tokens of ${width}`,
+    length: tokens * width,
+    make: () => {
+      const { cos, sin } = tables(tokens, width, theta);
+      const all = new Float32Array(tokens * width);
+      all.set(cos);
+      all.set(sin, cos.length);
+      return all;
+    },
+  };
+}
+
+/** cos and sin of t · theta^(−2i/d), each [tokens, width / 2]. */
+function tables(tokens: number, width: number, theta: number) {
   const half = width / 2;
-  const cos = new Float32Array(tokens * half);
-  const sin = new Float32Array(tokens * half);
-  for (let t = 0; t < tokens; t++) {
-    for (let i = 0; i < half; i++) {
-      const angle = t * theta ** ((-2 * i) / width);
-      cos[t * half + i] = Math.cos(angle);
-      sin[t * half + i] = direction * Math.sin(angle);
-    }
-  }
-  return { cos, sin };
+  const angle = (at: number): number => Math.floor(at / half) * theta ** ((-2 * (at % half)) / width);
+  const table = (fn: (x: number) => number) => Float32Array.from({ length: tokens * half }, (_, at) => fn(angle(at)));
+  return { cos: table(Math.cos), sin: table(Math.sin) };
 }

@@ -2,10 +2,11 @@
  * The elements from `start` to before `end` of one axis. Its gradient pads with zeros.
  */
 import { axisOf, isEmpty, staticSize } from '../check.ts';
+import { copyRuns } from '../cpu/wasm/copy_runs.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
-import { elements, showShape } from '../shape.ts';
+import { elements, isStatic, showShape } from '../shape.ts';
 import { pad } from './pad.ts';
 
 interface Attributes {
@@ -33,6 +34,14 @@ const op = defineOp<Attributes>({
       const source = (o * x.shape[axis] + start) * inner;
       for (let i = 0; i < length; i++) to[o * length + i] = from[source + i];
     }
+  },
+  wasm: (kernel, [x], [y], { axis, start, end }) => {
+    const { shape } = x.type;
+    if (!isStatic(shape)) return false;
+    const inner = elements(shape.slice(axis + 1));
+    const length = (end - start) * inner;
+    const walk = { count: elements(shape.slice(0, axis)), from: shape[axis] * inner, to: length };
+    return copyRuns(kernel, x, y, length, [walk], { from: start * inner, to: 0 });
   },
   gradient: ({ inputs: [x], cotangents: [c] }, { axis, start, end }) => [
     c && pad(c, axis, start, Number(x.type.shape[axis]) - end),

@@ -3,6 +3,7 @@
  * are longer than j, added in their order. Lengths grow.
  */
 import { axisOf, isEmpty, requireFloats, staticSize } from '../check.ts';
+import { i32 } from '../cpu/wasm/instructions.ts';
 import { floats } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
@@ -33,6 +34,31 @@ const op = defineOp<{ axis: number }>({
         for (let i = 0; i < length; i++) to[o * y.shape[axis] * inner + i] += from[o * length + i];
       }
     }
+  },
+  wasm: (kernel, xs, [y], { axis }) => {
+    const { shape } = y.type;
+    if (!isStatic(shape)) return false;
+    const inner = elements(shape.slice(axis + 1));
+    const lengths = xs.map(({ type }) => Number(type.shape[axis]) * inner);
+    if (lengths.some((length) => length === 0 || length % 4 !== 0)) return false;
+    kernel.fn.loop(i32.const(0), i32.const(elements(shape.slice(0, axis))), 1, (o) => {
+      const starts = lengths.map((length) => kernel.in(i32.mul(o, i32.const(length * 4)), i32.const(0)));
+      const target = starts[starts.length - 1];
+      // Piece p of the axis is in all but the first p.
+      lengths.forEach((length, p) => {
+        const before = lengths[p - 1] ?? 0;
+        kernel.across(
+          length - before,
+          (at, offset) => {
+            const parts = xs.slice(p).map((x, i) => kernel.load(x, kernel.in(starts[p + i], at), offset));
+            const sum = parts.reduce((a, b) => kernel.f.add(a, b), kernel.f.constant(0));
+            kernel.store(y, sum, kernel.in(target, at), offset);
+          },
+          i32.const(before * 4),
+        );
+      });
+    });
+    return true;
   },
   onnx: (graph, names, { inputs }, { axis }) => {
     const shapes = inputs.map(({ shape }) => shape);

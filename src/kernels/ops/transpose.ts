@@ -2,10 +2,11 @@
  * Axes in another order: axis i of the result is axis permutation[i] of x.
  */
 import { isEmpty } from '../check.ts';
+import { copyRuns } from '../cpu/wasm/copy_runs.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
-import { showShape, strides } from '../shape.ts';
+import { isStatic, showShape, strides } from '../shape.ts';
 
 const op = defineOp<{ permutation: readonly number[] }>({
   name: 'transpose',
@@ -34,6 +35,15 @@ const op = defineOp<{ permutation: readonly number[] }>({
       }
     }
   },
+  // Rows that stay whole.
+  wasm: (kernel, [x], [y], { permutation }) => {
+    const last = permutation.length - 1;
+    if (!isStatic(x.type.shape) || !isStatic(y.type.shape) || permutation[last] !== last) return false;
+    const [from, to] = [strides(x.type.shape), strides(y.type.shape)];
+    const walks = y.type.shape.map((count, axis) => ({ count, from: from[permutation[axis]], to: to[axis] }));
+    return copyRuns(kernel, x, y, x.type.shape[last], walks.slice(0, last));
+  },
+  cheap: true,
   gradient: ({ cotangents: [c] }, { permutation }) => [c && transpose(c, inverse(permutation))],
   onnx: (graph, [x], { outputs: [y] }, { permutation }) =>
     isEmpty(y.shape) || y.dtype === 'bf16' ? null : [graph.one('Transpose', [x], { perm: permutation })],

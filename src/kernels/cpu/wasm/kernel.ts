@@ -16,6 +16,13 @@ export interface WasmOperand {
   readonly type: Type;
 }
 
+/** fp32 constants that generated code reads; one name is one content. */
+export interface Table {
+  readonly name: string;
+  readonly length: number;
+  make(): Float32Array;
+}
+
 /** Runs once for four elements: those at byte `at` + `offset` of an fp32 tensor. */
 export type Body = (at: I32, offset: number) => void;
 export type Term = (at: I32, offset: number) => V128;
@@ -29,14 +36,14 @@ const STRAIGHT_VECTORS = 8;
 export class Kernel {
   readonly fn: WasmFunction;
   readonly f: Arithmetic<V128>;
-  private readonly live: (name: string) => I32;
+  private readonly addressOf: (table: Table) => number;
   private readonly refusal: number;
 
-  /** `live` gives the live size of a dimension by name; `refusal` is what the function answers when `refuseIf` does. */
-  constructor(fn: WasmFunction, live: (name: string) => I32, refusal = 1) {
+  /** `addressOf` says where a table lies; `refusal` is what the function answers when `refuseIf` does. */
+  constructor(fn: WasmFunction, addressOf: (table: Table) => number, refusal = 1) {
     this.fn = fn;
     this.f = lanesOf(fn);
-    this.live = live;
+    this.addressOf = addressOf;
     this.refusal = refusal;
   }
 
@@ -52,7 +59,12 @@ export class Kernel {
 
   /** The live size of a dimension. */
   size(dim: Dim): I32 {
-    return typeof dim === 'number' ? i32.const(dim) : this.live(dim.name);
+    return typeof dim === 'number' ? i32.const(dim) : this.fn.parameter(dim.name);
+  }
+
+  /** A table, to be loaded from. */
+  table(table: Table): WasmOperand {
+    return { address: i32.const(this.addressOf(table)), type: { dtype: 'f32', shape: [table.length] } };
   }
 
   /** Four elements as fp32, or the bits of four integers. */

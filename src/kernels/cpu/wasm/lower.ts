@@ -7,7 +7,7 @@ import type { Node, Value } from '../../graph.ts';
 import { sameShape } from '../../shape.ts';
 import { emitChain, isChainable } from './chain.ts';
 import { WasmFunction } from './function.ts';
-import { Kernel, type WasmOperand } from './kernel.ts';
+import { Kernel, type Table, type WasmOperand } from './kernel.ts';
 
 /** A segment as a function that can be called with addresses and sizes. */
 export interface WasmSegmentCode {
@@ -21,11 +21,16 @@ export interface WasmSegmentCode {
 const addressOf = (value: Value): string => `v${value.id}`;
 
 /** Can generated code run this node? */
-export function lowersToWasm(node: Node): boolean {
-  if (isChainable(node)) return true;
-  if (node.wasm === null) return false;
+export const lowersToWasm = (node: Node): boolean => tablesOf(node) !== null;
+
+/** The tables that generated code for this node reads; null where there is no such code. */
+export function tablesOf(node: Node): readonly Table[] | null {
+  if (isChainable(node)) return [];
+  if (node.wasm === null) return null;
   const fn = new WasmFunction('probe', []);
-  return node.wasm(new Kernel(fn, (name) => fn.parameter(name)), operands(fn, node.inputs), operands(fn, node.outputs));
+  const tables: Table[] = [];
+  const kernel = new Kernel(fn, (table) => tables.push(table));
+  return node.wasm(kernel, operands(fn, node.inputs), operands(fn, node.outputs)) ? tables : null;
 }
 
 /** Values that never reach memory when `nodes` are emitted as one segment. */
@@ -48,6 +53,7 @@ export function lowerToWasm(
   name: string,
   nodes: readonly Node[],
   inside: ReadonlySet<Value>,
+  addressOfTable: (table: Table) => number,
 ): WasmSegmentCode {
   const touched = new Set(nodes.flatMap((node) => [...node.inputs, ...node.outputs]).filter((v) => !inside.has(v)));
   const dims = new Set(
@@ -61,7 +67,7 @@ export function lowerToWasm(
   const fn = new WasmFunction(name, [...values.map(addressOf), ...dims]);
   const at = new Map(nodes.map((node, i) => [node, i]));
   for (const group of chainsOf(nodes)) {
-    const kernel = new Kernel(fn, (dim) => fn.parameter(dim), 1 + at.get(group[0])!);
+    const kernel = new Kernel(fn, addressOfTable, 1 + at.get(group[0])!);
     fn.comment(group.map((node) => node.op).join(', '));
     const operand = (value: Value): WasmOperand => operands(fn, [value])[0];
     if (isChainable(group[0])) {
