@@ -17,8 +17,14 @@ export interface Replicas {
   sum(rank: number, message: SumMessage): void;
 }
 
+/** Values of an own chunk: of the block that the sum is written over as they lie there, else in a room kept for later steps. */
+interface Part {
+  readonly values: Float32Array;
+  readonly isRoom: boolean;
+}
+
 interface Chunk {
-  readonly tree: GradientTree<Float32Array>;
+  readonly tree: GradientTree<Part>;
   leaves: number;
 }
 
@@ -30,8 +36,8 @@ export class AllReduce {
   private readonly lengths: readonly number[];
   private readonly replicas: Replicas;
   private readonly owned = new Map<number, Chunk>();
-  /** Memory of own chunks for later steps, by arena. */
-  private readonly spare = new Map<number, Float32Array[]>();
+  /** Rooms that are free, by arena. */
+  private readonly spare = new Map<number, Part[]>();
   private result: Gradient | null = null;
   /** Chunks of the result that are there. */
   private summed = 0;
@@ -51,16 +57,21 @@ export class AllReduce {
     this.replicas = replicas;
   }
 
-  /** Gives this replica's blocks; the sum, which needs them all, is written to `into`. */
-  async contribute(step: number, blocks: readonly Block<Gradient>[], into: Gradient): Promise<void> {
-    this.result = into;
+  /**
+   * Gives this replica's blocks. The sum is written over the first of them: a chunk of it is there only when its owner has
+   * had that chunk of every block. The others are free when this resolves.
+   */
+  async contribute(step: number, blocks: readonly Block<Gradient>[]): Promise<void> {
+    this.result = blocks[0].value;
     for (const { level, index, value } of blocks) {
       for (const [arena, length] of this.lengths.entries()) {
         const flat = this.flat(value.arenas[arena].flat);
         for (let chunk = 0; chunk < this.ranks; chunk++) {
           const values = flat.subarray(...chunkRange(length, this.ranks, chunk));
-          if (chunk === this.rank) await this.fold(step, arena, values, level, index);
-          else
+          if (chunk === this.rank) {
+            const part = value === this.result ? { values, isRoom: false } : this.roomFor(arena, values);
+            await this.fold(step, arena, part, level, index);
+          } else
             this.replicas.block(chunk, { step, arena, chunk, level, index, values: payload(values, [values.length]) });
         }
       }
@@ -68,7 +79,8 @@ export class AllReduce {
   }
 
   async onBlock({ step, arena, values, level, index }: BlockMessage): Promise<void> {
-    await this.fold(step, arena, floats('block', dataOf(values)), level, index);
+    // What came is gone when its message is handled.
+    await this.fold(step, arena, this.roomFor(arena, floats('block', dataOf(values))), level, index);
   }
 
   onSum({ arena, chunk, values }: SumMessage): void {
@@ -90,26 +102,36 @@ export class AllReduce {
     return result;
   }
 
-  private async fold(step: number, arena: number, values: Float32Array, level: number, index: number): Promise<void> {
-    const spare = this.spare.get(arena) ?? [];
-    this.spare.set(arena, spare);
-    const give = (room: Float32Array): unknown => spare.push(room);
-    const chunk = this.owned.get(arena) ?? { tree: new GradientTree<Float32Array>(addTo, give), leaves: 0 };
+  private async fold(step: number, arena: number, part: Part, level: number, index: number): Promise<void> {
+    const give = (done: Part): void => {
+      if (done.isRoom) this.spareOf(arena).push(done);
+    };
+    const chunk = this.owned.get(arena) ?? { tree: new GradientTree<Part>(addTo, give), leaves: 0 };
     this.owned.set(arena, chunk);
-    // What came is gone when its message is handled, and the tree adds in place.
-    const room = spare.pop() ?? new Float32Array(values.length);
-    room.set(values);
-    await chunk.tree.insert(room, index, level);
+    await chunk.tree.insert(part, index, level);
     chunk.leaves += Math.min((index + 1) << level, this.leaves) - (index << level);
     if (chunk.leaves < this.leaves) return;
     this.owned.delete(arena);
     const sum = (await chunk.tree.root())!;
-    this.conclude(arena, this.rank, sum);
+    this.conclude(arena, this.rank, sum.values);
     for (let rank = 0; rank < this.ranks; rank++) {
       if (rank === this.rank) continue;
-      this.replicas.sum(rank, { step, arena, chunk: this.rank, values: payload(sum, [sum.length]) });
+      const values = payload(sum.values, [sum.values.length]);
+      this.replicas.sum(rank, { step, arena, chunk: this.rank, values });
     }
     give(sum);
+  }
+
+  private roomFor(arena: number, values: Float32Array): Part {
+    const room = this.spareOf(arena).pop() ?? { values: new Float32Array(values.length), isRoom: true };
+    room.values.set(values);
+    return room;
+  }
+
+  private spareOf(arena: number): Part[] {
+    const spare = this.spare.get(arena) ?? [];
+    this.spare.set(arena, spare);
+    return spare;
   }
 
   private conclude(arena: number, chunk: number, sum: Float32Array): void {
@@ -123,7 +145,7 @@ export class AllReduce {
   }
 }
 
-function addTo(into: Float32Array, from: Float32Array): Promise<void> {
+function addTo({ values: into }: Part, { values: from }: Part): Promise<void> {
   for (let i = 0; i < into.length; i++) into[i] = into[i] + from[i];
   return Promise.resolve();
 }

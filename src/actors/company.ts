@@ -21,7 +21,7 @@ import { stepsOf } from './cast.ts';
 import { Expert } from './expert.ts';
 import { ExpertCore } from './expert_core.ts';
 import { ExpertGroup } from './expert_group.ts';
-import { compileExpert, type ExpertPrograms } from './expert_programs.ts';
+import { ExpertPrograms, FEW_ROWS } from './expert_programs.ts';
 import { gradientsAlive } from './leaf_gradients.ts';
 import { ParameterSet } from './parameter_set.ts';
 import { expertGroupProtocol, expertProtocol } from './protocol/expert.ts';
@@ -72,7 +72,7 @@ async function stageSpec(
   const owned = steps.flatMap((step) => (step.kind === 'exchange' ? [] : Object.values(step.weights)));
   const parameters = await ParameterSet.create(device, slice, owned, topology.training.seed);
   const { pipeline_parallel: pipelineRanks, data_parallel: dataRanks, micro_batches } = topology.parallelism;
-  parameters.reserveGradients(gradientsAlive(micro_batches, rank.dataRank, 1, true));
+  parameters.reserveGradients(gradientsAlive(micro_batches, rank.dataRank, 1));
   const count = depth(rank.pipelineRank, pipelineRanks, micro_batches);
   const contexts = [];
   for (let i = 0; i < count; i++) contexts.push(await createStageContext(device, slice, steps, parameters.values));
@@ -110,7 +110,7 @@ async function routerSpec(
   const { training, optimizer, parallelism } = topology;
   const moe = moeOf(topology);
   const parameters = await ParameterSet.create(device, slice, Object.values(weights), training.seed);
-  parameters.reserveGradients(gradientsAlive(parallelism.micro_batches, rank.dataRank, 1, true));
+  parameters.reserveGradients(gradientsAlive(parallelism.micro_batches, rank.dataRank, 1));
   const programs = await compileRouter(device, mixture.programs);
   const bindings = weightBindings(weights, parameters.values);
   const count = depth(rank.pipelineRank, parallelism.pipeline_parallel, parallelism.micro_batches);
@@ -147,23 +147,28 @@ async function groupSpecs(
   { layer, group, experts }: GroupPlace,
   mixture: Mixture,
 ): Promise<ChildSpec[]> {
-  const programs: ExpertPrograms = await compileExpert(device, mixture.programs.expert);
   const { pipeline_parallel, data_parallel, micro_batches } = topology.parallelism;
   const stage = mesh.stages.find((rank) => rank.layers.includes(layer))!;
   const contexts = data_parallel * depth(stage.pipelineRank, pipeline_parallel, micro_batches);
+  const { top_k, num_experts } = moeOf(topology);
+  const tokens = mesh.microbatchSequences * topology.training.sequence_length;
+  const programs = await ExpertPrograms.compile(device, mixture.programs.expert, {
+    count: experts.length,
+    hasFewRows: (tokens * top_k) / num_experts <= FEW_ROWS,
+  });
   const cores: ExpertCore[] = [];
   for (const expert of experts) {
     const slice = sliceOf(device, topology, expertAddress(layer, expert));
     const weights = mixture.expert(layer, expert);
     const parameters = await ParameterSet.create(device, slice, Object.values(weights), topology.training.seed);
-    parameters.reserveGradients(gradientsAlive(micro_batches, 0, data_parallel, false));
+    parameters.reserveGradients(gradientsAlive(micro_batches, 0, data_parallel));
     const parts = { device, slice, parameters, weights, programs };
     cores.push(new ExpertCore(expert, parts, { contexts, expected: mesh.globalMicrobatches }));
   }
   const groupSpec = actor(
     expertGroupProtocol,
     groupAddress(layer, group),
-    (scope) => new ExpertGroup(group, cores, scope),
+    (scope) => new ExpertGroup(group, cores, programs, scope),
   );
   const place = { layer, group };
   const expertSpecs = cores.map((core) =>

@@ -1,13 +1,13 @@
 /**
  * What an expert is made of: its parameters, the memory of the microbatches that are with it, and its gradient. The
- * expert's actor answers for it; its group, on the same worker, runs it, since the rows of all experts of a group travel
- * together.
+ * expert's actor answers for it; its group, on the same worker, runs what it gives to be run, since the rows of all experts
+ * of a group travel together.
  */
 import type { Bindings, Device, Slice, Tensor } from '../kernels/device.ts';
 import type { Data } from '../kernels/dtype.ts';
 import type { Weights } from '../models/model.ts';
 import { tensorFor, weightBindings } from './bindings.ts';
-import type { ExpertPrograms } from './expert_programs.ts';
+import type { ExpertPrograms, ExpertRun } from './expert_programs.ts';
 import { LeafGradients } from './leaf_gradients.ts';
 import type { Gradient, ParameterSet } from './parameter_set.ts';
 import { keyOf, type Unit } from './protocol/pass.ts';
@@ -17,11 +17,10 @@ export class ExpertCore {
   readonly parameters: ParameterSet;
   private readonly device: Device;
   private readonly weights: Weights;
-  private readonly programs: ExpertPrograms;
   private readonly leaves: LeafGradients;
   private readonly contexts: readonly Bindings[];
   private idle: Bindings[];
-  private readonly held = new Map<string, { readonly bindings: Bindings; readonly rows: number }>();
+  private readonly held = new Map<string, ExpertRun>();
   private readonly expected: number;
   private closed = 0;
   private processed = 0;
@@ -40,44 +39,52 @@ export class ExpertCore {
     this.device = device;
     this.parameters = parameters;
     this.weights = weights;
-    this.programs = programs;
     this.leaves = new LeafGradients(parameters);
     this.expected = expected;
     this.contexts = createContexts(contexts, slice, programs, weightBindings(weights, parameters.values));
     this.idle = [...this.contexts];
   }
 
-  /** outputs_SD of the given rows. In training they are kept for the way back. */
-  async forward(unit: Unit, rows: Data, count: number): Promise<Data> {
+  /** What runs for the given rows. */
+  admit(rows: Data, count: number): ExpertRun {
     const bindings = this.idle.pop();
     if (bindings === undefined) throw new Error(`expert ${this.expert}: more microbatches under way than contexts`);
     this.device.write(bindings.rows_SD, rows);
-    await this.programs.forward.run(bindings, { rows: count });
-    if (unit.mode === 'train') {
-      this.held.set(keyOf(unit), { bindings, rows: count });
-      this.processed += count;
-    } else this.idle.push(bindings);
-    return this.head(bindings.outputs_SD, count);
+    return { bindings, rows: count };
   }
 
-  /** d_rows_SD of rows that went forward, from the gradients of their outputs. */
-  async backwardInput(unit: Unit, gradients: Data): Promise<Data> {
-    const { bindings, rows } = this.context(unit);
-    this.device.write(bindings.d_outputs_SD, gradients);
-    await this.programs.backwardInput.run(bindings, { rows });
+  /** outputs_SD of a run that went forward. In training it is kept for the way back. */
+  outputs(unit: Unit, run: ExpertRun): Data {
+    if (unit.mode === 'train') {
+      this.held.set(keyOf(unit), run);
+      this.processed += run.rows;
+    } else this.idle.push(run.bindings);
+    return this.head(run.bindings.outputs_SD, run.rows);
+  }
+
+  /** What runs for the gradients of outputs. */
+  admitGradients(unit: Unit, gradients: Data): ExpertRun {
+    const run = this.heldOf(unit);
+    this.device.write(run.bindings.d_outputs_SD, gradients);
+    return run;
+  }
+
+  /** d_rows_SD of a run whose gradients have gone backward. */
+  rowsGradient({ bindings, rows }: ExpertRun): Data {
     return this.head(bindings.d_rows_SD, rows);
   }
 
-  /** The microbatch's leaf of the gradient; nobody waits for it but the step's end. */
-  async backwardWeight(unit: Unit): Promise<void> {
-    const { bindings, rows } = this.context(unit);
+  /** What runs for the microbatch's leaf of the gradient; nobody waits for it but the step's end. */
+  openLeaf(unit: Unit): ExpertRun {
+    const { bindings, rows } = this.heldOf(unit);
     const leaf = this.leaves.open(unit.microbatch);
-    await this.programs.backwardWeight.run(
-      { ...bindings, ...weightBindings(this.weights, leaf.views, 'd_') },
-      { rows },
-    );
+    return { bindings: { ...bindings, ...weightBindings(this.weights, leaf.views, 'd_') }, rows };
+  }
+
+  /** The leaf is made. */
+  async closeLeaf(unit: Unit): Promise<void> {
+    this.idle.push(this.heldOf(unit).bindings);
     this.held.delete(keyOf(unit));
-    this.idle.push(bindings);
     await this.leaves.close(unit.microbatch);
     this.closed++;
     if (this.closed === this.expected) this.onComplete?.();
@@ -108,11 +115,10 @@ export class ExpertCore {
     this.onComplete = null;
   }
 
-  private context(unit: Unit): { readonly bindings: Bindings; readonly rows: number } {
-    const context = this.held.get(keyOf(unit));
-    if (context === undefined)
-      throw new Error(`expert ${this.expert}: a gradient of ${keyOf(unit)}, which it never saw`);
-    return context;
+  private heldOf(unit: Unit): ExpertRun {
+    const run = this.held.get(keyOf(unit));
+    if (run === undefined) throw new Error(`expert ${this.expert}: a gradient of ${keyOf(unit)}, which it never saw`);
+    return run;
   }
 
   private head(tensor: Tensor, rows: number): Data {

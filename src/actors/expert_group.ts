@@ -1,10 +1,11 @@
 /**
  * The experts of one layer that live on one worker, as seen by the routers: one address for their rows. The group runs
- * each expert over its own rows in expert order and answers with one envelope. It owns nothing: state is the experts'.
+ * each expert over its own rows, side by side where they are few, and answers with one envelope. It owns nothing: state is the experts'.
  */
 import type { Data } from '../kernels/dtype.ts';
 import type { Actor, ActorScope, ArgsOf, Context, TensorPayload } from '../runtime/index.ts';
 import type { ExpertCore } from './expert_core.ts';
+import type { ExpertPart, ExpertPrograms, ExpertRun } from './expert_programs.ts';
 import { dataOf, payload } from './protocol/pass.ts';
 import type { expertGroupProtocol } from './protocol/expert.ts';
 import { routerProtocol } from './protocol/router.ts';
@@ -14,30 +15,40 @@ type Messages = typeof expertGroupProtocol;
 export class ExpertGroup implements Actor<Messages> {
   private readonly group: number;
   private readonly cores: readonly ExpertCore[];
+  private readonly programs: ExpertPrograms;
   private readonly scope: ActorScope;
   /** How many experts have said that they reached a version above the group's. */
   private readonly reached = new Map<number, number>();
 
-  constructor(group: number, cores: readonly ExpertCore[], scope: ActorScope) {
+  constructor(group: number, cores: readonly ExpertCore[], programs: ExpertPrograms, scope: ActorScope) {
     this.group = group;
     this.cores = cores;
+    this.programs = programs;
     this.scope = scope;
     scope.setParamsVersion(0);
   }
 
   async dispatch({ counts, rows, ...unit }: ArgsOf<Messages, 'dispatch'>, ctx: Context): Promise<void> {
-    // All at once: the device runs them in order, and nothing of its worker's own comes between.
-    const outputs = await Promise.all(
-      parts(rows, counts).map((part, i) => this.cores[i].forward(unit, part, counts[i])),
-    );
+    const runs = parts(rows, counts).map((part, i) => this.cores[i].admit(part, counts[i]));
+    await this.runAll('forward', runs);
+    const outputs = this.cores.map((core, i) => core.outputs(unit, runs[i]));
     this.router(ctx).tell.outputs({ ...unit, group: this.group, rows: joined(outputs, rows) });
   }
 
   async outputsGradient({ counts, rows, ...unit }: ArgsOf<Messages, 'outputsGradient'>, ctx: Context): Promise<void> {
-    const gradients = await Promise.all(parts(rows, counts).map((part, i) => this.cores[i].backwardInput(unit, part)));
+    const runs = parts(rows, counts).map((part, i) => this.cores[i].admitGradients(unit, part));
+    await this.runAll('backwardInput', runs);
+    const gradients = this.cores.map((core, i) => core.rowsGradient(runs[i]));
     this.router(ctx).tell.rowsGradient({ ...unit, group: this.group, rows: joined(gradients, rows) });
-    // The router goes on with the input gradients while these are made.
-    for (const core of this.cores) await core.backwardWeight(unit);
+    // The router goes on with the input gradients while these are made, one batch after another.
+    for (const batch of this.programs.batches(runs)) {
+      const cores = this.cores.filter((_, i) => batch.includes(runs[i]));
+      await this.programs.run(
+        'backwardWeight',
+        cores.map((core) => core.openLeaf(unit)),
+      );
+      for (const core of cores) await core.closeLeaf(unit);
+    }
   }
 
   advanced({ version }: ArgsOf<Messages, 'advanced'>): void {
@@ -50,6 +61,11 @@ export class ExpertGroup implements Actor<Messages> {
 
   abandon(): void {
     for (const core of this.cores) core.abandon();
+  }
+
+  /** All at once: the device runs them in order, and nothing of its worker's own comes between. */
+  private async runAll(part: ExpertPart, runs: readonly ExpertRun[]): Promise<void> {
+    await Promise.all(this.programs.batches(runs).map((batch) => this.programs.run(part, batch)));
   }
 
   private router(ctx: Context) {

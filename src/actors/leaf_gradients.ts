@@ -9,17 +9,15 @@ import type { Gradient, ParameterSet } from './parameter_set.ts';
 
 /**
  * Gradients of one role that are alive at once at most, when `ranks` ranks send it the leaves of `microbatches` each, in
- * order within a rank: the blocks of every rank, the leaf being made, and the sum over replicas where there is one.
+ * order within a rank: the blocks of every rank, and the leaf being made.
  */
-export function gradientsAlive(microbatches: number, firstRank: number, ranks: number, hasReplicas: boolean): number {
+export function gradientsAlive(microbatches: number, firstRank: number, ranks: number): number {
   let blocks = 0;
-  let last = 0;
   for (let rank = firstRank; rank < firstRank + ranks; rank++) {
     const counts = Array.from({ length: microbatches + 1 }, (_, done) => blocksOf(rank * microbatches, done));
     blocks += Math.max(...counts.slice(0, -1));
-    last = counts[microbatches];
   }
-  return Math.max(blocks + 1, hasReplicas ? last + 1 : 0);
+  return blocks + 1;
 }
 
 export class LeafGradients {
@@ -52,8 +50,8 @@ export class LeafGradients {
   /** Hands this role's blocks to the sum over replicas. */
   async reduce(step: number, allReduce: AllReduce): Promise<void> {
     const blocks = this.tree.drain();
-    await allReduce.contribute(step, blocks, this.parameters.takeGradient());
-    blocks.forEach((block) => this.parameters.giveGradient(block.value));
+    await allReduce.contribute(step, blocks);
+    blocks.slice(1).forEach((block) => this.parameters.giveGradient(block.value));
   }
 
   /** Gives back every leaf and block of a step that is not to be finished. */
