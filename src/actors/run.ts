@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { CheckpointStore, type Checkpoint, type Json } from '../checkpoints/index.ts';
 import { loadTokenizer, Order1, type Blend, type HeldOutWindows } from '../data/index.ts';
+import { compactHeap } from '../runtime/cluster/index.ts';
 import { countParameters, rebaseTopology, toPlain, type Topology } from '../topology/index.ts';
 import { checkpointerAddress, chronicleAddress, trainerAddress } from './addresses.ts';
 import { batchesOf } from './batch_source.ts';
@@ -86,6 +87,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
       // Only now is it sure that the run goes on from there.
       logs.metrics.truncateAfter(found?.manifest.step ?? 0);
       if (found !== null) notice(`resumed from step ${found.manifest.step} of ${found.path}`);
+      compactHeap();
       const parameters = countParameters(blueprint.sizes);
       observe({
         kind: 'ready',

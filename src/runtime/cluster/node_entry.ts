@@ -14,6 +14,7 @@
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { describeError, tagOf } from '../system/errors.ts';
+import { compactHeap } from './compact_heap.ts';
 import { NotANode } from './node_errors.ts';
 import { NEWS_FD, nodeBirthSchema, nodeOrderSchema, type NodeNews } from './node_messages.ts';
 import { WorkerFailed } from './worker_errors.ts';
@@ -52,6 +53,7 @@ export async function enterNode(setup: (scope: NodeScope) => Promise<() => Promi
   process.title = `troupe ${name}`;
   try {
     const cleanUp = await setup({ name, data, fail, stopping: stopping.promise });
+    compactHeap();
     await stopping.promise;
     await cleanUp();
   } catch (error) {

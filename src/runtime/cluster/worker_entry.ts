@@ -16,6 +16,7 @@ import { describeError } from '../system/errors.ts';
 import type { LogRecord, LogSink } from '../system/log.ts';
 import { ActorSystem, type SystemOptions } from '../system/system.ts';
 import { ThreadTransport } from '../transport/thread_transport.ts';
+import { compactHeap } from './compact_heap.ts';
 import { NotAWorker } from './worker_errors.ts';
 import { SharedFlightRecord } from './worker_flight_record.ts';
 import { WorkerLog } from './worker_log.ts';
@@ -76,6 +77,7 @@ class WorkerLife {
     let cleanup: Cleanup | undefined;
     try {
       cleanup = await setup(this.#scope());
+      compactHeap();
       this.#report({ kind: 'ready' });
     } catch (error) {
       this.#fail(error);
