@@ -10,7 +10,16 @@ export interface ProcessSample {
 }
 
 /** Samples the tree below `root`, itself included, in the order of process ids. A process that has just ended is left out. */
-export function sampleTree(root: number): ProcessSample[] {
+export const sampleTree = (root: number): ProcessSample[] =>
+  treeBelow(root).flatMap((pid) => {
+    const sample = sampleOf(pid);
+    return sample === null ? [] : [sample];
+  });
+
+/** MiB that the tree holds, a page that n processes share counted once, not n times (`Pss`). */
+export const treeMiB = (root: number): number => treeBelow(root).reduce((sum, pid) => sum + proportionalMiB(pid), 0);
+
+function treeBelow(root: number): number[] {
   const parents = new Map<number, number>();
   for (const entry of readdirSync('/proc')) {
     const pid = Number(entry);
@@ -18,10 +27,16 @@ export function sampleTree(root: number): ProcessSample[] {
     if (parent !== undefined) parents.set(pid, Number(parent));
   }
   const isBelow = (pid: number): boolean => pid === root || (parents.has(pid) && isBelow(parents.get(pid)!));
-  return [...parents.keys()].filter(isBelow).flatMap((pid) => {
-    const sample = sampleOf(pid);
-    return sample === null ? [] : [sample];
-  });
+  return [...parents.keys()].filter(isBelow);
+}
+
+function proportionalMiB(pid: number): number {
+  try {
+    const [, kib] = /^Pss: *(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')) ?? [];
+    return Number(kib ?? 0) / 1024;
+  } catch {
+    return 0;
+  }
 }
 
 function sampleOf(pid: number): ProcessSample | null {

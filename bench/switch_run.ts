@@ -39,10 +39,14 @@ export interface Measured {
   readonly peakMiB: number;
 }
 
-/** Trains in a process group of its own; rejects with what it said if it fails. */
-export async function train(nodes: number, workers: number): Promise<Measured> {
+/**
+ * Trains in processes of its own, joined by a nats-server of their own, or with `none` in one process; rejects with what
+ * it said if it fails.
+ */
+export async function train(nodes: number, workers: number, nats: 'auto' | 'none' = 'auto'): Promise<Measured> {
   const runDir = mkdtempSync(join(tmpdir(), 'troupe-bench-'));
-  const settings = { ...model, 'cluster.nodes': nodes, 'cluster.workers_per_node': workers };
+  const cluster = { 'cluster.nodes': nodes, 'cluster.workers_per_node': workers, 'cluster.nats.url': nats };
+  const settings = { ...model, ...cluster };
   const sets = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
   const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
   const args = [at('../src/cli/main.ts'), 'launch', at('../configs/quickstart.yaml'), '--quiet', '--run-dir', runDir];

@@ -1,7 +1,8 @@
 /**
  * Tokens a second of the 10.7 M Switch model, against PyTorch training the same model (`peers/torch_switch.py`) at the best
  * of the kernels, BLAS threads and own threads it can be given here: two workers against its best, one worker against its best
- * with one thread of each. Both sides in one run, by turns; medians. Needs a python3 with torch: on Debian,
+ * with one thread of each; ours as a node joined by NATS, and in one process, as PyTorch is. All sides in one run, by turns;
+ * medians. Needs a python3 with torch: on Debian,
  * `apt-get install python3-torch libopenblas0-pthread`.
  */
 import { spawn } from 'node:child_process';
@@ -76,10 +77,12 @@ export async function run(): Promise<void> {
   const bestAlone = bestOf(tried.filter(({ setting }) => setting.blas === 1 && setting.own === 1));
 
   const sides: readonly (readonly [name: string, measure: () => Promise<Reached>])[] = [
-    ['Troupe, 2 workers', () => troupe(2)],
     [`torch, ${nameOf(best)}`, () => torchSpeed(best)],
-    ['Troupe, 1 worker', () => troupe(1)],
+    ['Troupe, a node of 2 workers', () => troupe(2, 'auto')],
+    ['Troupe, 2 workers in one process', () => troupe(2, 'none')],
     [`torch, ${nameOf(bestAlone)}`, () => torchSpeed(bestAlone)],
+    ['Troupe, a node of 1 worker', () => troupe(1, 'auto')],
+    ['Troupe, 1 worker in one process', () => troupe(1, 'none')],
   ];
   const rounds: Reached[][] = [];
   for (let round = 0; round < ROUNDS; round++) {
@@ -96,11 +99,12 @@ export async function run(): Promise<void> {
   }
   const ratio = (ours: number, theirs: number): string =>
     median(rounds.map((round) => round[ours].tokensPerSecond / round[theirs].tokensPerSecond)).toFixed(2);
-  console.log(`  ratio: 2 workers ${ratio(0, 1)}, 1 worker ${ratio(2, 3)}`);
+  console.log(`  ratio: 2 workers ${ratio(1, 0)}, in one process ${ratio(2, 0)}`);
+  console.log(`  ratio: 1 worker ${ratio(4, 3)}, in one process ${ratio(5, 3)}`);
 }
 
-async function troupe(workers: number): Promise<Reached> {
-  const { stepMs, cpuPerWall, peakMiB } = await train(1, workers);
+async function troupe(workers: number, nats: 'auto' | 'none'): Promise<Reached> {
+  const { stepMs, cpuPerWall, peakMiB } = await train(1, workers, nats);
   return { tokensPerSecond: (1000 * TOKENS_PER_STEP) / stepMs, cpuPerWall, peakMiB };
 }
 
