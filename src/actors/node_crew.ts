@@ -15,7 +15,7 @@ import {
   type LinkLimits,
   type Member as NodeMember,
 } from '../runtime/cluster/nats.ts';
-import { ActorSystem, stderrSink, SystemClock } from '../runtime/index.ts';
+import { ActorSystem, HeapFramePool, stderrSink, SystemClock } from '../runtime/index.ts';
 import { toPlain } from '../topology/index.ts';
 import { rallyAddress } from './addresses.ts';
 import type { BatchSource } from './batch_source.ts';
@@ -63,6 +63,8 @@ const stopMs = 15_000;
 const patienceMs = 10 * 60_000;
 /** How long a store that does not answer is asked for the cluster's name, and later for each beat of its claim. */
 const foundingMs = 10_000;
+/** Large messages reach a launcher only with a checkpoint: their memory is not kept for the next. */
+const KEPT_BYTES = 2 ** 22;
 /** Between looks at who has registered. */
 const lookMs = 50;
 
@@ -208,6 +210,7 @@ class NodeLaunch {
       cluster: name,
       runId,
       node: launcherName,
+      pool: new HeapFramePool({ maxFreeBytes: KEPT_BYTES }),
       limits,
       clock,
       directory,

@@ -34,7 +34,7 @@ export const piecesBytes = (pieces: FramePieces): number => pieces.reduce((sum, 
 export interface HeapFramePoolOptions {
   /** Overwrite frames with 0xFF when they come back, so that a late reader reads NaN; for tests. */
   readonly poison?: boolean;
-  /** Memory kept for later frames, in bytes; default 256 MiB. */
+  /** Memory kept for later frames, in bytes; what is beyond is freed at once. Default 256 MiB. */
   readonly maxFreeBytes?: number;
 }
 
@@ -70,7 +70,12 @@ export class HeapFramePool implements ArrivalPool {
     this.leased -= 1;
     const { byteLength } = frame.bytes;
     if (this.poison) frame.bytes.fill(POISON);
-    if (!frame.isOurs || this.#freeBytes + byteLength > this.#maxFreeBytes) return;
+    if (!frame.isOurs) return;
+    if (this.#freeBytes + byteLength > this.#maxFreeBytes) {
+      // At once, not when the garbage collector looks: it does not see how large it is.
+      frame.free();
+      return;
+    }
     this.#freeBytes += byteLength;
     const free = this.#free.get(byteLength);
     if (free === undefined) this.#free.set(byteLength, [frame]);
@@ -101,6 +106,11 @@ export class HeapFrame implements Frame {
 
   retain(): void {
     this.#holders += 1;
+  }
+
+  /** Gives its memory back to the system; its bytes are none from then on. */
+  free(): void {
+    if (this.bytes.buffer instanceof ArrayBuffer) this.bytes.buffer.transfer(0);
   }
 
   release(): void {

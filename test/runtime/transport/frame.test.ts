@@ -154,3 +154,17 @@ test('a tensor is well-formed when data has the type and length that dtype and s
   expect(isTensor({ dtype: 'f32', shape: [-2, -3], data })).toBe(false);
   expect(isTensor(null)).toBe(false);
 });
+
+test('a pool keeps as much as it may, and frees the rest at once', () => {
+  const pool = new HeapFramePool({ maxFreeBytes: 8192 });
+  const [small, large] = [pool.lease(8192), pool.lease(100_000)];
+  large.release();
+  small.release();
+  expect(pool.leased).toBe(0);
+  expect(large.bytes.byteLength).toBe(0);
+  expect(pool.lease(5000)).toBe(small);
+  // What came from elsewhere is not the pool's to free.
+  const foreign = new Uint8Array(100_000);
+  pool.adopt(foreign).release();
+  expect(foreign.byteLength).toBe(100_000);
+});
