@@ -11,7 +11,7 @@ import type { Gradient } from './parameter_set.ts';
 import { dataOf, payload } from './protocol/pass.ts';
 import type { BlockMessage, SumMessage } from './protocol/reduce.ts';
 
-/** How a replica reaches the others, by rank. */
+/** How a replica reaches the others, by rank. What is sent is copied before the call returns: its memory is written over. */
 export interface Replicas {
   block(rank: number, message: BlockMessage): void;
   sum(rank: number, message: SumMessage): void;

@@ -10,6 +10,8 @@ import { derivativeOf } from './differentiated.ts';
 
 /** Rows of an expert up to which it runs beside others. */
 export const FEW_ROWS = 32;
+/** Experts that one program runs at most: a function of generated code has room for the addresses of as many. */
+const MOST_BESIDE = 32;
 
 /** Gradients of rows, which others wait for, and those of weights, which come after, are programs of their own. */
 export type ExpertPart = 'forward' | 'backwardInput' | 'backwardWeight';
@@ -32,9 +34,10 @@ type Executables = Readonly<Record<ExpertPart, Executable>>;
 export class ExpertPrograms {
   readonly derivative: Vjp;
   private readonly alone: Executables;
-  private readonly beside: { readonly executables: Executables; readonly count: number } | null;
+  /** By the number of experts that they run. */
+  private readonly beside: ReadonlyMap<number, Executables>;
 
-  private constructor(derivative: Vjp, alone: Executables, beside: ExpertPrograms['beside']) {
+  private constructor(derivative: Vjp, alone: Executables, beside: ReadonlyMap<number, Executables>) {
     this.derivative = derivative;
     this.alone = alone;
     this.beside = beside;
@@ -51,29 +54,37 @@ export class ExpertPrograms {
       backwardInput: await device.compile(of('backwardInput')),
       backwardWeight: await device.compile(of('backwardWeight')),
     });
-    const alone = await compiled((part) => derivative[part]);
-    if (count < 2 || !hasFewRows) return new ExpertPrograms(derivative, alone, null);
-    const executables = await compiled((part) => besideOf(derivative[part], count));
-    return new ExpertPrograms(derivative, alone, { executables, count });
+    const beside = new Map<number, Executables>();
+    for (const size of hasFewRows ? new Set(batchSizes(count)) : []) {
+      if (size > 1) beside.set(size, await compiled((part) => besideOf(derivative[part], size)));
+    }
+    return new ExpertPrograms(derivative, await compiled((part) => derivative[part]), beside);
   }
 
-  /** The runs of a group's experts as they go to the device: all as one if each has few rows, else one by one. */
+  /** The runs of a group's experts as they go to the device: beside one another if each has few rows, else one by one. */
   batches(runs: readonly ExpertRun[]): (readonly ExpertRun[])[] {
-    const isOne = this.beside?.count === runs.length && runs.every(({ rows }) => rows <= FEW_ROWS);
-    return isOne ? [runs] : runs.map((run) => [run]);
+    if (this.beside.size === 0 || runs.some(({ rows }) => rows > FEW_ROWS)) return runs.map((run) => [run]);
+    let at = 0;
+    return batchSizes(runs.length).map((size) => runs.slice(at, (at += size)));
   }
 
   /** Runs a batch of `batches`. */
   run(part: ExpertPart, batch: readonly ExpertRun[]): Promise<void> {
     const [first] = batch;
     if (batch.length === 1) return this.alone[part].run(first.bindings, { rows: first.rows });
-    const executable = this.beside!.executables[part];
     const bindings = batch.flatMap((run, i) =>
       Object.entries(run.bindings).map(([name, tensor]) => [nameBeside(name, i), tensor] as const),
     );
     const live = batch.map(({ rows }, i) => [nameBeside('rows', i), rows] as const);
+    const executable = this.beside.get(batch.length)![part];
     return executable.run(Object.fromEntries(bindings), Object.fromEntries(live));
   }
+}
+
+/** How `count` experts are shared out to programs: as evenly as can be, at most `MOST_BESIDE` to one. */
+export function batchSizes(count: number): number[] {
+  const batches = Math.ceil(count / MOST_BESIDE);
+  return Array.from({ length: batches }, (_, i) => Math.floor((count + i) / batches));
 }
 
 const made = new WeakMap<Program, Map<number, Program>>();

@@ -41,7 +41,7 @@ export function ints(op: string, data: Data): Int32Array {
 }
 
 /** The operand's data as the bits of bf16 numbers. Throws `DTypeError` when it holds something else. */
-export function bf16Bits(op: string, data: Data): Uint16Array {
+export function halves(op: string, data: Data): Uint16Array {
   if (data instanceof Uint16Array) return data;
   throw new DTypeError(op, 'bf16', data.constructor.name);
 }

@@ -13,9 +13,10 @@ function polynomial<T>(f: Arithmetic<T>, x: T, coefficients: readonly number[]):
 /** ln 2 in two parts: n times the first is exact for every exponent n. */
 const ln2High = 0.693359375;
 const ln2Low = Math.LN2 - ln2High;
-/** Below the first the result is 0 (it would be subnormal), above the second infinity. */
+/** Below the first the result is 0 (it would be subnormal), above the second infinity: from the third on, the next number. */
 const expLowest = -87.33654022216797;
 const expHighest = 88.72283172607422;
+const expAbove = 88.72283935546875;
 
 /** eˣ, within 1 unit in the last place; 0 where it would be subnormal. */
 export function exp<T>(f: Arithmetic<T>, x: T): T {
@@ -29,7 +30,9 @@ export function exp<T>(f: Arithmetic<T>, x: T): T {
   const tail = polynomial(f, r, [0.5, 0.166665181517601, 0.04166620597243309, 0.008368889801204205, 0.00139504834078]);
   const fraction = f.add(f.add(f.mul(f.mul(r, r), tail), r), f.constant(1));
   const y = f.timesPower2(fraction, shifted);
-  return f.whereLess(x, lowest, f.constant(0), f.whereLess(highest, x, f.constant(Infinity), y));
+  // NaN has no place among exponents: it takes the last way, and stays.
+  const beyond = f.add(x, f.constant(Infinity));
+  return f.whereLess(x, lowest, f.constant(0), f.whereLess(x, f.constant(expAbove), y, beyond));
 }
 
 /** 1 / (1 + e⁻ˣ), within 3 units in the last place. */

@@ -137,20 +137,29 @@ function isReal(value: Value): boolean {
 function withoutCheap(crossing: ReadonlySet<Value>, program: Program, gradients: readonly Binding[]): Value[] {
   const inputs = new Set(program.inputs.map((b) => b.value));
   const there = new Set(program.inputs.filter((b) => b.role === 'weight').map((b) => b.value));
+  const states = new Set(program.inputs.filter((b) => b.role === 'state').map((b) => b.value));
   const isEnd = (value: Value): boolean => crossing.has(value) || inputs.has(value);
   inputsOf(
     gradients.map((b) => b.value),
     isEnd,
   ).forEach((value) => there.add(value));
-  const isMadeAgain = (value: Value, bytes: number): boolean => {
-    const node = value.graph.producer(value);
-    return node?.cheap === true && node.inputs.every((v) => isThere(v, bytes));
+  const isMadeAgain = (made: Value): boolean => {
+    const bytes = bytesOf(made.type);
+    const known = new Map<Value, boolean>();
+    const isThere = (value: Value): boolean => {
+      const answer = known.get(value) ?? (there.has(value) || (inputs.has(value) ? isSmall(value) : isCheap(value)));
+      known.set(value, answer);
+      return answer;
+    };
+    // State may be another by then.
+    const isSmall = (value: Value): boolean => !states.has(value) && bytesOf(value.type) < bytes;
+    const isCheap = (value: Value): boolean => {
+      const node = value.graph.producer(value);
+      return node?.cheap === true && node.inputs.every(isThere);
+    };
+    return isCheap(made);
   };
-  const isThere = (value: Value, bytes: number): boolean => {
-    if (inputs.has(value)) return there.has(value) || bytesOf(value.type) < bytes;
-    return there.has(value) || isMadeAgain(value, bytes);
-  };
-  return [...crossing].filter((value) => !isMadeAgain(value, bytesOf(value.type)));
+  return [...crossing].filter((value) => !isMadeAgain(value));
 }
 
 /** Values that depend on one of `seeds`. */

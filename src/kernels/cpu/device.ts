@@ -1,5 +1,6 @@
 /**
- * The `cpu` device: one arena, one queue, programs compiled to onnxruntime sessions and plain host ops between them.
+ * The `cpu` device: one arena, one queue, programs compiled to onnxruntime sessions and generated code. All programs are
+ * compiled before the first runs: scratch may move.
  * One scratch range serves all programs of the device, since one runs at a time; it grows when a program is compiled
  * that needs more, and its views are made anew then.
  */

@@ -47,7 +47,7 @@ export class CpuExecutable implements Executable {
   }
 
   private async runNow(bindings: Bindings, live: LiveSizes): Promise<void> {
-    const { bound, copies } = this.bind(bindings);
+    const { bound, copies } = this.bind(bindings, live);
     const sizes = Object.values(live);
     if (sizes.length > 0 && sizes.every((n) => n === 0)) {
       this.runEmpty(bound, live);
@@ -76,16 +76,28 @@ export class CpuExecutable implements Executable {
 
   /**
    * The tensors of inputs and outputs, and what is to be copied at the end: an output that is an input too, or an output
-   * twice (the gradient of an addition, for one). Throws `ProgramError` when an output would overwrite an input.
+   * twice (the gradient of an addition, for one). Throws `ProgramError` when an output would overwrite an input, or a tensor
+   * is of another type or too small, and `ShapeError` for live sizes that are missing or too large: generated code looks at
+   * neither.
    */
-  private bind(bindings: Bindings): { bound: Map<Value, CpuTensor>; copies: Copy[] } {
+  private bind(bindings: Bindings, live: LiveSizes): { bound: Map<Value, CpuTensor>; copies: Copy[] } {
     const { name: program, inputs, outputs } = this.program;
     const bound = new Map<Value, CpuTensor>();
     const copies: Copy[] = [];
-    for (const { name, value } of inputs) bound.set(value, cpuTensor(program, name, bindings[name]));
-    const read = new Set(bound.values());
-    for (const { name, value } of outputs) {
+    const tensorFor = ({ name, value: { type } }: (typeof outputs)[number]): CpuTensor => {
       const tensor = cpuTensor(program, name, bindings[name]);
+      if (tensor.dtype !== type.dtype)
+        throw new ProgramError(program, `${name} is ${tensor.dtype}, needs ${type.dtype}`);
+      const needed = elements(resolve(type.shape, live));
+      if (needed > tensor.data.length)
+        throw new ProgramError(program, `${name} has ${tensor.data.length} elements, needs ${needed}`);
+      return tensor;
+    };
+    for (const input of inputs) bound.set(input.value, tensorFor(input));
+    const read = new Set(bound.values());
+    for (const output of outputs) {
+      const { name, value } = output;
+      const tensor = tensorFor(output);
       const other = bound.get(value);
       if (other === tensor) continue;
       if (read.has(tensor)) throw new ProgramError(program, `output ${name} is bound to the tensor of an input`);

@@ -1,8 +1,9 @@
 /**
  * Splits a program between onnxruntime, generated code and the plain reference. A segment is a maximal run of ready nodes
  * of one kind: staying with a kind as long as something of it is ready gives few, large segments. The order is a pure
- * function of the program.
+ * function of the program. Throws `ProgramError` for a program that can never finish.
  */
+import { ProgramError } from '../errors.ts';
 import type { Program } from '../program.ts';
 import type { Node, Value } from '../graph.ts';
 
@@ -27,6 +28,7 @@ export function partition(program: Program, kindOf: (node: Node) => SegmentKind)
     (node.writes.length === 0 || [...pending].every((other) => other === node || other.writes.length > 0));
 
   const segments: Segment[] = [];
+  let idleTurns = 0;
   for (let turn = 0; pending.size > 0; turn++) {
     const kind = turns[turn % turns.length];
     const nodes: Node[] = [];
@@ -39,6 +41,11 @@ export function partition(program: Program, kindOf: (node: Node) => SegmentKind)
         node.outputs.forEach((v) => made.add(v));
         progress = true;
       }
+    }
+    idleTurns = nodes.length > 0 ? 0 : idleTurns + 1;
+    if (idleTurns === turns.length) {
+      const [{ op }] = pending;
+      throw new ProgramError(program.name, `${op} waits for a value that nothing in the program makes`);
     }
     if (nodes.length > 0) segments.push({ kind, nodes });
   }

@@ -25,18 +25,17 @@ export interface PlannedProgram {
  */
 export function planned(given: Program, hasWasm: boolean): PlannedProgram {
   const program = decomposed(given);
-  const tables: Table[] = [];
+  const code = new Map(program.nodes.map((node) => [node, hasWasm ? tablesOf(node) : null]));
   const kindOf = (node: Node): SegmentKind => {
-    const read = hasWasm ? tablesOf(node) : null;
-    if (read === null) return lowersToOnnx(node) ? 'onnx' : 'host';
-    tables.push(...read);
-    return 'wasm';
+    if (code.get(node) !== null) return 'wasm';
+    return lowersToOnnx(node) ? 'onnx' : 'host';
   };
   const parts = partition(program, kindOf);
   const segments = parts.map((segment, at) => {
     const later = readLater(program, parts.slice(at + 1));
     return { ...segment, inside: insideOf(segment, (value) => later.has(value)) };
   });
+  const tables = [...code.values()].flatMap((read) => read ?? []);
   const bound = new Set([...program.inputs, ...program.outputs].map((b) => b.value));
   return { segments, scratch: planScratch(segments, (value) => bound.has(value)), tables };
 }

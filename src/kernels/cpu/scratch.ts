@@ -14,7 +14,7 @@ export interface ScratchPlan {
   readonly offsets: ReadonlyMap<Value, number>;
 }
 
-/** Room for one value, at least two rows: a single row runs as two (see `executable.ts`). */
+/** Room for one value, at least two rows: fewer run as two (see `executable.ts`). */
 export function valueBytes(value: Value): number {
   const { shape, dtype } = value.type;
   const padded = shape.map((dim) => (typeof dim === 'number' ? dim : Math.max(dim.max, 2)));

@@ -40,7 +40,7 @@ export type RunnableSegment = OnnxSegment | WasmSegment | HostSegment;
 
 /** What WASM segments work on. */
 export interface WasmGround {
-  /** The arena's; null if there are no such segments. */
+  /** The arena's; null where the process has no shared memory for WebAssembly, and so no such segments. */
   readonly memory: WebAssembly.Memory | null;
   /** Where in it a table lies. */
   readonly addressOf: (table: Table) => number;

@@ -61,7 +61,9 @@ const op = defineOp<QueryBlock>({
         return exponential;
       });
       const inverse = f.div(f.constant(1), sum);
-      live.each((at, offset) => kernel.store(p, f.mul(kernel.load(p, at, offset), inverse), at, offset));
+      live.each((at, offset, mask) => {
+        kernel.store(p, live.live(f.mul(kernel.load(p, at, offset), inverse), mask), at, offset);
+      });
       live.zeroRest(p);
       const known = kernel.elementAt(i32.mul(row, i32.const(2)));
       kernel.storeOne(statistics, max, known);

@@ -9,7 +9,7 @@ import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { sameShape, showShape } from '../shape.ts';
-import { combineGatesGradient, combineRowsGradient, eachChoice } from './combine_gradient.ts';
+import { checkSlot, combineGatesGradient, combineRowsGradient, eachChoice } from './combine_gradient.ts';
 
 const op = defineOp<undefined>({
   name: 'combine',
@@ -36,7 +36,7 @@ const op = defineOp<undefined>({
       for (let k = 0; k < choices; k++) {
         const s = slot[t * choices + k];
         if (s < 0) continue;
-        if (s >= count) throw new ShapeError('combine', `slot ${s} of token ${t} is outside of ${count} rows`);
+        checkSlot('combine', s, t, count);
         const g = gate[t * choices + k];
         const source = s * width;
         for (let i = 0; i < width; i++) to[target + i] += Math.fround(g * from[source + i]);

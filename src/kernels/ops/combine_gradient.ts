@@ -6,6 +6,7 @@ import { numbers } from '../arithmetic.ts';
 import { i32, type I32 } from '../cpu/wasm/instructions.ts';
 import type { Kernel, WasmOperand } from '../cpu/wasm/kernel.ts';
 import { floats, ints } from '../dtype.ts';
+import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { laneSum } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
@@ -40,6 +41,11 @@ export function eachChoice(
   });
 }
 
+/** Throws `ShapeError` for a slot that is none of `count` rows. */
+export function checkSlot(op: string, slot: number, token: number, count: number): void {
+  if (slot >= count) throw new ShapeError(op, `slot ${slot} of token ${token} is outside of ${count} rows`);
+}
+
 function choiceOf(kernel: Kernel, slots: WasmOperand, token: I32, choices: number, k: number) {
   const index = kernel.fn.let(i32.add(i32.mul(token, i32.const(choices)), i32.const(k)));
   return { slot: kernel.integer(slots, index), choice: kernel.elementAt(index) };
@@ -54,13 +60,14 @@ const ofRows = defineOp<undefined>({
     const slot = ints('combine_rows_gradient', slots.data);
     const to = floats('combine_rows_gradient', dRows.data);
     const [tokens, choices] = gates.shape;
-    const [, width] = dy.shape;
+    const [count, width] = dRows.shape;
     to.fill(0);
     for (let t = 0; t < tokens; t++) {
       const source = t * width;
       for (let k = 0; k < choices; k++) {
         const s = slot[t * choices + k];
         if (s < 0) continue;
+        checkSlot('combine_rows_gradient', s, t, count);
         const g = gate[t * choices + k];
         const target = s * width;
         for (let i = 0; i < width; i++) to[target + i] += Math.fround(g * from[source + i]);
@@ -71,6 +78,7 @@ const ofRows = defineOp<undefined>({
     if (!kernel.takes(dRows.type.shape)) return false;
     kernel.fill(dRows, 0);
     return eachChoice(kernel, dy.type.shape, gates, slots, ({ slot, choice, width, start }) => {
+      kernel.refuseIf(i32.geS(slot, kernel.size(dRows.type.shape[0])));
       const gate = kernel.splat(gates, choice);
       const to = kernel.fn.let(i32.mul(slot, i32.const(4 * width)));
       kernel.across(width, (column, offset) => {
@@ -91,10 +99,11 @@ const ofGates = defineOp<undefined>({
     const slot = ints('combine_gates_gradient', slots.data);
     const to = floats('combine_gates_gradient', dGates.data);
     const [tokens, choices] = slots.shape;
-    const [, width] = dy.shape;
+    const [count, width] = rows.shape;
     for (let t = 0; t < tokens; t++) {
       for (let k = 0; k < choices; k++) {
         const s = slot[t * choices + k];
+        if (s >= 0) checkSlot('combine_gates_gradient', s, t, count);
         const product = (i: number): number => numbers.mul(from[t * width + i], row[s * width + i]);
         to[t * choices + k] = s < 0 ? 0 : laneSum(width, product);
       }
@@ -107,6 +116,7 @@ const ofGates = defineOp<undefined>({
         const { slot, choice } = choiceOf(kernel, slots, token, Number(choices), k);
         kernel.storeOne(dGates, kernel.f.constant(0), choice);
         kernel.fn.if(i32.geS(slot, zero), () => {
+          kernel.refuseIf(i32.geS(slot, kernel.size(rows.type.shape[0])));
           const from = kernel.fn.let(i32.mul(slot, i32.const(4 * width)));
           const sum = kernel.sum(width, zero, (column, offset) => {
             const row = kernel.load(rows, kernel.in(from, column), offset);

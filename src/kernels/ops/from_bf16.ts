@@ -2,7 +2,7 @@
  * The bits of bf16 to f32, exactly. Straight through, and what goes back is rounded as well: the cotangent is packed.
  */
 import { requireDType } from '../check.ts';
-import { bf16Bits, floats } from '../dtype.ts';
+import { floats, halves } from '../dtype.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { toBf16 } from './to_bf16.ts';
@@ -14,7 +14,7 @@ const op = defineOp<undefined>({
     return [{ dtype: 'f32', shape: x.shape }];
   },
   reference: ([x], [y]) => {
-    const from = bf16Bits('from_bf16', x.data);
+    const from = halves('from_bf16', x.data);
     const { buffer, byteOffset, length } = floats('from_bf16', y.data);
     const to = new Int32Array(buffer, byteOffset, length);
     for (let i = 0; i < length; i++) to[i] = from[i] << 16;

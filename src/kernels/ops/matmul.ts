@@ -3,7 +3,7 @@
  * Leading axes of both operands are equal, or one operand has only two axes and is shared by the whole batch.
  *
  * onnxruntime's FusedMatMul gives a row the same bits whatever the other rows, from two rows on; every static M and N is
- * therefore at least 2 (the executable pads a single live row).
+ * therefore at least 2 (the executable pads fewer live rows).
  */
 import { floats } from '../dtype.ts';
 import { DTypeError, ShapeError } from '../errors.ts';

@@ -98,7 +98,11 @@ export class ScanLoops {
   /** `laneSum` over the states, of which there are no more than lanes. */
   sumOf(terms: readonly V128[]): V128 {
     const { f } = this.kernel;
-    const lanes = Array.from({ length: SUM_LANES / 4 }, (_, i) => (i < terms.length ? terms[i] : f.constant(0)));
+    const nothing = f.constant(0);
+    // Every partial sum begins at +0.
+    const lanes = Array.from({ length: SUM_LANES / 4 }, (_, i) =>
+      i < terms.length ? f.add(nothing, terms[i]) : nothing,
+    );
     return this.kernel.folded(lanes, (a, b) => f.add(a, b));
   }
 }

@@ -6,7 +6,7 @@
  */
 import { requireFloats } from '../check.ts';
 import { bf16BitsOf } from '../arithmetic.ts';
-import { bf16Bits, floats } from '../dtype.ts';
+import { floats, halves } from '../dtype.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { fromBf16 } from './from_bf16.ts';
@@ -20,7 +20,7 @@ const op = defineOp<undefined>({
   reference: ([x], [y]) => {
     const { buffer, byteOffset, length } = floats('to_bf16', x.data);
     const from = new Int32Array(buffer, byteOffset, length);
-    const to = bf16Bits('to_bf16', y.data);
+    const to = halves('to_bf16', y.data);
     for (let i = 0; i < length; i++) to[i] = bf16BitsOf(from[i]);
   },
   // Storing as bf16 rounds.

@@ -9,9 +9,11 @@ import { runInNewContext } from 'node:vm';
 type Collect = (options: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => void;
 
 export function compactHeap(): void {
-  // Contexts made from here on know the collector. The flag is the whole process's: other threads may be right here, too, so
-  // it stays.
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as Collect;
-  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  // Contexts made after the flag is set know the collector. It is the whole process's, and other threads may be right here,
+  // too: so it is set at most once, and stays. The inspector's `collectGarbage` needs no flag, and gives back half as much.
+  const known = collector();
+  if (known === null) setFlagsFromString('--expose-gc');
+  (known ?? collector())?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }
+
+const collector = (): Collect | null => runInNewContext("typeof gc === 'function' ? gc : null") as Collect | null;

@@ -54,7 +54,9 @@ export function emitChain(
   ): void => {
     for (const value of read) if (!values.has(value)) values.set(value, load(value));
     for (const { formula, inputs, outputs } of nodes) {
-      const result = formula!(kernel.f, ...inputs.map((value) => values.get(value)!));
+      const made = formula!(kernel.f, ...inputs.map((value) => values.get(value)!));
+      // Whoever reads it out of the register reads what memory would hold.
+      const result = outputs[0].type.dtype === 'bf16' ? kernel.f.roundBf16(made) : made;
       values.set(outputs[0], result);
       if (isStored(outputs[0])) store(outputs[0], result);
     }

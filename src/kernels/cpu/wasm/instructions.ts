@@ -3,7 +3,7 @@
  * `(i32.add a b)`. Only what the lowerings use.
  */
 
-export type Kind = 'i32' | 'f64' | 'v128';
+export type Kind = 'i32' | 'v128';
 
 /** An expression that leaves one value of `kind`. */
 export interface Expr<K extends Kind> {

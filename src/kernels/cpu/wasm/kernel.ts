@@ -8,7 +8,7 @@ import { maxElements, type Dim, type Shape } from '../../shape.ts';
 import type { Type } from '../../type.ts';
 import type { Local, WasmFunction } from './function.ts';
 import { f32x4, i32, i32x4, narrowI32x4U, permute, v128, type I32, type V128 } from './instructions.ts';
-import { bf16Bits, lanesOf } from './lanes.ts';
+import { lanesOf, nearestBf16 } from './lanes.ts';
 
 /** A value of the program while code for it is written. */
 export interface WasmOperand {
@@ -79,7 +79,7 @@ export class Kernel {
   store({ address, type }: WasmOperand, value: V128, at: I32, offset = 0): void {
     const { fn } = this;
     if (type.dtype !== 'bf16') return fn.store(i32.add(address, at), value, offset);
-    const half = bf16Bits(fn, value);
+    const half = nearestBf16(fn, value);
     fn.storeLow64(i32.add(address, i32.shrU(at, i32.const(1))), narrowI32x4U(half, half), offset / 2);
   }
 

@@ -25,12 +25,12 @@ export function lanesOf(fn: WasmFunction): Arithmetic<V128> {
     // A number plus 1.5 · 2²³ has it in its low bits, and these shifted are those of an exponent.
     timesPower2: into((x, shifted) => i32x4.add(x, i32x4.shl(shifted, i32.const(23)))),
     whereLess: into((a, b, x, y) => v128.bitselect(x, y, f32x4.lt(a, b))),
-    roundBf16: into((x) => i32x4.shl(bf16Bits(fn, x), i32.const(16))),
+    roundBf16: into((x) => i32x4.shl(nearestBf16(fn, x), i32.const(16))),
   };
 }
 
 /** The bits of bf16 nearest to each lane, in the lower half of 32: `bf16BitsOf` on four lanes. */
-export function bf16Bits(fn: WasmFunction, x: V128): V128 {
+export function nearestBf16(fn: WasmFunction, x: V128): V128 {
   const all = (value: number): V128 => fn.constant(i32x4.all(value));
   const isNaN = fn.let(i32x4.gtS(v128.and(x, all(0x7fffffff)), all(0x7f800000)));
   const odd = v128.and(i32x4.shrU(x, i32.const(16)), all(1));

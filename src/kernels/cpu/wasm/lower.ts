@@ -20,9 +20,6 @@ export interface WasmSegmentCode {
 
 const addressOf = (value: Value): string => `v${value.id}`;
 
-/** Can generated code run this node? */
-export const lowersToWasm = (node: Node): boolean => tablesOf(node) !== null;
-
 /** The tables that generated code for this node reads; null where there is no such code. */
 export function tablesOf(node: Node): readonly Table[] | null {
   if (isChainable(node)) return [];
