@@ -7,7 +7,9 @@ import { CpuDevice, dynamic, f32, trace, vjp, type Program } from '../../src/ker
 import { tablesOf } from '../../src/kernels/cpu/wasm/lower.ts';
 import type { Data } from '../../src/kernels/dtype.ts';
 import { extract } from '../../src/kernels/program.ts';
-import { causalSoftmax, causalSoftmaxGradient, type QueryBlock } from '../../src/kernels/ops/causal_softmax.ts';
+import { causalSoftmax } from '../../src/kernels/ops/causal_softmax.ts';
+import { causalSoftmaxGradient } from '../../src/kernels/ops/causal_softmax_gradient.ts';
+import type { QueryBlock } from '../../src/kernels/ops/causal_softmax_rows.ts';
 import { runReference } from '../../src/kernels/reference.ts';
 import type { Node, Value } from '../../src/kernels/graph.ts';
 import { cases } from './cases.ts';

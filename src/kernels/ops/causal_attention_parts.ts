@@ -6,7 +6,8 @@
 import { isEmpty } from '../check.ts';
 import type { Value } from '../graph.ts';
 import { isStatic, type Shape } from '../shape.ts';
-import { causalSoftmax, causalSoftmaxGradient } from './causal_softmax.ts';
+import { causalSoftmax } from './causal_softmax.ts';
+import { causalSoftmaxGradient } from './causal_softmax_gradient.ts';
 import { concat } from './concat.ts';
 import { matmul } from './matmul.ts';
 import { mul } from './mul.ts';
