@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { show, type Program } from '../program.ts';
-import type { PlannedSegment } from './planned.ts';
+import type { PlannedSegment } from './partition.ts';
 
 /** Takes a file's name, after that of the program, and its content. */
 export type Dump = (suffix: string, content: string | Uint8Array) => void;

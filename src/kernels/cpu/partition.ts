@@ -15,6 +15,12 @@ export interface Segment {
   readonly nodes: readonly Node[];
 }
 
+/** A segment when it is known who reads what it makes. */
+export interface PlannedSegment extends Segment {
+  /** Values that it makes and that need no memory of ours. */
+  readonly inside: ReadonlySet<Value>;
+}
+
 const turns: readonly SegmentKind[] = ['wasm', 'host', 'onnx'];
 
 /** `kindOf` says of a node what runs it. */

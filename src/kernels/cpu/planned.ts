@@ -3,15 +3,10 @@ import type { Node, Value } from '../graph.ts';
 import type { Program } from '../program.ts';
 import { decomposed } from './decomposed.ts';
 import { OnnxGraph } from './onnx_graph.ts';
-import { partition, type Segment, type SegmentKind } from './partition.ts';
+import { partition, type PlannedSegment, type Segment, type SegmentKind } from './partition.ts';
 import { planScratch, type ScratchPlan } from './scratch.ts';
 import type { Table } from './wasm/kernel.ts';
 import { tablesOf, valuesInside } from './wasm/lower.ts';
-
-export interface PlannedSegment extends Segment {
-  /** Values that it makes and that need no memory of ours. */
-  readonly inside: ReadonlySet<Value>;
-}
 
 export interface PlannedProgram {
   readonly segments: readonly PlannedSegment[];

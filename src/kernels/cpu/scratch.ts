@@ -7,7 +7,7 @@ import { align } from '../ranges.ts';
 import { bytesPerElement } from '../dtype.ts';
 import type { Value } from '../graph.ts';
 import { maxElements } from '../shape.ts';
-import type { PlannedSegment } from './planned.ts';
+import type { PlannedSegment } from './partition.ts';
 
 export interface ScratchPlan {
   readonly bytes: number;

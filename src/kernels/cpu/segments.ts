@@ -7,7 +7,7 @@ import type { Node, Value } from '../graph.ts';
 import type { Program } from '../program.ts';
 import { dumpOf, showSplit, type Dump } from './dump.ts';
 import { OnnxGraph } from './onnx_graph.ts';
-import type { PlannedSegment } from './planned.ts';
+import type { PlannedSegment } from './partition.ts';
 import { createSession, type Session } from './session.ts';
 import { assemble, moduleText } from './wasm/assemble.ts';
 import type { Table } from './wasm/kernel.ts';
