@@ -113,7 +113,8 @@ export class AllReduce {
     if (chunk.leaves < this.leaves) return;
     this.owned.delete(arena);
     const sum = (await chunk.tree.root())!;
-    this.conclude(arena, this.rank, sum.values);
+    // What is no room lies where the sum goes already.
+    this.conclude(arena, this.rank, sum.isRoom ? sum.values : null);
     for (let rank = 0; rank < this.ranks; rank++) {
       if (rank === this.rank) continue;
       const values = payload(sum.values, [sum.values.length]);
@@ -134,9 +135,10 @@ export class AllReduce {
     return spare;
   }
 
-  private conclude(arena: number, chunk: number, sum: Float32Array): void {
+  /** A chunk is there: `sum` is written to its place, null is there already. */
+  private conclude(arena: number, chunk: number, sum: Float32Array | null): void {
     const flat = this.flat(this.result!.arenas[arena].flat);
-    flat.set(sum, chunkRange(this.lengths[arena], this.ranks, chunk)[0]);
+    if (sum !== null) flat.set(sum, chunkRange(this.lengths[arena], this.ranks, chunk)[0]);
     this.summed += 1;
   }
 

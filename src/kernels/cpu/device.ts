@@ -1,8 +1,7 @@
 /**
- * The `cpu` device: one arena, one queue, programs compiled to onnxruntime sessions and generated code. All programs are
- * compiled before the first runs: scratch may move.
- * One scratch range serves all programs of the device, since one runs at a time; it grows when a program is compiled
- * that needs more, and its views are made anew then.
+ * The `cpu` device: one arena, one queue, programs compiled to onnxruntime sessions and generated code. One scratch range
+ * serves all programs of the device, since one runs at a time; it grows when a program is compiled that needs more, and its
+ * views are made anew then. So nothing may run while a program is compiled.
  */
 import os from 'node:os';
 import { createRequire } from 'node:module';

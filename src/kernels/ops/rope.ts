@@ -4,7 +4,7 @@
  */
 import { numbers, type Arithmetic } from '../arithmetic.ts';
 import { isEmpty, requireFloats, requireRank, staticSize } from '../check.ts';
-import { f32x4, i32 } from '../cpu/wasm/instructions.ts';
+import { i32 } from '../cpu/wasm/instructions.ts';
 import type { Table } from '../cpu/wasm/kernel.ts';
 import { floats } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
@@ -58,7 +58,7 @@ const op = defineOp<Attributes>({
         kernel.across(half, (column, offset) => {
           const cos = kernel.load(table, kernel.in(angle, column), offset);
           const forward = kernel.load(table, kernel.in(angle, column), offset + sines);
-          const sin = direction === 1 ? forward : fn.let(f32x4.neg(forward));
+          const sin = direction === 1 ? forward : f.negate(forward);
           const at = kernel.in(row, column);
           const second = offset + half * 4;
           const pair = turned(f, kernel.load(x, at, offset), kernel.load(x, at, second), { cos, sin });

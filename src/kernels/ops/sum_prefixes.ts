@@ -40,7 +40,7 @@ const op = defineOp<{ axis: number }>({
     if (!isStatic(shape)) return false;
     const inner = elements(shape.slice(axis + 1));
     const lengths = xs.map(({ type }) => Number(type.shape[axis]) * inner);
-    if (lengths.some((length) => length === 0 || length % 4 !== 0)) return false;
+    if (lengths.some((length) => length === 0 || !kernel.takes([length]))) return false;
     kernel.fn.loop(i32.const(0), i32.const(elements(shape.slice(0, axis))), 1, (o) => {
       const starts = lengths.map((length) => kernel.fn.let(i32.mul(o, i32.const(length * 4))));
       const target = starts[starts.length - 1];

@@ -72,7 +72,7 @@ export class HeapFramePool implements ArrivalPool {
     if (this.poison) frame.bytes.fill(POISON);
     if (!frame.isOurs) return;
     if (this.#freeBytes + byteLength > this.#maxFreeBytes) {
-      // At once, not when the garbage collector looks: it does not see how large it is.
+      // At once: the garbage collector looks only when much of such memory has piled up.
       frame.free();
       return;
     }

@@ -9,8 +9,6 @@ export interface Walk {
   readonly to: number;
 }
 
-const LANES = 4;
-
 /**
  * Copies runs of `length` elements from `x` to `y`, the last of `walks` fastest, the first run from and to element `first`.
  * Returns false where elements have no 32 bits, or runs are no multiple of four.
@@ -23,7 +21,7 @@ export function copyRuns(
   walks: readonly Walk[],
   first: { readonly from: number; readonly to: number } = { from: 0, to: 0 },
 ): boolean {
-  if (x.type.dtype === 'bf16' || length === 0 || length % LANES !== 0) return false;
+  if (x.type.dtype === 'bf16' || length === 0 || !kernel.takes([length])) return false;
   const walk = ([axis, ...inner]: readonly Walk[], from: I32, to: I32): void => {
     if (axis === undefined) {
       kernel.across(length, (at, offset) => {
