@@ -2,7 +2,7 @@
  * The probe of GPUs: asks Dawn for an adapter that does not exist, since its refusal lists those that do, then for each
  * of those. What it cannot use it says on standard error.
  */
-import { parseAdapters, type ListedAdapter } from './adapter_list.ts';
+import { parseAdapters, type ListedAdapter } from '../../kernels/webgpu/adapter_list.ts';
 import { answer } from './probe.ts';
 
 // Dawn crashes when what it has made is collected, so nothing of it ever is.

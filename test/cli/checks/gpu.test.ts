@@ -1,6 +1,6 @@
 /** What the doctor says of GPUs; the words of Dawn are those that it was seen to write. */
 import { expect, test } from 'vitest';
-import { parseAdapters } from '../../../src/cli/checks/adapter_list.ts';
+import { parseAdapters } from '../../../src/kernels/webgpu/adapter_list.ts';
 import { judgeGpu, type GpuAnswer } from '../../../src/cli/checks/gpu.ts';
 import type { Answer } from '../../../src/cli/checks/probe.ts';
 
