@@ -2,7 +2,9 @@
 import { OnnxGraph, type NamedType } from '../src/kernels/cpu/onnx_graph.ts';
 import { createSession } from '../src/kernels/cpu/session.ts';
 import { cpuTensor } from '../src/kernels/cpu/tensor.ts';
+import { allocate } from '../src/kernels/dtype.ts';
 import { CpuDevice, type Program, type Tensor } from '../src/kernels/index.ts';
+import { elements } from '../src/kernels/shape.ts';
 import { median } from './report.ts';
 
 /** What inputs hold, by name; others hold floats between −1 and 1. */
@@ -51,9 +53,11 @@ async function onDevice(
     [...inputs, ...outputs].map(({ name, type }) => [name, slice.tensor(name, type.dtype, sizes(type))]),
   );
   for (const { name } of inputs) {
-    const data = device.read(tensors[name]);
+    const tensor = tensors[name];
+    const data = allocate(tensor.dtype, elements(tensor.shape));
     const value = fill[name] ?? Math.sin;
     for (let i = 0; i < data.length; i++) data[i] = value(i);
+    device.write(tensor, data);
   }
   const run = await prepare(device, tensors);
   const times: number[] = [];

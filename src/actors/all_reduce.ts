@@ -4,7 +4,7 @@
  * has the same bits for any number of replicas, and sends it to the others.
  */
 import { floats } from '../kernels/dtype.ts';
-import type { Device, Tensor } from '../kernels/device.ts';
+import type { Device } from '../kernels/device.ts';
 import { chunkRange } from '../topology/index.ts';
 import { GradientTree, type Block } from './gradient_tree.ts';
 import type { Gradient } from './parameter_set.ts';
@@ -28,6 +28,12 @@ interface Chunk {
   leaves: number;
 }
 
+/** The gradient that the sum is for, and its arenas as read: the sum is made there, then written to the device. */
+interface Result {
+  readonly gradient: Gradient;
+  readonly flats: readonly Float32Array[];
+}
+
 export class AllReduce {
   private readonly device: Device;
   private readonly rank: number;
@@ -38,7 +44,7 @@ export class AllReduce {
   private readonly owned = new Map<number, Chunk>();
   /** Rooms that are free, by arena. */
   private readonly spare = new Map<number, Part[]>();
-  private result: Gradient | null = null;
+  private result: Result | null = null;
   /** Chunks of the result that are there. */
   private summed = 0;
 
@@ -62,14 +68,15 @@ export class AllReduce {
    * had that chunk of every block. The others are free when this resolves.
    */
   async contribute(step: number, blocks: readonly Block<Gradient>[]): Promise<void> {
-    this.result = blocks[0].value;
-    for (const { level, index, value } of blocks) {
+    const flatsOfBlocks = await Promise.all(blocks.map(({ value }) => this.read(value)));
+    this.result = { gradient: blocks[0].value, flats: flatsOfBlocks[0] };
+    for (const [at, { level, index }] of blocks.entries()) {
       for (const [arena, length] of this.lengths.entries()) {
-        const flat = this.flat(value.arenas[arena].flat);
+        const flat = flatsOfBlocks[at][arena];
         for (let chunk = 0; chunk < this.ranks; chunk++) {
           const values = flat.subarray(...chunkRange(length, this.ranks, chunk));
           if (chunk === this.rank) {
-            const part = value === this.result ? { values, isRoom: false } : this.roomFor(arena, values);
+            const part = at === 0 ? { values, isRoom: false } : this.roomFor(arena, values);
             await this.fold(step, arena, part, level, index);
           } else
             this.replicas.block(chunk, { step, arena, chunk, level, index, values: payload(values, [values.length]) });
@@ -89,7 +96,9 @@ export class AllReduce {
 
   /** The summed gradient once every chunk is there, else null. It is given out once. */
   take(): Gradient | null {
-    if (this.summed < this.lengths.length * this.ranks) return null;
+    if (this.result === null || this.summed < this.lengths.length * this.ranks) return null;
+    const { gradient, flats } = this.result;
+    for (const [arena, { flat }] of gradient.arenas.entries()) this.device.write(flat, flats[arena]);
     return this.abandon();
   }
 
@@ -99,7 +108,7 @@ export class AllReduce {
     this.owned.clear();
     this.result = null;
     this.summed = 0;
-    return result;
+    return result?.gradient ?? null;
   }
 
   private async fold(step: number, arena: number, part: Part, level: number, index: number): Promise<void> {
@@ -135,15 +144,17 @@ export class AllReduce {
     return spare;
   }
 
-  /** A chunk is there: `sum` is written to its place, null is there already. */
+  /** A chunk is there: `sum` is laid at its place, null is there already. */
   private conclude(arena: number, chunk: number, sum: Float32Array | null): void {
-    const flat = this.flat(this.result!.arenas[arena].flat);
-    if (sum !== null) flat.set(sum, chunkRange(this.lengths[arena], this.ranks, chunk)[0]);
+    const [start] = chunkRange(this.lengths[arena], this.ranks, chunk);
+    if (sum !== null) this.result!.flats[arena].set(sum, start);
     this.summed += 1;
   }
 
-  private flat(tensor: Tensor): Float32Array {
-    return floats('all_reduce', this.device.read(tensor));
+  /** On the CPU the device's own memory, so that a gradient is there once; elsewhere a copy. */
+  private async read({ arenas }: Gradient): Promise<Float32Array[]> {
+    const flats = await Promise.all(arenas.map(({ flat }) => this.device.read(flat)));
+    return flats.map((flat) => floats('all_reduce', flat));
   }
 }
 

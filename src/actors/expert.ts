@@ -72,6 +72,6 @@ export class Expert extends ParameterRole implements Actor<Messages> {
   private async vote(): Promise<Vote> {
     const { gradient, processed } = await this.core.take();
     this.holdGradient(gradient);
-    return { ...emptyVote, squares: this.squares(), processed: { [this.place.layer]: processed } };
+    return { ...emptyVote, squares: await this.squares(), processed: { [this.place.layer]: processed } };
   }
 }

@@ -54,12 +54,12 @@ export class ExpertCore {
   }
 
   /** outputs_SD of a run that went forward. In training it is kept for the way back. */
-  outputs(unit: Unit, run: ExpertRun): Data {
+  async outputs(unit: Unit, run: ExpertRun): Promise<Data> {
     if (unit.mode === 'train') {
       this.held.set(keyOf(unit), run);
       this.processed += run.rows;
     } else this.idle.push(run.bindings);
-    return this.head(run.bindings.outputs_SD, run.rows);
+    return await this.head(run.bindings.outputs_SD, run.rows);
   }
 
   /** What runs for the gradients of outputs. */
@@ -70,7 +70,7 @@ export class ExpertCore {
   }
 
   /** d_rows_SD of a run whose gradients have gone backward. */
-  rowsGradient({ bindings, rows }: ExpertRun): Data {
+  rowsGradient({ bindings, rows }: ExpertRun): Promise<Data> {
     return this.head(bindings.d_rows_SD, rows);
   }
 
@@ -121,7 +121,7 @@ export class ExpertCore {
     return run;
   }
 
-  private head(tensor: Tensor, rows: number): Data {
+  private head(tensor: Tensor, rows: number): Promise<Data> {
     return this.device.read(tensor, rows * tensor.shape[1]);
   }
 }

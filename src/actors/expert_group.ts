@@ -31,14 +31,14 @@ export class ExpertGroup implements Actor<Messages> {
   async dispatch({ counts, rows, ...unit }: ArgsOf<Messages, 'dispatch'>, ctx: Context): Promise<void> {
     const runs = parts(rows, counts).map((part, i) => this.cores[i].admit(part, counts[i]));
     await this.runAll('forward', runs);
-    const outputs = this.cores.map((core, i) => core.outputs(unit, runs[i]));
+    const outputs = await Promise.all(this.cores.map((core, i) => core.outputs(unit, runs[i])));
     this.router(ctx).tell.outputs({ ...unit, group: this.group, rows: joined(outputs, rows) });
   }
 
   async outputsGradient({ counts, rows, ...unit }: ArgsOf<Messages, 'outputsGradient'>, ctx: Context): Promise<void> {
     const runs = parts(rows, counts).map((part, i) => this.cores[i].admitGradients(unit, part));
     await this.runAll('backwardInput', runs);
-    const gradients = this.cores.map((core, i) => core.rowsGradient(runs[i]));
+    const gradients = await Promise.all(this.cores.map((core, i) => core.rowsGradient(runs[i])));
     this.router(ctx).tell.rowsGradient({ ...unit, group: this.group, rows: joined(gradients, rows) });
     // The router goes on with the input gradients while these are made, one batch after another.
     for (const batch of this.programs.batches(runs)) {

@@ -49,6 +49,7 @@ export class LogitsHead {
     this.device.write(this.position, Int32Array.of(at, at));
     await this.executable.run(this.bindings);
     const vocabulary = this.output.shape[1];
-    return payload(this.device.read(this.output, vocabulary).slice(), [vocabulary]);
+    const logits_V = await this.device.read(this.output, vocabulary);
+    return payload(logits_V.slice(), [vocabulary]);
   }
 }

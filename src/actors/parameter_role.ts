@@ -29,8 +29,8 @@ export class ParameterRole {
   }
 
   /** The named parameters and their moments, if this replica reports. */
-  save({ parameters }: { parameters: readonly string[] }): { tensors: Record<string, TensorPayload> } {
-    return { tensors: this.isReporter ? this.parameters.save(parameters) : {} };
+  async save({ parameters }: { parameters: readonly string[] }): Promise<{ tensors: Record<string, TensorPayload> }> {
+    return { tensors: this.isReporter ? await this.parameters.save(parameters) : {} };
   }
 
   restore({ tensors, dataStep }: { tensors: Record<string, TensorPayload>; dataStep: number }): void {
@@ -38,8 +38,8 @@ export class ParameterRole {
     this.setStep(dataStep);
   }
 
-  digest(): Record<string, string> {
-    return this.isReporter ? this.parameters.digest() : {};
+  async digest(): Promise<Record<string, string>> {
+    return this.isReporter ? await this.parameters.digest() : {};
   }
 
   /** Applies the decision that stands where it was not applied yet; without one, lets go of what was voted on. */
@@ -60,8 +60,8 @@ export class ParameterRole {
   }
 
   /** Sums of squares of the held gradient, if this replica reports. */
-  protected squares(): Record<string, number> {
-    return this.gradient !== null && this.isReporter ? this.parameters.squares(this.gradient) : {};
+  protected async squares(): Promise<Record<string, number>> {
+    return this.gradient !== null && this.isReporter ? await this.parameters.squares(this.gradient) : {};
   }
 
   /** Idempotent: only a decision about the step in hand changes anything. */

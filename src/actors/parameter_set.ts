@@ -4,7 +4,7 @@
  * state this way.
  */
 import { createHash } from 'node:crypto';
-import { floats } from '../kernels/dtype.ts';
+import { floats, type Data } from '../kernels/dtype.ts';
 import type { Bindings, Device, Executable, FlatArena, Slice, Tensor } from '../kernels/device.ts';
 import { initialValues, type Parameter } from '../models/parameter.ts';
 import type { TensorPayload } from '../runtime/index.ts';
@@ -108,13 +108,9 @@ export class ParameterSet {
   }
 
   /** Sum of squares of each tensor of a gradient, by parameter name. */
-  squares(gradient: Gradient): Record<string, number> {
-    return Object.fromEntries(
-      this.parameters.map(({ name }) => [
-        name,
-        sumOfSquares(floats('squares', this.device.read(gradient.views[name]))),
-      ]),
-    );
+  async squares(gradient: Gradient): Promise<Record<string, number>> {
+    const values = await this.readParameters(gradient.views);
+    return Object.fromEntries(values.map(([name, data]) => [name, sumOfSquares(floats('squares', data))]));
   }
 
   /** One AdamW update by a reduced gradient (Loshchilov & Hutter 2019), clipped as decided. */
@@ -135,15 +131,14 @@ export class ParameterSet {
     }
   }
 
-  /** The named parameters, and their moments under `<name>.exp_avg` and `<name>.exp_avg_sq`, as views. */
-  save(names: readonly string[]): Record<string, TensorPayload> {
+  /** The named parameters, and their moments under `<name>.exp_avg` and `<name>.exp_avg_sq`, as the device reads them. */
+  async save(names: readonly string[]): Promise<Record<string, TensorPayload>> {
     const stored = this.stored();
-    return Object.fromEntries(
-      names.flatMap(storedNames).flatMap((name) => {
-        const tensor = stored[name];
-        return tensor === undefined ? [] : [[name, payload(this.device.read(tensor), tensor.shape)]];
-      }),
-    );
+    const saved = names.flatMap(storedNames).flatMap((name) => {
+      const tensor = stored[name];
+      return tensor === undefined ? [] : [this.saved(name, tensor)];
+    });
+    return Object.fromEntries(await Promise.all(saved));
   }
 
   /** Takes over what `save` gave. Throws `MissingTensor` when a tensor is not this set's or has another shape. */
@@ -157,13 +152,18 @@ export class ParameterSet {
   }
 
   /** SHA-256 of each parameter's bytes. */
-  digest(): Record<string, string> {
-    return Object.fromEntries(
-      this.parameters.map(({ name }) => [
-        name,
-        createHash('sha256').update(this.device.read(this.values[name])).digest('hex'),
-      ]),
-    );
+  async digest(): Promise<Record<string, string>> {
+    const values = await this.readParameters(this.values);
+    return Object.fromEntries(values.map(([name, data]) => [name, createHash('sha256').update(data).digest('hex')]));
+  }
+
+  /** What the tensors hold that are named as the parameters, in their order. */
+  private readParameters(tensors: Bindings): Promise<(readonly [name: string, data: Data])[]> {
+    return Promise.all(this.parameters.map(async ({ name }) => [name, await this.device.read(tensors[name])] as const));
+  }
+
+  private async saved(name: string, tensor: Tensor): Promise<readonly [name: string, values: TensorPayload]> {
+    return [name, payload(await this.device.read(tensor), tensor.shape)];
   }
 
   private stored(): Record<string, Tensor | undefined> {

@@ -35,18 +35,18 @@ export abstract class ReplicatedRole extends ParameterRole {
 
   async block(message: BlockMessage): Promise<void> {
     await this.allReduce.onBlock(message);
-    this.conclude();
+    await this.conclude();
   }
 
-  sum(message: SumMessage): void {
+  async sum(message: SumMessage): Promise<void> {
     this.allReduce.onSum(message);
-    this.conclude();
+    await this.conclude();
   }
 
-  prepare(_args: unknown, ctx: Context): Reply<Vote> {
+  async prepare(_args: unknown, ctx: Context): Promise<Reply<Vote>> {
     const reply = ctx.defer<Vote>();
     this.waiting = reply;
-    this.conclude();
+    await this.conclude();
     return reply;
   }
 
@@ -79,7 +79,7 @@ export abstract class ReplicatedRole extends ParameterRole {
   }
 
   /** Answers `prepare` once the pass is done and its gradient is summed. */
-  protected conclude(): void {
+  protected async conclude(): Promise<void> {
     const { isDone, hasGradient } = this.progress();
     if (this.waiting === null || !isDone) return;
     if (hasGradient) {
@@ -89,6 +89,6 @@ export abstract class ReplicatedRole extends ParameterRole {
     }
     const { waiting } = this;
     this.waiting = null;
-    waiting.resolve({ ...this.report(), squares: this.squares() });
+    waiting.resolve({ ...this.report(), squares: await this.squares() });
   }
 }

@@ -46,6 +46,12 @@ export interface RouterPlace {
   readonly globalMicrobatches: number;
 }
 
+/** What a microbatch's tokens score with each expert, on the host. */
+interface Scores {
+  readonly logits_RE: Float32Array;
+  readonly probs_RE: Float32Array;
+}
+
 /** A microbatch between `route` and its last message. */
 interface Routed {
   readonly unit: Unit;
@@ -69,6 +75,8 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
   private readonly routed = new Map<string, Routed>();
   private routingReports: RoutingReport[] = [];
   private closed = 0;
+  /** Where the gradients of the scores are made; as long as the longest microbatch so far needs. */
+  private dScores: { readonly dProbs: Float32Array; readonly dLogits: Float32Array } | null = null;
 
   constructor(parts: RouterParts, scope: ActorScope) {
     const replica = (rank: number) => scope.ref(routerProtocol, routerAddress(parts.place.layer, rank));
@@ -93,19 +101,19 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     device.write(context.score.h_RD, dataOf(rows));
     await this.score(unit, context, tokens);
 
-    const probs_RE = this.head(context.score.probs_RE, tokens * moe.num_experts);
+    const scores = await this.scoresOf(context, tokens);
     const rule = { experts: moe.num_experts, topK: moe.top_k, capacity: capacity(tokens, isTraining) };
-    const routing = route(probs_RE, rule, live);
+    const routing = route(scores.probs_RE, rule, live);
     const slots = routing.order_S.length;
     device.write(context.dispatch.order_S, routing.order_S);
     await programs.dispatch.forward.run(context.dispatch, { tokens, slots });
 
-    const owing = this.rows.send(unit, 'forward', routing.kept_E, context.dispatch.rows_SD, (group, message) =>
+    const owing = await this.rows.send(unit, 'forward', routing.kept_E, context.dispatch.rows_SD, (group, message) =>
       this.group(group).tell.dispatch(message),
     );
     const routed = { unit, tokens, slots, context, routing, owing };
     this.routed.set(keyOf(unit), routed);
-    if (isTraining) this.routingReports.push(this.reportOf(routed));
+    if (isTraining) this.routingReports.push(this.reportOf(routed, scores));
   }
 
   async outputs({ group, rows, ...unit }: ArgsOf<Messages, 'outputs'>): Promise<void> {
@@ -119,7 +127,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     device.write(combine.slots_RK, routing.slots_RK);
     await programs.combine.forward.run(combine, { tokens, slots });
     if (unit.mode !== 'train') this.end(routed);
-    this.stage().tell.combined({ ...unit, layer: place.layer, rows: this.rowsOf(combine.moe_RD, tokens) });
+    this.stage().tell.combined({ ...unit, layer: place.layer, rows: await this.rowsOf(combine.moe_RD, tokens) });
   }
 
   async combineGradient({ rows, ...unit }: ArgsOf<Messages, 'combineGradient'>): Promise<void> {
@@ -127,7 +135,8 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     const { tokens, slots, routing, context } = routed;
     this.parts.device.write(context.combine.d_moe_RD, dataOf(rows));
     await this.parts.programs.combine.backward.run(context.combine, { tokens, slots });
-    routed.owing = this.rows.send(unit, 'backward', routing.kept_E, context.combine.d_outputs_SD, (group, message) =>
+    const { d_outputs_SD } = context.combine;
+    routed.owing = await this.rows.send(unit, 'backward', routing.kept_E, d_outputs_SD, (group, message) =>
       this.group(group).tell.outputsGradient(message),
     );
   }
@@ -138,18 +147,18 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     this.rows.receive(unit, 'backward', routing.kept_E, group, rows, context.dispatch.d_rows_SD);
     if (routed.owing.size > 0) return;
     const { programs, weights, place } = this.parts;
-    this.writeScoreGradient(routed);
+    await this.writeScoreGradient(routed);
     const leaf = weightBindings(weights, this.leaves.open(unit.microbatch).views, 'd_');
     await programs.score.backward.run({ ...context.score, ...leaf }, { tokens });
     await programs.dispatch.backward.run(context.dispatch, { tokens, slots });
     await programs.sum.run(context.sum, { tokens });
     this.end(routed);
-    this.stage().tell.routed({ ...unit, layer: place.layer, rows: this.rowsOf(context.sum.sum_RD, tokens) });
+    this.stage().tell.routed({ ...unit, layer: place.layer, rows: await this.rowsOf(context.sum.sum_RD, tokens) });
     await this.leaves.close(unit.microbatch);
     this.closed++;
     if (this.isComplete) {
       await this.reduce(unit.step);
-      this.conclude();
+      await this.conclude();
     }
   }
 
@@ -194,24 +203,32 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
   }
 
   /** d(loss)/d(probabilities) and d(loss)/d(logits): through the gates, and of the auxiliary losses. */
-  private writeScoreGradient({ context, routing, tokens }: Routed): void {
-    const { moe, place } = this.parts;
+  private async writeScoreGradient({ context, routing, tokens }: Routed): Promise<void> {
+    const { device, moe, place } = this.parts;
     const { num_experts: E, top_k: K } = moe;
-    const { score, combine } = context;
-    const dProbs_RE = this.head(score.d_probs_RE, tokens * E).fill(0);
-    const dLogits_RE = this.head(score.d_logits_RE, tokens * E).fill(0);
-    const dGates_RK = this.head(combine.d_gates_RK, tokens * K);
+    const [{ logits_RE, probs_RE }, dGates_RK] = await Promise.all([
+      this.scoresOf(context, tokens),
+      this.head(context.combine.d_gates_RK, tokens * K),
+    ]);
+    const { dProbs_RE, dLogits_RE } = this.zeroScoreGradient(tokens * E);
     for (let i = 0; i < dGates_RK.length; i++) dProbs_RE[Math.floor(i / K) * E + routing.experts_RK[i]] = dGates_RK[i];
-    const probs_RE = this.head(score.probs_RE, tokens * E);
-    const logits_RE = this.head(score.logits_RE, tokens * E);
     const share = 1 / place.globalMicrobatches;
     addBalanceGradient(logits_RE, probs_RE, routing.first_E, this.rule, share, dProbs_RE, dLogits_RE);
+    device.write(context.score.d_probs_RE, dProbs_RE);
+    device.write(context.score.d_logits_RE, dLogits_RE);
   }
 
-  private reportOf({ unit, tokens, slots, context, routing }: Routed): RoutingReport {
+  /** Zeros, in memory that serves one microbatch after another. */
+  private zeroScoreGradient(length: number): { dProbs_RE: Float32Array; dLogits_RE: Float32Array } {
+    if (this.dScores === null || this.dScores.dProbs.length < length) {
+      this.dScores = { dProbs: new Float32Array(length), dLogits: new Float32Array(length) };
+    }
+    const { dProbs, dLogits } = this.dScores;
+    return { dProbs_RE: dProbs.subarray(0, length).fill(0), dLogits_RE: dLogits.subarray(0, length).fill(0) };
+  }
+
+  private reportOf({ unit, tokens, slots, routing }: Routed, { logits_RE, probs_RE }: Scores): RoutingReport {
     const { moe, place } = this.parts;
-    const probs_RE = this.head(context.score.probs_RE, tokens * moe.num_experts);
-    const logits_RE = this.head(context.score.logits_RE, tokens * moe.num_experts);
     return {
       layer: place.layer,
       microbatch: unit.microbatch,
@@ -252,12 +269,21 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     return this.scope.ref(expertGroupProtocol, groupAddress(this.parts.place.layer, group));
   }
 
-  private head(tensor: Tensor, length: number): Float32Array {
-    return floats('router', this.parts.device.read(tensor, length));
+  private async scoresOf({ score }: RouterContext, tokens: number): Promise<Scores> {
+    const length = tokens * this.parts.moe.num_experts;
+    const [logits_RE, probs_RE] = await Promise.all([
+      this.head(score.logits_RE, length),
+      this.head(score.probs_RE, length),
+    ]);
+    return { logits_RE, probs_RE };
   }
 
-  private rowsOf(tensor: Tensor, rows: number): TensorPayload {
+  private async head(tensor: Tensor, length: number): Promise<Float32Array> {
+    return floats('router', await this.parts.device.read(tensor, length));
+  }
+
+  private async rowsOf(tensor: Tensor, rows: number): Promise<TensorPayload> {
     const width = tensor.shape[1];
-    return payload(this.parts.device.read(tensor, rows * width), [rows, width]);
+    return payload(await this.parts.device.read(tensor, rows * width), [rows, width]);
   }
 }

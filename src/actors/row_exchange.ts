@@ -35,22 +35,23 @@ export class RowExchange {
    * Sends the rows of `rows_SD`, packed by expert, to their groups; a group without rows hears so too. Returns the
    * groups that owe an answer. Throws `CreditError`.
    */
-  send(
+  async send(
     unit: Unit,
     phase: Phase,
     kept_E: Int32Array,
     rows_SD: Tensor,
     tell: (group: number, message: Dispatch) => void,
-  ): Set<number> {
+  ): Promise<Set<number>> {
     const width = rows_SD.shape[1];
     const each = this.experts / this.groups;
     const starts = startsOf(kept_E);
+    const all = await this.device.read(rows_SD, kept_E.reduce((sum, count) => sum + count, 0) * width);
     const owing = new Set<number>();
     for (let group = 0; group < this.groups; group++) {
       const counts = Array.from(kept_E.subarray(group * each, (group + 1) * each));
       const total = counts.reduce((sum, count) => sum + count, 0);
       const start = starts[group * each];
-      const data = this.device.read(rows_SD).subarray(start * width, (start + total) * width);
+      const data = all.subarray(start * width, (start + total) * width);
       this.credits.take(unit.microbatch, phase, group, counts);
       owing.add(group);
       tell(group, { ...unit, counts, rows: payload(data, [total, width]) });
@@ -67,13 +68,14 @@ export class RowExchange {
   receive(unit: Unit, phase: Phase, kept_E: Int32Array, group: number, rows: TensorPayload, target_SD: Tensor): void {
     this.credits.settle(unit.microbatch, phase, group, rows.shape[0]);
     const start = startsOf(kept_E)[(group * this.experts) / this.groups];
-    setRows(this.device.read(target_SD), dataOf(rows), start * target_SD.shape[1]);
+    this.device.write(target_SD, dataFor(target_SD, rows), start * target_SD.shape[1]);
   }
 }
 
-function setRows(target: Data, rows: Data, at: number): void {
-  if (target.constructor !== rows.constructor) {
+/** Rows as data for a tensor of their precision; bf16 travels as its 16 bits. */
+function dataFor({ dtype }: Tensor, rows: TensorPayload): Data {
+  if (rows.dtype !== (dtype === 'bf16' ? 'u16' : dtype)) {
     throw new TypeError('rows came back in another precision than they were sent');
   }
-  target.set(rows, at);
+  return dataOf(rows);
 }

@@ -58,6 +58,8 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
   /** Rows that came from neighbours before their turn, by phase and microbatch. */
   private readonly early = new Map<string, Float32Array>();
   private pass: Pass | null = null;
+  /** d(loss)/d(loss of a token), the same for every microbatch; null where this stage has no losses. */
+  private readonly dLosses_R: Float32Array | null;
 
   constructor(parts: StageParts, scope: ActorScope) {
     const replica = (rank: number) => scope.ref(stageProtocol, stageAddress(parts.place.pipelineRank, rank));
@@ -68,6 +70,8 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
     this.parts = parts;
     this.scope = scope;
     this.idle = [...parts.contexts];
+    const { d_losses_R } = parts.contexts[0].ends;
+    this.dLosses_R = d_losses_R ? new Float32Array(d_losses_R.shape[0]).fill(1 / parts.tokensPerStep) : null;
   }
 
   async open(open: Open): Promise<void> {
@@ -144,7 +148,7 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
       const gradients = turn.phase === 'backward' ? this.leaves.open(microbatch).views : {};
       const exchange = await run.advance(gradients);
       if (exchange !== null) {
-        this.handOver(run, exchange);
+        await this.handOver(run, exchange);
         return;
       }
       await this.finishTurn(pass, turn, run);
@@ -152,12 +156,12 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
     if (pass.isDone) return;
     pass.isDone = true;
     if (pass.open.mode === 'train') await this.reduce(pass.open.step);
-    this.conclude();
+    await this.conclude();
   }
 
   /** Gives a microbatch a context and its input; null when that has not come yet. */
   private start(pass: Pass, microbatch: number): StageRun | null {
-    const { device, place, batches, tokensPerStep, generation } = this.parts;
+    const { device, place, batches, generation } = this.parts;
     const unit = { mode: pass.open.mode, step: pass.open.step, microbatch };
     const key = `forward/${keyOf(unit)}`;
     const input = this.early.get(key);
@@ -170,7 +174,7 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
     const batch = pass.prompt ?? batches.microbatch(unit);
     if (tokens_R !== undefined) device.write(tokens_R, batch.tokens);
     if (targets_R !== undefined && 'targets' in batch) device.write(targets_R, batch.targets);
-    if (d_losses_R !== undefined) floats('d_losses', device.read(d_losses_R)).fill(1 / tokensPerStep);
+    if (d_losses_R !== undefined && unit.mode === 'train') device.write(d_losses_R, this.dLosses_R!);
     const run = new StageRun(unit, context, 'targets' in batch ? liveRows(batch.targets) : batch.position + 1);
     pass.runs.set(microbatch, run);
     return run;
@@ -189,33 +193,34 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
     return true;
   }
 
-  private handOver(run: StageRun, { layer, routed, dMixed }: ReadyExchange): void {
+  private async handOver(run: StageRun, { layer, routed, dMixed }: ReadyExchange): Promise<void> {
     const router = this.scope.ref(routerProtocol, routerAddress(layer, this.parts.place.dataRank));
-    if (run.isBackward) router.tell.combineGradient({ ...run.unit, rows: this.rowsOf(dMixed) });
-    else router.tell.route({ ...run.unit, live: run.live, rows: this.rowsOf(routed) });
+    if (run.isBackward) router.tell.combineGradient({ ...run.unit, rows: await this.rowsOf(dMixed) });
+    else router.tell.route({ ...run.unit, live: run.live, rows: await this.rowsOf(routed) });
   }
 
   private async finishTurn(pass: Pass, turn: Turn, { unit, context }: StageRun): Promise<void> {
     if (turn.phase === 'backward') {
       if (context.input !== null) {
-        this.neighbour(-1).tell.activationsGradient({ ...unit, rows: this.rowsOf(context.input.gradient) });
+        this.neighbour(-1).tell.activationsGradient({ ...unit, rows: await this.rowsOf(context.input.gradient) });
       }
       await this.leaves.close(unit.microbatch);
     } else if (context.output !== null) {
-      this.neighbour(1).tell.activations({ ...unit, rows: this.rowsOf(context.output.rows) });
+      this.neighbour(1).tell.activations({ ...unit, rows: await this.rowsOf(context.output.rows) });
     } else if (pass.prompt !== null) {
       pass.logits = await this.parts.generation.logits!.at(pass.prompt.position);
-    } else pass.losses.push(this.lossOf(unit, context));
+    } else pass.losses.push(await this.lossOf(unit, context));
     if (turn.phase === 'forward' && pass.open.mode === 'train') return;
     pass.runs.delete(unit.microbatch);
     if (unit.mode !== 'generate') this.idle.push(context);
   }
 
-  private lossOf({ microbatch }: Unit, { ends }: StageContext): LossReport {
-    const losses = floats('losses', this.parts.device.read(ends.losses_R!));
+  private async lossOf({ microbatch }: Unit, { ends }: StageContext): Promise<LossReport> {
+    const { device } = this.parts;
+    const [losses, targets] = await Promise.all([device.read(ends.losses_R!), device.read(ends.targets_R!)]);
     let tokens = 0;
-    for (const target of this.parts.device.read(ends.targets_R!)) if (target >= 0) tokens++;
-    return { microbatch, sum: losses.reduce((sum, loss) => sum + loss, 0), tokens };
+    for (const target of targets) if (target >= 0) tokens++;
+    return { microbatch, sum: floats('losses', losses).reduce((sum, loss) => sum + loss, 0), tokens };
   }
 
   private neighbour(by: -1 | 1) {
@@ -223,8 +228,8 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
     return this.scope.ref(stageProtocol, stageAddress(pipelineRank + by, dataRank));
   }
 
-  private rowsOf(tensor: Tensor): TensorPayload {
-    return payload(this.parts.device.read(tensor), tensor.shape);
+  private async rowsOf(tensor: Tensor): Promise<TensorPayload> {
+    return payload(await this.parts.device.read(tensor), tensor.shape);
   }
 }
 

@@ -68,9 +68,16 @@ export interface Device {
   executables(): Promise<readonly Executable[]>;
   compile(program: Program): Promise<Executable>;
   slice(owner: string, budgetBytes: number): Slice;
-  /** Copies host data into the head of `tensor`. */
-  write(tensor: Tensor, data: Data): void;
-  /** The first `length` elements (default: all). On the CPU a view: valid until the tensor is written again. */
-  read(tensor: Tensor, length?: number): Data;
+  /**
+   * Copies host data into `tensor` from element `at` on (default: from the first). What `read` gave of the same place is
+   * there already on the CPU, and is not copied.
+   */
+  write(tensor: Tensor, data: Data, at?: number): void;
+  /**
+   * The first `length` elements (default: all), after all runs asked for before. On the CPU a view, at once: those runs
+   * must have resolved, and it is valid until the tensor is written again. Elsewhere a copy: who changes what was read has
+   * to write it. Reads that are asked for together come back together, so ask for all before awaiting any.
+   */
+  read(tensor: Tensor, length?: number): Promise<Data>;
   close(): Promise<void>;
 }

@@ -1,16 +1,17 @@
 /** The sum over replicas is the plain tree over all leaves, bit for bit, however many ranks and whoever speaks first. */
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AllReduce } from '../../src/actors/all_reduce.ts';
 import { GradientTree } from '../../src/actors/gradient_tree.ts';
 import type { Gradient } from '../../src/actors/parameter_set.ts';
 import type { BlockMessage, SumMessage } from '../../src/actors/protocol/reduce.ts';
 import { CpuDevice } from '../../src/kernels/cpu/device.ts';
+import type { Device, Slice } from '../../src/kernels/device.ts';
 import { floats } from '../../src/kernels/dtype.ts';
 import { unit } from '../../src/runtime/testing/index.ts';
+import { RemoteDevice } from '../kernels/remote_device.ts';
 
-const device = new CpuDevice({ bytes: 2 ** 20 });
-afterAll(() => device.close());
-const slice = device.slice('test', 2 ** 20);
+let device: Device;
+let slice: Slice;
 
 const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
 
@@ -20,13 +21,16 @@ const shapes = [{ a: [5, 13], b: [16] }, { c: [2] }];
 function gradient(valueAt: (arena: number, i: number) => number): Gradient {
   const arenas = shapes.map((shape) => slice.arena('gradient', shape));
   for (const [at, arena] of arenas.entries()) {
-    const flat = floats('test', device.read(arena.flat));
-    for (let i = 0; i < flat.length; i++) flat[i] = valueAt(at, i);
+    device.write(
+      arena.flat,
+      Float32Array.from({ length: arena.flat.shape[0] }, (_, i) => valueAt(at, i)),
+    );
   }
   return { arenas, views: {} };
 }
 
-const valuesOf = (of: Gradient): number[][] => of.arenas.map(({ flat }) => [...device.read(flat)]);
+const valuesOf = async (of: Gradient): Promise<number[][]> =>
+  (await Promise.all(of.arenas.map(({ flat }) => device.read(flat)))).map((flat) => [...flat]);
 
 /** Numbers of very different sizes, so that the order of additions shows. */
 const leafValue = (step: number, leaf: number, arena: number, i: number): number =>
@@ -89,7 +93,7 @@ class Company {
       const blocks = own.drain();
       await this.replicas[rank].contribute(step, blocks);
       for (const { value } of blocks.slice(1))
-        for (const { flat } of value.arenas) floats('test', device.read(flat)).fill(NaN);
+        for (const { flat } of value.arenas) device.write(flat, new Float32Array(flat.shape[0]).fill(NaN));
       await this.deliver(seed, rank % 2 === 0 ? Infinity : 3);
     }
     await this.deliver(seed, Infinity);
@@ -104,15 +108,26 @@ class Company {
   }
 }
 
-function addTo(into: Gradient, from: Gradient): Promise<void> {
+async function addTo(into: Gradient, from: Gradient): Promise<void> {
   for (const [at, { flat }] of into.arenas.entries()) {
-    const [target, source] = [floats('test', device.read(flat)), device.read(from.arenas[at].flat)];
-    for (let i = 0; i < target.length; i++) target[i] = target[i] + source[i];
+    const [target, source] = await Promise.all([device.read(flat), device.read(from.arenas[at].flat)]);
+    device.write(
+      flat,
+      target.map((value, i) => value + source[i]),
+    );
   }
-  return Promise.resolve();
 }
 
-describe('the sum over replicas', () => {
+describe.each([
+  ['gives views of its memory', CpuDevice],
+  ['gives copies', RemoteDevice],
+])('the sum over replicas, by a device that %s,', (_, Kind) => {
+  beforeAll(() => {
+    device = new Kind({ bytes: 2 ** 20 });
+    slice = device.slice('test', 2 ** 20);
+  });
+  afterAll(() => device.close());
+
   it.each([
     [1, 4],
     [2, 1],
@@ -130,7 +145,7 @@ describe('the sum over replicas', () => {
         const sums = await company.sum(step, each, seed + 10 * step);
         for (const sum of sums) {
           expect(sum).not.toBeNull();
-          expect(valuesOf(sum!)).toEqual(expectedOf(step, ranks * each, sum!));
+          expect(await valuesOf(sum!)).toEqual(expectedOf(step, ranks * each, sum!));
         }
       }
       slice.release();

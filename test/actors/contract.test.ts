@@ -2,10 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MemoryDecisionStore } from '../../src/actors/decision_store.ts';
 import { CheckpointStore } from '../../src/checkpoints/index.ts';
+import { CpuDevice } from '../../src/kernels/cpu/device.ts';
 import { FaultPlan } from '../../src/runtime/testing/index.ts';
+import { readRemotely } from '../kernels/remote_device.ts';
 import { play, smallTopology, type Played } from './kit.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'troupe-contract-'));
@@ -69,6 +71,15 @@ describe('a curve', () => {
     const other = await play(smallTopology(settings), { directory: directory(), system: { filter } });
     expect(outcomeOf(other)).toEqual(outcomeOf(alone));
     expect(filter.events.length).toBeGreaterThan(100);
+  });
+
+  it('is the same bits by a device that gives copies of its memory, in a later turn', async () => {
+    const read = vi.spyOn(CpuDevice.prototype, 'read').mockImplementation(readRemotely);
+    const settings = { 'parallelism.data_parallel': 2, 'parallelism.micro_batches': 2 };
+    const other = await play(smallTopology(settings), { directory: directory() });
+    expect(outcomeOf(other)).toEqual(outcomeOf(alone));
+    expect(read.mock.calls.length).toBeGreaterThan(100);
+    read.mockRestore();
   });
 
   it('is another one with another seed', async () => {

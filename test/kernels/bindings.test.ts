@@ -34,7 +34,7 @@ it.each([
   const behind = tensor(64);
   for (const each of [guard, behind]) device.write(each, new Float32Array(64 * 16).fill(7));
   await expect(executable.run(bindings, live)).rejects.toThrow(message);
-  for (const each of [guard, behind]) expect(new Set(device.read(each))).toEqual(new Set([7]));
+  for (const each of [guard, behind]) expect(new Set(await device.read(each))).toEqual(new Set([7]));
 });
 
 it('refuses a tensor of another element type', async () => {

@@ -54,6 +54,6 @@ it('gives released slices back', () => {
 
 it('holds no data and runs nothing', async () => {
   const dry = new DryDevice();
-  expect(() => dry.read()).toThrow('a dry device holds no data');
+  await expect(dry.read()).rejects.toThrow('a dry device holds no data');
   await expect((await dry.compile(forward)).run({})).rejects.toThrow('a dry device runs nothing');
 });

@@ -50,19 +50,22 @@ export function onDevice(device: Device): Run {
     const tensors = Object.fromEntries(
       [...program.inputs, ...program.outputs].map(({ name, value: { type } }) => {
         const tensor = slice.tensor(name, type.dtype, sizes(type.shape));
-        device.read(tensor).fill(type.dtype === 'f32' ? Number.NaN : 77);
+        const garbage = type.dtype === 'f32' ? Number.NaN : 77;
+        device.write(tensor, allocate(type.dtype, elements(tensor.shape)).fill(garbage));
         return [name, tensor];
       }),
     );
     for (const { name } of program.inputs) device.write(tensors[name], inputs[name]);
     const executable = await device.compile(program);
     await executable.run(tensors, live);
-    const outputs = program.outputs.map(({ name, value: { type } }) => {
-      const length = elements(resolve(type.shape, live));
-      return [name, device.read(tensors[name], length).slice()] as const;
-    });
+    const outputs = await Promise.all(
+      program.outputs.map(async ({ name, value: { type } }) => {
+        const length = elements(resolve(type.shape, live));
+        return [name, (await device.read(tensors[name], length)).slice()] as const;
+      }),
+    );
     const state = program.inputs.filter((b) => b.role === 'state');
-    for (const { name } of state) inputs[name].set(device.read(tensors[name]).slice(0, inputs[name].length));
+    for (const { name } of state) inputs[name].set(await device.read(tensors[name], inputs[name].length));
     slice.release();
     return Object.fromEntries(outputs);
   };

@@ -32,7 +32,7 @@ await answer(async () => {
     runsMs.push(performance.now() - startMs);
   }
   const expected = runReference(program, inputs).y;
-  const correct = device.read(tensors.y).every((value, i) => value === expected[i]);
+  const correct = (await device.read(tensors.y)).every((value, i) => value === expected[i]);
   const { numericsClass } = device;
   await device.close();
   return { numericsClass, correct, runsMs, flops: 2 * size ** 3 };

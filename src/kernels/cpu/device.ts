@@ -74,13 +74,16 @@ export class CpuDevice implements Device {
     return new CpuSlice(this.arena, owner, budgetBytes);
   }
 
-  write(tensor: Tensor, data: Data): void {
-    cpuTensor('write', 'tensor', tensor).data.set(data);
+  write(tensor: Tensor, data: Data, at = 0): void {
+    const target = cpuTensor('write', 'tensor', tensor).data;
+    const isThere =
+      data.buffer === target.buffer && data.byteOffset === target.byteOffset + at * target.BYTES_PER_ELEMENT;
+    if (!isThere) target.set(data, at);
   }
 
-  read(tensor: Tensor, length?: number): Data {
+  read(tensor: Tensor, length?: number): Promise<Data> {
     const { data } = cpuTensor('read', 'tensor', tensor);
-    return length === undefined ? data : data.subarray(0, length);
+    return Promise.resolve(length === undefined ? data : data.subarray(0, length));
   }
 
   async close(): Promise<void> {

@@ -63,8 +63,8 @@ export class DryDevice implements Device {
     // There is nowhere to write to.
   }
 
-  read(): Data {
-    throw new ProgramError('read', 'a dry device holds no data');
+  read(): Promise<Data> {
+    return Promise.reject(new ProgramError('read', 'a dry device holds no data'));
   }
 
   close(): Promise<void> {
