@@ -19,6 +19,8 @@ export interface Arithmetic<T> {
   smaller(a: T, b: T): T;
   /** a where b < a, else b. */
   larger(a: T, b: T): T;
+  /** eˣ, where the arithmetic has one of its own: a compiler that reorders sums would break ours. */
+  exp?(x: T): T;
   /** x · 2ⁿ of `shifted` = n + `POWER_SHIFT`, for results that are normal numbers. */
   timesPower2(x: T, shifted: T): T;
   /** x where a < b, else y: also where one of them is NaN. */

@@ -20,6 +20,7 @@ const expAbove = 88.72283935546875;
 
 /** eˣ, within 1 unit in the last place; 0 where it would be subnormal. */
 export function exp<T>(f: Arithmetic<T>, x: T): T {
+  if (f.exp !== undefined) return f.exp(x);
   const [lowest, highest, shift] = [f.constant(expLowest), f.constant(expHighest), f.constant(POWER_SHIFT)];
   // Comparisons with NaN are false, and the second operand is what is left then.
   const clipped = f.smaller(highest, f.larger(lowest, x));

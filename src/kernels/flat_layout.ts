@@ -1,4 +1,4 @@
-/** How named f32 tensors lie in one flat range: one after the other, each 64-byte aligned. In elements. */
+/** How named f32 tensors lie in one flat range: one after the other, each aligned to 64 bytes or more. In elements. */
 import { bytesPerElement } from './dtype.ts';
 import { alignmentBytes } from './ranges.ts';
 import { elements } from './shape.ts';
@@ -8,9 +8,9 @@ export interface FlatLayout {
   readonly places: readonly { readonly name: string; readonly shape: readonly number[]; readonly at: number }[];
 }
 
-/** Lays the shapes out in the order given. */
-export function flatLayout(shapes: Readonly<Record<string, readonly number[]>>): FlatLayout {
-  const alignment = alignmentBytes / bytesPerElement.f32;
+/** Lays the shapes out in the order given; `aligned` bytes, where a device needs more than 64. */
+export function flatLayout(shapes: Readonly<Record<string, readonly number[]>>, aligned = alignmentBytes): FlatLayout {
+  const alignment = Math.max(alignmentBytes, aligned) / bytesPerElement.f32;
   let length = 0;
   const places = Object.entries(shapes).map(([name, shape]) => {
     const at = length;

@@ -6,6 +6,7 @@ import type { Formula } from './arithmetic.ts';
 import type { OnnxGraph } from './cpu/onnx_graph.ts';
 import type { Kernel, WasmOperand } from './cpu/wasm/kernel.ts';
 import type { Operand, Type } from './type.ts';
+import type { Lowering } from './webgpu/lowering.ts';
 
 /** A symbolic tensor of one graph. */
 export interface Value {
@@ -41,6 +42,7 @@ export interface Node {
   gradient: ((call: GradientCall) => readonly (Value | null)[]) | null;
   onnx: ((graph: OnnxGraph, inputs: readonly string[]) => readonly string[] | null) | null;
   wasm: ((kernel: Kernel, inputs: readonly WasmOperand[], outputs: readonly WasmOperand[]) => boolean) | null;
+  wgsl: ((lowering: Lowering, inputs: readonly Value[], outputs: readonly Value[]) => void) | null;
   formula: Formula | null;
   decompose: ((inputs: readonly Value[]) => readonly Value[] | null) | null;
 }

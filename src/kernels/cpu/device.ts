@@ -18,7 +18,7 @@ import { makeRunnable } from './segments.ts';
 import { CpuSlice } from './slice.ts';
 import { CpuTensor, cpuTensor } from './tensor.ts';
 import { bytesPerElement } from '../dtype.ts';
-import type { Table } from './wasm/kernel.ts';
+import type { Table } from '../table.ts';
 import { hasWasm } from './wasm/support.ts';
 
 export interface CpuDeviceOptions {

@@ -5,7 +5,7 @@ import { decomposed } from './decomposed.ts';
 import { OnnxGraph } from './onnx_graph.ts';
 import { partition, type PlannedSegment, type Segment, type SegmentKind } from './partition.ts';
 import { planScratch, type ScratchPlan } from './scratch.ts';
-import type { Table } from './wasm/kernel.ts';
+import type { Table } from '../table.ts';
 import { tablesOf, valuesInside } from './wasm/lower.ts';
 
 export interface PlannedProgram {

@@ -10,7 +10,7 @@ import { OnnxGraph } from './onnx_graph.ts';
 import type { PlannedSegment } from './partition.ts';
 import { createSession, type Session } from './session.ts';
 import { assemble, moduleText } from './wasm/assemble.ts';
-import type { Table } from './wasm/kernel.ts';
+import type { Table } from '../table.ts';
 import { lowerToWasm } from './wasm/lower.ts';
 
 interface NamedValue {

@@ -30,6 +30,14 @@ const op = defineOp<undefined>({
     });
     return true;
   },
+  wgsl: (lowering, [state, x]) =>
+    lowering.each({
+      label: 'accumulate',
+      reads: { x },
+      writes: { state },
+      over: state.type.shape,
+      body: 'state[i] += x[i];',
+    }),
 });
 
 /** Adds `x` to `state`, which must be declared as state. Throws `ShapeError` when their shapes differ. */

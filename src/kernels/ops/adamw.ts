@@ -8,7 +8,8 @@ import { floats } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
-import { sameShape, showShape } from '../shape.ts';
+import { maxElements, sameShape, showShape } from '../shape.ts';
+import { arithmeticOf, Statements } from '../webgpu/wgsl/arithmetic.ts';
 
 const op = defineOp<{ decay: boolean }>({
   name: 'adamw',
@@ -39,6 +40,26 @@ const op = defineOp<{ decay: boolean }>({
       [p, m, v].forEach((x, i) => kernel.store(x, updated[i], at, offset));
     });
     return true;
+  },
+  wgsl: (lowering, [p, m, v, g, hyper], _outputs, { decay }) => {
+    const lanes = maxElements(p.type.shape) % 4 === 0 ? 4 : 1;
+    const statements = new Statements();
+    const f = arithmeticOf(statements, lanes);
+    const settings = Array.from({ length: 8 }, (_, i) =>
+      statements.let(lanes === 4 ? `vec4<f32>(hyper[${i}])` : `hyper[${i}]`),
+    );
+    const update = updateOf(f, settings, decay);
+    const [parameter, moment1, moment2, gradient] = ['p', 'm', 'v', 'g'].map((name) => statements.let(`${name}[i]`));
+    update(parameter, moment1, moment2, gradient).forEach((x, i) => statements.add(`${['p', 'm', 'v'][i]}[i] = ${x};`));
+    const wide = lanes === 4 ? 'vec4<f32>' : 'f32';
+    lowering.each({
+      label: 'adamw',
+      reads: { g, hyper },
+      writes: { p, m, v },
+      elements: { g: wide, p: wide, m: wide, v: wide },
+      over: [maxElements(p.type.shape) / lanes],
+      body: statements.text,
+    });
   },
 });
 

@@ -7,6 +7,7 @@ import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { broadcastStrides, broadcastShapes, isStatic, sameShape, showShape, type Shape } from '../shape.ts';
+import { broadcastIndex } from '../webgpu/wgsl/chain.ts';
 import { sumTo } from './sum_to.ts';
 
 const op = defineOp<{ shape: Shape }>({
@@ -35,6 +36,14 @@ const op = defineOp<{ shape: Shape }>({
       }
     }
   },
+  wgsl: (lowering, [x], [y]) =>
+    lowering.each({
+      label: 'broadcast_to',
+      reads: { x },
+      writes: { y },
+      over: y.type.shape,
+      body: `y[i] = x[${broadcastIndex('i', x.type.shape, y.type.shape)}];`,
+    }),
   gradient: ({ inputs: [x], cotangents: [c] }) => [c && sumTo(c, x.type.shape)],
   onnx: (graph, [x], { outputs: [y] }) =>
     isStatic(y.shape) && !isEmpty(y.shape) ? [graph.one('Expand', [x, graph.int64(y.shape)])] : null,

@@ -1,7 +1,8 @@
 /**
  * o = softmax(q kᵀ / √d, keys up to the query's own position) v. k and v may have fewer heads (papers.md §1.3): query head h
  * reads key head h // (H / Hkv). For the gradient, which makes the probabilities again, q, k, v, o and two numbers for each
- * query are kept: see `causal_softmax.ts`. Devices run it as its parts, which hold no T × T matrix.
+ * query are kept: see `causal_softmax.ts`. No device holds a T × T matrix: the CPU runs its parts,
+ * WebGPU a shader.
  */
 import { requireFloats, requireRank, staticSize } from '../check.ts';
 import { floats } from '../dtype.ts';
@@ -12,6 +13,7 @@ import type { Operand, Type } from '../type.ts';
 import { maxElements, sameDim, sameShape, showShape } from '../shape.ts';
 import { causalAttentionGradient } from './causal_attention_gradient.ts';
 import { attentionParts } from './causal_attention_parts.ts';
+import { attentionPass } from './causal_attention_shader.ts';
 
 const op = defineOp<undefined>({
   name: 'causal_attention',
@@ -23,6 +25,7 @@ const op = defineOp<undefined>({
   gradient: ({ inputs: [q, k, v], outputs: [o, statistics], cotangents: [c] }) =>
     c === null ? [null, null, null] : causalAttentionGradient(q, k, v, o, statistics, c),
   decompose: attentionParts,
+  wgsl: attentionPass,
   // Scores and their product with the values, in full: as published figures count them, without causal halving.
   flops: ({ inputs: [q] }) => 4 * maxElements(q.shape) * maxElements([q.shape[2]]),
 });

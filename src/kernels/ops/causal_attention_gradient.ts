@@ -9,6 +9,7 @@ import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import type { Operand } from '../type.ts';
 import { attentionGradientParts } from './causal_attention_parts.ts';
+import { attentionGradientPasses } from './causal_attention_shader.ts';
 
 const op = defineOp<undefined>({
   name: 'causal_attention_gradient',
@@ -18,6 +19,7 @@ const op = defineOp<undefined>({
   },
   reference: (inputs, outputs) => differentiate(inputs, outputs),
   decompose: attentionGradientParts,
+  wgsl: attentionGradientPasses,
 });
 
 /** dq, dk, dv of `dO` [B, H, T, d]; `statistics` [B, H, T, 2], the other shapes as in `causalAttention`. */

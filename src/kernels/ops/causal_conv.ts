@@ -12,6 +12,7 @@ import { defineOp } from '../op.ts';
 import { sameShape, showShape } from '../shape.ts';
 import { causalConvGradient } from './causal_conv_gradient.ts';
 import { overChannels } from './causal_conv_loops.ts';
+import { convPass } from './causal_conv_shader.ts';
 
 const op = defineOp<undefined>({
   name: 'causal_conv',
@@ -61,6 +62,7 @@ const op = defineOp<undefined>({
       });
     });
   },
+  wgsl: convPass,
   gradient: ({ inputs: [x, w, b], cotangents: [c] }) => (c === null ? [] : causalConvGradient(c, x, w, b)),
 });
 

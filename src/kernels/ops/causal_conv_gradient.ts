@@ -9,6 +9,7 @@ import { floats } from '../dtype.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { overChannels } from './causal_conv_loops.ts';
+import { convGradientPasses } from './causal_conv_shader.ts';
 
 const op = defineOp<undefined>({
   name: 'causal_conv_gradient',
@@ -73,6 +74,7 @@ const op = defineOp<undefined>({
       kernel.store(db, f.add(kernel.load(db, column), shift), column);
     });
   },
+  wgsl: convGradientPasses,
 });
 
 /** d_x [B, T, C], d_w [C, k], d_b [C] of dy [B, T, C]. */

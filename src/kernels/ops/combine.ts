@@ -9,6 +9,8 @@ import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { sameShape, showShape } from '../shape.ts';
+import { innerOf } from '../webgpu/lowering.ts';
+import { sizeText } from '../webgpu/pass.ts';
 import { checkSlot, combineGatesGradient, combineRowsGradient, eachChoice } from './combine_gradient.ts';
 
 const op = defineOp<undefined>({
@@ -55,6 +57,24 @@ const op = defineOp<undefined>({
         const part = kernel.f.mul(gate, kernel.load(rows, kernel.in(from, column), offset));
         kernel.store(y, kernel.f.add(kernel.load(y, at, offset), part), at, offset);
       });
+    });
+  },
+  wgsl: (lowering, [rows, gates, slots], [y]) => {
+    const [width, choices] = [innerOf(rows.type.shape), innerOf(gates.type.shape)];
+    lowering.each({
+      label: 'combine',
+      reads: { rows, gates, slots },
+      writes: { y },
+      over: y.type.shape,
+      canRefuse: true,
+      body: `var sum = 0f;
+for (var k = i / ${width}u * ${choices}u; k < (i / ${width}u + 1u) * ${choices}u; k++) {
+  let slot = slots[k];
+  if (slot < 0) { continue; }
+  if (slot >= i32(${sizeText(rows.type.shape[0])})) { refuse(1u); continue; }
+  sum += gates[k] * rows[u32(slot) * ${width}u + i % ${width}u];
+}
+y[i] = sum;`,
     });
   },
   gradient: ({ inputs: [rows, gates, slots], cotangents: [c] }) => [

@@ -10,6 +10,9 @@ import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { laneSum } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
+import { innerOf } from '../webgpu/lowering.ts';
+import { sizeText } from '../webgpu/pass.ts';
+import { segmentOrder } from '../webgpu/wgsl/segment_order.ts';
 import type { Shape } from '../shape.ts';
 
 const zero = i32.const(0);
@@ -88,6 +91,26 @@ const ofRows = defineOp<undefined>({
       });
     });
   },
+  wgsl: (lowering, [dy, gates, slots], [dRows]) => {
+    const { shape } = dRows.type;
+    const [width, choices] = [innerOf(shape), innerOf(gates.type.shape)];
+    const label = 'combine_rows_gradient';
+    const { starts, order } = segmentOrder(lowering, label, slots, slots.type.shape, shape[0]);
+    lowering.each({
+      label,
+      reads: { dy, gates, starts, order },
+      writes: { d_rows: dRows },
+      over: shape,
+      body: `let slot = i / ${width}u;
+let end = starts[slot + 1u];
+var sum = 0f;
+for (var at = starts[slot]; at < end; at++) {
+  let choice = order[at];
+  sum += gates[choice] * dy[choice / ${choices}u * ${width}u + i % ${width}u];
+}
+d_rows[i] = sum;`,
+    });
+  },
 });
 
 const ofGates = defineOp<undefined>({
@@ -125,6 +148,26 @@ const ofGates = defineOp<undefined>({
           kernel.storeOne(dGates, sum, choice);
         });
       }
+    });
+  },
+  wgsl: (lowering, [dy, rows, slots], [dGates]) => {
+    const [width, choices] = [innerOf(rows.type.shape), innerOf(slots.type.shape)];
+    lowering.rows({
+      label: 'combine_gates_gradient',
+      reads: { dy, rows, slots },
+      writes: { d_gates: dGates },
+      over: slots.type.shape,
+      width,
+      canRefuse: true,
+      body: (row) => `let slot = slots[row];
+let is_sent = slot >= 0 && slot < i32(${sizeText(rows.type.shape[0])});
+if (slot >= 0 && !is_sent) { refuse(1u); }
+let to_row = row / ${choices}u * ${width}u;
+let from_row = select(0u, u32(slot), is_sent) * ${width}u;
+var part = 0f;
+if (is_sent) { ${row.each('c', 'part += dy[to_row + c] * rows[from_row + c];')} }
+let sum = ${row.sum('part')};
+${row.once('d_gates[row] = sum;')}`,
     });
   },
 });

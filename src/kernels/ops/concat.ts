@@ -6,7 +6,8 @@ import { copyRuns } from '../cpu/wasm/copy_runs.ts';
 import { DTypeError, ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
-import { elements, isStatic, sameShape, showShape } from '../shape.ts';
+import { elements, isStatic, maxElements, sameShape, showShape } from '../shape.ts';
+import { copyRunsPass } from '../webgpu/wgsl/copies.ts';
 import { slice } from './slice.ts';
 
 const op = defineOp<{ axis: number }>({
@@ -53,6 +54,17 @@ const op = defineOp<{ axis: number }>({
       before += length;
       return copyRuns(kernel, x, y, length, [walk], first);
     });
+  },
+  wgsl: (lowering, inputs, [y], { axis }) => {
+    const inner = maxElements(y.type.shape.slice(axis + 1));
+    const toStep = Number(y.type.shape[axis]) * inner;
+    let toStart = 0;
+    for (const from of inputs) {
+      const length = Number(from.type.shape[axis]) * inner;
+      const places = { length, fromStep: length, fromStart: 0, toStep, toStart };
+      copyRunsPass(lowering, y.type.shape.slice(0, axis), { label: 'concat', from, to: y, ...places });
+      toStart += length;
+    }
   },
   gradient: ({ inputs, cotangents: [c] }, { axis }) => {
     let start = 0;

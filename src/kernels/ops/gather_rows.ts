@@ -10,6 +10,9 @@ import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import type { Type } from '../type.ts';
+import { innerOf } from '../webgpu/lowering.ts';
+import { sizeText } from '../webgpu/pass.ts';
+import { segmentOrder } from '../webgpu/wgsl/segment_order.ts';
 import { sameDim, showShape, type Dim } from '../shape.ts';
 
 const gather = defineOp<undefined>({
@@ -43,6 +46,19 @@ const gather = defineOp<undefined>({
           }),
       );
     }),
+  wgsl: (lowering, [x, index], [y]) => {
+    const width = innerOf(x.type.shape);
+    lowering.each({
+      label: 'gather_rows',
+      reads: { x, index },
+      writes: { y },
+      over: y.type.shape,
+      canRefuse: true,
+      body: `let r = index[i / ${width}u];
+if (r < -1 || r >= i32(${sizeText(x.type.shape[0])})) { refuse(1u); y[i] = 0f; return; }
+if (r < 0) { y[i] = 0f; } else { y[i] = x[u32(r) * ${width}u + i % ${width}u]; }`,
+    });
+  },
   gradient: ({ inputs: [x, index], cotangents: [c] }) => [c && segmentSum(c, index, x.type.shape[0]), null],
 });
 
@@ -79,6 +95,22 @@ const segments = defineOp<{ segments: Dim }>({
           kernel.store(y, kernel.f.add(kernel.load(y, at, offset), part), at, offset);
         }),
       );
+    });
+  },
+  wgsl: (lowering, [x, index], [y]) => {
+    const { shape } = y.type;
+    const width = innerOf(shape);
+    const { starts, order } = segmentOrder(lowering, 'segment_sum', index, index.type.shape, shape[0]);
+    lowering.each({
+      label: 'segment_sum',
+      reads: { x, starts, order },
+      writes: { y },
+      over: shape,
+      body: `let s = i / ${width}u;
+let end = starts[s + 1u];
+var sum = 0f;
+for (var at = starts[s]; at < end; at++) { sum += x[order[at] * ${width}u + i % ${width}u]; }
+y[i] = sum;`,
     });
   },
   gradient: ({ inputs: [, index], cotangents: [c] }) => [c && gatherRows(c, index), null],

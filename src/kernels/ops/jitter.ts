@@ -11,6 +11,8 @@ import { DTypeError, ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { draw, drawWords, streamOf, streamOfWords, substream } from '../random.ts';
+import { innerOf } from '../webgpu/lowering.ts';
+import { arithmeticOf, Statements, wordsOf as wordsOfShader } from '../webgpu/wgsl/arithmetic.ts';
 import { sameShape, showShape } from '../shape.ts';
 
 /** x · (1 + ε · (draw / 2²³ − 1)); `draw` has 24 bits, so that it is exact in fp32. */
@@ -56,6 +58,24 @@ const op = defineOp<{ epsilon: number }>({
         const at = kernel.in(start, column);
         kernel.store(y, noisy(kernel.f, kernel.load(x, at, offset), uniform, epsilon), at, offset);
       });
+    });
+  },
+  wgsl: (lowering, [x, key], [y], { epsilon }) => {
+    const width = innerOf(x.type.shape);
+    const statements = new Statements();
+    const words = wordsOfShader(statements);
+    const [f, row] = [arithmeticOf(statements, 1), statements.let(`i / ${width}u`)];
+    const key_ = [0, 1, 2, 3, 4].map((n) => statements.let(`bitcast<u32>(key[${n}])`));
+    const [a, b] = streamOfWords(words, [...key_.slice(0, 4), words.add(key_[4], row)]);
+    const drawn = drawWords(words, a, b, statements.let(`i % ${width}u`));
+    const uniform = statements.let(`f32(${words.shiftRight(drawn, 8)})`);
+    statements.add(`y[i] = ${noisy(f, statements.let('x[i]'), uniform, epsilon)};`);
+    lowering.each({
+      label: 'jitter',
+      reads: { x, key },
+      writes: { y },
+      over: x.type.shape,
+      body: statements.text,
     });
   },
   gradient: ({ inputs: [, key], cotangents: [c] }, { epsilon }) => [c && jitter(c, key, epsilon), null],

@@ -11,6 +11,8 @@ import { laneSum } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
 import type { Type } from '../type.ts';
 import { sameShape, showShape } from '../shape.ts';
+import { innerOf } from '../webgpu/lowering.ts';
+import { literal } from '../webgpu/wgsl/arithmetic.ts';
 import { layerNormGradient, layerNormWeightGradient } from './layer_norm_gradient.ts';
 import { inverseRoot } from './rms_norm.ts';
 import { sumTo } from './sum_to.ts';
@@ -72,6 +74,25 @@ const op = defineOp<{ epsilon: number }>({
         const scaled = f.mul(normal, kernel.load(w, column, offset));
         kernel.store(y, f.add(scaled, kernel.load(b, column, offset)), at, offset);
       });
+    });
+  },
+  wgsl: (lowering, [x, w, b], [y, mean, rstd], { epsilon }) => {
+    const width = innerOf(x.type.shape);
+    lowering.rows({
+      label: 'layer_norm',
+      reads: { x, w, b },
+      writes: { y, mean, rstd },
+      over: x.type.shape.slice(0, 1),
+      width,
+      body: (row) => `let at = row * ${width}u;
+var part = 0f;
+${row.each('c', 'part += x[at + c];')}
+let middle = ${row.sum('part')} / ${width}f;
+var squares = 0f;
+${row.each('c', 'let centred = x[at + c] - middle; squares += centred * centred;')}
+let inverse = 1f / sqrt(${row.sum('squares')} / ${width}f + ${literal(epsilon)});
+${row.each('c', 'y[at + c] = (x[at + c] - middle) * inverse * w[c] + b[c];')}
+${row.once('mean[row] = middle; rstd[row] = inverse;')}`,
     });
   },
   gradient: ({ inputs: [x, w, b], outputs: [, mean, rstd], cotangents: [c] }) => [

@@ -8,6 +8,8 @@ import { floats } from '../dtype.ts';
 import type { Value } from '../graph.ts';
 import { laneSum } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
+import { innerOf } from '../webgpu/lowering.ts';
+import { columnSums } from '../webgpu/wgsl/column_sums.ts';
 
 /** r² · mean(g · (x − mean)). */
 function pullOf<T>(f: Arithmetic<T>, dot: T, inverse: T, width: number): T {
@@ -59,6 +61,25 @@ const ofX = defineOp<undefined>({
       });
     });
   },
+  wgsl: (lowering, [dy, x, w, mean, rstd], [dx]) => {
+    const width = innerOf(x.type.shape);
+    lowering.rows({
+      label: 'layer_norm_gradient',
+      reads: { dy, x, w, mean, rstd },
+      writes: { dx },
+      over: x.type.shape.slice(0, 1),
+      width,
+      body: (row) => `let at = row * ${width}u;
+let middle = mean[row];
+let inverse = rstd[row];
+var shifts = 0f;
+var dots = 0f;
+${row.each('c', 'let g = dy[at + c] * w[c]; shifts += g; dots += g * (x[at + c] - middle);')}
+let shift = ${row.sum('shifts')} / ${width}f;
+let pull = ${row.sum('dots')} / ${width}f * inverse * inverse;
+${row.each('c', 'dx[at + c] = inverse * (dy[at + c] * w[c] - shift - (x[at + c] - middle) * pull);')}`,
+    });
+  },
 });
 
 const ofW = defineOp<undefined>({
@@ -92,6 +113,17 @@ const ofW = defineOp<undefined>({
         const part = f.mul(kernel.load(dy, at, offset), normal);
         kernel.store(dw, f.add(kernel.load(dw, column, offset), part), column, offset);
       });
+    });
+  },
+  wgsl: (lowering, [dy, x, mean, rstd], [dw]) => {
+    const columns = innerOf(x.type.shape);
+    columnSums(lowering, {
+      label: 'layer_norm_weight_gradient',
+      reads: { dy, x, mean, rstd },
+      rows: x.type.shape.slice(0, 1),
+      columns,
+      term: `dy[r * ${columns}u + c] * (x[r * ${columns}u + c] - mean[r]) * rstd[r]`,
+      out: dw,
     });
   },
 });

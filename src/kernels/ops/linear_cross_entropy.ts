@@ -17,6 +17,7 @@ import { maxElements, sameDim, showShape } from '../shape.ts';
 import { concat } from './concat.ts';
 import { cutRows, isLowerable } from './linear_cross_entropy_chunk.ts';
 import { linearCrossEntropyGradient } from './linear_cross_entropy_gradient.ts';
+import { lossesPass, statisticsPasses } from './linear_cross_entropy_shader.ts';
 import { slice } from './slice.ts';
 
 const statistics = defineOp<undefined>({
@@ -51,6 +52,7 @@ const statistics = defineOp<undefined>({
   },
   onnx: (graph, names, { inputs: [{ shape: x }, { shape: w }] }) =>
     isLowerable(x, w) ? lower(graph, names, Number(x[0]), Number(w[0])) : null,
+  wgsl: statisticsPasses,
   flops: ({ inputs: [x, w] }) => 2 * maxElements(x.shape) * maxElements([w.shape[0]]),
 });
 
@@ -72,6 +74,7 @@ const finish = defineOp<undefined>({
       losses_[r] = target[r] < 0 ? 0 : Math.log(sum_[r]) + (max_[r] - chosen_[r]);
     }
   },
+  wgsl: lossesPass,
   gradient: ({ inputs: [x, w, targets, max, sum], cotangents: [c] }) => {
     if (c === null) return [];
     const [dx, dw] = linearCrossEntropyGradient(x, w, targets, max, sum, c);

@@ -8,11 +8,13 @@ import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import type { Operand } from '../type.ts';
 import { chunkSizes, cutRows, isLowerable } from './linear_cross_entropy_chunk.ts';
+import { gradientPasses } from './linear_cross_entropy_shader.ts';
 
 const op = defineOp<undefined>({
   name: 'linear_cross_entropy_gradient',
   infer: ([x, w]) => [x, w],
   reference: (inputs, outputs) => differentiate(inputs, outputs),
+  wgsl: gradientPasses,
   onnx: (graph, names, { inputs: [{ shape: x }, { shape: w }] }) =>
     isLowerable(x, w) ? lower(graph, names, Number(x[0]), Number(w[0])) : null,
 });

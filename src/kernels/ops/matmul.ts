@@ -11,6 +11,7 @@ import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import type { Type } from '../type.ts';
 import { elements, maxElements, sameDim, sameShape, showShape, type Dim, type Shape } from '../shape.ts';
+import { matmulPass, type Matrix, type Product } from '../webgpu/wgsl/matmul.ts';
 import { sumTo } from './sum_to.ts';
 
 export interface MatmulOptions {
@@ -63,6 +64,7 @@ const op = defineOp<Attributes>({
     const flags = { transA: Number(transposeA), transB: Number(transposeB), alpha: { float: scale } };
     return [graph.one('FusedMatMul', inputs, flags)];
   },
+  wgsl: (lowering, [a, b], [y], attributes) => matmulPass(lowering, productOf(a, b, y, attributes)),
   flops: ({ inputs: [a], outputs: [y] }, { transposeA }) =>
     2 * maxElements(y.shape) * maxElements([a.shape.at(transposeA ? -2 : -1)!]),
 });
@@ -88,4 +90,32 @@ function inferMatmul(a: Type, b: Type, { transposeA, transposeB }: Attributes): 
   const leadingB = b.shape.slice(0, -2);
   if (leadingA.length > 0 && leadingB.length > 0 && !sameShape(leadingA, leadingB)) throw fail('the batch axes differ');
   return { dtype: 'f32', shape: [...(leadingA.length > 0 ? leadingA : leadingB), m, n] };
+}
+
+/** The product as the WebGPU device makes it; leading axes beyond the last two are the batch. */
+export function productOf(a: Value, b: Value, y: Value, { transposeA, transposeB, scale }: Attributes): Product {
+  const [m, n] = y.type.shape.slice(-2);
+  const k = a.type.shape.at(transposeA ? -2 : -1)!;
+  return {
+    label: 'matmul',
+    a: matrixOf(a, transposeA),
+    b: matrixOf(b, transposeB),
+    y: { value: y, batchStep: maxElements([m, n]), rowStep: maxElements([n]) },
+    batch: y.type.shape.slice(0, -2),
+    m,
+    n,
+    k,
+    scale,
+  };
+}
+
+function matrixOf(value: Value, isTransposed: boolean): Matrix {
+  const { shape } = value.type;
+  const width = maxElements(shape.slice(-1));
+  return {
+    value,
+    batchStep: shape.length === 2 ? 0 : maxElements(shape.slice(-2)),
+    rowStep: isTransposed ? 1 : width,
+    columnStep: isTransposed ? width : 1,
+  };
 }

@@ -6,7 +6,8 @@ import { floats } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
-import { elements } from '../shape.ts';
+import { elements, maxElements } from '../shape.ts';
+import { copyRunsPass, zeroPass } from '../webgpu/wgsl/copies.ts';
 import { slice } from './slice.ts';
 
 interface Attributes {
@@ -34,6 +35,14 @@ const op = defineOp<Attributes>({
       const target = (o * y.shape[axis] + before) * inner;
       for (let i = 0; i < length; i++) to[target + i] = from[o * length + i];
     }
+  },
+  wgsl: (lowering, [x], [y], { axis, before }) => {
+    const inner = maxElements(x.type.shape.slice(axis + 1));
+    const length = Number(x.type.shape[axis]) * inner;
+    zeroPass(lowering, 'pad, zeros', y);
+    const toStep = Number(y.type.shape[axis]) * inner;
+    const places = { length, fromStep: length, fromStart: 0, toStep, toStart: before * inner };
+    copyRunsPass(lowering, x.type.shape.slice(0, axis), { label: 'pad', from: x, to: y, ...places });
   },
   gradient: ({ inputs: [x], cotangents: [c] }, { axis, before }) => [
     c && slice(c, axis, before, before + Number(x.type.shape[axis])),

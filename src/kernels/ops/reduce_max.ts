@@ -3,6 +3,7 @@ import { isEmpty, requireFloats } from '../check.ts';
 import { floats } from '../dtype.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
+import { reductionPass, walkOf } from '../webgpu/wgsl/reduction.ts';
 import { forEachReduced, reducedShape, reduction, type Reduction } from './reduce.ts';
 
 const op = defineOp<Reduction>({
@@ -17,6 +18,7 @@ const op = defineOp<Reduction>({
     to.fill(-Infinity);
     forEachReduced(x, attributes, (i, j) => (to[j] = Math.max(to[j], from[i])));
   },
+  wgsl: (lowering, [x], [y], { axes }) => reductionPass(lowering, { label: 'reduce_max', x, y, axes, kind: 'max' }),
   gradient: ({ inputs: [x], outputs: [y], cotangents: [c] }, attributes) => [c && gradientOp([x, y, c], attributes)[0]],
   onnx: (graph, [x], { inputs: [{ shape }] }, { axes, keepDims }) =>
     isEmpty(shape) || axes.some((axis) => typeof shape[axis] !== 'number')
@@ -38,6 +40,23 @@ const gradientOp = defineOp<Reduction>({
       if (taken[j] === 1 || from[i] !== max[j]) return;
       taken[j] = 1;
       to[i] = c[j];
+    });
+  },
+  wgsl: (lowering, [x, y, dy], [dx], { axes }) => {
+    const { shape } = x.type;
+    const kept = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+    const walk = walkOf(shape, axes, kept);
+    lowering.each({
+      label: 'reduce_max_gradient',
+      reads: { x, y, dy },
+      writes: { dx },
+      over: kept.map((axis) => shape[axis]),
+      body: `var is_taken = false;
+${walk.begin}
+let is_first = !is_taken && x[at] == y[i];
+dx[at] = select(0f, dy[i], is_first);
+is_taken = is_taken || is_first;
+${walk.end}`,
     });
   },
 });

@@ -7,6 +7,7 @@ import { floats } from '../dtype.ts';
 import type { Value } from '../graph.ts';
 import { laneSum } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
+import { reductionPass } from '../webgpu/wgsl/reduction.ts';
 import { broadcastTo } from './broadcast_to.ts';
 import { addRows, forEachReduced, isStableSum, keptShape, reducedShape, reduction, type Reduction } from './reduce.ts';
 import { reshape } from './reshape.ts';
@@ -38,6 +39,7 @@ const op = defineOp<Reduction>({
     }
     return attributes.axes.every((axis, i) => axis === i) && addRows(kernel, x, y, shape.slice(attributes.axes.length));
   },
+  wgsl: (lowering, [x], [y], { axes }) => reductionPass(lowering, { label: 'reduce_sum', x, y, axes, kind: 'sum' }),
   gradient: ({ inputs: [x], cotangents: [c] }, attributes) => [
     c && broadcastTo(reshape(c, keptShape(x.type.shape, attributes)), x.type.shape),
   ],

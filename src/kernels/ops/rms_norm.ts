@@ -10,6 +10,8 @@ import type { Value } from '../graph.ts';
 import { laneSum } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
 import { sameDim, showShape } from '../shape.ts';
+import { innerOf } from '../webgpu/lowering.ts';
+import { literal } from '../webgpu/wgsl/arithmetic.ts';
 import { rmsNormGradient, rmsNormWeightGradient } from './rms_norm_gradient.ts';
 
 const op = defineOp<{ epsilon: number }>({
@@ -51,6 +53,22 @@ const op = defineOp<{ epsilon: number }>({
         const at = kernel.in(start, column);
         kernel.store(y, f.mul(f.mul(kernel.load(x, at, offset), inverse), kernel.load(w, column, offset)), at, offset);
       });
+    });
+  },
+  wgsl: (lowering, [x, w], [y, rstd], { epsilon }) => {
+    const width = innerOf(x.type.shape);
+    lowering.rows({
+      label: 'rms_norm',
+      reads: { x, w },
+      writes: { y, rstd },
+      over: x.type.shape.slice(0, 1),
+      width,
+      body: (row) => `let at = row * ${width}u;
+var part = 0f;
+${row.each('c', 'part += x[at + c] * x[at + c];')}
+let inverse = 1f / sqrt(${row.sum('part')} / ${width}f + ${literal(epsilon)});
+${row.each('c', 'y[at + c] = x[at + c] * inverse * w[c];')}
+${row.once('rstd[row] = inverse;')}`,
     });
   },
   gradient: ({ inputs: [x, w], outputs: [, rstd], cotangents: [c] }) => [

@@ -9,6 +9,8 @@ import { floats } from '../dtype.ts';
 import type { Value } from '../graph.ts';
 import { laneSum } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
+import { innerOf } from '../webgpu/lowering.ts';
+import { columnSums } from '../webgpu/wgsl/column_sums.ts';
 
 const zero = i32.const(0);
 
@@ -65,6 +67,22 @@ const ofX = defineOp<undefined>({
       });
     });
   },
+  wgsl: (lowering, [dy, x, w, rstd], [dx]) => {
+    const width = innerOf(x.type.shape);
+    lowering.rows({
+      label: 'rms_norm_gradient',
+      reads: { dy, x, w, rstd },
+      writes: { dx },
+      over: x.type.shape.slice(0, 1),
+      width,
+      body: (row) => `let at = row * ${width}u;
+let inverse = rstd[row];
+var part = 0f;
+${row.each('c', 'part += dy[at + c] * w[c] * x[at + c];')}
+let pull = ${row.sum('part')} / ${width}f * inverse * inverse;
+${row.each('c', 'dx[at + c] = inverse * (dy[at + c] * w[c] - x[at + c] * pull);')}`,
+    });
+  },
   onnx: (graph, [dy, x, w, rstd], { inputs: [, { shape }] }) => {
     const width = Number(shape[1]);
     // onnxruntime's ReduceSum gives a row the same bits everywhere only at multiples of 16.
@@ -104,6 +122,12 @@ const ofW = defineOp<undefined>({
         kernel.store(dw, f.add(kernel.load(dw, column, offset), part), column, offset);
       });
     });
+  },
+  wgsl: (lowering, [dy, x, rstd], [dw]) => {
+    const columns = innerOf(x.type.shape);
+    const term = `dy[r * ${columns}u + c] * x[r * ${columns}u + c] * rstd[r]`;
+    const rows = x.type.shape.slice(0, 1);
+    columnSums(lowering, { label: 'rms_norm_weight_gradient', reads: { dy, x, rstd }, rows, columns, term, out: dw });
   },
   // Over the first axis ReduceSum adds row after row, as the reference does.
   onnx: (graph, [dy, x, rstd], { inputs: [, { shape }] }) =>

@@ -5,7 +5,7 @@
 import { numbers, type Arithmetic } from '../arithmetic.ts';
 import { isEmpty, requireFloats, requireRank, staticSize } from '../check.ts';
 import { i32 } from '../cpu/wasm/instructions.ts';
-import type { Table } from '../cpu/wasm/kernel.ts';
+import type { Table } from '../table.ts';
 import { floats } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
@@ -68,6 +68,28 @@ const op = defineOp<Attributes>({
       });
     });
     return true;
+  },
+  wgsl: (lowering, [x], [y], { theta, direction }) => {
+    const { shape } = x.type;
+    const [tokens, width] = shape.slice(2).map(Number);
+    const half = width / 2;
+    const table = lowering.table(angles(tokens, width, theta));
+    lowering.each({
+      label: 'rope',
+      reads: { x, table },
+      writes: { y },
+      over: [...shape.slice(0, 3), half],
+      body: `let pair = i % ${half}u;
+let row = i / ${half}u;
+let angle = row % ${tokens}u * ${half}u + pair;
+let at = row * ${width}u + pair;
+let cosine = table[angle];
+let sine = ${direction === 1 ? '' : '-'}table[angle + ${tokens * half}u];
+let first = x[at];
+let second = x[at + ${half}u];
+y[at] = first * cosine - second * sine;
+y[at + ${half}u] = first * sine + second * cosine;`,
+    });
   },
   gradient: ({ cotangents: [c] }, { theta, direction }) => [c && turn(c, theta, direction === 1 ? -1 : 1)],
   onnx: (graph, [x], { inputs: [{ shape }] }, { theta, direction }) => {

@@ -15,6 +15,7 @@ import { sameShape, showShape } from '../shape.ts';
 import type { Type } from '../type.ts';
 import { selectiveScanGradient } from './selective_scan_gradient.ts';
 import { decay, nextState, SCAN_CHUNK, ScanLoops } from './selective_scan_loops.ts';
+import { scanPass } from './selective_scan_shader.ts';
 
 const op = defineOp<undefined>({
   name: 'selective_scan',
@@ -78,6 +79,7 @@ const op = defineOp<undefined>({
     });
     return true;
   },
+  wgsl: scanPass,
   gradient: ({ inputs, outputs: [, kept], cotangents: [c] }) =>
     c === null ? [] : selectiveScanGradient(c, inputs, kept),
 });

@@ -11,6 +11,7 @@ import type { Value } from '../graph.ts';
 import { laneSum } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
 import { decay, nextState, SCAN_CHUNK, ScanLoops } from './selective_scan_loops.ts';
+import { scanGradientPasses } from './selective_scan_shader.ts';
 
 const op = defineOp<undefined>({
   name: 'selective_scan_gradient',
@@ -152,6 +153,7 @@ const op = defineOp<undefined>({
     });
     return true;
   },
+  wgsl: scanGradientPasses,
 });
 
 /** What one state of one token takes part in; `before` and `dh` are those of the token before and after. */

@@ -6,7 +6,8 @@ import { copyRuns } from '../cpu/wasm/copy_runs.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
-import { elements, isStatic, showShape } from '../shape.ts';
+import { elements, isStatic, maxElements, showShape } from '../shape.ts';
+import { copyRunsPass } from '../webgpu/wgsl/copies.ts';
 import { pad } from './pad.ts';
 
 interface Attributes {
@@ -42,6 +43,13 @@ const op = defineOp<Attributes>({
     const length = (end - start) * inner;
     const walk = { count: elements(shape.slice(0, axis)), from: shape[axis] * inner, to: length };
     return copyRuns(kernel, x, y, length, [walk], { from: start * inner, to: 0 });
+  },
+  wgsl: (lowering, [x], [y], { axis, start, end }) => {
+    const inner = maxElements(x.type.shape.slice(axis + 1));
+    const length = (end - start) * inner;
+    const fromStep = Number(x.type.shape[axis]) * inner;
+    const places = { length, fromStep, fromStart: start * inner, toStep: length, toStart: 0 };
+    copyRunsPass(lowering, x.type.shape.slice(0, axis), { label: 'slice', from: x, to: y, ...places });
   },
   gradient: ({ inputs: [x], cotangents: [c] }, { axis, start, end }) => [
     c && pad(c, axis, start, Number(x.type.shape[axis]) - end),

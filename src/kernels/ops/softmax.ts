@@ -9,6 +9,7 @@ import { exp } from '../elementary.ts';
 import type { Value } from '../graph.ts';
 import { laneSum } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
+import { maxElements } from '../shape.ts';
 
 const op = defineOp<undefined>({
   name: 'softmax',
@@ -41,6 +42,24 @@ const op = defineOp<undefined>({
       kernel.across(width, store, start);
     });
   },
+  wgsl: (lowering, [x], [y]) => {
+    const width = maxElements(x.type.shape.slice(-1));
+    lowering.rows({
+      label: 'softmax',
+      reads: { x },
+      writes: { y },
+      over: x.type.shape.slice(0, -1),
+      width,
+      body: (row) => `let at = row * ${width}u;
+var largest = x[at];
+${row.each('c', 'largest = max(largest, x[at + c]);')}
+let top = ${row.max('largest')};
+var part = 0f;
+${row.each('c', 'part += exp(x[at + c] - top);')}
+let total = ${row.sum('part')};
+${row.each('c', 'y[at + c] = exp(x[at + c] - top) / total;')}`,
+    });
+  },
   gradient: ({ outputs: [y], cotangents: [c] }) => [c && softmaxGradient(y, c)],
   onnx: (graph, [x], { inputs: [type] }) =>
     isEmpty(type.shape) || type.shape.length === 0 ? null : [graph.one('Softmax', [x], { axis: -1 })],
@@ -70,6 +89,21 @@ const gradientOp = defineOp<undefined>({
         kernel.store(dx, f.mul(p, f.sub(c, dot)), at, offset);
       };
       kernel.across(width, store, start);
+    });
+  },
+  wgsl: (lowering, [y, dy], [dx]) => {
+    const width = maxElements(y.type.shape.slice(-1));
+    lowering.rows({
+      label: 'softmax_gradient',
+      reads: { y, dy },
+      writes: { dx },
+      over: y.type.shape.slice(0, -1),
+      width,
+      body: (row) => `let at = row * ${width}u;
+var part = 0f;
+${row.each('c', 'part += y[at + c] * dy[at + c];')}
+let pull = ${row.sum('part')};
+${row.each('c', 'dx[at + c] = y[at + c] * (dy[at + c] - pull);')}`,
     });
   },
 });

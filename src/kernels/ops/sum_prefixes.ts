@@ -8,7 +8,7 @@ import { floats } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
-import { elements, isStatic, sameShape, showShape } from '../shape.ts';
+import { elements, isStatic, maxElements, sameShape, showShape } from '../shape.ts';
 
 const op = defineOp<{ axis: number }>({
   name: 'sum_prefixes',
@@ -59,6 +59,21 @@ const op = defineOp<{ axis: number }>({
       });
     });
     return true;
+  },
+  wgsl: (lowering, xs, [y], { axis }) => {
+    const inner = maxElements(y.type.shape.slice(axis + 1));
+    const whole = Number(y.type.shape[axis]) * inner;
+    const parts = xs.map(({ type }, n) => {
+      const length = Number(type.shape[axis]) * inner;
+      return `if (at < ${length}u) { sum += x${n}[outer * ${length}u + at]; }`;
+    });
+    lowering.each({
+      label: 'sum_prefixes',
+      reads: Object.fromEntries(xs.map((x, n) => [`x${n}`, x])),
+      writes: { y },
+      over: y.type.shape,
+      body: `let outer = i / ${whole}u;\nlet at = i % ${whole}u;\nvar sum = 0f;\n${parts.join('\n')}\ny[i] = sum;`,
+    });
   },
   onnx: (graph, names, { inputs }, { axis }) => {
     const shapes = inputs.map(({ shape }) => shape);

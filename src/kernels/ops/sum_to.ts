@@ -6,6 +6,7 @@ import { floats } from '../dtype.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { broadcastStrides, sameShape, type Shape } from '../shape.ts';
+import { reductionPass } from '../webgpu/wgsl/reduction.ts';
 import { addRows } from './reduce.ts';
 
 const op = defineOp<{ shape: Shape }>({
@@ -34,6 +35,13 @@ const op = defineOp<{ shape: Shape }>({
     const row = shape.slice(shape.findIndex((dim) => dim !== 1));
     if (x.type.dtype !== 'f32' || row.length === 0 || row.length >= whole.length) return false;
     return sameShape(whole.slice(-row.length), row) && addRows(kernel, x, y, row);
+  },
+  wgsl: (lowering, [x], [y], { shape }) => {
+    const missing = x.type.shape.length - shape.length;
+    const axes = x.type.shape.flatMap((dim, axis) =>
+      axis < missing || (shape[axis - missing] === 1 && dim !== 1) ? [axis] : [],
+    );
+    reductionPass(lowering, { label: 'sum_to', x, y, axes, kind: 'sum' });
   },
 });
 

@@ -7,6 +7,7 @@ import { floats, ints } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
+import { innerOf } from '../webgpu/lowering.ts';
 
 const op = defineOp<{ k: number }>({
   name: 'top_k',
@@ -44,6 +45,32 @@ const op = defineOp<{ k: number }>({
         index[out + at] = e;
       }
     }
+  },
+  wgsl: (lowering, [x], [values, indices], { k }) => {
+    const width = innerOf(x.type.shape);
+    lowering.each({
+      label: 'top_k',
+      reads: { x },
+      writes: { values, indices },
+      over: x.type.shape.slice(0, 1),
+      // Each choice is the largest that comes after the last one: smaller, or equal with a higher index.
+      body: `let start = i * ${width}u;
+var last = 0f;
+var last_index = -1;
+for (var choice = 0u; choice < ${k}u; choice++) {
+  var best = 0f;
+  var best_index = -1;
+  for (var e = 0; e < ${width}; e++) {
+    let candidate = x[start + u32(e)];
+    let is_left = last_index < 0 || candidate < last || (candidate == last && e > last_index);
+    if (is_left && (best_index < 0 || candidate > best)) { best = candidate; best_index = e; }
+  }
+  values[i * ${k}u + choice] = best;
+  indices[i * ${k}u + choice] = best_index;
+  last = best;
+  last_index = best_index;
+}`,
+    });
   },
 });
 

@@ -7,6 +7,7 @@ import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { isStatic, showShape, strides } from '../shape.ts';
+import { transposePass } from '../webgpu/wgsl/copies.ts';
 
 const op = defineOp<{ permutation: readonly number[] }>({
   name: 'transpose',
@@ -43,6 +44,7 @@ const op = defineOp<{ permutation: readonly number[] }>({
     const walks = y.type.shape.map((count, axis) => ({ count, from: from[permutation[axis]], to: to[axis] }));
     return copyRuns(kernel, x, y, x.type.shape[last], walks.slice(0, last));
   },
+  wgsl: (lowering, [x], [y], { permutation }) => transposePass(lowering, x, y, permutation),
   cheap: true,
   gradient: ({ cotangents: [c] }, { permutation }) => [c && transpose(c, inverse(permutation))],
   onnx: (graph, [x], { outputs: [y] }, { permutation }) =>

@@ -15,7 +15,7 @@ export interface OpenAdapter extends ListedAdapter {
 }
 
 /** Toggles that devices need: subgroup matrices are experimental, and NVIDIA's f16 is behind a switch. */
-const needed = 'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia';
+const needed = 'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia,disable_robustness';
 
 /** In Dawn's order, which is the order of the numbers. Empty where there is none. */
 export async function listAdapters(): Promise<readonly ListedAdapter[]> {
@@ -33,6 +33,13 @@ export async function openListed({ backend, name }: ListedAdapter): Promise<Open
   const gpu = await openGpu([`backend=${backend}`, `adapter=${name}`, needed]);
   const adapter = pin(await gpu.requestAdapter({ powerPreference: 'high-performance' }));
   return adapter === null ? null : { backend, name, adapter, isSoftware: adapter.info.isFallbackAdapter };
+}
+
+/** An adapter that takes shaders and runs none: with every feature, so that it can say whether a shader is one. */
+export async function openNull(): Promise<OpenAdapter> {
+  const open = await openListed({ backend: 'null', name: '' });
+  if (open === null) throw new NoAdapter('null', []);
+  return open;
 }
 
 /**

@@ -5,6 +5,7 @@
 import type { Arithmetic } from '../../arithmetic.ts';
 import { SUM_LANES } from '../../lane_sum.ts';
 import { maxElements, type Dim, type Shape } from '../../shape.ts';
+import type { Table } from '../../table.ts';
 import type { Type } from '../../type.ts';
 import type { Local, WasmFunction } from './function.ts';
 import { f32x4, i32, i32x4, narrowI32x4U, permute, v128, type I32, type V128 } from './instructions.ts';
@@ -14,13 +15,6 @@ import { lanesOf, nearestBf16 } from './lanes.ts';
 export interface WasmOperand {
   readonly address: I32;
   readonly type: Type;
-}
-
-/** fp32 constants that generated code reads; one name is one content. */
-export interface Table {
-  readonly name: string;
-  readonly length: number;
-  make(): Float32Array;
 }
 
 /** Runs once for four elements: those at byte `at` + `offset` of an fp32 tensor. */

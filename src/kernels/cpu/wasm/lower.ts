@@ -7,7 +7,8 @@ import type { Node, Value } from '../../graph.ts';
 import { sameShape } from '../../shape.ts';
 import { emitChain, isChainable } from './chain.ts';
 import { WasmFunction } from './function.ts';
-import { Kernel, type Table, type WasmOperand } from './kernel.ts';
+import type { Table } from '../../table.ts';
+import { Kernel, type WasmOperand } from './kernel.ts';
 
 /** A segment as a function that can be called with addresses and sizes. */
 export interface WasmSegmentCode {

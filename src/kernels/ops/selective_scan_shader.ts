@@ -1,0 +1,165 @@
+/**
+ * The selective scan on the WebGPU device: one invocation a channel of a sequence, its states in registers. The gradients of
+ * b and c sum over channels: a workgroup has 64 of them, folds theirs token by token, and a second pass adds up workgroups.
+ */
+import type { Value } from '../graph.ts';
+import { maxElements } from '../shape.ts';
+import { innerOf, type Lowering } from '../webgpu/lowering.ts';
+import { countOf, sizeText } from '../webgpu/pass.ts';
+import { SCAN_CHUNK } from './selective_scan_loops.ts';
+
+const CHANNELS = 64;
+
+export function scanPass(
+  lowering: Lowering,
+  [u, delta, a, b, c, d]: readonly Value[],
+  [y, kept]: readonly Value[],
+): void {
+  const [tokens, channels] = u.type.shape.slice(1).map(Number);
+  const states = innerOf(a.type.shape);
+  const chunks = Number(kept.type.shape[1]);
+  lowering.each({
+    label: 'selective_scan',
+    reads: { u, delta, a, b, c, d },
+    writes: { y, kept },
+    over: [u.type.shape[0], channels],
+    body: `let sequence = i / ${channels}u;
+let channel = i % ${channels}u;
+var h = array<f32, ${states}>();
+for (var t = 0u; t < ${tokens}u; t++) {
+  if (t % ${SCAN_CHUNK}u == 0u) {
+    let place = ((sequence * ${chunks}u + t / ${SCAN_CHUNK}u) * ${channels}u + channel) * ${states}u;
+    for (var n = 0u; n < ${states}u; n++) { kept[place + n] = h[n]; }
+  }
+  let at = (sequence * ${tokens}u + t) * ${channels}u + channel;
+  let row = (sequence * ${tokens}u + t) * ${states}u;
+  let step = delta[at];
+  let input = u[at];
+  var sum = 0f;
+  for (var n = 0u; n < ${states}u; n++) {
+    h[n] = exp(step * a[channel * ${states}u + n]) * h[n] + step * input * b[row + n];
+    sum += c[row + n] * h[n];
+  }
+  y[at] = sum + d[channel] * input;
+}`,
+  });
+}
+
+export function scanGradientPasses(
+  lowering: Lowering,
+  [dy, u, delta, a, b, c, d, kept]: readonly Value[],
+  [du, dDelta, da, db, dc, dd]: readonly Value[],
+): void {
+  const batch = u.type.shape[0];
+  const [tokens, channels] = u.type.shape.slice(1).map(Number);
+  const states = innerOf(a.type.shape);
+  const chunks = Number(kept.type.shape[1]);
+  const groups = Math.ceil(channels / CHANNELS);
+  const sequences = maxElements([batch]);
+  const [dbParts, dcParts] = [0, 1].map(() => lowering.scratch('f32', [sequences, tokens, groups, states]));
+  const daParts = lowering.scratch('f32', [sequences, channels, states]);
+  const ddParts = lowering.scratch('f32', [sequences, channels]);
+  lowering.pass(
+    {
+      label: 'selective_scan_gradient',
+      reads: { dy, u, delta, a, b, c, d, kept },
+      writes: { du, d_delta: dDelta, da_parts: daParts, db_parts: dbParts, dc_parts: dcParts, dd_parts: ddParts },
+      declarations: `var<workgroup> shares: array<f32, ${2 * states * CHANNELS}>;`,
+      body: `let sequence = block / ${groups}u;
+let group_of = block % ${groups}u;
+if (sequence >= ${sizeText(batch)}) { return; }
+let is_there = group_of * ${CHANNELS}u + lane < ${channels}u;
+let channel = min(group_of * ${CHANNELS}u + lane, ${channels - 1}u);
+var dh = array<f32, ${states}>();
+var da_sum = array<f32, ${states}>();
+var dd_sum = 0f;
+for (var back = 0u; back < ${chunks}u; back++) {
+  let chunk = ${chunks - 1}u - back;
+  let first = chunk * ${SCAN_CHUNK}u;
+  let end = min(first + ${SCAN_CHUNK}u, ${tokens}u);
+  let place = ((sequence * ${chunks}u + chunk) * ${channels}u + channel) * ${states}u;
+  var h = array<f32, ${states}>();
+  var before = array<f32, ${SCAN_CHUNK * states}>();
+  for (var n = 0u; n < ${states}u; n++) { h[n] = kept[place + n]; }
+  for (var t = first; t < end; t++) {
+    let at = (sequence * ${tokens}u + t) * ${channels}u + channel;
+    let row = (sequence * ${tokens}u + t) * ${states}u;
+    for (var n = 0u; n < ${states}u; n++) {
+      before[(t - first) * ${states}u + n] = h[n];
+      h[n] = exp(delta[at] * a[channel * ${states}u + n]) * h[n] + delta[at] * u[at] * b[row + n];
+    }
+  }
+  for (var left = end - first; left > 0u; left--) {
+    let t = first + left - 1u;
+    let at = (sequence * ${tokens}u + t) * ${channels}u + channel;
+    let row = (sequence * ${tokens}u + t) * ${states}u;
+    let step = delta[at];
+    let input = u[at];
+    let cotangent = dy[at];
+    var du_sum = 0f;
+    var step_sum = 0f;
+    for (var n = 0u; n < ${states}u; n++) {
+      let own = a[channel * ${states}u + n];
+      let rate = exp(step * own);
+      let total = dh[n] + c[row + n] * cotangent;
+      let decayed = rate * before[(t - first) * ${states}u + n];
+      let pull = total * decayed;
+      shares[n * ${CHANNELS}u + lane] = select(0f, total * step * input, is_there);
+      shares[(${states}u + n) * ${CHANNELS}u + lane] =
+        select(0f, cotangent * (decayed + step * input * b[row + n]), is_there);
+      da_sum[n] += step * pull;
+      step_sum += own * pull + total * input * b[row + n];
+      du_sum += total * b[row + n];
+      dh[n] = rate * total;
+    }
+    if (is_there) {
+      du[at] = step * du_sum + d[channel] * cotangent;
+      d_delta[at] = step_sum;
+    }
+    dd_sum += cotangent * input;
+    workgroupBarrier();
+    for (var s = lane; s < ${2 * states}u; s += ${CHANNELS}u) {
+      var sum = 0f;
+      for (var l = 0u; l < ${CHANNELS}u; l++) { sum += shares[s * ${CHANNELS}u + l]; }
+      let part = ((sequence * ${tokens}u + t) * ${groups}u + group_of) * ${states}u + s % ${states}u;
+      if (s < ${states}u) { db_parts[part] = sum; } else { dc_parts[part] = sum; }
+    }
+    workgroupBarrier();
+  }
+}
+if (is_there) {
+  let own = sequence * ${channels}u + channel;
+  for (var n = 0u; n < ${states}u; n++) { da_parts[own * ${states}u + n] = da_sum[n]; }
+  dd_parts[own] = dd_sum;
+}`,
+    },
+    { workgroupSize: CHANNELS, workgroups: (sizeOf) => countOf([batch], sizeOf) * groups },
+  );
+  lowering.each({
+    label: 'selective_scan_gradient, over channels',
+    reads: { db_parts: dbParts, dc_parts: dcParts },
+    writes: { db, dc },
+    over: b.type.shape,
+    body: `let first = i / ${states}u * ${groups * states}u + i % ${states}u;
+var db_sum = 0f;
+var dc_sum = 0f;
+for (var g = 0u; g < ${groups}u; g++) { db_sum += db_parts[first + g * ${states}u]; dc_sum += dc_parts[first + g * ${states}u]; }
+db[i] = db_sum;
+dc[i] = dc_sum;`,
+  });
+  for (const [parts, out] of [
+    [daParts, da],
+    [ddParts, dd],
+  ]) {
+    const size = maxElements(out.type.shape);
+    lowering.each({
+      label: 'selective_scan_gradient, over sequences',
+      reads: { parts },
+      writes: { out },
+      over: out.type.shape,
+      body: `var sum = 0f;
+for (var s = 0u; s < ${sizeText(batch)}; s++) { sum += parts[s * ${size}u + i]; }
+out[i] = sum;`,
+    });
+  }
+}

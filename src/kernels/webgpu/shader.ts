@@ -1,0 +1,64 @@
+/**
+ * A pass as a whole WGSL module: its bindings, the live sizes, the functions that it calls from the library below, and its
+ * own code. The text is what Dawn compiles, and what `TROUPE_DUMP` writes.
+ */
+import { liveName, type Pass } from './pass.ts';
+import { library } from './wgsl/library.ts';
+
+/** Workgroups along x at most; more go on along y (WebGPU's least limit). */
+export const GRID_WIDTH = 65_535;
+
+/** `dims`: names of the program's dynamic dimensions, in the order in which their live sizes lie in the uniform. */
+export function shaderText(pass: Pass, dims: readonly string[]): string {
+  const { bindings, declarations, body, workgroupSize, label, canRefuse } = pass;
+  const buffers = bindings.map(
+    ({ name, element, isWritten }, i) =>
+      `@group(0) @binding(${i}) var<storage, ${isWritten ? 'read_write' : 'read'}> ${name}: array<${element}>;`,
+  );
+  const live =
+    dims.length === 0
+      ? []
+      : [
+          `struct Live { ${dims.map((name) => `${liveName(name)}: u32`).join(', ')} }`,
+          `@group(0) @binding(${bindings.length}) var<uniform> live: Live;`,
+        ];
+  const refusal = canRefuse
+    ? [
+        `@group(0) @binding(${bindings.length + live.length / 2}) var<storage, read_write> refusal: array<atomic<u32>>;`,
+        'fn refuse(code: u32) { atomicMax(&refusal[0], code); }',
+      ]
+    : [];
+  const own = `${declarations}\n${body}`;
+  return [
+    `// ${label}`,
+    ...buffers,
+    ...live,
+    ...refusal,
+    ...called(own),
+    declarations,
+    `@compute @workgroup_size(${workgroupSize})`,
+    'fn main(',
+    '  @builtin(workgroup_id) group: vec3<u32>,',
+    '  @builtin(num_workgroups) groups: vec3<u32>,',
+    '  @builtin(local_invocation_index) lane: u32,',
+    ') {',
+    '  let block = group.y * groups.x + group.x;',
+    body,
+    '}',
+    '',
+  ].join('\n');
+}
+
+/** The library's functions that `text` calls, and those that they call, in an order that reads. */
+function called(text: string): string[] {
+  const found = new Set<string>();
+  const look = (code: string): void => {
+    for (const [name, source] of Object.entries(library)) {
+      if (found.has(name) || !code.includes(`${name}(`)) continue;
+      found.add(name);
+      look(source);
+    }
+  };
+  look(text);
+  return Object.entries(library).flatMap(([name, source]) => (found.has(name) ? [source] : []));
+}

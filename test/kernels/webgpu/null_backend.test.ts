@@ -1,0 +1,38 @@
+/** All shaders, of both forms, through Dawn's null backend: is it WGSL, for an adapter that has every feature? */
+import { afterAll, expect, it } from 'vitest';
+import { dynamic, vjp, type Program } from '../../../src/kernels/index.ts';
+import { openNull } from '../../../src/kernels/webgpu/adapters.ts';
+import { pin } from '../../../src/kernels/webgpu/dawn.ts';
+import { dimsOf } from '../../../src/kernels/webgpu/device.ts';
+import { planPasses } from '../../../src/kernels/webgpu/plan.ts';
+import { shaderText } from '../../../src/kernels/webgpu/shader.ts';
+import { cases } from '../cases.ts';
+
+const { adapter } = await openNull();
+const device = pin(
+  await adapter.requestDevice({
+    requiredFeatures: ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix' as GPUFeatureName],
+  }),
+);
+afterAll(() => device.destroy());
+
+/** What Dawn says against a shader; null where it takes it. */
+async function complaint(code: string): Promise<string | null> {
+  device.pushErrorScope('validation');
+  device.createShaderModule({ code });
+  return (await device.popErrorScope())?.message ?? null;
+}
+
+const shadersOf = (program: Program): string[] =>
+  [true, false].flatMap((isSerial) =>
+    planPasses(program, { isSerial }, { buffers: 8 }).passes.map((pass) => shaderText(pass, dimsOf(program))),
+  );
+
+it('tells what is no WGSL', async () => {
+  expect(await complaint('fn main( {')).toMatch(/WGSL/);
+});
+
+it.each(cases)('$name is WGSL', async ({ rows, build }) => {
+  const v = vjp(build(rows === 'dynamic' ? dynamic('rows', 20) : 17));
+  for (const code of [v.forward, v.backward].flatMap(shadersOf)) expect(await complaint(code), code).toBeNull();
+});
