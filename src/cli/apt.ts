@@ -1,5 +1,5 @@
 /**
- * Debian's package manager, as far as one package needs it: installing, and finding in its many words the one line that
+ * Debian's package manager, as far as a few packages need it: installing, and finding in its many words the one line that
  * says why it could not.
  */
 import type { Ended, Shell } from './shell.ts';
@@ -19,9 +19,17 @@ export class Apt {
     this.#asRoot = asRoot;
   }
 
-  /** Installs the package; updates the lists of packages first where it fails without. Null, or why it could not. */
-  install(name: string): string | null {
-    const install = ['install', '--yes', '--no-install-recommends', ...options, name];
+  static isIn(shell: Shell): boolean {
+    return shell.run(['apt-get', '--version']) !== null;
+  }
+
+  /**
+   * Installs packages, of the suite `from` if one is given; updates the lists of packages first where it fails without.
+   * Null, or why it could not.
+   */
+  install(names: readonly string[], from: string | null = null): string | null {
+    const suite = from === null ? [] : ['--target-release', from];
+    const install = ['install', '--yes', '--no-install-recommends', ...options, ...suite, ...names];
     if (this.#run(install)?.isOk === true) return null;
     const update = this.#run(['update', ...updateOptions]);
     const second = this.#run(install);

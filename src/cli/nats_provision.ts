@@ -8,6 +8,7 @@ import { findNatsServer } from '../runtime/cluster/nats_server.ts';
 import { NatsServerMissing } from '../runtime/cluster/nats_server_errors.ts';
 import { Apt } from './apt.ts';
 import { exitCodes, failureOf } from './failure.ts';
+import { rootAccess } from './root_access.ts';
 import type { Shell } from './shell.ts';
 import { SystemdUnit } from './systemd_unit.ts';
 
@@ -60,20 +61,15 @@ export class NatsProvision {
   /** Null once the package is installed, else why it is not. */
   #install(): string | null {
     if (this.#platform !== 'linux') return `or take it from ${releases}`;
-    if (this.#shell.run(['apt-get', '--version']) === null) {
+    if (!Apt.isIn(this.#shell)) {
       return `there is no apt-get here: take it from ${releases}, into a folder of PATH`;
     }
-    const asRoot: string[] = [];
-    if (this.#shell.run(['id', '-u'])?.stdout.trim() !== '0') {
-      const sudo = this.#shell.run(['sudo', '-n', 'true']);
-      if (sudo === null) return 'not done here: it needs root, and there is no sudo';
-      if (!sudo.isOk) return "not done here: sudo asks for a password; 'sudo apt-get install nats-server' does too";
-      asRoot.push('sudo', '-n');
-    }
+    const asRoot = rootAccess(this.#shell, 'apt-get install nats-server');
+    if (typeof asRoot === 'string') return asRoot;
     this.#say(`troupe: no nats-server: installing it with apt-get, its service ${unitName} switched off ...`);
     const apt = new Apt(this.#shell, asRoot);
     const unit = new SystemdUnit(this.#shell, asRoot, unitName);
-    const { failure, isOff } = unit.keptOff(() => apt.install('nats-server'));
+    const { failure, isOff } = unit.keptOff(() => apt.install(['nats-server']));
     if (!isOff) {
       this.#say(`troupe: ${unitName} may listen at port 4222 for everybody; run 'systemctl disable --now ${unitName}'`);
     }

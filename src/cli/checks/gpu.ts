@@ -23,8 +23,12 @@ const answerSchema = z.strictObject({
 export type GpuAnswer = z.infer<typeof answerSchema>;
 
 export async function checkGpu(): Promise<Finding> {
-  const answer = await ask({ program: probeProgram('gpu_probe'), schema: answerSchema, limitMs });
-  return judgeGpu(answer, process.platform);
+  return judgeGpu(await askGpus(), process.platform);
+}
+
+/** What WebGPU can use here. Never rejects. */
+export function askGpus(): Promise<Answer<GpuAnswer>> {
+  return ask({ program: probeProgram('gpu_probe'), schema: answerSchema, limitMs });
 }
 
 export function judgeGpu(answer: Answer<GpuAnswer>, platform: NodeJS.Platform): Finding {

@@ -1,0 +1,6 @@
+// Called before `npm test`: sees to it that WebGPU has an adapter. Says nothing where there is one.
+import module from 'node:module';
+import { runOnOwnNode } from './own_node.js';
+
+module.enableCompileCache?.();
+await runOnOwnNode('cli/provide_vulkan');
