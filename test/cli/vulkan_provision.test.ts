@@ -5,10 +5,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { backportsOf } from '../../src/cli/backports.ts';
-import type { GpuAnswer } from '../../src/cli/checks/gpu.ts';
+import type { GpuAnswer } from '../../src/cli/checks/gpu_answer.ts';
 import type { Answer } from '../../src/cli/checks/probe.ts';
 import { Shell } from '../../src/cli/shell.ts';
 import { VulkanProvision } from '../../src/cli/vulkan_provision.ts';
+import { slow } from './checks/gpu_adapters.ts';
 import { Stubs } from './stubs.ts';
 
 const options = '--yes --no-install-recommends -o DPkg::Lock::Timeout=120';
@@ -79,11 +80,7 @@ interface Machine {
 
 const answerOf = (isThere: boolean): Answer<GpuAnswer> => ({
   kind: 'answered',
-  value: {
-    adapters: isThere
-      ? [{ backend: 'vulkan', name: 'llvmpipe', type: 'software', vendor: 'mesa', architecture: 'software' }]
-      : [],
-  },
+  value: { adapters: isThere ? [slow] : [] },
   noise: '',
 });
 

@@ -2,25 +2,11 @@
  * Which GPUs does WebGPU see? None is required. Where there is none, Dawn's own complaint tells a machine without Vulkan
  * from one with a driver that is too old.
  */
-import { z } from 'zod';
 import type { Finding } from './finding.ts';
+import { gpuAnswerSchema, type GpuAdapter, type GpuAnswer } from './gpu_answer.ts';
 import { ask, probeProgram, type Answer } from './probe.ts';
 
 const limitMs = 20_000;
-
-const answerSchema = z.strictObject({
-  adapters: z.array(
-    z.strictObject({
-      backend: z.string(),
-      name: z.string(),
-      /** `software` computes on the processor: right, and slow. */
-      type: z.enum(['gpu', 'software']),
-      vendor: z.string(),
-      architecture: z.string(),
-    }),
-  ),
-});
-export type GpuAnswer = z.infer<typeof answerSchema>;
 
 export async function checkGpu(): Promise<Finding> {
   return judgeGpu(await askGpus(), process.platform);
@@ -28,7 +14,7 @@ export async function checkGpu(): Promise<Finding> {
 
 /** What WebGPU can use here. Never rejects. */
 export function askGpus(): Promise<Answer<GpuAnswer>> {
-  return ask({ program: probeProgram('gpu_probe'), schema: answerSchema, limitMs });
+  return ask({ program: probeProgram('gpu_probe'), schema: gpuAnswerSchema, limitMs });
 }
 
 export function judgeGpu(answer: Answer<GpuAnswer>, platform: NodeJS.Platform): Finding {
@@ -43,8 +29,26 @@ export function judgeGpu(answer: Answer<GpuAnswer>, platform: NodeJS.Platform): 
     const found = refused === null ? 'none; not required' : `none that can be used (${refused}); not required`;
     return { check: 'gpu', mark: 'warn', found, mend: driverHint(platform, answer.noise), facts };
   }
-  const found = adapters.map(({ backend, name, type }) => `${name} (${backend}, ${type})`).join('; ');
-  return { check: 'gpu', mark: 'ok', found, mend: null, facts };
+  return { check: 'gpu', mark: 'ok', found: foundOf(adapters), mend: null, facts };
+}
+
+/** GPUs first: a driver that computes on the processor is nobody's choice unless it is named. */
+function foundOf(adapters: readonly GpuAdapter[]): string {
+  const gpus = adapters.filter(({ type }) => type === 'gpu').map(lineOf);
+  const software = adapters.filter(({ type }) => type === 'software').map(lineOf);
+  if (gpus.length > 0) return [...gpus, ...software].join('; ');
+  const only = software.length === 1 ? 'is used only where it is named' : 'are used only where they are named';
+  return `none; ${software.join('; ')} ${only}; not required`;
+}
+
+function lineOf({ index, name, backend, type, features, subgroup_matrices: matrices }: GpuAdapter): string {
+  const words = [backend];
+  if (type === 'software') words.push('software');
+  else {
+    if (features.includes('shader-f16')) words.push('f16');
+    if (matrices.length > 0) words.push('subgroup matrices');
+  }
+  return `${index}: ${name} (${words.join(', ')})`;
 }
 
 /** What a driver lacks, in Dawn's words; null if it has refused none. */

@@ -1,37 +1,41 @@
 /**
- * The probe of GPUs: asks Dawn for an adapter that does not exist, since its refusal lists those that do, then for each
- * of those. What it cannot use it says on standard error.
+ * The probe of GPUs: opens each adapter that Dawn lists and says what it is. What it cannot use Dawn says on standard
+ * error.
  */
-import { parseAdapters, type ListedAdapter } from '../../kernels/webgpu/adapter_list.ts';
+import { listAdapters, openListed, type OpenAdapter } from '../../kernels/webgpu/adapters.ts';
+import { features, limits, type GpuAdapter } from './gpu_answer.ts';
 import { answer } from './probe.ts';
 
-// Dawn crashes when what it has made is collected, so nothing of it ever is.
-const pinned: unknown[] = [];
-Reflect.set(globalThis, 'pinned', pinned);
-
 await answer(async () => {
-  const { create } = await import('webgpu');
-  const request = async (options: string[]): Promise<GPUAdapter | null> => {
-    const gpu = create(options);
-    pinned.push(gpu);
-    const adapter = await gpu.requestAdapter();
-    pinned.push(adapter);
-    return adapter;
-  };
-  const list = async (): Promise<readonly ListedAdapter[]> => {
-    try {
-      await request(['adapter=none of this name']);
-      return [];
-    } catch (error) {
-      return parseAdapters(error instanceof Error ? error.message : String(error));
-    }
-  };
-  const adapters = [];
-  for (const { backend, name } of await list()) {
-    const adapter = await request([`backend=${backend}`, `adapter=${name}`]);
-    if (adapter === null) continue;
-    const { vendor, architecture, isFallbackAdapter } = adapter.info;
-    adapters.push({ backend, name, type: isFallbackAdapter ? 'software' : 'gpu', vendor, architecture });
+  const adapters: GpuAdapter[] = [];
+  for (const [index, listed] of (await listAdapters()).entries()) {
+    const open = await openListed(listed);
+    if (open !== null) adapters.push(described(index, open));
   }
   return { adapters };
 });
+
+function described(index: number, { backend, name, isSoftware, adapter }: OpenAdapter): GpuAdapter {
+  const { vendor, architecture, description } = adapter.info;
+  return {
+    index,
+    backend,
+    name,
+    type: isSoftware ? 'software' : 'gpu',
+    vendor,
+    architecture,
+    driver: description,
+    features: features.filter((feature) => adapter.features.has(feature)),
+    subgroup_matrices: matricesOf(adapter.info),
+    limits: Object.fromEntries(limits.map((limit) => [limit, adapter.limits[limit]])),
+  };
+}
+
+/** Experimental, so that the types of WebGPU do not have it. */
+interface WithMatrices extends GPUAdapterInfo {
+  readonly subgroupMatrixConfigs?: Iterable<Record<string, string | number>>;
+}
+
+function matricesOf({ subgroupMatrixConfigs = [] }: WithMatrices): GpuAdapter['subgroup_matrices'] {
+  return Array.from(subgroupMatrixConfigs, (config) => ({ ...config }));
+}

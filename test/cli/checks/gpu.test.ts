@@ -1,8 +1,10 @@
 /** What the doctor says of GPUs; the words of Dawn are those that it was seen to write. */
 import { expect, test } from 'vitest';
 import { parseAdapters } from '../../../src/kernels/webgpu/adapter_list.ts';
-import { judgeGpu, type GpuAnswer } from '../../../src/cli/checks/gpu.ts';
+import { askGpus, judgeGpu } from '../../../src/cli/checks/gpu.ts';
+import type { GpuAnswer } from '../../../src/cli/checks/gpu_answer.ts';
 import type { Answer } from '../../../src/cli/checks/probe.ts';
+import { fast, plain, slow } from './gpu_adapters.ts';
 
 const answered = (adapters: GpuAnswer['adapters'], noise = ''): Answer<GpuAnswer> => ({
   kind: 'answered',
@@ -32,17 +34,41 @@ Available adapters:
   expect(parseAdapters('no suitable backends found')).toEqual([]);
 });
 
-test('each adapter is listed with backend and type', () => {
-  const adapters: GpuAnswer['adapters'] = [
-    { backend: 'vulkan', name: 'Fast 1', type: 'gpu', vendor: 'fast', architecture: 'one' },
-    { backend: 'vulkan', name: 'llvmpipe', type: 'software', vendor: 'mesa', architecture: 'software' },
-  ];
-  expect(judgeGpu(answered(adapters), 'linux')).toEqual({
+test('each adapter is listed with its number, its backend and what makes it fast', () => {
+  expect(judgeGpu(answered([slow, fast, plain]), 'linux')).toEqual({
     check: 'gpu',
     mark: 'ok',
-    found: 'Fast 1 (vulkan, gpu); llvmpipe (vulkan, software)',
+    found: '0: Fast 1 (vulkan, f16, subgroup matrices); 1: Plain 2 (vulkan); 2: llvmpipe (vulkan, software)',
     mend: null,
-    facts: { adapters },
+    facts: { adapters: [slow, fast, plain] },
+  });
+});
+
+test('an adapter that computes on the processor is no GPU, and said to be used where it is named', () => {
+  expect(judgeGpu(answered([{ ...slow, index: 0 }]), 'linux')).toMatchObject({
+    mark: 'ok',
+    found: 'none; 0: llvmpipe (vulkan, software) is used only where it is named; not required',
+    mend: null,
+  });
+  expect(judgeGpu(answered([{ ...slow, index: 0 }, slow]), 'linux').found).toBe(
+    'none; 0: llvmpipe (vulkan, software); 2: llvmpipe (vulkan, software) are used only where they are named; not required',
+  );
+});
+
+test('limits that Dawn reduces are no refusal of a driver', () => {
+  const reduced =
+    'Warning: maxDynamicUniformBuffersPerPipelineLayout artificially reduced from 1000000 to 16 to fit dynamic offset ' +
+    'allocation limit.\n';
+  expect(judgeGpu(answered([], reduced), 'linux').found).toBe('none; not required');
+  expect(judgeGpu(answered([], reduced + oldDriver), 'linux').found).toMatch(/ArrayDynamicIndexing required\)/);
+});
+
+test('this machine answers with all of it', async () => {
+  const answer = await askGpus();
+  expect(answer.kind === 'answered' ? answer.value.adapters : answer.reason).not.toEqual([]);
+  expect(judgeGpu(answer, process.platform)).toMatchObject({
+    mark: 'ok',
+    facts: { adapters: [{ index: 0, driver: expect.stringMatching(/\w/) as unknown }] },
   });
 });
 
