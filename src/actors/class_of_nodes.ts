@@ -1,5 +1,5 @@
 /** Whether the nodes of a run round alike: by the hash of results that each has registered with. */
-import { numericsClass } from '../kernels/cpu/numerics.ts';
+import { numericsClass } from '../kernels/numerics.ts';
 import type { Member as NodeMember } from '../runtime/cluster/nats.ts';
 
 /** The nodes of a run round differently. */
@@ -9,7 +9,7 @@ export class ClassesDiffer extends Error {
   constructor(members: readonly NodeMember[]) {
     const list = members.map((member) => `${member.node} ${numericsClass(member)}`).join(', ');
     super(
-      `the nodes round differently (${list}); use machines of one kind, or set recovery.allow_class_change=true and do without equal bits`,
+      `the nodes round differently (${list}); use machines of one kind and the same cluster.device, or set recovery.allow_class_change=true and do without equal bits`,
     );
     this.name = 'ClassesDiffer';
   }

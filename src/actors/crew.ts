@@ -2,9 +2,8 @@
  * Where the roles of a run live, seen from whoever started them. A crew is in this thread, spread over worker threads, or
  * over nodes; the numbers are the same. Each has a trainer, which does nothing until it is asked to train.
  */
-import { CpuDevice } from '../kernels/cpu/device.ts';
-import { numericsClass, numericsOf } from '../kernels/cpu/numerics.ts';
 import type { Executable } from '../kernels/device.ts';
+import { numericsClass } from '../kernels/numerics.ts';
 import {
   createLocalSystem,
   supervisor,
@@ -16,8 +15,9 @@ import { trainerAddress, usherAddress } from './addresses.ts';
 import type { BatchPort } from './batch_port.ts';
 import type { Blueprint } from './blueprint.ts';
 import { castOf, type Member } from './cast.ts';
-import { gather } from './company.ts';
+import { chosenDevice, type WorkerDevice } from './chosen_device.ts';
 import type { DecisionStore } from './decision_store.ts';
+import { openCompany } from './open_company.ts';
 import { trainerProtocol } from './protocol/trainer.ts';
 import { usherProtocol } from './protocol/usher.ts';
 import { Trainer } from './trainer.ts';
@@ -28,6 +28,8 @@ export interface Crew {
   readonly system: ActorSystem;
   /** What must be equal for another crew to give the same bits. */
   readonly numericsClass: string;
+  /** What each worker computes on. */
+  readonly devices: readonly WorkerDevice[];
   /** What was compiled in this thread, with its times. */
   executables(): Promise<readonly Executable[]>;
   /** Resolves once all are in one gen: for whoever lost an ask to a change of gen. */
@@ -86,7 +88,7 @@ export function spawnTrainer(
   system.spawn(trainerProtocol, trainerAddress, (scope) => new Trainer(parts, scope));
 }
 
-/** All roles in this thread. Throws `OutOfSliceMemory`. */
+/** All roles in this thread. Throws `OutOfSliceMemory`, `NoAdapter`. */
 export async function startLocalCrew(
   options: CrewOptions,
   batches: BatchPort,
@@ -94,8 +96,9 @@ export async function startLocalCrew(
   settings: LocalSystemOptions = {},
 ): Promise<Crew> {
   const { blueprint, gen, onFailure } = options;
-  const device = new CpuDevice({ bytes: blueprint.topology.cluster.memory_per_worker });
-  const specs = await gather({ blueprint, batches, device, hosts: () => true });
+  const { numerics, facts } = await chosenDevice(blueprint.topology.cluster.device);
+  const onLost = ({ message }: Error): void => onFailure(new RunFailed(message));
+  const { device, specs } = await openCompany({ blueprint, batches, hosts: () => true, onLost });
   const system = createLocalSystem({
     name: 'node-0',
     supervision: roleSupervision,
@@ -108,7 +111,8 @@ export async function startLocalCrew(
   spawnTrainer(system, options, decisions, [system.name]);
   return {
     system,
-    numericsClass: numericsClass(await numericsOf()),
+    numericsClass: numericsClass(numerics),
+    devices: [{ node: system.name, worker: system.name, ...facts }],
     executables: () => device.executables(),
     settled: () => Promise.resolve(),
     stop: async () => {

@@ -3,7 +3,8 @@
  * registered; a node reads it, takes its part, and says so. All of it is in the store that the nodes share.
  */
 import { z } from 'zod';
-import { DamagedRecord, type KvStore } from '../runtime/cluster/nats.ts';
+import { DamagedRecord, type KvEntry, type KvStore } from '../runtime/cluster/nats.ts';
+import { deviceFactsSchema } from './chosen_device.ts';
 import type { PatientKvStore } from './patient_kv_store.ts';
 
 const musterSchema = z.strictObject({
@@ -17,6 +18,10 @@ const musterSchema = z.strictObject({
   placement: z.record(z.string(), z.string()),
 });
 export type Muster = z.infer<typeof musterSchema>;
+
+/** A node that has taken its part, and what its workers compute on. */
+const readyNodeSchema = deviceFactsSchema.extend({ node: z.string() });
+export type ReadyNode = z.infer<typeof readyNodeSchema>;
 
 /** Which muster is meant. */
 export interface MusterId {
@@ -35,23 +40,31 @@ export async function writeMuster(store: KvStore, id: MusterId, muster: Muster):
 /** Waits for the muster of a gen; null once all is over. Throws `DamagedRecord`. */
 export async function awaitMuster(store: PatientKvStore, id: MusterId): Promise<Muster | null> {
   const entry = await store.awaited(() => store.find(keyOf(id)));
-  return entry === null ? null : parse(keyOf(id), entry.value);
+  return entry === null ? null : parse(musterSchema, 'muster', entry);
 }
 
 /** A node has taken its part: its programs are compiled and it listens. */
-export async function reportReady(store: PatientKvStore, id: MusterId, node: string): Promise<void> {
-  await store.createOrGet(`${readyPrefix(id)}.${node}`, 'ready');
+export async function reportReady(store: PatientKvStore, id: MusterId, ready: ReadyNode): Promise<void> {
+  await store.createOrGet(`${readyPrefix(id)}.${ready.node}`, JSON.stringify(ready));
 }
 
-/** Waits until all of `nodes` have taken their parts, or all is over. */
-export async function awaitReady(store: PatientKvStore, id: MusterId, nodes: readonly string[]): Promise<void> {
-  await store.awaited(async () => ((await store.list(readyPrefix(id))).length >= nodes.length ? nodes : null));
+/** Waits until all of `nodes` have taken their parts; empty if all is over. Throws `DamagedRecord`. */
+export async function awaitReady(
+  store: PatientKvStore,
+  id: MusterId,
+  nodes: readonly string[],
+): Promise<readonly ReadyNode[]> {
+  const entries = await store.awaited(async () => {
+    const found = await store.list(readyPrefix(id));
+    return found.length >= nodes.length ? found : null;
+  });
+  return (entries ?? []).map((entry) => parse(readyNodeSchema, 'ready node', entry));
 }
 
-function parse(key: string, text: string): Muster {
+function parse<T>(schema: z.ZodType<T>, what: string, { key, value }: KvEntry): T {
   try {
-    return musterSchema.parse(JSON.parse(text));
+    return schema.parse(JSON.parse(value));
   } catch (error) {
-    throw new DamagedRecord(key, `no muster: ${error instanceof Error ? error.message.split('\n', 1)[0] : ''}`);
+    throw new DamagedRecord(key, `no ${what}: ${error instanceof Error ? error.message.split('\n', 1)[0] : ''}`);
   }
 }

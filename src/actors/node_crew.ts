@@ -28,7 +28,7 @@ import type { NodeBirth } from './node_main.ts';
 import { PatientKvStore } from './patient_kv_store.ts';
 import { rallyProtocol } from './protocol/rally.ts';
 import type { RunServer } from './run_server.ts';
-import { launcherName, nodeName, nodeOfSystem } from './whereabouts.ts';
+import { launcherName, nodeName, nodeOfSystem, workerName } from './whereabouts.ts';
 
 export interface ClusterOptions {
   readonly server: RunServer;
@@ -157,12 +157,19 @@ class NodeLaunch {
       const at = this.isAbandoned ? undefined : places.get(address);
       return at === undefined ? null : nodeOfSystem(at);
     });
-    await this.unlessFailed(awaitReady(store, id, names));
+    const ready = await this.unlessFailed(awaitReady(store, id, names));
     this.hasBegun = true;
     const rally = system.ref(rallyProtocol, rallyAddress);
     return {
       system,
       numericsClass: classOfAll,
+      devices: ready.flatMap(({ node, ...facts }) =>
+        Array.from({ length: topology.cluster.workers_per_node }, (_, worker) => ({
+          node,
+          worker: workerName(node, worker),
+          ...facts,
+        })),
+      ),
       executables: () => Promise.resolve([]),
       settled: async () => {
         await rally.ask.settled(undefined, { timeoutMs: patienceMs });

@@ -3,7 +3,6 @@
  * joins them to the other nodes. The main thread does no arithmetic; on the first node it hosts trainer and rally.
  */
 import { z } from 'zod';
-import { numericsOf } from '../kernels/cpu/numerics.ts';
 import { enterNode, type NodeScope } from '../runtime/cluster/index.ts';
 import { GenRegister, NatsConnection, NatsKvStore, NatsTransport, Registration } from '../runtime/cluster/nats.ts';
 import { ActorSystem, SystemClock } from '../runtime/index.ts';
@@ -12,6 +11,7 @@ import { rallyAddress } from './addresses.ts';
 import { batchSourceSchema } from './batch_source.ts';
 import { blueprintOf } from './blueprint.ts';
 import { castOf } from './cast.ts';
+import { chosenDevice } from './chosen_device.ts';
 import { roleSupervision, RunFailed, spawnTrainer, spawnUsher } from './crew.ts';
 import { KvDecisionStore } from './kv_decision_store.ts';
 import { largestMessageBytes, linkLimitsFor } from './message_sizes.ts';
@@ -47,6 +47,7 @@ await enterNode(async (scope) => {
   const stopping = new AbortController();
   void scope.stopping.then(() => stopping.abort());
   const store = new PatientKvStore(await NatsKvStore.open(control, cluster), clock, stopping.signal);
+  const { numerics, facts } = await chosenDevice(topology.cluster.device);
   const registration = await Registration.join({
     store,
     clock,
@@ -55,7 +56,7 @@ await enterNode(async (scope) => {
       runId,
       incarnation: clock.wallMs(),
       workers: topology.cluster.workers_per_node,
-      ...(await numericsOf()),
+      ...numerics,
     },
     beatMs: leaseMs / 4,
     // The launcher knows that no other process of this name lives.
@@ -64,7 +65,7 @@ await enterNode(async (scope) => {
   });
   const muster = await awaitMuster(store, { runId, gen });
   const stopCompany = muster === null ? null : await startCompany(scope, birth, { control, store, muster });
-  if (stopCompany !== null) await reportReady(store, { runId, gen }, scope.name);
+  if (stopCompany !== null) await reportReady(store, { runId, gen }, { node: scope.name, ...facts });
   return async () => {
     registration.stop();
     await stopCompany?.();

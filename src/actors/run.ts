@@ -12,6 +12,7 @@ import { checkpointerAddress, chronicleAddress, trainerAddress } from './address
 import { batchesOf } from './batch_source.ts';
 import { blueprintOf, type Blueprint } from './blueprint.ts';
 import { Checkpointer } from './checkpointer.ts';
+import type { WorkerDevice } from './chosen_device.ts';
 import { Chronicle } from './chronicle.ts';
 import { packedBlend } from './corpora.ts';
 import { Generator } from './generator.ts';
@@ -83,6 +84,10 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
         : { cluster: { server, name: clusterName(topology), runId, notice, started } }),
     });
     try {
+      for (const { node, worker, device, adapter, reason } of troupe.crew.devices) {
+        logs.events.append('device', { node, worker, device, adapter, reason });
+      }
+      for (const line of new Set(troupe.crew.devices.flatMap(adapterLine))) notice(line);
       if (found !== null) await troupe.unlessFailed(takeUp(troupe, found, topology));
       // Only now is it sure that the run goes on from there.
       logs.metrics.truncateAfter(found?.manifest.step ?? 0);
@@ -149,6 +154,10 @@ async function train(options: RunOptions, parts: Parts): Promise<TrainingOutcome
   if (signal.aborted) trainer.tell.interrupt();
   return await troupe.unlessFailed(trainer.ask.train({ ...from, isNew: found === null }, { timeoutMs: forever }));
 }
+
+/** The processor is what one expects. */
+const adapterLine = ({ adapter, reason }: WorkerDevice): string[] =>
+  adapter === null ? [] : [`computing on ${adapter}: ${reason}`];
 
 /** Longer than any run. */
 const forever = 2 ** 31 - 1;

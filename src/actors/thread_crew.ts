@@ -2,16 +2,17 @@
  * A crew on worker threads of this process: each worker owns a device and hosts the roles placed on it, this thread hosts
  * the control actors. Tensors travel in shared memory; corpora and topology go to a worker once, when it starts.
  */
-import { numericsClass, numericsOf } from '../kernels/cpu/numerics.ts';
+import { numericsClass } from '../kernels/numerics.ts';
 import { ActorSystem } from '../runtime/index.ts';
 import { roleSupervision, RunFailed, spawnTrainer, spawnUsher, type Crew, type CrewOptions } from './crew.ts';
 import type { BatchSource } from './batch_source.ts';
+import { chosenDevice } from './chosen_device.ts';
 import type { DecisionStore } from './decision_store.ts';
 import { layoutOf } from './layout.ts';
 import { startRoleWorkers } from './role_workers.ts';
 import { nodeName } from './whereabouts.ts';
 
-/** Starts the topology's workers and waits until all are ready. Throws `WorkerFailed`, `WorkersMissing`. */
+/** Starts the topology's workers and waits until all are ready. Throws `WorkerFailed`, `WorkersMissing`, `NoAdapter`. */
 export async function startThreadCrew(
   options: CrewOptions,
   source: BatchSource,
@@ -19,7 +20,8 @@ export async function startThreadCrew(
 ): Promise<Crew> {
   const { blueprint, gen, onFailure } = options;
   const node = nodeName(0);
-  const { workers_per_node: count } = blueprint.topology.cluster;
+  const { workers_per_node: count, device } = blueprint.topology.cluster;
+  const { numerics, facts } = await chosenDevice(device);
   const { systems, placement, places, largestBytes } = layoutOf(blueprint, [node], node);
   const host = startRoleWorkers({
     node,
@@ -51,7 +53,8 @@ export async function startThreadCrew(
   spawnTrainer(system, options, decisions, systems);
   return {
     system,
-    numericsClass: numericsClass(await numericsOf()),
+    numericsClass: numericsClass(numerics),
+    devices: host.workers.map((worker) => ({ node, worker, ...facts })),
     executables: () => Promise.resolve([]),
     settled: () => Promise.resolve(),
     stop,

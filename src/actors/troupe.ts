@@ -43,7 +43,7 @@ export class Troupe {
     this.failed = failed;
   }
 
-  /** Takes all memory, compiles all programs and starts all roles. Throws `OutOfSliceMemory`, `WorkerFailed`, `NodeDied`. */
+  /** Takes all memory, compiles all programs and starts all roles. Throws `OutOfSliceMemory`, `NoAdapter`, `WorkerFailed`, `NodeDied`. */
   static async start(given: TroupeOptions): Promise<Troupe> {
     const { blueprint, batches, gen, system, cluster, evaluationMicrobatches = 0 } = given;
     const { topology } = blueprint;

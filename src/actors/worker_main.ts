@@ -1,13 +1,12 @@
 /** What runs in a worker thread: a device, the roles placed here, their supervisor, and the usher. */
 import { z } from 'zod';
-import { CpuDevice } from '../kernels/cpu/device.ts';
 import { enterWorker } from '../runtime/cluster/index.ts';
 import { topologySchema } from '../topology/index.ts';
 import { batchSourceSchema, openBatches } from './batch_source.ts';
 import { blueprintOf } from './blueprint.ts';
 import { castOf } from './cast.ts';
-import { gather } from './company.ts';
 import { roleSupervision, rolesSpec, spawnUsher } from './crew.ts';
+import { openCompany } from './open_company.ts';
 
 const birthSchema = z.object({
   topology: topologySchema,
@@ -20,14 +19,13 @@ const birthSchema = z.object({
 });
 export type WorkerBirth = z.input<typeof birthSchema>;
 
-await enterWorker(async ({ createSystem, data, name }) => {
+await enterWorker(async ({ createSystem, data, name, fail }) => {
   const { gen, roles, source, ...drawn } = birthSchema.parse(data);
   const { topology } = drawn;
-  const device = new CpuDevice({ bytes: topology.cluster.memory_per_worker });
   const hosts = (role: string): boolean => roles.includes(role);
   const blueprint = await blueprintOf(drawn);
   const batches = openBatches(source, topology);
-  const specs = await gather({ blueprint, batches, device, hosts });
+  const { device, specs } = await openCompany({ blueprint, batches, hosts, onLost: fail });
   const system = createSystem({ supervision: roleSupervision });
   system.enter(gen);
   system.start(rolesSpec(name, specs));

@@ -42,14 +42,16 @@ async function refusalOf(cluster: string, classes: Readonly<Record<string, strin
   const runId = 'run-1';
   const pids: number[] = [];
   const registered: Promise<Registration>[] = [];
-  const register = (node: string, classHash: string): Promise<Registration> =>
-    Registration.join({
+  const register = (node: string, numerics: string): Promise<Registration> => {
+    const [device, classHash] = numerics.split('#');
+    return Registration.join({
       store,
       clock: new SystemClock(),
-      member: { node, runId, incarnation: 1, workers: 1, device: 'cpu', classHash },
+      member: { node, runId, incarnation: 1, workers: 1, device, classHash },
       beatMs: 60_000,
       onReplaced: () => undefined,
     });
+  };
   const start = Troupe.start({
     blueprint: await blueprintOf({ topology: parseTopology(yaml, 'small.yaml'), baseDir: '.', vocabulary: 256 }),
     batches: { folders: [], weights: [], digest: '' },
@@ -91,7 +93,7 @@ function isAlive(pid: number): boolean {
 const nothing = { started: 2, alive: [], members: [] };
 
 it('a node that does not register within cluster.wait is named, and nothing is left', async () => {
-  const { error, ...left } = await refusalOf('late', { 'node-0': 'a' });
+  const { error, ...left } = await refusalOf('late', { 'node-0': 'cpu#a' });
   expect(error).toMatchObject({ tag: 'NodesMissing', exitCode: 1, missing: ['node-1'] });
   expect(String(error)).toMatch(/cluster late: 1 of 2 nodes after \d+ s, missing: node-1; .+ cluster\.wait$/);
   expect(left).toEqual(nothing);
@@ -111,9 +113,14 @@ it('nodes none of which registers are all named', async () => {
 });
 
 it('nodes of two numerics classes are refused, each with its class, and nothing is left', async () => {
-  const { error, ...left } = await refusalOf('mixed', { 'node-0': 'a', 'node-1': 'b' });
-  expect(error).toMatchObject({ tag: 'ClassesDiffer', exitCode: 1 });
-  expect(String(error)).toMatch(/the nodes round differently \(node-0 cpu#a, node-1 cpu#b\); .+allow_class_change/);
+  const { error, ...left } = await refusalOf('mixed', { 'node-0': 'cpu/x64/A/B#a', 'node-1': 'webgpu/vulkan/C/D#b' });
+  expect(error).toMatchObject({
+    tag: 'ClassesDiffer',
+    exitCode: 1,
+    message:
+      'the nodes round differently (node-0 cpu/x64/A/B#a, node-1 webgpu/vulkan/C/D#b); use machines of one kind and ' +
+      'the same cluster.device, or set recovery.allow_class_change=true and do without equal bits',
+  });
   expect(left).toEqual(nothing);
 });
 

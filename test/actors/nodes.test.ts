@@ -1,6 +1,6 @@
 /** A run over node processes and a real nats-server draws the curve of the run in one thread. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bitsOf, RunFolder, type Played } from './run_kit.ts';
+import { bitsOf, devicesOf, RunFolder, type Played } from './run_kit.ts';
 
 const folder = new RunFolder();
 afterAll(() => folder[Symbol.dispose]());
@@ -12,6 +12,13 @@ const onNodes = (nodes: number, workers: number) => ({
   'cluster.nodes': nodes,
   'cluster.workers_per_node': workers,
 });
+
+const processor = { device: 'cpu', adapter: null, reason: 'cluster.device is auto, in this version the processor' };
+const devicesOn = (nodes: number, workers: number): object[] =>
+  Array.from({ length: nodes * workers }, (_, i) => {
+    const node = `node-${Math.floor(i / workers)}`;
+    return { ...processor, node, worker: `${node}.worker-${i % workers}` };
+  });
 
 let alone: Played;
 beforeAll(async () => {
@@ -30,9 +37,16 @@ describe('30 steps', () => {
     expect(spread.outcome.status).toBe('done');
     expect(spread.curve).toHaveLength(30);
     expect(bitsOf(spread)).toEqual(bitsOf(alone));
+    expect(devicesOf(spread.runDir)).toEqual(devicesOn(nodes, workers));
   });
 
   it('in one process without NATS but with threads are the same bits', async () => {
-    expect(bitsOf(await folder.play({ ...settings, 'cluster.workers_per_node': 2 }))).toEqual(bitsOf(alone));
+    const threaded = await folder.play({ ...settings, 'cluster.workers_per_node': 2 });
+    expect(bitsOf(threaded)).toEqual(bitsOf(alone));
+    expect(devicesOf(threaded.runDir)).toEqual(devicesOn(1, 2));
+  });
+
+  it('in one thread say what they were computed on', () => {
+    expect(devicesOf(alone.runDir)).toEqual([{ ...processor, node: 'node-0', worker: 'node-0' }]);
   });
 });

@@ -90,6 +90,13 @@ export class RunFolder implements Disposable {
   }
 }
 
+/** What its workers compute on, as `events.jsonl` has it. */
+export function devicesOf(runDir: string): object[] {
+  const lines = readFileSync(join(runDir, 'events.jsonl'), 'utf8').trimEnd().split('\n');
+  const events = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  return events.filter(({ kind }) => kind === 'device').map(({ time: _time, kind: _kind, ...fields }) => fields);
+}
+
 const ofTimeOrPlace = ['tokens_per_second', 'step_ms', 'bytes_sent', 'cpu_ms', 'nodes', 'workers'];
 
 function curveOf(runDir: string): object[] {

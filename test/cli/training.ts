@@ -74,6 +74,12 @@ export function curveOf(runDir: string): object[] {
   });
 }
 
+/** What is in `events.jsonl`. */
+export function eventsOf(runDir: string): readonly Readonly<Record<string, unknown>>[] {
+  const lines = readFileSync(at(runDir, 'events.jsonl'), 'utf8').trimEnd().split('\n');
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
 export const checkpointsOf = (runDir: string): string[] =>
   readdirSync(at(runDir, 'checkpoints'))
     .filter((name) => name.startsWith('step-'))

@@ -24,7 +24,9 @@ test.each([
   ['a size with its unit', { cluster: { memory_per_worker: '2GiB' } }, true],
   ['an unknown key', { model: { hiden_size: 128 } }, false],
   ['a word for a number', { training: { steps: 'many' } }, false],
-  ['a value of a later version', { cluster: { device: 'tpu' } }, false],
+  ['a device by name', { cluster: { device: 'webgpu:NVIDIA H100' } }, true],
+  ['a device that is none', { cluster: { device: 'tpu' } }, false],
+  ['a value of a later version', { model: { architecture: 'mixtral' } }, false],
 ])('%s', (_what, value, isValid) => {
   expect(accepts(value)).toBe(isValid);
 });

@@ -96,9 +96,19 @@ describe('a faulty file is refused in one line that names place, key, what was f
       'run.yaml:1:33: parallelism.tensor_parallel: found 2, allowed: 1 (tensor parallelism arrives in a later version)',
     ],
     [
-      'a GPU',
-      'cluster: { device: webgpu }',
-      'run.yaml:1:20: cluster.device: found "webgpu", allowed: auto or cpu (webgpu arrives in a later version)',
+      'a device that is none',
+      'cluster: { device: gpu }',
+      'run.yaml:1:20: cluster.device: found "gpu", allowed: auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter',
+    ],
+    [
+      'an adapter without a name',
+      'cluster: { device: "webgpu: " }',
+      'run.yaml:1:20: cluster.device: found "webgpu: ", allowed: auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter',
+    ],
+    [
+      'a device by a number alone',
+      'cluster: { device: 1 }',
+      'run.yaml:1:20: cluster.device: found 1, allowed: auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter',
     ],
     [
       'an overflow policy of a later version',

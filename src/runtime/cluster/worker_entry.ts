@@ -36,6 +36,8 @@ export interface WorkerScope {
   readonly transport: ThreadTransport;
   /** The system of this worker; call it once. If its root supervisor gives up, that is a failure of the worker. */
   readonly createSystem: (options?: WorkerSystemOptions) => ActorSystem;
+  /** Reports the worker failed, by what happened outside of its actors: the end of its node. */
+  readonly fail: (error: unknown) => void;
 }
 
 /** Called last, when the worker stops. */
@@ -89,7 +91,8 @@ class WorkerLife {
   #scope(): WorkerScope {
     const { seat, data } = this.#birth;
     const createSystem = (options: WorkerSystemOptions = {}): ActorSystem => this.#createSystem(options);
-    return { name: this.#transport.name, index: seat.index - 1, data, transport: this.#transport, createSystem };
+    const fail = (error: unknown): void => this.#fail(error);
+    return { name: this.#transport.name, index: seat.index - 1, data, transport: this.#transport, createSystem, fail };
   }
 
   #createSystem(options: WorkerSystemOptions): ActorSystem {

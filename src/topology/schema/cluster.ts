@@ -3,10 +3,13 @@
  * they compute; the mesh is in `parallelism`.
  */
 import { z } from 'zod';
-import { byteSize, choice, whole } from './kinds.ts';
+import { byteSize, whole } from './kinds.ts';
 
 /** Where a nats-server may be: started here, not at all, or somewhere else. */
 const natsUrl = /^(auto|none|(nats|tls):\/\/[^\s@/]+)$/;
+
+/** A device, or which of the adapters that `troupe doctor` lists. */
+const device = /^(auto|cpu|webgpu(:.*\S.*)?)$/;
 
 export const natsSchema = z.strictObject({
   url: z
@@ -35,7 +38,14 @@ export const natsSchema = z.strictObject({
 export const clusterSchema = z.strictObject({
   nodes: whole(1).default(1).describe('Processes started by the launcher.'),
   workers_per_node: whole(1).default(1).describe('Worker threads a node, each with a device of its own.'),
-  device: choice(['auto', 'cpu'], ['webgpu']).default('auto').describe('Compute device of each worker.'),
+  device: z
+    .string()
+    .regex(device)
+    .meta({ allowed: 'auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter' })
+    .default('auto')
+    .describe(
+      'Compute device of each worker: `cpu`; `webgpu`, the first GPU; `webgpu:1` or `webgpu:NVIDIA`, as `troupe doctor` lists them. `auto` is `cpu` in this version.',
+    ),
   memory_per_worker: byteSize()
     .default(2 * 2 ** 30)
     .describe('Bytes of a worker that slices may take in total: parameters, gradients, moments and scratch.'),

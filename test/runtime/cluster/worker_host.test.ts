@@ -91,6 +91,18 @@ test('a worker that throws is reported once, with its last log lines and message
   expect(await sinks[2].ask.seen()).toEqual([]);
 });
 
+test('a worker that fails by what is outside of its actors is reported, with what it said', async () => {
+  const reported = Promise.withResolvers<WorkerFailed>();
+  const release = new Int32Array(new SharedArrayBuffer(16));
+  const options = { onFailure: reported.resolve };
+  keep(await startThreads(1, options, { setup: 'fails', release: release.buffer }));
+  Atomics.store(release, 0, 1);
+  Atomics.notify(release, 0);
+  expect((await reported.promise).message).toBe(
+    'node-0.worker-0: threw: device lost; end this process and start it again',
+  );
+});
+
 test('a worker that spins is found to hang: its asks are refused, and what it did last is known', async () => {
   const clock = new VirtualClock();
   const release = new Int32Array(new SharedArrayBuffer(16));

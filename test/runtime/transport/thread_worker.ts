@@ -8,18 +8,20 @@ import { Sink, sinkProtocol, tensorOf, workerProtocol } from './thread_actors.ts
 
 const dataSchema = z.object({
   /** What the set-up does. */
-  setup: z.enum(['plain', 'throws', 'waits', 'ends']).default('plain'),
-  /** Words: set by the test to end a wait; set by the worker when it has begun to spin, and when an actor has stopped. */
+  setup: z.enum(['plain', 'throws', 'waits', 'ends', 'fails']).default('plain'),
+  /** Words: set by the test to end a wait, or for a failure; set by the worker when it has begun to spin, and when an actor has stopped. */
   release: z.instanceof(SharedArrayBuffer).optional(),
   dropPuts: z.number().default(0),
 });
 
-await enterWorker(async ({ name, createSystem, data, transport }) => {
+await enterWorker(async ({ name, createSystem, data, transport, fail }) => {
   const { setup, release, dropPuts } = dataSchema.parse(data ?? {});
   if (setup === 'throws') throw new Error('no such device');
   if (setup === 'ends') process.exit(7);
   const words = new Int32Array(release ?? new SharedArrayBuffer(16));
   if (setup === 'waits') await Atomics.waitAsync(words, 0, 0).value;
+  if (setup === 'fails')
+    void Promise.resolve(Atomics.waitAsync(words, 0, 0).value).then(() => fail(new Error('device lost')));
   const filter = new FaultPlan(1, [{ message: 'put', times: dropPuts, fault: { kind: 'drop' } }]);
   const system = createSystem({ validate: 'always', filter });
   system.spawn(sinkProtocol, `${name}/sink`, () => new Sink());

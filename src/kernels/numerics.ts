@@ -1,26 +1,25 @@
 /**
- * The numerics class of this machine's `cpu` device, and its proof: a hash over the bits of a fixed set of results. Two
- * machines of one name and one hash give the same bits; of one name only, something below the name differs.
+ * The numerics class of a device, and its proof: a hash over the bits of a fixed set of results. Two devices of one name
+ * and one hash give the same bits; of one name only, something below the name differs.
  */
 import { createHash } from 'node:crypto';
-import type { Tensor } from '../device.ts';
-import type { Value } from '../graph.ts';
-import { causalAttention } from '../ops/causal_attention.ts';
-import { gelu } from '../ops/gelu.ts';
-import { matmul } from '../ops/matmul.ts';
-import { reshape } from '../ops/reshape.ts';
-import { rmsNorm } from '../ops/rms_norm.ts';
-import { softmax } from '../ops/softmax.ts';
-import type { Program } from '../program.ts';
-import { fillUniform } from '../random.ts';
-import { f32, trace, weight } from '../trace.ts';
-import { vjp } from '../vjp.ts';
-import { CpuDevice, numericsClassOf } from './device.ts';
+import type { Device, Tensor } from './device.ts';
+import type { Value } from './graph.ts';
+import { causalAttention } from './ops/causal_attention.ts';
+import { gelu } from './ops/gelu.ts';
+import { matmul } from './ops/matmul.ts';
+import { reshape } from './ops/reshape.ts';
+import { rmsNorm } from './ops/rms_norm.ts';
+import { softmax } from './ops/softmax.ts';
+import type { Program } from './program.ts';
+import { fillUniform } from './random.ts';
+import { f32, trace, weight } from './trace.ts';
+import { vjp } from './vjp.ts';
 
 export interface Numerics {
-  /** Kind of device, processor, library. */
+  /** Kind of device; processor, or adapter and driver; library. */
   readonly device: string;
-  /** Over the results of the fixed programs, on one thread. */
+  /** Over the results of the fixed programs. */
   readonly classHash: string;
 }
 
@@ -28,18 +27,13 @@ export interface Numerics {
 export const numericsClass = ({ device, classHash }: Numerics): string => `${device}#${classHash}`;
 
 /** What the programs take and give, at most. */
-const deviceBytes = 16 * 2 ** 20;
+export const numericsBytes = 16 * 2 ** 20;
 const [rows, width, heads] = [96, 64, 2];
 
-let measured: Promise<Numerics> | null = null;
-
-/** Measured once a process: some 100 ms. */
-export const numericsOf = (): Promise<Numerics> => (measured ??= measure());
-
-async function measure(): Promise<Numerics> {
-  const device = new CpuDevice({ bytes: deviceBytes });
+/** Runs the programs; some 100 ms on a processor. The device needs `numericsBytes`, and has them back. */
+export async function measureNumerics(device: Device): Promise<Numerics> {
+  const slice = device.slice('numerics', numericsBytes);
   try {
-    const slice = device.slice('numerics', deviceBytes);
     const hash = createHash('sha256');
     const { forward, backward } = vjp(fixedProgram());
     const tensors: Record<string, Tensor> = {};
@@ -55,9 +49,9 @@ async function measure(): Promise<Numerics> {
       const results = await Promise.all(program.outputs.map(({ name }) => device.read(tensors[name])));
       for (const [i, { name }] of program.outputs.entries()) hash.update(name).update(results[i]);
     }
-    return { device: numericsClassOf(), classHash: hash.digest('hex').slice(0, 16) };
+    return { device: device.numericsClass, classHash: hash.digest('hex').slice(0, 16) };
   } finally {
-    await device.close();
+    slice.release();
   }
 }
 

@@ -1,0 +1,47 @@
+/**
+ * What the workers of a node compute on, and how that rounds: known before they start, since the nodes of a run must
+ * agree on it. All workers of a node have the same choice.
+ */
+import { z } from 'zod';
+import { measureNumerics, numericsBytes, type Numerics } from '../kernels/numerics.ts';
+import { openDevice } from './open_device.ts';
+
+export const deviceFactsSchema = z.strictObject({
+  device: z.enum(['cpu', 'webgpu']),
+  /** Null where it is the processor. */
+  adapter: z.string().nullable(),
+  /** Why it is this one. */
+  reason: z.string(),
+});
+export type DeviceFacts = z.infer<typeof deviceFactsSchema>;
+
+/** The device of one worker of a run. */
+export interface WorkerDevice extends DeviceFacts {
+  readonly node: string;
+  /** The system that computes on it. */
+  readonly worker: string;
+}
+
+export interface ChosenDevice {
+  readonly numerics: Numerics;
+  readonly facts: DeviceFacts;
+}
+
+const chosen = new Map<string, Promise<ChosenDevice>>();
+
+/** Opened and measured once a process and `cluster.device`. Throws `NoAdapter`. */
+export function chosenDevice(choice: string): Promise<ChosenDevice> {
+  const known = chosen.get(choice) ?? measured(choice);
+  chosen.set(choice, known);
+  return known;
+}
+
+async function measured(choice: string): Promise<ChosenDevice> {
+  // A loss is thrown by what is asked of it, and nothing is after this.
+  const { device, adapter, reason } = await openDevice(choice, { bytes: numericsBytes, onLost: () => undefined });
+  try {
+    return { numerics: await measureNumerics(device), facts: { device: device.kind, adapter, reason } };
+  } finally {
+    await device.close();
+  }
+}

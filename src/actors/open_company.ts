@@ -1,0 +1,25 @@
+/** A worker's device and the roles that live on it, opened together: if there is no room for the roles, nothing is left. */
+import type { Device } from '../kernels/device.ts';
+import type { ChildSpec } from '../runtime/index.ts';
+import { gather, type CompanyOptions } from './company.ts';
+import { openDevice } from './open_device.ts';
+
+export interface OpenCompanyOptions extends Omit<CompanyOptions, 'device'> {
+  /** The device is gone, and with it what the roles have on it. */
+  readonly onLost: (error: Error) => void;
+}
+
+/** The topology's device, and the roles that live on it. Throws `OutOfSliceMemory`, `NoAdapter`. */
+export async function openCompany({
+  onLost,
+  ...company
+}: OpenCompanyOptions): Promise<{ readonly device: Device; readonly specs: readonly ChildSpec[] }> {
+  const { device: choice, memory_per_worker: bytes } = company.blueprint.topology.cluster;
+  const { device } = await openDevice(choice, { bytes, onLost });
+  try {
+    return { device, specs: await gather({ ...company, device }) };
+  } catch (error) {
+    await device.close();
+    throw error;
+  }
+}
