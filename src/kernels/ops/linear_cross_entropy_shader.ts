@@ -5,7 +5,8 @@
 import type { Value } from '../graph.ts';
 import { innerOf, type Lowering } from '../webgpu/lowering.ts';
 import { zeroPass } from '../webgpu/wgsl/copies.ts';
-import { matmulPass, type Matrix } from '../webgpu/wgsl/matmul.ts';
+import { matmulPass } from '../webgpu/wgsl/matmul.ts';
+import type { Matrix } from '../webgpu/wgsl/product.ts';
 import { chunkSizes } from './linear_cross_entropy_chunk.ts';
 
 interface Chunk {

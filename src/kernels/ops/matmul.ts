@@ -11,7 +11,8 @@ import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import type { Type } from '../type.ts';
 import { elements, maxElements, sameDim, sameShape, showShape, type Dim, type Shape } from '../shape.ts';
-import { matmulPass, type Matrix, type Product } from '../webgpu/wgsl/matmul.ts';
+import { matmulPass } from '../webgpu/wgsl/matmul.ts';
+import type { Matrix, Product } from '../webgpu/wgsl/product.ts';
 import { sumTo } from './sum_to.ts';
 
 export interface MatmulOptions {

@@ -22,6 +22,8 @@ interface PassText {
   /** How the shader sees a buffer, where it is not by its own type. */
   readonly elements?: Readonly<Record<string, Element>>;
   readonly canRefuse?: boolean;
+  /** WGSL extensions. */
+  readonly enables?: readonly string[];
 }
 
 export interface Grid {
@@ -72,12 +74,12 @@ export class Lowering {
   }
 
   pass(text: PassText & { readonly body: string }, grid: Grid): void {
-    const { label, reads, writes, declarations = '', elements = {}, canRefuse = false, body } = text;
+    const { label, reads, writes, declarations = '', elements = {}, canRefuse = false, enables = [], body } = text;
     const bindings = [
       ...Object.entries(reads).map(([name, value]) => binding(name, value, elements[name], false)),
       ...Object.entries(writes).map(([name, value]) => binding(name, value, elements[name], true)),
     ];
-    this.passes.push({ label, bindings, declarations, body, canRefuse, ...grid });
+    this.passes.push({ label, bindings, declarations, body, canRefuse, enables, ...grid });
   }
 
   /** Runs `body` once for each element `i` of `over`. */

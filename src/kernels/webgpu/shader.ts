@@ -10,7 +10,7 @@ export const GRID_WIDTH = 65_535;
 
 /** `dims`: names of the program's dynamic dimensions, in the order in which their live sizes lie in the uniform. */
 export function shaderText(pass: Pass, dims: readonly string[]): string {
-  const { bindings, declarations, body, workgroupSize, label, canRefuse } = pass;
+  const { bindings, declarations, body, workgroupSize, label, canRefuse, enables } = pass;
   const buffers = bindings.map(
     ({ name, element, isWritten }, i) =>
       `@group(0) @binding(${i}) var<storage, ${isWritten ? 'read_write' : 'read'}> ${name}: array<${element}>;`,
@@ -31,6 +31,7 @@ export function shaderText(pass: Pass, dims: readonly string[]): string {
   const own = `${declarations}\n${body}`;
   return [
     `// ${label}`,
+    ...enables.map((extension) => `enable ${extension};`),
     ...buffers,
     ...live,
     ...refusal,

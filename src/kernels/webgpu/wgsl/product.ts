@@ -1,0 +1,99 @@
+/**
+ * A product of matrices as shaders see it, and what its forms share. Each element sums over k in order by fused
+ * multiply-adds, whatever the form, so that forms may be exchanged.
+ */
+import type { Value } from '../../graph.ts';
+import type { Dim, Shape } from '../../shape.ts';
+import { sizeText, type Element } from '../pass.ts';
+import { literal } from './arithmetic.ts';
+
+/** What operands are rounded to before they are multiplied; sums are fp32. */
+export type Precision = 'f32' | 'f16' | 'bf16';
+
+/** Where element (row, column) of matrix `batch` lies: all steps in elements. */
+export interface Matrix {
+  readonly value: Value;
+  readonly base?: number;
+  readonly batchStep: number;
+  readonly rowStep: number;
+  readonly columnStep: number;
+}
+
+export interface Product {
+  readonly label: string;
+  /** [m, k] and [k, n] as they are read; y [m, n] has no gaps between columns. */
+  readonly a: Matrix;
+  readonly b: Matrix;
+  readonly y: Omit<Matrix, 'columnStep'>;
+  readonly batch: Shape;
+  readonly m: Dim;
+  readonly n: Dim;
+  readonly k: Dim;
+  readonly scale?: number;
+  /** Whether the product is added to what y has. */
+  readonly isAdded?: boolean;
+  readonly precision?: Precision;
+}
+
+/** A shader for a product. */
+export interface FormText {
+  readonly declarations: string;
+  readonly body: string;
+  readonly workgroupSize: number;
+  /** Of the result, a workgroup. */
+  readonly rows: number;
+  readonly columns: number;
+  readonly elements?: Readonly<Record<string, Element>>;
+}
+
+/** The workgroup's place: `batch`, `row0` and `column0`. */
+export function place({ m, n, batch }: Product, rows: number, columns: number): string {
+  const matrices = batch.length === 0 ? '1u' : batch.map(sizeText).join(' * ');
+  return `let across = (${sizeText(n)} + ${columns - 1}u) / ${columns}u;
+let down = (${sizeText(m)} + ${rows - 1}u) / ${rows}u;
+let batch = block / (across * down);
+if (batch >= ${matrices}) { return; }
+let row0 = block / across % down * ${rows}u;
+let column0 = block % across * ${columns}u;`;
+}
+
+/** The index of an element, all steps divided by `lanes`. */
+export const at = (
+  { base = 0, batchStep, rowStep, columnStep }: Matrix,
+  row: string,
+  column: string,
+  lanes = 1,
+): string =>
+  [
+    ...(base === 0 ? [] : [`${base / lanes}u`]),
+    ...(batchStep === 0 ? [] : [`batch * ${batchStep / lanes}u`]),
+    stepped(row, rowStep / lanes),
+    stepped(column, columnStep / lanes),
+  ].join(' + ');
+
+const stepped = (index: string, step: number): string => {
+  if (step === 1) return index;
+  return step < 1 ? `(${index}) / ${1 / step}u` : `(${index}) * ${step}u`;
+};
+
+/** Stores the sum of (row, column). */
+export function finish(
+  { y, scale = 1, isAdded = false }: Product,
+  sum: string,
+  row: string,
+  column: string,
+  lanes = 1,
+) {
+  const product = scale === 1 ? sum : `${literal(scale)} * ${sum}`;
+  return `y[${at({ ...y, columnStep: 1 }, row, column, lanes)}] ${isAdded ? '+=' : '='} ${product};`;
+}
+
+/** An operand, or four, as it is multiplied. */
+export function rounded(precision: Precision | undefined, x: string, lanes: 1 | 4 = 1): string {
+  const type = (name: string): string => (lanes === 1 ? name : `vec4<${name}>`);
+  if (precision === 'f16') return `${type('f32')}(${type('f16')}(${x}))`;
+  if (precision !== 'bf16') return x;
+  return `bitcast<${type('f32')}>(round_bf16_bits${lanes === 1 ? '' : '4'}(bitcast<${type('u32')}>(${x})))`;
+}
+
+export const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
