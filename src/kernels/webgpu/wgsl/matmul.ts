@@ -29,13 +29,14 @@ export function matmulPass(lowering: Lowering, product: Product): void {
 
 /** Columns below which invocations on the processor have one each. */
 const NARROW = 64;
-const narrow = { rowsEach: 8, columnsEach: 1 };
-const square = { rowsEach: 8, columnsEach: 8 };
+const narrow = { rowsEach: 8, columnsEach: 2 };
+const square = { rowsEach: 8, columnsEach: 4 };
 
 /** Workgroups from which on a GPU is busy: its multiprocessors, once over. */
 const ENOUGH = 128;
 const large = { edge: 128, each: 8, depth: 16 };
-const small = { edge: 64, each: 4, depth: 32 };
+const middle = { edge: 64, each: 4, depth: 32 };
+const small = { edge: 32, each: 4, depth: 16 };
 
 function formOf(product: Product, isSerial: boolean): FormText {
   if (isSerial) return serialForm(product, maxElements([product.n]) < NARROW ? narrow : square);
@@ -43,5 +44,6 @@ function formOf(product: Product, isSerial: boolean): FormText {
   const { batch, m, n } = product;
   const tiles =
     maxElements(batch) * Math.ceil(maxElements([m]) / large.edge) * Math.ceil(maxElements([n]) / large.edge);
-  return vectorForm(product, tiles >= ENOUGH ? large : small);
+  if (tiles >= ENOUGH) return vectorForm(product, large);
+  return vectorForm(product, Math.min(maxElements([m]), maxElements([n])) > small.edge ? middle : small);
 }

@@ -5,7 +5,7 @@
 import { sizeText } from '../pass.ts';
 import { at, finish, place, range, rounded, type FormText, type Matrix, type Product } from './product.ts';
 
-const tile = { rows: 64, columns: 64, depth: 16, rowsEach: 4, columnsEach: 4 };
+const tile = { rows: 32, columns: 32, depth: 8, rowsEach: 2, columnsEach: 2 };
 
 export function tiledForm(product: Product): FormText {
   const { rows, columns, depth, rowsEach, columnsEach } = tile;
