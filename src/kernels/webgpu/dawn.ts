@@ -2,6 +2,8 @@
  * The entrance to Dawn, which crashes when something it made is collected while it is at work: what a process opens stays
  * in `pinned` as long as the process, and memory is given back by `destroy`, never by being forgotten.
  */
+import { calmPolling } from './polling.ts';
+
 const pinned: unknown[] = [];
 Reflect.set(globalThis, 'pinnedByDawn', pinned);
 
@@ -13,6 +15,7 @@ export function pin<T>(thing: T): T {
 
 /** What can be opened: see the package's own list of options. Unknown toggles are ignored without a word. */
 export async function openGpu(options: readonly string[]): Promise<GPU> {
+  calmPolling();
   const { create, globals } = await import('webgpu');
   Object.assign(globalThis, globals);
   return pin(create([...options]));

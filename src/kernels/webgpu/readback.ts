@@ -3,6 +3,7 @@
  * map, and the values in memory of their own.
  */
 import { bytesPerElement, view, type Data } from '../dtype.ts';
+import { beginWait } from './polling.ts';
 import type { GpuTensor } from './tensor.ts';
 
 interface Asked {
@@ -77,6 +78,7 @@ export class Readback {
       return place;
     });
     this.device.queue.submit([encoder.finish()]);
+    beginWait();
     await staging.mapAsync(GPUMapMode.READ, 0, bytes);
     const mapped = staging.getMappedRange(0, bytes);
     const [code] = new Uint32Array(mapped, 0, 1);
