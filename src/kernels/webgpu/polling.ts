@@ -21,10 +21,11 @@ export function calmPolling(): void {
   const immediate = globalThis.setImmediate;
   const calmed = (callback: (...args: unknown[]) => void, ...args: unknown[]): unknown => {
     if (!isDawns(callback) || spins++ < SPINS) return immediate(callback, ...args);
-    return setTimeout(callback, PAUSE_MS);
+    return setTimeout(callback, PAUSE_MS, ...args);
   };
   globalThis.setImmediate = Object.assign(calmed as typeof setImmediate, immediate);
 }
 
+/** The functions that settle a promise are native and without names too; they take a value. */
 const isDawns = (callback: (...args: unknown[]) => void): boolean =>
-  callback.name === '' && String(callback) === 'function () { [native code] }';
+  callback.length === 0 && callback.name === '' && String(callback) === 'function () { [native code] }';
