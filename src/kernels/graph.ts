@@ -5,6 +5,7 @@
 import type { Formula } from './arithmetic.ts';
 import type { OnnxGraph } from './cpu/onnx_graph.ts';
 import type { Kernel, WasmOperand } from './cpu/wasm/kernel.ts';
+import type { Precision } from './precision.ts';
 import type { Operand, Type } from './type.ts';
 import type { Lowering } from './webgpu/lowering.ts';
 
@@ -53,14 +54,18 @@ export class Graph {
   private count: number;
   private awaited: readonly Value[] = [];
 
+  /** Of products that name none. */
+  readonly precision: Precision;
+
   /** `firstId`: of its first value. */
-  constructor(firstId = 0) {
+  constructor(precision: Precision = 'f32', firstId = 0) {
+    this.precision = precision;
     this.count = firstId;
   }
 
   /** An empty graph, whose values have none of the ids of this one's. */
   fork(): Graph {
-    return new Graph(this.count);
+    return new Graph(this.precision, this.count);
   }
 
   value(type: Type): Value {

@@ -5,6 +5,7 @@
 import type { DType } from './dtype.ts';
 import { Graph, type Value } from './graph.ts';
 import { extract, type Binding, type Program, type Role } from './program.ts';
+import type { Precision } from './precision.ts';
 import type { Shape } from './shape.ts';
 
 export interface InputSpec {
@@ -22,6 +23,11 @@ export const state = (shape: Shape): InputSpec => ({ dtype: 'f32', shape, role: 
 
 export type Values<Names extends string> = Readonly<Record<Names, Value>>;
 
+export interface TraceOptions {
+  /** Of products that name none; default f32. */
+  readonly precision?: Precision;
+}
+
 /**
  * Records `fn` as a program named `name`, with one input for every spec and one output for every value it returns.
  * Throws `ProgramError`, `ShapeError` or `DTypeError` when the function does not make a valid program.
@@ -30,8 +36,9 @@ export function trace<Names extends string>(
   name: string,
   specs: Readonly<Record<Names, InputSpec>>,
   fn: (inputs: Values<Names>) => Readonly<Record<string, Value>>,
+  { precision }: TraceOptions = {},
 ): Program {
-  const graph = new Graph();
+  const graph = new Graph(precision);
   const inputs: Binding[] = [];
   const values = {} as Record<Names, Value>;
   for (const key in specs) {

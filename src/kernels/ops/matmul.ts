@@ -4,21 +4,28 @@
  *
  * onnxruntime's FusedMatMul gives a row the same bits whatever the other rows, from two rows on; every static M and N is
  * therefore at least 2 (the executable pads fewer live rows).
+ *
+ * With a precision below f32 the operands are rounded first; sums are fp32 all the same. The CPU device rounds in ops of their
+ * own, so that it says what a GPU's f16 would give.
  */
 import { floats } from '../dtype.ts';
 import { DTypeError, ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
+import type { Precision } from '../precision.ts';
 import type { Type } from '../type.ts';
 import { elements, maxElements, sameDim, sameShape, showShape, type Dim, type Shape } from '../shape.ts';
 import { matmulPass } from '../webgpu/wgsl/matmul.ts';
 import type { Matrix, Product } from '../webgpu/wgsl/product.ts';
+import { roundTo, roundedTo } from './round_to.ts';
 import { sumTo } from './sum_to.ts';
 
 export interface MatmulOptions {
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;
   readonly scale?: number;
+  /** What operands are rounded to; default: that of the trace. */
+  readonly precision?: Precision;
 }
 
 type Attributes = Required<MatmulOptions>;
@@ -26,11 +33,11 @@ type Attributes = Required<MatmulOptions>;
 const op = defineOp<Attributes>({
   name: 'matmul',
   infer: ([a, b], attributes) => [inferMatmul(a, b, attributes)],
-  reference: ([a, b], [y], { transposeA, transposeB, scale }) => {
+  reference: ([a, b], [y], { transposeA, transposeB, scale, precision }) => {
     const [m, n] = y.shape.slice(-2) as [number, number];
     const k = a.shape.at(transposeA ? -2 : -1)!;
-    const x_ = floats('matmul', a.data);
-    const w_ = floats('matmul', b.data);
+    const x_ = roundedTo(precision, floats('matmul', a.data));
+    const w_ = roundedTo(precision, floats('matmul', b.data));
     const y_ = floats('matmul', y.data);
     if (k === 0) {
       y_.fill(0);
@@ -51,15 +58,17 @@ const op = defineOp<Attributes>({
       }
     }
   },
-  gradient: ({ inputs: [a, b], cotangents: [c] }, { transposeA, transposeB, scale }) => {
+  gradient: ({ inputs: [a, b], cotangents: [c] }, { transposeA, transposeB, ...same }) => {
     const da = transposeA
-      ? matmul(b, c!, { transposeA: transposeB, transposeB: true, scale })
-      : matmul(c!, b, { transposeB: !transposeB, scale });
+      ? matmul(b, c!, { transposeA: transposeB, transposeB: true, ...same })
+      : matmul(c!, b, { transposeB: !transposeB, ...same });
     const db = transposeB
-      ? matmul(c!, a, { transposeA: true, transposeB: transposeA, scale })
-      : matmul(a, c!, { transposeA: !transposeA, scale });
+      ? matmul(c!, a, { transposeA: true, transposeB: transposeA, ...same })
+      : matmul(a, c!, { transposeA: !transposeA, ...same });
     return [sumTo(da, a.type.shape), sumTo(db, b.type.shape)];
   },
+  decompose: ([a, b], { precision, ...same }) =>
+    precision === 'f32' ? null : [matmul(roundTo(precision, a), roundTo(precision, b), { ...same, precision: 'f32' })],
   onnx: (graph, inputs, { outputs }, { transposeA, transposeB, scale }) => {
     if (outputs[0].shape.slice(-2).some((dim) => typeof dim === 'number' && dim < 2)) return null;
     const flags = { transA: Number(transposeA), transB: Number(transposeB), alpha: { float: scale } };
@@ -72,8 +81,8 @@ const op = defineOp<Attributes>({
 
 /** The product, see the head of this file. Throws `ShapeError` when the shapes do not fit. */
 export function matmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
-  const { transposeA = false, transposeB = false, scale = 1 } = options;
-  return op([a, b], { transposeA, transposeB, scale })[0];
+  const { transposeA = false, transposeB = false, scale = 1, precision = a.graph.precision } = options;
+  return op([a, b], { transposeA, transposeB, scale, precision })[0];
 }
 
 function inferMatmul(a: Type, b: Type, { transposeA, transposeB }: Attributes): Type {
@@ -94,7 +103,12 @@ function inferMatmul(a: Type, b: Type, { transposeA, transposeB }: Attributes): 
 }
 
 /** The product as the WebGPU device makes it; leading axes beyond the last two are the batch. */
-export function productOf(a: Value, b: Value, y: Value, { transposeA, transposeB, scale }: Attributes): Product {
+export function productOf(
+  a: Value,
+  b: Value,
+  y: Value,
+  { transposeA, transposeB, scale, precision }: Attributes,
+): Product {
   const [m, n] = y.type.shape.slice(-2);
   const k = a.type.shape.at(transposeA ? -2 : -1)!;
   return {
@@ -107,6 +121,7 @@ export function productOf(a: Value, b: Value, y: Value, { transposeA, transposeB
     n,
     k,
     scale,
+    precision,
   };
 }
 

@@ -18,6 +18,7 @@ import type { Pass } from './pass.ts';
 import { planPasses } from './plan.ts';
 import { Readback } from './readback.ts';
 import { shaderText } from './shader.ts';
+import { subgroupMatrixOf } from './subgroup_matrix.ts';
 import { GpuSlice, type BufferSource } from './slice.ts';
 import { boundBytes, gpuTensor } from './tensor.ts';
 
@@ -40,6 +41,9 @@ const wantedLimits = [
   'maxComputeWorkgroupSizeX',
   'minStorageBufferOffsetAlignment',
 ] as const;
+
+/** Features that are used where they are. */
+const wantedFeatures = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'];
 
 const storageUsage = (): number => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
@@ -76,7 +80,8 @@ export class WebGpuDevice implements Device {
   static async over(opened: OpenAdapter, options: WebGpuDeviceOptions): Promise<WebGpuDevice> {
     const { adapter } = opened;
     const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
-    const device = pin(await adapter.requestDevice({ requiredLimits }));
+    const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name)) as GPUFeatureName[];
+    const device = pin(await adapter.requestDevice({ requiredLimits, requiredFeatures }));
     return new WebGpuDevice(device, opened, options);
   }
 
@@ -86,7 +91,11 @@ export class WebGpuDevice implements Device {
     this.bytes = bytes;
     this.adapterName = opened.name;
     this.numericsClass = numericsClassOf(opened);
-    this.traits = { isSerial };
+    this.traits = {
+      isSerial,
+      features: new Set(device.features),
+      subgroupMatrix: subgroupMatrixOf(opened.adapter, device),
+    };
     this.source = {
       alignment: device.limits.minStorageBufferOffsetAlignment,
       take: (owner, what, size) => this.take(owner, what, size),

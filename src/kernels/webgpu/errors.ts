@@ -19,8 +19,19 @@ export class ShaderRefused extends Error {
   readonly tag = 'ShaderRefused';
   readonly exitCode = 1;
   constructor(adapter: string, program: string, label: string, reason: string) {
-    super(`webgpu: ${adapter} refuses shader ${label} of program ${program}: ${reason}`);
+    const [first] = reason.split('\n');
+    super(`webgpu: ${adapter} refuses shader ${label} of program ${program}: ${first}`);
     this.name = 'ShaderRefused';
+  }
+}
+
+/** The adapter lacks a feature that a program needs. */
+export class FeatureMissing extends Error {
+  readonly tag = 'FeatureMissing';
+  readonly exitCode = 1;
+  constructor(feature: string, what: string) {
+    super(`webgpu: ${what} needs the feature ${feature}, which the adapter has not; take another adapter, or fp32`);
+    this.name = 'FeatureMissing';
   }
 }
 

@@ -8,7 +8,9 @@ import type { Graph, Value } from '../graph.ts';
 import type { Shape } from '../shape.ts';
 import { maxElements } from '../shape.ts';
 import type { Table } from '../table.ts';
+import { FeatureMissing } from './errors.ts';
 import { countOf, countText, type Element, type Pass, type PassBinding, type SizeOf } from './pass.ts';
+import type { SubgroupMatrix } from './wgsl/product_subgroup.ts';
 import { RowText } from './wgsl/row_text.ts';
 
 /** Buffers by the names that the code gives them. */
@@ -39,6 +41,10 @@ const EACH = 64;
 export interface AdapterTraits {
   /** It computes on the processor: no barriers where they can be done without. */
   readonly isSerial: boolean;
+  /** Names of WebGPU features that the device has. */
+  readonly features: ReadonlySet<string>;
+  /** What it multiplies in one go; null where it has no matrix units. */
+  readonly subgroupMatrix: SubgroupMatrix | null;
 }
 
 export class Lowering {
@@ -57,6 +63,11 @@ export class Lowering {
   /** Room that lasts to the end of the op. */
   scratch(dtype: DType, shape: Shape): Value {
     return this.graph.value({ dtype, shape });
+  }
+
+  /** Throws `FeatureMissing` where the adapter lacks what `what` needs. */
+  need(feature: string, what: string): void {
+    if (!this.traits.features.has(feature)) throw new FeatureMissing(feature, what);
   }
 
   /** Constants that the device keeps. */

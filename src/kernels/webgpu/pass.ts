@@ -29,7 +29,7 @@ export interface Pass {
   readonly workgroupSize: number;
   /** Workgroups for the live sizes. A grid may have more: the body looks at `block`. */
   readonly workgroups: (sizeOf: SizeOf) => number;
-  /** WGSL extensions that it is written in. */
+  /** WGSL extensions that it is written in; with `subgroups` the body knows `subgroup` and `subgroup_lane`. */
   readonly enables: readonly string[];
   /** Whether it can refuse its operands, by `refuse()`. */
   readonly canRefuse: boolean;

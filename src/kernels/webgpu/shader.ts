@@ -42,6 +42,7 @@ export function shaderText(pass: Pass, dims: readonly string[]): string {
     '  @builtin(workgroup_id) group: vec3<u32>,',
     '  @builtin(num_workgroups) groups: vec3<u32>,',
     '  @builtin(local_invocation_index) lane: u32,',
+    ...(enables.includes('subgroups') ? subgroupInputs : []),
     ') {',
     '  let block = group.y * groups.x + group.x;',
     body,
@@ -49,6 +50,11 @@ export function shaderText(pass: Pass, dims: readonly string[]): string {
     '',
   ].join('\n');
 }
+
+const subgroupInputs = [
+  '  @builtin(subgroup_id) subgroup: u32,',
+  '  @builtin(subgroup_invocation_id) subgroup_lane: u32,',
+];
 
 /** The library's functions that `text` calls, and those that they call, in an order that reads. */
 function called(text: string): string[] {

@@ -1,9 +1,10 @@
 /** All shaders, of both forms, through Dawn's null backend: is it WGSL, for an adapter that has every feature? */
 import { afterAll, expect, it } from 'vitest';
-import { dynamic, vjp, type Program } from '../../../src/kernels/index.ts';
+import { dynamic, f32, matmul, trace, vjp, weight, type Program } from '../../../src/kernels/index.ts';
 import { openNull } from '../../../src/kernels/webgpu/adapters.ts';
 import { pin } from '../../../src/kernels/webgpu/dawn.ts';
 import { dimsOf } from '../../../src/kernels/webgpu/device.ts';
+import type { AdapterTraits } from '../../../src/kernels/webgpu/lowering.ts';
 import { planPasses } from '../../../src/kernels/webgpu/plan.ts';
 import { shaderText } from '../../../src/kernels/webgpu/shader.ts';
 import { cases } from '../cases.ts';
@@ -23,13 +24,34 @@ async function complaint(code: string): Promise<string | null> {
   return (await device.popErrorScope())?.message ?? null;
 }
 
+const features = new Set(['shader-f16', 'subgroups']);
+const traits: readonly AdapterTraits[] = [
+  { isSerial: true, features, subgroupMatrix: null },
+  { isSerial: false, features, subgroupMatrix: null },
+  { isSerial: false, features, subgroupMatrix: { edge: 16, lanes: 32 } },
+  { isSerial: false, features, subgroupMatrix: { edge: 8, lanes: 32 } },
+];
+
 const shadersOf = (program: Program): string[] =>
-  [true, false].flatMap((isSerial) =>
-    planPasses(program, { isSerial }, { buffers: 8 }).passes.map((pass) => shaderText(pass, dimsOf(program))),
+  traits.flatMap((each) =>
+    planPasses(program, each, { buffers: 8 }).passes.map((pass) => shaderText(pass, dimsOf(program))),
   );
 
 it('tells what is no WGSL', async () => {
   expect(await complaint('fn main( {')).toMatch(/WGSL/);
+});
+
+it('takes products in f16, by matrix units where there are some', async () => {
+  const product = trace(
+    'product',
+    { x: f32([dynamic('rows', 200), 64]), w: weight([64, 136]) },
+    ({ x, w }) => ({ y: matmul(x, w) }),
+    { precision: 'f16' },
+  );
+  const v = vjp(product);
+  const codes = [v.forward, v.backward].flatMap(shadersOf);
+  expect(codes.filter((code) => code.includes('subgroupMatrixMultiplyAccumulate'))).toHaveLength(6);
+  for (const code of codes) expect(await complaint(code)).toBeNull();
 });
 
 it.each(cases)('$name is WGSL', async ({ rows, build }) => {

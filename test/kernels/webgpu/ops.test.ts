@@ -18,7 +18,9 @@ const programsOf = ({ rows: kind, build }: Case, rows: number): Vjp =>
   vjp(build(kind === 'dynamic' ? dynamic('rows', 20) : rows));
 
 const shadersOf = (program: Program, isSerial: boolean): string[] =>
-  planPasses(program, { isSerial }, { buffers: 8 }).passes.map((pass) => shaderText(pass, []));
+  planPasses(program, { isSerial, features: new Set(), subgroupMatrix: null }, { buffers: 8 }).passes.map((pass) =>
+    shaderText(pass, []),
+  );
 
 /** Has the case shaders that are others without barriers? */
 function hasForms(each: Case): boolean {

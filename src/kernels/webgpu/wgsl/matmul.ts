@@ -1,15 +1,18 @@
 /** The pass of a product: in the form that fits the adapter and the matrices. */
 import { maxElements } from '../../shape.ts';
-import type { Lowering } from '../lowering.ts';
+import type { AdapterTraits, Lowering } from '../lowering.ts';
 import { countOf } from '../pass.ts';
 import type { FormText, Product } from './product.ts';
 import { serialForm } from './product_serial.ts';
 import { tiledForm } from './product_tiled.ts';
+import { subgroupForm, takesSubgroups } from './product_subgroup.ts';
 import { takesVectors, vectorForm } from './product_vectors.ts';
 
 export function matmulPass(lowering: Lowering, product: Product): void {
   const { label, a, b, y, batch, m, n, precision } = product;
-  const { declarations, body, workgroupSize, rows, columns, elements = {} } = formOf(product, lowering.traits.isSerial);
+  if (precision === 'f16') lowering.need('shader-f16', label);
+  const form = formOf(product, lowering.traits);
+  const { declarations, body, workgroupSize, rows, columns, elements = {}, enables } = form;
   lowering.pass(
     {
       label,
@@ -18,7 +21,7 @@ export function matmulPass(lowering: Lowering, product: Product): void {
       elements,
       declarations,
       body,
-      ...(precision === 'f16' ? { enables: ['f16'] } : {}),
+      enables: enables ?? (precision === 'f16' ? ['f16'] : []),
     },
     {
       workgroupSize,
@@ -38,8 +41,9 @@ const large = { edge: 128, each: 8, depth: 16 };
 const middle = { edge: 64, each: 4, depth: 32 };
 const small = { edge: 32, each: 4, depth: 16 };
 
-function formOf(product: Product, isSerial: boolean): FormText {
+function formOf(product: Product, { isSerial, subgroupMatrix }: AdapterTraits): FormText {
   if (isSerial) return serialForm(product, maxElements([product.n]) < NARROW ? narrow : square);
+  if (subgroupMatrix !== null && takesSubgroups(product)) return subgroupForm(product, subgroupMatrix);
   if (!takesVectors(product)) return tiledForm(product);
   const { batch, m, n } = product;
   const tiles =

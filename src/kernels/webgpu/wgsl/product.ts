@@ -3,12 +3,10 @@
  * multiply-adds, whatever the form, so that forms may be exchanged.
  */
 import type { Value } from '../../graph.ts';
+import type { Precision } from '../../precision.ts';
 import type { Dim, Shape } from '../../shape.ts';
 import { sizeText, type Element } from '../pass.ts';
 import { literal } from './arithmetic.ts';
-
-/** What operands are rounded to before they are multiplied; sums are fp32. */
-export type Precision = 'f32' | 'f16' | 'bf16';
 
 /** Where element (row, column) of matrix `batch` lies: all steps in elements. */
 export interface Matrix {
@@ -44,6 +42,8 @@ export interface FormText {
   readonly rows: number;
   readonly columns: number;
   readonly elements?: Readonly<Record<string, Element>>;
+  /** WGSL extensions. */
+  readonly enables?: readonly string[];
 }
 
 /** The workgroup's place: `batch`, `row0` and `column0`. */
@@ -88,10 +88,16 @@ export function finish(
   return `y[${at({ ...y, columnStep: 1 }, row, column, lanes)}] ${isAdded ? '+=' : '='} ${product};`;
 }
 
-/** An operand, or four, as it is multiplied. */
-export function rounded(precision: Precision | undefined, x: string, lanes: 1 | 4 = 1): string {
+/** The type of an operand, or of four, in shared memory: what is stored there is rounded to it. */
+export const storedType = (precision: Precision | undefined, lanes: 1 | 4): string => {
+  const type = precision === 'f16' ? 'f16' : 'f32';
+  return lanes === 1 ? type : `vec4<${type}>`;
+};
+
+/** An operand, or four, on its way into shared memory. */
+export function stored(precision: Precision | undefined, x: string, lanes: 1 | 4): string {
   const type = (name: string): string => (lanes === 1 ? name : `vec4<${name}>`);
-  if (precision === 'f16') return `${type('f32')}(${type('f16')}(${x}))`;
+  if (precision === 'f16') return `${type('f16')}(${x})`;
   if (precision !== 'bf16') return x;
   return `bitcast<${type('f32')}>(round_bf16_bits${lanes === 1 ? '' : '4'}(bitcast<${type('u32')}>(${x})))`;
 }

@@ -3,7 +3,7 @@
  * shared memory, each invocation a few rows and columns of it.
  */
 import { sizeText } from '../pass.ts';
-import { at, finish, place, range, rounded, type FormText, type Matrix, type Product } from './product.ts';
+import { at, finish, place, range, stored, storedType, type FormText, type Matrix, type Product } from './product.ts';
 
 const tile = { rows: 32, columns: 32, depth: 8, rowsEach: 2, columnsEach: 2 };
 
@@ -21,8 +21,8 @@ export function tiledForm(product: Product): FormText {
     const inside = isA ? `row0 + wide < ${sizeText(m)}` : `column0 + wide < ${sizeText(n)}`;
     return `for (var e = lane; e < ${depth * width}u; e += ${workgroupSize}u) {
     let deep = ${deep}; let wide = ${wide};
-    var element = 0f;
-    if (p0 + deep < ${sizeText(k)} && ${inside}) { element = ${rounded(precision, `${name}[${at(matrix, row, column)}]`)}; }
+    var element = ${storedType(precision, 1)}();
+    if (p0 + deep < ${sizeText(k)} && ${inside}) { element = ${stored(precision, `${name}[${at(matrix, row, column)}]`, 1)}; }
     tile_${name}[deep * ${width}u + wide] = element;
   }`;
   };
@@ -40,10 +40,10 @@ for (var p0 = 0u; p0 < ${sizeText(k)}; p0 += ${depth}u) {
   workgroupBarrier();
   for (var p = 0u; p < ${depth}u; p++) {
     ${range(rowsEach)
-      .map((r) => `let a${r} = tile_a[p * ${rows}u + row1 + ${r}u];`)
+      .map((r) => `let a${r} = f32(tile_a[p * ${rows}u + row1 + ${r}u]);`)
       .join(' ')}
     ${range(columnsEach)
-      .map((c) => `let b${c} = tile_b[p * ${columns}u + column1 + ${c}u];`)
+      .map((c) => `let b${c} = f32(tile_b[p * ${columns}u + column1 + ${c}u]);`)
       .join(' ')}
     ${sums.flatMap((line, r) => line.map((sum, c) => `${sum} = fma(a${r}, b${c}, ${sum});`)).join(' ')}
   }
@@ -58,8 +58,8 @@ ${sums
   )
   .join('\n')}`;
   const declarations = [
-    `var<workgroup> tile_a: array<f32, ${depth * rows}>;`,
-    `var<workgroup> tile_b: array<f32, ${depth * columns}>;`,
+    `var<workgroup> tile_a: array<${storedType(precision, 1)}, ${depth * rows}>;`,
+    `var<workgroup> tile_b: array<${storedType(precision, 1)}, ${depth * columns}>;`,
   ].join('\n');
   return { declarations, body, workgroupSize, rows, columns };
 }

@@ -6,7 +6,7 @@
  */
 import type { Dim } from '../../shape.ts';
 import { sizeText } from '../pass.ts';
-import { at, finish, place, range, rounded, type FormText, type Matrix, type Product } from './product.ts';
+import { at, finish, place, range, stored, storedType, type FormText, type Matrix, type Product } from './product.ts';
 
 /** Rows and columns of a workgroup: as many invocations each way as `edge / each`. */
 export interface VectorTile {
@@ -34,6 +34,7 @@ export function vectorForm(product: Product, { edge, each, depth }: VectorTile):
   const half = workgroupSize / 2;
   const quarters = each / 4;
   const vectors = edge / 4;
+  const vector = storedType(precision, 4);
   /** Blocks of four by four elements that an invocation fetches, one after another. */
   const blocks = (edge * depth) / 16 / half;
   const fill = (name: 'a' | 'b'): string => {
@@ -46,11 +47,11 @@ export function vectorForm(product: Product, { edge, each, depth }: VectorTile):
     const load = (j: number): string => {
       const [p, w] = isDepthNear ? ['p0 + deep', `${first} + wide + ${j}u`] : [`p0 + deep + ${j}u`, `${first} + wide`];
       const index = name === 'a' ? at(matrix, w, p, 4) : at(matrix, p, w, 4);
-      return `var v${j} = vec4<f32>(); if (${p} < ${sizeText(k)} && ${w} < ${sizeText(size)}) { v${j} = ${rounded(precision, `${name}[${index}]`, 4)}; }`;
+      return `var v${j} = ${vector}(); if (${p} < ${sizeText(k)} && ${w} < ${sizeText(size)}) { v${j} = ${stored(precision, `${name}[${index}]`, 4)}; }`;
     };
     const turned = (j: number): string =>
       isDepthNear
-        ? `vec4<f32>(${range(4)
+        ? `${vector}(${range(4)
             .map((i) => `v${i}.${'xyzw'[j]}`)
             .join(', ')})`
         : `v${j}`;
@@ -79,10 +80,10 @@ ${fill('b')}
   workgroupBarrier();
   for (var p = 0u; p < ${depth}u; p++) {
     ${range(quarters)
-      .map((q) => `let a${q} = tile_a[p * ${vectors}u + ${q * across}u + down1];`)
+      .map((q) => `let a${q} = vec4<f32>(tile_a[p * ${vectors}u + ${q * across}u + down1]);`)
       .join(' ')}
     ${range(quarters)
-      .map((q) => `let b${q} = tile_b[p * ${vectors}u + ${q * across}u + across1];`)
+      .map((q) => `let b${q} = vec4<f32>(tile_b[p * ${vectors}u + ${q * across}u + across1]);`)
       .join(' ')}
     ${range(each)
       .flatMap((r) => {
@@ -104,7 +105,7 @@ ${range(each)
   })
   .join('\n')}`;
   const declarations = ['a', 'b']
-    .map((name) => `var<workgroup> tile_${name}: array<vec4<f32>, ${(depth * edge) / 4}>;`)
+    .map((name) => `var<workgroup> tile_${name}: array<${vector}, ${(depth * edge) / 4}>;`)
     .join('\n');
   const elements = { a: 'vec4<f32>', b: 'vec4<f32>', y: 'vec4<f32>' } as const;
   return { declarations, body, workgroupSize, rows: edge, columns: edge, elements };

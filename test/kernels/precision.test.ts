@@ -1,0 +1,67 @@
+/** Products in less than fp32: the same operands on every device, and sums that stay fp32. */
+import { afterAll, expect, it } from 'vitest';
+import { CpuDevice, f32, matmul, trace, vjp, weight } from '../../src/kernels/index.ts';
+import type { Precision } from '../../src/kernels/precision.ts';
+import { forwardAndBackward, inputsOf, onDevice, onReference, relativeError } from './kit.ts';
+import { openDevice } from './webgpu/kit.ts';
+
+process.env.GALLIVM_PERF ??= 'nopt';
+const devices = {
+  cpu: new CpuDevice({ bytes: 2 ** 24 }),
+  'webgpu, shared memory': await openDevice({ isSerial: false }),
+  'webgpu, no barriers': await openDevice({ isSerial: true }),
+};
+afterAll(async () => {
+  for (const device of Object.values(devices)) await device.close();
+});
+
+const layer = (precision: Precision) =>
+  vjp(
+    trace(
+      `layer in ${precision}`,
+      { x: f32([20, 32]), w: weight([32, 48]), router: weight([32, 8]) },
+      ({ x, w, router }) => ({
+        y: matmul(x, w),
+        scores: matmul(x, router, { precision: 'f32' }),
+      }),
+      { precision },
+    ),
+  );
+
+it.each(Object.entries(devices))('%s rounds operands as the reference does', async (_name, device) => {
+  for (const precision of ['f16', 'bf16'] as const) {
+    const v = layer(precision);
+    const inputs = inputsOf(v.forward);
+    const actual = await forwardAndBackward(onDevice(device), v, inputs, {});
+    const expected = await forwardAndBackward(onReference, v, inputs, {});
+    for (const { name } of [...v.forward.outputs, ...v.backward.outputs]) {
+      expect(relativeError(actual[name], expected[name]), `${precision} ${name}`).toBeLessThan(3e-6);
+    }
+  }
+});
+
+it('keeps f16 within a hundredth of f32, bf16 within three, and what is f32 as it is', async () => {
+  const full = layer('f32');
+  const inputs = inputsOf(full.forward);
+  const expected = await forwardAndBackward(onReference, full, inputs, {});
+  for (const [precision, most] of [
+    ['f16', 1e-2],
+    ['bf16', 3e-2],
+  ] as const) {
+    const found = await forwardAndBackward(onReference, layer(precision), inputs, {});
+    expect(relativeError(found.y, expected.y)).toBeLessThan(most);
+    expect(relativeError(found.y, expected.y)).toBeGreaterThan(1e-6);
+    expect(relativeError(found.d_w, expected.d_w)).toBeLessThan(most);
+    expect([...found.scores]).toEqual([...expected.scores]);
+  }
+});
+
+it('becomes infinite beyond what f16 holds, which a scale has to prevent', async () => {
+  const program = trace('large', { a: f32([2, 4]), b: f32([4, 4]) }, ({ a, b }) => ({ y: matmul(a, b) }), {
+    precision: 'f16',
+  });
+  const inputs = { a: new Float32Array(8).fill(65_520), b: new Float32Array(16).fill(1) };
+  for (const [name, device] of Object.entries(devices)) {
+    expect([...(await onDevice(device)(program, inputs, {})).y], name).toEqual(new Array(8).fill(Infinity));
+  }
+});
