@@ -1,8 +1,11 @@
 /**
  * The global gradient norm, in an order that no placement can change: squares in float64 by chunks of 64 Ki elements
  * of each named tensor, chunks in order, tensors in the order of their names. Inside a chunk element i goes to partial sum
- * i mod 8, those beyond the last whole eight to a ninth, so that no addition waits for the one before.
+ * i mod 8, those beyond the last whole eight to a ninth, so that no addition waits for the one before. Of a device whose
+ * memory is not the host's come sums of 1024 squares each, in float32; a chunk is the sum of 64 of those, in order.
  */
+import { PART_ELEMENTS } from '../kernels/ops/square_sums.ts';
+
 const chunkElements = 65536;
 const lanes = 8;
 
@@ -32,6 +35,16 @@ function sumOfChunk(values: Float32Array, start: number, end: number): number {
   let rest = 0;
   for (let i = whole; i < end; i++) rest += values[i] * values[i];
   return a + b + (c + d) + (e + f + (g + h)) + rest;
+}
+
+/** Sum of squares of one tensor, from the sums of its parts of 1024 elements. NaN or infinity when one is. */
+export function sumOfParts(parts: Float32Array): number {
+  const each = chunkElements / PART_ELEMENTS;
+  let total = 0;
+  for (let start = 0; start < parts.length; start += each) {
+    total += parts.subarray(start, start + each).reduce((sum, part) => sum + part, 0);
+  }
+  return total;
 }
 
 /** The norm over all tensors, from their sums of squares by name. */

@@ -1,6 +1,7 @@
-/** Programs over flat arenas: summing gradients and the AdamW update. One per length, shared by all roles. */
+/** Programs over flat memory: sums of gradients, their squares, and the AdamW update. One per length, shared by all roles. */
 import { accumulate } from '../kernels/ops/accumulate.ts';
 import { adamw } from '../kernels/ops/adamw.ts';
+import { squareSums } from '../kernels/ops/square_sums.ts';
 import type { Program } from '../kernels/program.ts';
 import { f32, state, trace } from '../kernels/trace.ts';
 
@@ -19,6 +20,13 @@ export function accumulateProgram(length: number): Program {
       accumulate(sum, addend);
       return {};
     }),
+  );
+}
+
+/** parts = Σ x² of every 1024 elements, x f32 [length]. */
+export function squareSumsProgram(length: number): Program {
+  return once(`square_sums/${length}`, () =>
+    trace('square_sums', { x: f32([length]) }, ({ x }) => ({ parts: squareSums(x) })),
   );
 }
 

@@ -9,6 +9,7 @@ import type { Bindings, Device, Executable, FlatArena, Slice, Tensor } from '../
 import { initialValues, type Parameter } from '../models/parameter.ts';
 import type { TensorPayload } from '../runtime/index.ts';
 import type { OptimizerSection } from '../topology/index.ts';
+import { DeviceSquares } from './device_squares.ts';
 import { sumOfSquares } from './gradient_norm.ts';
 import { accumulateProgram, adamwProgram } from './optimizer_programs.ts';
 import type { Decision } from './protocol/stateful.ts';
@@ -37,13 +38,21 @@ export class ParameterSet {
   private readonly slice: Slice;
   private readonly groups: readonly Group[];
   private readonly hyper: Tensor;
+  /** Null where the host sums the squares, over the device's own memory. */
+  private readonly deviceSquares: DeviceSquares | null;
   private readonly spare: Gradient[] = [];
 
-  private constructor(device: Device, slice: Slice, parameters: readonly Parameter[], groups: readonly Group[]) {
+  private constructor(
+    device: Device,
+    slice: Slice,
+    parameters: readonly Parameter[],
+    { groups, deviceSquares }: { groups: readonly Group[]; deviceSquares: DeviceSquares | null },
+  ) {
     this.device = device;
     this.slice = slice;
     this.parameters = parameters;
     this.groups = groups;
+    this.deviceSquares = deviceSquares;
     this.values = viewsOf(groups.map((group) => group.values));
     this.hyper = slice.tensor('optimizer settings', 'f32', [8]);
   }
@@ -71,7 +80,8 @@ export class ParameterSet {
         adamw: await device.compile(adamwProgram(length, decays)),
       });
     }
-    const set = new ParameterSet(device, slice, parameters, groups);
+    const deviceSquares = device.sharesMemory ? null : await DeviceSquares.create(device, slice, parameters);
+    const set = new ParameterSet(device, slice, parameters, { groups, deviceSquares });
     if (device.isDry) return set;
     for (const parameter of parameters) device.write(set.values[parameter.name], initialValues(parameter, seed));
     return set;
@@ -109,6 +119,7 @@ export class ParameterSet {
 
   /** Sum of squares of each tensor of a gradient, by parameter name. */
   async squares(gradient: Gradient): Promise<Record<string, number>> {
+    if (this.deviceSquares !== null) return await this.deviceSquares.of(gradient.views);
     const values = await this.readParameters(gradient.views);
     return Object.fromEntries(values.map(([name, data]) => [name, sumOfSquares(floats('squares', data))]));
   }

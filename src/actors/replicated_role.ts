@@ -1,6 +1,7 @@
 /**
- * A role that other data-parallel ranks hold too: a stage or a router. Its gradient is summed over the replicas before
- * it votes; all replicas then apply the same update, and the first of them reports.
+ * A role that other data-parallel ranks may hold too: a stage or a router. Its gradient is summed over the replicas before
+ * it votes; all replicas then apply the same update, and the first of them reports. One that is alone folds its own
+ * leaves in the same tree, on its device.
  */
 import type { Device } from '../kernels/device.ts';
 import type { ActorScope, Context, Reply } from '../runtime/index.ts';
@@ -8,7 +9,7 @@ import type { OptimizerSection } from '../topology/index.ts';
 import { AllReduce, type Replicas } from './all_reduce.ts';
 import { LeafGradients } from './leaf_gradients.ts';
 import { ParameterRole } from './parameter_role.ts';
-import type { ParameterSet } from './parameter_set.ts';
+import type { Gradient, ParameterSet } from './parameter_set.ts';
 import type { BlockMessage, SumMessage } from './protocol/reduce.ts';
 import type { Decision, Vote } from './protocol/stateful.ts';
 
@@ -23,6 +24,9 @@ export abstract class ReplicatedRole extends ParameterRole {
   protected readonly leaves: LeafGradients;
   private readonly ownParameters: ParameterSet;
   private readonly allReduce: AllReduce;
+  private readonly isAlone: boolean;
+  /** The summed gradient of one that is alone, until it is taken. */
+  private own: Gradient | null = null;
   private waiting: Reply<Vote> | null = null;
 
   constructor({ device, parameters, optimizer, place }: ReplicatedParts, scope: ActorScope, replicas: Replicas) {
@@ -31,6 +35,7 @@ export abstract class ReplicatedRole extends ParameterRole {
     this.leaves = new LeafGradients(parameters);
     const identity = { rank: place.dataRank, ranks: place.dataRanks, leaves: place.globalMicrobatches };
     this.allReduce = new AllReduce(device, identity, parameters.lengths, replicas);
+    this.isAlone = place.dataRanks === 1;
   }
 
   async block(message: BlockMessage): Promise<void> {
@@ -58,7 +63,7 @@ export abstract class ReplicatedRole extends ParameterRole {
     this.waiting?.reject(new Error('the gen of this pass is over'));
     this.waiting = null;
     this.leaves.abandon();
-    const unfinished = this.allReduce.abandon();
+    const unfinished = this.takeOwn() ?? this.allReduce.abandon();
     if (unfinished !== null) this.ownParameters.giveGradient(unfinished);
     this.forget();
     return this.version;
@@ -75,7 +80,8 @@ export abstract class ReplicatedRole extends ParameterRole {
 
   /** All own leaves of the step are closed: hands them to the sum over replicas. */
   protected async reduce(step: number): Promise<void> {
-    await this.leaves.reduce(step, this.allReduce);
+    if (this.isAlone) this.own = await this.leaves.root();
+    else await this.leaves.reduce(step, this.allReduce);
   }
 
   /** Answers `prepare` once the pass is done and its gradient is summed. */
@@ -83,12 +89,18 @@ export abstract class ReplicatedRole extends ParameterRole {
     const { isDone, hasGradient } = this.progress();
     if (this.waiting === null || !isDone) return;
     if (hasGradient) {
-      const gradient = this.allReduce.take();
+      const gradient = this.takeOwn() ?? this.allReduce.take();
       if (gradient === null) return;
       this.holdGradient(gradient);
     }
     const { waiting } = this;
     this.waiting = null;
     waiting.resolve({ ...this.report(), squares: await this.squares() });
+  }
+
+  private takeOwn(): Gradient | null {
+    const { own } = this;
+    this.own = null;
+    return own;
   }
 }

@@ -62,6 +62,11 @@ export interface Device {
   readonly kind: 'cpu' | 'webgpu';
   /** What must be equal for two devices to give the same bits. */
   readonly numericsClass: string;
+  /**
+   * Whether its memory is the host's, so that `read` gives a view at once. Else a read is a copy that comes a long way: what
+   * can be folded on the device should be.
+   */
+  readonly sharesMemory: boolean;
   /** It measures only: nothing is stored, so that initial values need not be made. */
   readonly isDry?: true;
   /** Everything compiled so far, with its times. */
@@ -70,13 +75,13 @@ export interface Device {
   slice(owner: string, budgetBytes: number): Slice;
   /**
    * Copies host data into `tensor` from element `at` on (default: from the first). What `read` gave of the same place is
-   * there already on the CPU, and is not copied.
+   * there already where memory is shared, and is not copied.
    */
   write(tensor: Tensor, data: Data, at?: number): void;
   /**
-   * The first `length` elements (default: all), after all runs asked for before. On the CPU a view, at once: those runs
-   * must have resolved, and it is valid until the tensor is written again. Elsewhere a copy: who changes what was read has
-   * to write it. Reads that are asked for together come back together, so ask for all before awaiting any.
+   * The first `length` elements (default: all), after all runs asked for before. Where memory is shared a view, at once:
+   * those runs must have resolved, and it is valid until the tensor is written again. Elsewhere a copy: who changes what
+   * was read has to write it. Reads that are asked for together come back together, so ask for all before awaiting any.
    */
   read(tensor: Tensor, length?: number): Promise<Data>;
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 /** The global gradient norm: the order in which it adds up, and what it makes of numbers that are none. */
 import { describe, expect, it } from 'vitest';
-import { clipScale, globalNorm, sumOfSquares } from '../../src/actors/gradient_norm.ts';
+import { clipScale, globalNorm, sumOfParts, sumOfSquares } from '../../src/actors/gradient_norm.ts';
 import { unit } from '../../src/runtime/testing/index.ts';
 
 const chunk = 64 * 1024;
@@ -41,6 +41,21 @@ describe('the sum of squares', () => {
     const values = new Float32Array(chunk + 10).fill(1);
     values[chunk + 3] = bad;
     expect(sumOfSquares(values)).toBe(expected);
+  });
+});
+
+describe('the sum of parts', () => {
+  it('folds the 64 parts of each chunk in order, then the chunks', () => {
+    const parts = Float32Array.from({ length: 130 }, (_, i) => unit(3, i) ** 9);
+    const chunkSum = (from: number): number => parts.slice(from, from + 64).reduce((sum, part) => sum + part, 0);
+    expect(sumOfParts(parts)).toBe(chunkSum(0) + chunkSum(64) + chunkSum(128));
+    expect(sumOfParts(parts)).not.toBe(parts.reduce((sum, part) => sum + part, 0));
+  });
+
+  it('is not finite where a part is not', () => {
+    expect(sumOfParts(Float32Array.of(1, NaN))).toBeNaN();
+    expect(sumOfParts(Float32Array.of(1, Infinity))).toBe(Infinity);
+    expect(sumOfParts(new Float32Array(0))).toBe(0);
   });
 });
 

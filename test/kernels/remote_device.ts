@@ -6,6 +6,8 @@ import type { Tensor } from '../../src/kernels/device.ts';
 import type { Data } from '../../src/kernels/dtype.ts';
 
 export class RemoteDevice extends CpuDevice {
+  override readonly sharesMemory = false;
+
   override read(tensor: Tensor, length?: number): Promise<Data> {
     return readRemotely(tensor, length);
   }

@@ -36,6 +36,7 @@ export function numericsClassOf(wasm = hasWasm()): string {
 
 export class CpuDevice implements Device {
   readonly kind = 'cpu';
+  readonly sharesMemory: boolean = true;
   readonly numericsClass: string;
   private readonly arena: Arena;
   private readonly wasm: boolean;

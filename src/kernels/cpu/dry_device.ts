@@ -18,6 +18,7 @@ const boundlessBytes = 2 ** 52;
 
 export class DryDevice implements Device {
   readonly kind = 'cpu';
+  readonly sharesMemory = true;
   readonly isDry = true;
   readonly numericsClass = 'dry';
   /** Every slice that was made, in that order. */

@@ -49,6 +49,7 @@ const storageUsage = (): number => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_
 
 export class WebGpuDevice implements Device {
   readonly kind = 'webgpu';
+  readonly sharesMemory = false;
   readonly adapterName: string;
   readonly numericsClass: string;
   private readonly device: GPUDevice;
