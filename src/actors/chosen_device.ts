@@ -1,6 +1,6 @@
 /**
  * What the workers of a node compute on, and how that rounds: known before they start, since the nodes of a run must
- * agree on it. All workers of a node have the same choice.
+ * agree on it.
  */
 import { z } from 'zod';
 import { measureNumerics, numericsBytes, type Numerics } from '../kernels/numerics.ts';

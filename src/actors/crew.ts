@@ -15,6 +15,7 @@ import { trainerAddress, usherAddress } from './addresses.ts';
 import type { BatchPort } from './batch_port.ts';
 import type { Blueprint } from './blueprint.ts';
 import { castOf, type Member } from './cast.ts';
+import { deviceOf } from '../topology/index.ts';
 import { chosenDevice, type WorkerDevice } from './chosen_device.ts';
 import type { DecisionStore } from './decision_store.ts';
 import { openCompany } from './open_company.ts';
@@ -96,9 +97,10 @@ export async function startLocalCrew(
   settings: LocalSystemOptions = {},
 ): Promise<Crew> {
   const { blueprint, gen, onFailure } = options;
-  const { numerics, facts } = await chosenDevice(blueprint.topology.cluster.device);
+  const choice = deviceOf(blueprint.topology.cluster, 0, 0);
+  const { numerics, facts } = await chosenDevice(choice);
   const onLost = ({ message }: Error): void => onFailure(new RunFailed(message));
-  const { device, specs } = await openCompany({ blueprint, batches, hosts: () => true, onLost });
+  const { device, specs } = await openCompany({ choice, blueprint, batches, hosts: () => true, onLost });
   const system = createLocalSystem({
     name: 'node-0',
     supervision: roleSupervision,

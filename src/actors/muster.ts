@@ -19,8 +19,8 @@ const musterSchema = z.strictObject({
 });
 export type Muster = z.infer<typeof musterSchema>;
 
-/** A node that has taken its part, and what its workers compute on. */
-const readyNodeSchema = deviceFactsSchema.extend({ node: z.string() });
+/** A node that has taken its part, and what each of its workers computes on. */
+const readyNodeSchema = z.strictObject({ node: z.string(), devices: z.array(deviceFactsSchema) });
 export type ReadyNode = z.infer<typeof readyNodeSchema>;
 
 /** Which muster is meant. */
@@ -48,7 +48,7 @@ export async function reportReady(store: PatientKvStore, id: MusterId, ready: Re
   await store.createOrGet(`${readyPrefix(id)}.${ready.node}`, JSON.stringify(ready));
 }
 
-/** Waits until all of `nodes` have taken their parts; empty if all is over. Throws `DamagedRecord`. */
+/** Waits until all of `nodes` have taken their parts; in their order, and empty if all is over. Throws `DamagedRecord`. */
 export async function awaitReady(
   store: PatientKvStore,
   id: MusterId,
@@ -58,7 +58,8 @@ export async function awaitReady(
     const found = await store.list(readyPrefix(id));
     return found.length >= nodes.length ? found : null;
   });
-  return (entries ?? []).map((entry) => parse(readyNodeSchema, 'ready node', entry));
+  const ready = (entries ?? []).map((entry) => parse(readyNodeSchema, 'ready node', entry));
+  return nodes.flatMap((name) => ready.filter(({ node }) => node === name));
 }
 
 function parse<T>(schema: z.ZodType<T>, what: string, { key, value }: KvEntry): T {

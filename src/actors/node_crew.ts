@@ -19,7 +19,7 @@ import { ActorSystem, HeapFramePool, stderrSink, SystemClock } from '../runtime/
 import { toPlain } from '../topology/index.ts';
 import { rallyAddress } from './addresses.ts';
 import type { BatchSource } from './batch_source.ts';
-import { classOfNodes } from './class_of_nodes.ts';
+import { classesOf, classOfRun } from './class_of_run.ts';
 import { roleSupervision, RunFailed, spawnUsher, type Crew, type CrewOptions } from './crew.ts';
 import { layoutOf } from './layout.ts';
 import { linkLimitsFor } from './message_sizes.ts';
@@ -119,7 +119,7 @@ class NodeLaunch {
     const { gen } = await register.raiseTo(Math.max(this.options.gen, (await register.current()) + 1));
 
     const names = Array.from({ length: topology.cluster.nodes }, (_, i) => nodeName(i));
-    const birth: NodeBirth = {
+    const birth: Omit<NodeBirth, 'index'> = {
       topology: toPlain(topology),
       baseDir,
       vocabulary,
@@ -132,18 +132,18 @@ class NodeLaunch {
       evaluationMicrobatches,
     };
     this.nodes = names.map(
-      (node) =>
+      (node, index) =>
         new NodeProcess({
           name: node,
           entry: this.cluster.entry ?? nodeMain,
-          data: birth,
+          data: { ...birth, index } satisfies NodeBirth,
           onDied: (error) => this.fail(error),
           onLine: (line) => process.stderr.write(`${node}: ${line}\n`),
         }),
     );
     for (const { name: node, pid } of this.nodes) if (pid !== undefined) this.cluster.started(node, pid);
     const members = await this.unlessFailed(this.gatherNodes(store, names));
-    const classOfAll = classOfNodes(members, topology.recovery.allow_class_change);
+    const classOfAll = classOfRun(classesOf(members, names, topology.cluster), topology.recovery.allow_class_change);
 
     const { systems, placement, places, largestBytes } = layoutOf(blueprint, names, launcherName);
     const id = { runId, gen };
@@ -163,12 +163,8 @@ class NodeLaunch {
     return {
       system,
       numericsClass: classOfAll,
-      devices: ready.flatMap(({ node, ...facts }) =>
-        Array.from({ length: topology.cluster.workers_per_node }, (_, worker) => ({
-          node,
-          worker: workerName(node, worker),
-          ...facts,
-        })),
+      devices: ready.flatMap(({ node, devices }) =>
+        devices.map((facts, worker) => ({ node, worker: workerName(node, worker), ...facts })),
       ),
       executables: () => Promise.resolve([]),
       settled: async () => {

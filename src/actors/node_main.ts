@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { enterNode, type NodeScope } from '../runtime/cluster/index.ts';
 import { GenRegister, NatsConnection, NatsKvStore, NatsTransport, Registration } from '../runtime/cluster/nats.ts';
 import { ActorSystem, SystemClock } from '../runtime/index.ts';
-import { topologySchema } from '../topology/index.ts';
+import { devicesOf, topologySchema } from '../topology/index.ts';
 import { rallyAddress } from './addresses.ts';
 import { batchSourceSchema } from './batch_source.ts';
 import { blueprintOf } from './blueprint.ts';
@@ -23,6 +23,8 @@ import { startRoleWorkers } from './role_workers.ts';
 import { nodeOfSystem, whereaboutsOf } from './whereabouts.ts';
 
 const birthSchema = z.object({
+  /** Which of the topology's nodes it is. */
+  index: z.int(),
   topology: topologySchema,
   baseDir: z.string(),
   sublayersDigest: z.string().nullable(),
@@ -47,7 +49,7 @@ await enterNode(async (scope) => {
   const stopping = new AbortController();
   void scope.stopping.then(() => stopping.abort());
   const store = new PatientKvStore(await NatsKvStore.open(control, cluster), clock, stopping.signal);
-  const { numerics, facts } = await chosenDevice(topology.cluster.device);
+  const chosen = await Promise.all(devicesOf(topology.cluster, birth.index).map(chosenDevice));
   const registration = await Registration.join({
     store,
     clock,
@@ -55,8 +57,7 @@ await enterNode(async (scope) => {
       node: scope.name,
       runId,
       incarnation: clock.wallMs(),
-      workers: topology.cluster.workers_per_node,
-      ...numerics,
+      workers: chosen.map(({ numerics }) => numerics),
     },
     beatMs: leaseMs / 4,
     // The launcher knows that no other process of this name lives.
@@ -65,7 +66,10 @@ await enterNode(async (scope) => {
   });
   const muster = await awaitMuster(store, { runId, gen });
   const stopCompany = muster === null ? null : await startCompany(scope, birth, { control, store, muster });
-  if (stopCompany !== null) await reportReady(store, { runId, gen }, { node: scope.name, ...facts });
+  if (stopCompany !== null) {
+    const devices = chosen.map(({ facts }) => facts);
+    await reportReady(store, { runId, gen }, { node: scope.name, devices });
+  }
   return async () => {
     registration.stop();
     await stopCompany?.();
@@ -94,7 +98,7 @@ async function startCompany(
   const places = whereaboutsOf({ cast, placement, leader, scribe: muster.scribe, systems: muster.systems });
   const host = startRoleWorkers({
     node: scope.name,
-    count: topology.cluster.workers_per_node,
+    devices: devicesOf(topology.cluster, birth.index),
     placement,
     places,
     largestBytes,

@@ -5,16 +5,19 @@ import { gather, type CompanyOptions } from './company.ts';
 import { openDevice } from './open_device.ts';
 
 export interface OpenCompanyOptions extends Omit<CompanyOptions, 'device'> {
+  /** What `cluster.device` has for this worker. */
+  readonly choice: string;
   /** The device is gone, and with it what the roles have on it. */
   readonly onLost: (error: Error) => void;
 }
 
-/** The topology's device, and the roles that live on it. Throws `OutOfSliceMemory`, `NoAdapter`. */
+/** The device that was chosen, and the roles that live on it. Throws `OutOfSliceMemory`, `NoAdapter`. */
 export async function openCompany({
+  choice,
   onLost,
   ...company
 }: OpenCompanyOptions): Promise<{ readonly device: Device; readonly specs: readonly ChildSpec[] }> {
-  const { device: choice, memory_per_worker: bytes } = company.blueprint.topology.cluster;
+  const { memory_per_worker: bytes } = company.blueprint.topology.cluster;
   const { device } = await openDevice(choice, { bytes, onLost });
   try {
     return { device, specs: await gather({ ...company, device }) };

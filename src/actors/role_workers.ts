@@ -9,7 +9,8 @@ import type { WorkerBirth } from './worker_main.ts';
 
 export interface RoleWorkersOptions {
   readonly node: string;
-  readonly count: number;
+  /** What `cluster.device` has for each of them. */
+  readonly devices: readonly string[];
   /** System by role. */
   readonly placement: ReadonlyMap<string, string>;
   /** System by address, of the whole run. */
@@ -27,7 +28,7 @@ export interface RoleWorkersOptions {
 /** Starts them; `ready` of the host tells when their programs are compiled. */
 export function startRoleWorkers({
   node,
-  count,
+  devices,
   placement,
   places,
   largestBytes,
@@ -41,7 +42,7 @@ export function startRoleWorkers({
     entry: new URL(import.meta.url.endsWith('.ts') ? './worker_main.ts' : './worker_main.js', import.meta.url),
     placement: threadsOf(places, node),
     slots: slotsFor(largestBytes),
-    workers: Array.from({ length: count }, (_, worker) => {
+    workers: devices.map((device, worker) => {
       const name = workerName(node, worker);
       const roles = [...placement].filter(([, system]) => system === name).map(([role]) => role);
       const birth: WorkerBirth = {
@@ -52,6 +53,7 @@ export function startRoleWorkers({
         gen,
         roles,
         source,
+        device,
       };
       return { name, data: birth };
     }),

@@ -2,12 +2,13 @@
  * A crew on worker threads of this process: each worker owns a device and hosts the roles placed on it, this thread hosts
  * the control actors. Tensors travel in shared memory; corpora and topology go to a worker once, when it starts.
  */
-import { numericsClass } from '../kernels/numerics.ts';
 import { ActorSystem } from '../runtime/index.ts';
+import { devicesOf } from '../topology/index.ts';
 import { roleSupervision, RunFailed, spawnTrainer, spawnUsher, type Crew, type CrewOptions } from './crew.ts';
 import type { BatchSource } from './batch_source.ts';
 import { chosenDevice } from './chosen_device.ts';
 import type { DecisionStore } from './decision_store.ts';
+import { classOfRun } from './class_of_run.ts';
 import { layoutOf } from './layout.ts';
 import { startRoleWorkers } from './role_workers.ts';
 import { nodeName } from './whereabouts.ts';
@@ -20,12 +21,12 @@ export async function startThreadCrew(
 ): Promise<Crew> {
   const { blueprint, gen, onFailure } = options;
   const node = nodeName(0);
-  const { workers_per_node: count, device } = blueprint.topology.cluster;
-  const { numerics, facts } = await chosenDevice(device);
+  const devices = devicesOf(blueprint.topology.cluster, 0);
+  const chosen = await Promise.all(devices.map(chosenDevice));
   const { systems, placement, places, largestBytes } = layoutOf(blueprint, [node], node);
   const host = startRoleWorkers({
     node,
-    count,
+    devices,
     placement,
     places,
     largestBytes,
@@ -53,8 +54,11 @@ export async function startThreadCrew(
   spawnTrainer(system, options, decisions, systems);
   return {
     system,
-    numericsClass: numericsClass(numerics),
-    devices: host.workers.map((worker) => ({ node, worker, ...facts })),
+    numericsClass: classOfRun(
+      chosen.map(({ numerics }, i) => ({ node, choice: devices[i], numerics })),
+      false,
+    ),
+    devices: host.workers.map((worker, i) => ({ node, worker, ...chosen[i].facts })),
     executables: () => Promise.resolve([]),
     settled: () => Promise.resolve(),
     stop,

@@ -16,16 +16,17 @@ const birthSchema = z.object({
   gen: z.int(),
   roles: z.array(z.string()),
   source: batchSourceSchema,
+  device: z.string(),
 });
 export type WorkerBirth = z.input<typeof birthSchema>;
 
 await enterWorker(async ({ createSystem, data, name, fail }) => {
-  const { gen, roles, source, ...drawn } = birthSchema.parse(data);
+  const { gen, roles, source, device: choice, ...drawn } = birthSchema.parse(data);
   const { topology } = drawn;
   const hosts = (role: string): boolean => roles.includes(role);
   const blueprint = await blueprintOf(drawn);
   const batches = openBatches(source, topology);
-  const { device, specs } = await openCompany({ blueprint, batches, hosts, onLost: fail });
+  const { device, specs } = await openCompany({ choice, blueprint, batches, hosts, onLost: fail });
   const system = createSystem({ supervision: roleSupervision });
   system.enter(gen);
   system.start(rolesSpec(name, specs));

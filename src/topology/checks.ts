@@ -131,6 +131,27 @@ const rules: readonly Rule[] = [
         )
       : null,
 
+  ({ cluster: { device, nodes } }) =>
+    typeof device !== 'string' && device.length !== nodes
+      ? problem(
+          `a list of ${device.length} for cluster.nodes ${nodes}; give one entry for each node, or one device for all`,
+          'cluster.device',
+          'cluster.nodes',
+        )
+      : null,
+
+  ({ cluster: { device, workers_per_node: workers } }) => {
+    if (typeof device === 'string') return null;
+    const wrong = device.findIndex((ofNode) => typeof ofNode !== 'string' && ofNode.length !== workers);
+    return wrong < 0
+      ? null
+      : problem(
+          `a list of ${device[wrong].length} for cluster.workers_per_node ${workers}; give one entry for each worker, or one device for the node`,
+          `cluster.device.${wrong}`,
+          'cluster.workers_per_node',
+        );
+  },
+
   ({ cluster: { nats } }) =>
     nats.token_file !== undefined && (nats.url === 'auto' || nats.url === 'none')
       ? problem(

@@ -2,6 +2,7 @@
 export * from './checks.ts';
 export * from './config_error.ts';
 export * from './define.ts';
+export * from './device_of.ts';
 export * from './dump.ts';
 export * from './mesh.ts';
 export * from './model_sizes.ts';

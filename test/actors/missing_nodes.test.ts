@@ -47,7 +47,7 @@ async function refusalOf(cluster: string, classes: Readonly<Record<string, strin
     return Registration.join({
       store,
       clock: new SystemClock(),
-      member: { node, runId, incarnation: 1, workers: 1, device, classHash },
+      member: { node, runId, incarnation: 1, workers: [{ device, classHash }] },
       beatMs: 60_000,
       onReplaced: () => undefined,
     });
@@ -118,8 +118,8 @@ it('nodes of two numerics classes are refused, each with its class, and nothing 
     tag: 'ClassesDiffer',
     exitCode: 1,
     message:
-      'the nodes round differently (node-0 cpu/x64/A/B#a, node-1 webgpu/vulkan/C/D#b); use machines of one kind and ' +
-      'the same cluster.device, or set recovery.allow_class_change=true and do without equal bits',
+      'the nodes round differently (node-0 cpu/x64/A/B#a, node-1 webgpu/vulkan/C/D#b); use machines of one kind, ' +
+      'give each its own cluster.device, or set recovery.allow_class_change=true and do without equal bits',
   });
   expect(left).toEqual(nothing);
 });

@@ -63,6 +63,14 @@ describe('a broken rule names both keys and their numbers', () => {
       'training: { steps: 20 }',
       'run.yaml:1:20: optimizer.warmup_steps: warmup_steps 20 must be less than training.steps 20; lower it, for example --set optimizer.warmup_steps=0',
     ],
+    [
+      'cluster: { nodes: 3, device: [webgpu:0, cpu] }',
+      'run.yaml:1:30: cluster.device: a list of 2 for cluster.nodes 3; give one entry for each node, or one device for all',
+    ],
+    [
+      'cluster: { nodes: 2, workers_per_node: 2, device: [cpu, [webgpu:0, webgpu:1, cpu]] }',
+      'run.yaml:1:57: cluster.device.1: a list of 3 for cluster.workers_per_node 2; give one entry for each worker, or one device for the node',
+    ],
     ['optimizer: { lr: 1.0e-4 }', 'run.yaml:1:18: optimizer.min_lr: min_lr 0.0002 exceeds lr 0.0001'],
     [
       'data: { blend: [ { name: a, glob: x }, { name: b, glob: y }, { name: a, glob: z } ] }',
@@ -89,6 +97,7 @@ test.each([
   'optimizer: { lr: 2.0e-4 }',
   'optimizer: { warmup_steps: 0 }',
   'moe: { num_experts: 2 }',
+  'cluster: { nodes: 2, workers_per_node: 2, device: [[webgpu:0, webgpu:1], cpu] }',
   'model: { architecture: transformer }',
 ])('the edge of a rule is accepted: %s', (text) => {
   expect(messageOf(text)).toBe('accepted');

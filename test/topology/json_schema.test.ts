@@ -25,6 +25,8 @@ test.each([
   ['an unknown key', { model: { hiden_size: 128 } }, false],
   ['a word for a number', { training: { steps: 'many' } }, false],
   ['a device by name', { cluster: { device: 'webgpu:NVIDIA H100' } }, true],
+  ['a device for each node', { cluster: { device: [['webgpu:0', 'webgpu:1'], 'cpu'] } }, true],
+  ['a list of no devices', { cluster: { device: [] } }, false],
   ['a device that is none', { cluster: { device: 'tpu' } }, false],
   ['a value of a later version', { model: { architecture: 'mixtral' } }, false],
 ])('%s', (_what, value, isValid) => {

@@ -98,17 +98,27 @@ describe('a faulty file is refused in one line that names place, key, what was f
     [
       'a device that is none',
       'cluster: { device: gpu }',
-      'run.yaml:1:20: cluster.device: found "gpu", allowed: auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter',
+      'run.yaml:1:20: cluster.device: found "gpu", allowed: auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter; or a list with one for each node',
     ],
     [
       'an adapter without a name',
       'cluster: { device: "webgpu: " }',
-      'run.yaml:1:20: cluster.device: found "webgpu: ", allowed: auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter',
+      'run.yaml:1:20: cluster.device: found "webgpu: ", allowed: auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter; or a list with one for each node',
+    ],
+    [
+      'a device of a list that is none',
+      'cluster: { nodes: 2, device: [cpu, gpu] }',
+      'run.yaml:1:36: cluster.device.1: found "gpu", allowed: auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter; or a list with one for each node',
+    ],
+    [
+      'a device of a list in a list that is none',
+      'cluster: { workers_per_node: 2, device: [[cpu, gpu]] }',
+      'run.yaml:1:48: cluster.device.0.1: found "gpu", allowed: auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter; or a list with one for each node',
     ],
     [
       'a device by a number alone',
       'cluster: { device: 1 }',
-      'run.yaml:1:20: cluster.device: found 1, allowed: auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter',
+      'run.yaml:1:20: cluster.device: found 1, allowed: auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter; or a list with one for each node',
     ],
     [
       'an overflow policy of a later version',

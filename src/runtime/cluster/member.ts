@@ -10,11 +10,8 @@ export const memberSchema = z.strictObject({
   runId: z.string(),
   /** Which life of the node; a later one has a higher number. */
   incarnation: z.int().nonnegative(),
-  /** Workers that it offers, a device each. */
-  workers: z.int().nonnegative(),
-  device: z.string(),
-  /** Hash of its numerics class: only members of one class give the same bits. */
-  classHash: z.string(),
+  /** Workers that it offers, and the device of each; `classHash`, of its numerics class: only one class gives the same bits. */
+  workers: z.array(z.strictObject({ device: z.string(), classHash: z.string() })),
 });
 export type Member = z.infer<typeof memberSchema>;
 

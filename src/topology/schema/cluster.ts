@@ -9,7 +9,7 @@ import { byteSize, whole } from './kinds.ts';
 const natsUrl = /^(auto|none|(nats|tls):\/\/[^\s@/]+)$/;
 
 /** A device, or which of the adapters that `troupe doctor` lists. */
-const device = /^(auto|cpu|webgpu(:.*\S.*)?)$/;
+const device = z.string().regex(/^(auto|cpu|webgpu(:.*\S.*)?)$/);
 
 export const natsSchema = z.strictObject({
   url: z
@@ -39,12 +39,14 @@ export const clusterSchema = z.strictObject({
   nodes: whole(1).default(1).describe('Processes started by the launcher.'),
   workers_per_node: whole(1).default(1).describe('Worker threads a node, each with a device of its own.'),
   device: z
-    .string()
-    .regex(device)
-    .meta({ allowed: 'auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter' })
+    .union([device, z.array(z.union([device, z.array(device).min(1)])).min(1)])
+    .meta({
+      allowed:
+        'auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter; or a list with one for each node',
+    })
     .default('auto')
     .describe(
-      'Compute device of each worker: `cpu`; `webgpu`, the first GPU; `webgpu:1` or `webgpu:NVIDIA`, as `troupe doctor` lists them. `auto` is `cpu` in this version.',
+      'Compute device of each worker: `cpu`; `webgpu`, the first GPU; `webgpu:1` or `webgpu:NVIDIA`, as `troupe doctor` lists them. `auto` is `cpu` in this version. `[webgpu:0, cpu]` is one for each node, `[[webgpu:0, webgpu:1], cpu]` one for each worker of the first node.',
     ),
   memory_per_worker: byteSize()
     .default(2 * 2 ** 30)

@@ -10,7 +10,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 test('a word that is no device ends with 2, before anything is begun', () => {
   const line =
     'troupe: --set cluster.device=tpu: cluster.device: found "tpu", allowed: auto, cpu, webgpu, or webgpu: and the ' +
-    'number or a part of the name of an adapter';
+    'number or a part of the name of an adapter; or a list with one for each node';
   expect(refusalOf(['launch', 'tiny.yaml', '--set', 'cluster.device=tpu'])).toEqual(plainly(line, 2));
 });
 

@@ -69,9 +69,7 @@ const memberOf = (node: string, incarnation = 1, runId = 'run-1'): Member => ({
   node,
   runId,
   incarnation,
-  workers: 2,
-  device: 'cpu',
-  classHash: 'abc',
+  workers: [{ device: 'cpu', classHash: 'abc' }],
 });
 
 class Scene {
