@@ -21,6 +21,7 @@ import { rallyAddress } from './addresses.ts';
 import type { BatchSource } from './batch_source.ts';
 import { classesOf, classOfRun } from './class_of_run.ts';
 import { roleSupervision, RunFailed, spawnUsher, type Crew, type CrewOptions } from './crew.ts';
+import { isDawnLimitWarning } from './dawn_warnings.ts';
 import { layoutOf } from './layout.ts';
 import { linkLimitsFor } from './message_sizes.ts';
 import { awaitReady, writeMuster } from './muster.ts';
@@ -138,7 +139,9 @@ class NodeLaunch {
           entry: this.cluster.entry ?? nodeMain,
           data: { ...birth, index } satisfies NodeBirth,
           onDied: (error) => this.fail(error),
-          onLine: (line) => process.stderr.write(`${node}: ${line}\n`),
+          onLine: (line) => {
+            if (!isDawnLimitWarning(line)) process.stderr.write(`${node}: ${line}\n`);
+          },
         }),
     );
     for (const { name: node, pid } of this.nodes) if (pid !== undefined) this.cluster.started(node, pid);
