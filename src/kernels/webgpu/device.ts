@@ -5,28 +5,34 @@
 import { createRequire } from 'node:module';
 import type { Device, Executable, Slice, Tensor } from '../device.ts';
 import { bytesPerElement, type Data } from '../dtype.ts';
-import { OutOfSliceMemory, ProgramError } from '../errors.ts';
+import { ProgramError } from '../errors.ts';
 import type { Program } from '../program.ts';
-import { elements, type Shape } from '../shape.ts';
-import type { Table } from '../table.ts';
+import { elements, type Dim } from '../shape.ts';
 import { openAdapter, type OpenAdapter } from './adapters.ts';
+import { Buffers } from './buffers.ts';
 import { pin } from './dawn.ts';
-import { DeviceLost, LimitExceeded, ShaderRefused } from './errors.ts';
-import { GpuExecutable, type Ground, type Pipelines } from './executable.ts';
+import { DeviceLost } from './errors.ts';
+import { dispatch, GpuExecutable, liveSizesBuffer, type Ground } from './executable.ts';
 import type { AdapterTraits } from './lowering.ts';
 import type { Pass } from './pass.ts';
+import { Pipelines } from './pipelines.ts';
 import { planPasses } from './plan.ts';
 import { Readback } from './readback.ts';
-import { shaderText } from './shader.ts';
 import { subgroupMatrixOf } from './subgroup_matrix.ts';
-import { GpuSlice, type BufferSource } from './slice.ts';
-import { boundBytes, gpuTensor } from './tensor.ts';
+import { GpuSlice } from './slice.ts';
+import { gpuTensor } from './tensor.ts';
+import { Tuning, type Choices } from './tuning.ts';
+import { inWords } from './words.ts';
 
 export interface WebGpuDeviceOptions {
   /** Bytes for all slices and scratch of this device. */
   readonly bytes: number;
   /** Whether shaders do without barriers; by default where the adapter computes on the processor. */
   readonly isSerial?: boolean;
+  /** Whether forms of equal results are timed, and the fastest taken; by default on a GPU. */
+  readonly autotune?: boolean;
+  /** What was found out before. */
+  readonly tuning?: Choices;
   /** Told once when the device is gone. */
   readonly onLost?: (error: DeviceLost) => void;
 }
@@ -45,8 +51,6 @@ const wantedLimits = [
 /** Features that are used where they are. */
 const wantedFeatures = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'];
 
-const storageUsage = (): number => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-
 export class WebGpuDevice implements Device {
   readonly kind = 'webgpu';
   readonly sharesMemory = false;
@@ -54,21 +58,17 @@ export class WebGpuDevice implements Device {
   readonly numericsClass: string;
   private readonly device: GPUDevice;
   private readonly traits: AdapterTraits;
-  private readonly bytes: number;
-  private readonly source: BufferSource;
+  private readonly buffers: Buffers;
+  private readonly autotunes: boolean;
+  private readonly tuning: Tuning;
   private readonly ground: Ground;
   private readonly readback: Readback;
   private readonly refusal: GPUBuffer;
-  private readonly pipelines = new Map<string, Promise<Pipelines>>();
+  private readonly pipelines: Pipelines;
   private readonly compiled = new Map<Program, Promise<GpuExecutable>>();
   private readonly ready: GpuExecutable[] = [];
   /** Programs that may have refused operands since the last read. */
   private readonly suspects = new Set<string>();
-  private readonly tables = new Map<string, GPUBuffer>();
-  private scratch: GPUBuffer[] = [];
-  /** Of slices, scratch and tables. */
-  private readonly taken = new Set<GPUBuffer>();
-  private used = 0;
   private failure: Error | null = null;
   private isClosed = false;
 
@@ -87,9 +87,8 @@ export class WebGpuDevice implements Device {
   }
 
   private constructor(device: GPUDevice, opened: OpenAdapter, options: WebGpuDeviceOptions) {
-    const { bytes, isSerial = opened.isSoftware, onLost } = options;
+    const { bytes, isSerial = opened.isSoftware, autotune = !opened.isSoftware, tuning, onLost } = options;
     this.device = device;
-    this.bytes = bytes;
     this.adapterName = opened.name;
     this.numericsClass = numericsClassOf(opened);
     this.traits = {
@@ -97,17 +96,20 @@ export class WebGpuDevice implements Device {
       features: new Set(device.features),
       subgroupMatrix: subgroupMatrixOf(opened.adapter, device),
     };
-    this.source = {
-      alignment: device.limits.minStorageBufferOffsetAlignment,
-      take: (owner, what, size) => this.take(owner, what, size),
-      give: (buffer) => this.give(buffer),
-    };
-    this.refusal = device.createBuffer({ label: 'refusal', size: 16, usage: storageUsage() });
+    this.autotunes = autotune;
+    this.tuning = new Tuning(tuning);
+    this.buffers = new Buffers(device, opened.name, bytes, () => this.ready.forEach((each) => each.forget()));
+    this.pipelines = new Pipelines(device, opened.name);
+    this.refusal = device.createBuffer({
+      label: 'refusal',
+      size: 16,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    });
     this.readback = new Readback(device, this.refusal, (code) => this.refused(code));
     this.ground = {
       device,
-      scratch: (slot) => this.scratch[slot],
-      table: ({ name }) => this.tables.get(name)!,
+      scratch: (slot) => this.buffers.scratch(slot),
+      table: (table) => this.buffers.table(table),
       refusal: this.refusal,
       ran: (program) => this.suspects.add(program),
       check: () => this.check(),
@@ -124,7 +126,12 @@ export class WebGpuDevice implements Device {
   }
 
   get usedBytes(): number {
-    return this.used;
+    return this.buffers.usedBytes;
+  }
+
+  /** Which forms were chosen so far, for what. */
+  get choices(): Choices {
+    return this.tuning.choices;
   }
 
   /** What of Dawn's is alive: buffers of any use, and bind groups. */
@@ -133,9 +140,9 @@ export class WebGpuDevice implements Device {
     const total = (kind: 'buffers' | 'bindGroups'): number => bound.reduce((sum, counts) => sum + counts[kind], 0);
     const own = this.isClosed ? 0 : 1;
     return {
-      buffers: own + this.taken.size + this.readback.buffers + total('buffers'),
+      buffers: own + this.buffers.count + this.readback.buffers + total('buffers'),
       bindGroups: total('bindGroups'),
-      usedBytes: this.used,
+      usedBytes: this.buffers.usedBytes,
     };
   }
 
@@ -155,7 +162,7 @@ export class WebGpuDevice implements Device {
   }
 
   slice(owner: string, budgetBytes: number): Slice {
-    return new GpuSlice(this.source, owner, budgetBytes);
+    return new GpuSlice(this.buffers, owner, budgetBytes);
   }
 
   write(tensor: Tensor, data: Data, at = 0): void {
@@ -185,8 +192,7 @@ export class WebGpuDevice implements Device {
     this.ready.length = 0;
     this.compiled.clear();
     this.readback.release();
-    // Slices are released by their owners; what they left goes with the device.
-    [...this.taken].forEach((buffer) => this.give(buffer));
+    this.buffers.release();
     this.refusal.destroy();
     this.device.destroy();
     await this.device.lost;
@@ -199,91 +205,36 @@ export class WebGpuDevice implements Device {
     const buffers = limits.maxStorageBuffersPerShaderStage - 2;
     const planned = planPasses(program, this.traits, { buffers });
     const dims = dimsOf(program);
-    this.reserveScratch(program.name, planned.slotBytes);
-    for (const table of planned.tables.values()) this.place(table);
-    const pipelines = await Promise.all(planned.passes.map((pass) => this.pipelineOf(program.name, pass, dims)));
-    const executable = new GpuExecutable(program, planned, pipelines, dims, this.ground);
+    this.buffers.reserveScratch(program.name, planned.slotBytes);
+    const passes = await this.tuned(program, planned.passes, dims);
+    const names = [...dims.keys()];
+    const pipelines = await Promise.all(passes.map((pass) => this.pipelines.of(program.name, pass, names)));
+    const executable = new GpuExecutable(program, { ...planned, passes }, pipelines, names, this.ground);
     this.ready.push(executable);
     return executable;
   }
 
-  private pipelineOf(program: string, pass: Pass, dims: readonly string[]): Promise<Pipelines> {
-    const code = shaderText(pass, dims);
-    const known = this.pipelines.get(code) ?? this.makePipeline(program, pass, code, dims.length > 0);
-    this.pipelines.set(code, known);
-    return known;
-  }
-
-  private async makePipeline(program: string, pass: Pass, code: string, hasSizes: boolean): Promise<Pipelines> {
-    const { device } = this;
-    const { bindings, canRefuse, label } = pass;
-    const most = device.limits.maxStorageBuffersPerShaderStage;
-    const asked = bindings.length + Number(canRefuse);
-    const limit = 'maxStorageBuffersPerShaderStage';
-    if (asked > most) throw new LimitExceeded(this.adapterName, limit, `${label} of ${program}`, asked, most);
-    const types: GPUBufferBindingType[] = bindings.map((b) => (b.isWritten ? 'storage' : 'read-only-storage'));
-    if (hasSizes) types.push('uniform');
-    if (canRefuse) types.push('storage');
-    const layout = device.createBindGroupLayout({
-      label,
-      entries: types.map((type, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } })),
-    });
-    device.pushErrorScope('validation');
-    const module = device.createShaderModule({ label, code });
-    const invalid = await device.popErrorScope();
-    if (invalid !== null) throw new ShaderRefused(this.adapterName, program, label, invalid.message);
-    try {
-      const pipeline = await device.createComputePipelineAsync({
-        label,
-        layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module, entryPoint: 'main' },
-      });
-      return { pipeline, layout };
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new ShaderRefused(this.adapterName, program, label, reason);
+  /** The fastest forms of the passes, tried on buffers of their own. */
+  private async tuned(program: Program, passes: readonly Pass[], dims: ReadonlyMap<string, number>): Promise<Pass[]> {
+    if (!this.autotunes || passes.every(({ choice }) => choice === undefined)) {
+      return passes.map((pass) => pass.choice?.forms[0].pass ?? pass);
     }
-  }
-
-  private place(table: Table): void {
-    const { name } = table;
-    if (this.tables.has(name)) return;
-    const values = table.make();
-    const buffer = this.take('device', `table ${name}`, boundBytes(values.byteLength));
-    this.device.queue.writeBuffer(buffer, 0, inWords(values));
-    this.tables.set(name, buffer);
-  }
-
-  private reserveScratch(program: string, slotBytes: readonly number[]): void {
-    slotBytes.forEach((bytes, slot) => {
-      const old = this.scratch.at(slot);
-      if (old !== undefined && old.size >= bytes) return;
-      if (old !== undefined) this.give(old);
-      this.scratch[slot] = this.take('device', `scratch of program ${program}`, bytes);
-    });
-  }
-
-  private take(owner: string, what: string, bytes: number): GPUBuffer {
-    this.check();
-    const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
-    const [limit, most] =
-      maxBufferSize < maxStorageBufferBindingSize
-        ? ['maxBufferSize', maxBufferSize]
-        : ['maxStorageBufferBindingSize', maxStorageBufferBindingSize];
-    if (bytes > most) throw new LimitExceeded(this.adapterName, limit, `${owner}: ${what}`, bytes, most);
-    if (this.used + bytes > this.bytes) throw new OutOfSliceMemory(owner, what, bytes, this.used, this.bytes);
-    this.used += bytes;
-    const buffer = this.device.createBuffer({ label: `${owner}: ${what}`, size: bytes, usage: storageUsage() });
-    this.taken.add(buffer);
-    return buffer;
-  }
-
-  /** What was bound may be this buffer. */
-  private give(buffer: GPUBuffer): void {
-    this.used -= buffer.size;
-    this.taken.delete(buffer);
-    buffer.destroy();
-    this.ready.forEach((executable) => executable.forget());
+    const sizes = liveSizesBuffer(this.device, program.name, [...dims.values()]);
+    const sizeOf = (dim: Dim): number => (typeof dim === 'number' ? dim : dim.max);
+    const recorder = async (pass: Pass, buffers: readonly GPUBuffer[]) => {
+      const { pipeline, layout } = await this.pipelines.of(program.name, pass, [...dims.keys()]);
+      const bound = [...buffers, ...(sizes === null ? [] : [sizes])];
+      const group = this.device.createBindGroup({
+        layout,
+        entries: bound.map((buffer, binding) => ({ binding, resource: { buffer } })),
+      });
+      return (encoder: GPUComputePassEncoder) => dispatch(encoder, pipeline, group, pass.workgroups(sizeOf));
+    };
+    const chosen: Pass[] = [];
+    // One by one: they are timed.
+    for (const pass of passes) chosen.push(await this.tuning.chosen(pass, this.device, recorder));
+    sizes?.destroy();
+    return chosen;
   }
 
   private check(): void {
@@ -299,22 +250,11 @@ export class WebGpuDevice implements Device {
   }
 }
 
-/** Names of the program's dynamic dimensions, in the order in which they first appear. */
-export function dimsOf({ inputs, nodes }: Program): string[] {
-  const shapes: Shape[] = [...inputs.map((b) => b.value), ...nodes.flatMap((node) => node.outputs)].map(
-    ({ type }) => type.shape,
-  );
-  return [...new Set(shapes.flatMap((shape) => shape.flatMap((dim) => (typeof dim === 'number' ? [] : [dim.name]))))];
-}
-
-/** As Dawn takes it: whole words, and not in shared memory. */
-function inWords(data: Data): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  const isWhole = bytes.length % 4 === 0;
-  if (isWhole && bytes.buffer instanceof ArrayBuffer) return bytes as Uint8Array<ArrayBuffer>;
-  const copy = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
-  copy.set(bytes);
-  return copy;
+/** The program's dynamic dimensions and their maxima, in the order in which they first appear. */
+export function dimsOf({ inputs, nodes }: Program): ReadonlyMap<string, number> {
+  const values = [...inputs.map((b) => b.value), ...nodes.flatMap((node) => node.outputs)];
+  const dims = values.flatMap(({ type }) => type.shape.filter((dim) => typeof dim !== 'number'));
+  return new Map(dims.map(({ name, max }) => [name, max] as const));
 }
 
 function numericsClassOf({ adapter, backend }: OpenAdapter): string {

@@ -10,17 +10,13 @@ import type { Program } from '../program.ts';
 import { elements, resolve, type Dim, type LiveSizes } from '../shape.ts';
 import type { Table } from '../table.ts';
 import type { Pass } from './pass.ts';
+import type { Pipeline } from './pipelines.ts';
 import type { PlannedPasses } from './plan.ts';
 import { GRID_WIDTH } from './shader.ts';
 import { gpuTensor, type GpuTensor } from './tensor.ts';
 
 /** Sets of tensors that are remembered: more than the microbatches and layers that share a program. */
 const REMEMBERED = 1024;
-
-export interface Pipelines {
-  readonly pipeline: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-}
 
 /** What a running program needs of its device. */
 export interface Ground {
@@ -52,7 +48,7 @@ export class GpuExecutable implements Executable {
   readonly scratchBytes: number;
   readonly times: RunTimes = { runs: 0, nativeMs: 0, wasmMs: 0, hostMs: 0 };
   private readonly planned: PlannedPasses;
-  private readonly pipelines: readonly Pipelines[];
+  private readonly pipelines: readonly Pipeline[];
   private readonly dims: readonly string[];
   private readonly ground: Ground;
   private readonly sizes: GPUBuffer | null;
@@ -63,7 +59,7 @@ export class GpuExecutable implements Executable {
   constructor(
     program: Program,
     planned: PlannedPasses,
-    pipelines: readonly Pipelines[],
+    pipelines: readonly Pipeline[],
     dims: readonly string[],
     ground: Ground,
   ) {
@@ -73,14 +69,7 @@ export class GpuExecutable implements Executable {
     this.dims = dims;
     this.ground = ground;
     this.scratchBytes = planned.slotBytes.reduce((sum, bytes) => sum + bytes, 0);
-    this.sizes =
-      dims.length === 0
-        ? null
-        : ground.device.createBuffer({
-            label: `live sizes of ${program.name}`,
-            size: Math.ceil(dims.length / 4) * 16,
-            usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-          });
+    this.sizes = liveSizesBuffer(ground.device, program.name, new Array<number>(dims.length).fill(0));
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what is wrong with the operands rejects
@@ -124,9 +113,7 @@ export class GpuExecutable implements Executable {
       passes.forEach((pass, i) => {
         const count = pass.workgroups(sizeOf);
         if (count === 0) return;
-        recording.setPipeline(this.pipelines[i].pipeline);
-        recording.setBindGroup(0, groups[i]);
-        recording.dispatchWorkgroups(Math.min(count, GRID_WIDTH), Math.ceil(count / GRID_WIDTH));
+        dispatch(recording, this.pipelines[i].pipeline, groups[i], count);
       });
       recording.end();
     }
@@ -214,4 +201,28 @@ export class GpuExecutable implements Executable {
     if (slot === undefined) throw new ProgramError(this.program.name, `nothing makes value ${root.id}`);
     return this.ground.scratch(slot);
   }
+}
+
+/** Records `count` workgroups. */
+export function dispatch(
+  encoder: GPUComputePassEncoder,
+  pipeline: GPUComputePipeline,
+  group: GPUBindGroup,
+  count: number,
+): void {
+  encoder.setPipeline(pipeline);
+  encoder.setBindGroup(0, group);
+  encoder.dispatchWorkgroups(Math.min(count, GRID_WIDTH), Math.ceil(count / GRID_WIDTH));
+}
+
+/** The uniform of live sizes; null where there are none. */
+export function liveSizesBuffer(device: GPUDevice, program: string, sizes: readonly number[]): GPUBuffer | null {
+  if (sizes.length === 0) return null;
+  const buffer = device.createBuffer({
+    label: `live sizes of ${program}`,
+    size: Math.ceil(sizes.length / 4) * 16,
+    usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+  });
+  device.queue.writeBuffer(buffer, 0, Uint32Array.from(sizes));
+  return buffer;
 }

@@ -85,12 +85,29 @@ export class Lowering {
   }
 
   pass(text: PassText & { readonly body: string }, grid: Grid): void {
+    this.passes.push(this.made(text, grid));
+  }
+
+  /** A pass that has several forms of equal results. */
+  choose(
+    key: string,
+    forms: readonly {
+      readonly name: string;
+      readonly text: PassText & { readonly body: string };
+      readonly grid: Grid;
+    }[],
+  ): void {
+    const made = forms.map(({ name, text, grid }) => ({ name, pass: this.made(text, grid) }));
+    this.passes.push(made.length === 1 ? made[0].pass : { ...made[0].pass, choice: { key, forms: made } });
+  }
+
+  private made(text: PassText & { readonly body: string }, grid: Grid): Pass {
     const { label, reads, writes, declarations = '', elements = {}, canRefuse = false, enables = [], body } = text;
     const bindings = [
       ...Object.entries(reads).map(([name, value]) => binding(name, value, elements[name], false)),
       ...Object.entries(writes).map(([name, value]) => binding(name, value, elements[name], true)),
     ];
-    this.passes.push({ label, bindings, declarations, body, canRefuse, enables, ...grid });
+    return { label, bindings, declarations, body, canRefuse, enables, ...grid };
   }
 
   /** Runs `body` once for each element `i` of `over`. */

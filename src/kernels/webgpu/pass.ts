@@ -17,6 +17,14 @@ export interface PassBinding {
 
 export type SizeOf = (dim: Dim) => number;
 
+/** Forms of one pass. */
+export interface Choice {
+  /** What is chosen for: an operation and its sizes. */
+  readonly key: string;
+  /** By name; the first is taken where nothing is measured. */
+  readonly forms: readonly { readonly name: string; readonly pass: Pass }[];
+}
+
 export interface Pass {
   /** For error messages and profilers. */
   readonly label: string;
@@ -31,6 +39,8 @@ export interface Pass {
   readonly workgroups: (sizeOf: SizeOf) => number;
   /** WGSL extensions that it is written in; with `subgroups` the body knows `subgroup` and `subgroup_lane`. */
   readonly enables: readonly string[];
+  /** What else would do the same to the last bit: the device takes what is fastest. Absent: nothing. */
+  readonly choice?: Choice;
   /** Whether it can refuse its operands, by `refuse()`. */
   readonly canRefuse: boolean;
 }

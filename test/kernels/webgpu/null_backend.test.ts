@@ -34,7 +34,7 @@ const traits: readonly AdapterTraits[] = [
 
 const shadersOf = (program: Program): string[] =>
   traits.flatMap((each) =>
-    planPasses(program, each, { buffers: 8 }).passes.map((pass) => shaderText(pass, dimsOf(program))),
+    planPasses(program, each, { buffers: 8 }).passes.map((pass) => shaderText(pass, [...dimsOf(program).keys()])),
   );
 
 it('tells what is no WGSL', async () => {

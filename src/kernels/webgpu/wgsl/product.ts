@@ -35,6 +35,7 @@ export interface Product {
 
 /** A shader for a product. */
 export interface FormText {
+  readonly name: string;
   readonly declarations: string;
   readonly body: string;
   readonly workgroupSize: number;

@@ -38,5 +38,12 @@ ${down
     return `if (row0 + ${r}u <= last_row) { ${stores.join('\n')} }`;
   })
   .join('\n')}`;
-  return { declarations: '', body, workgroupSize: LANES, rows: rowsEach, columns };
+  return {
+    name: `serial ${rowsEach}x${columnsEach}`,
+    declarations: '',
+    body,
+    workgroupSize: LANES,
+    rows: rowsEach,
+    columns,
+  };
 }

@@ -109,5 +109,14 @@ workgroupBarrier();`;
   ].join('\n');
   const elements = { a: 'vec4<f32>', b: 'vec4<f32>' } as const;
   const enables = ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'];
-  return { declarations, body, workgroupSize, rows: tile.edge, columns: tile.edge, elements, enables };
+  return {
+    name: `subgroups ${edge}`,
+    declarations,
+    body,
+    workgroupSize,
+    rows: tile.edge,
+    columns: tile.edge,
+    elements,
+    enables,
+  };
 }

@@ -108,5 +108,13 @@ ${range(each)
     .map((name) => `var<workgroup> tile_${name}: array<${vector}, ${(depth * edge) / 4}>;`)
     .join('\n');
   const elements = { a: 'vec4<f32>', b: 'vec4<f32>', y: 'vec4<f32>' } as const;
-  return { declarations, body, workgroupSize, rows: edge, columns: edge, elements };
+  return {
+    name: `vectors ${edge}/${each}/${depth}`,
+    declarations,
+    body,
+    workgroupSize,
+    rows: edge,
+    columns: edge,
+    elements,
+  };
 }
