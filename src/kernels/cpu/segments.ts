@@ -5,11 +5,12 @@
 import { ProgramError } from '../errors.ts';
 import type { Node, Value } from '../graph.ts';
 import type { Program } from '../program.ts';
-import { dumpOf, showSplit, type Dump } from './dump.ts';
+import { dumpOf, type Dump } from '../dump.ts';
 import { OnnxGraph } from './onnx_graph.ts';
 import type { PlannedSegment } from './partition.ts';
 import { createSession, type Session } from './session.ts';
 import { assemble, moduleText } from './wasm/assemble.ts';
+import { showSplit } from './show_split.ts';
 import type { Table } from '../table.ts';
 import { lowerToWasm } from './wasm/lower.ts';
 

@@ -5,8 +5,9 @@
 import { createRequire } from 'node:module';
 import type { Device, Executable, Slice, Tensor } from '../device.ts';
 import { bytesPerElement, type Data } from '../dtype.ts';
+import { dumpOf } from '../dump.ts';
 import { ProgramError } from '../errors.ts';
-import type { Program } from '../program.ts';
+import { show, type Program } from '../program.ts';
 import { elements, type Dim } from '../shape.ts';
 import { openAdapter, type OpenAdapter } from './adapters.ts';
 import { Buffers } from './buffers.ts';
@@ -19,6 +20,7 @@ import { Pipelines } from './pipelines.ts';
 import { planPasses } from './plan.ts';
 import { Readback } from './readback.ts';
 import { subgroupMatrixOf } from './subgroup_matrix.ts';
+import { shaderText } from './shader.ts';
 import { GpuSlice } from './slice.ts';
 import { gpuTensor } from './tensor.ts';
 import { Tuning, type Choices } from './tuning.ts';
@@ -208,6 +210,9 @@ export class WebGpuDevice implements Device {
     this.buffers.reserveScratch(program.name, planned.slotBytes);
     const passes = await this.tuned(program, planned.passes, dims);
     const names = [...dims.keys()];
+    const dump = dumpOf(program);
+    dump('.txt', show(program));
+    dump('.wgsl', passes.map((pass) => shaderText(pass, names)).join('\n'));
     const pipelines = await Promise.all(passes.map((pass) => this.pipelines.of(program.name, pass, names)));
     const executable = new GpuExecutable(program, { ...planned, passes }, pipelines, names, this.ground);
     this.ready.push(executable);

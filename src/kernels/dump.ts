@@ -1,14 +1,13 @@
 /**
  * Compiled programs as files for whoever debugs them: `TROUPE_DUMP=dir` has every worker write there, for each program,
- * its ops and how they are split (`NAME.txt`), the generated code (`NAME.wat`), and each ONNX model as text and as it is
- * given to onnxruntime (`NAME.N.onnx.txt`, `NAME.N.onnx`). NAME is the program's with a digest of its ops and shapes, since
+ * its ops and how they are split (`NAME.txt`), and what runs: generated code (`NAME.wat`), each ONNX model as text and as it
+ * is given to onnxruntime (`NAME.N.onnx.txt`, `NAME.N.onnx`), or shaders (`NAME.wgsl`). NAME is the program's with a digest of its ops and shapes, since
  * programs for other shapes may have the same name; workers that compile the same program write the same files.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { show, type Program } from '../program.ts';
-import type { PlannedSegment } from './partition.ts';
+import { show, type Program } from './program.ts';
 
 /** Takes a file's name, after that of the program, and its content. */
 export type Dump = (suffix: string, content: string | Uint8Array) => void;
@@ -24,12 +23,4 @@ export function dumpOf(program: Program, folder = dumpFolder()): Dump {
   mkdirSync(folder, { recursive: true });
   const digest = createHash('sha256').update(show(program)).digest('hex').slice(0, 8);
   return (suffix, content) => writeFileSync(join(folder, `${program.name}-${digest}${suffix}`), content);
-}
-
-/** The program, and which of its ops run together by what. */
-export function showSplit(program: Program, segments: readonly PlannedSegment[]): string {
-  const parts = segments.map(
-    ({ kind, nodes }, i) => `segment ${i}: ${kind}\n${show({ ...program, inputs: [], outputs: [], nodes })}`,
-  );
-  return [show(program), ...parts, ''].join('\n\n');
 }
