@@ -52,6 +52,7 @@ function processor({ bytes }: OpenDeviceOptions, reason: string): OpenDevice {
 async function gpu(wanted: string, { bytes, onLost }: OpenDeviceOptions, reason: string): Promise<OpenDevice> {
   // Only now: it loads a native library, which a run on the processor can do without.
   const { WebGpuDevice } = await import('../kernels/webgpu/device.ts');
-  const device = await WebGpuDevice.open(wanted, { bytes, onLost });
+  const { TuningFile } = await import('../kernels/webgpu/tuning_file.ts');
+  const device = await WebGpuDevice.open(wanted, { bytes, onLost, tuning: new TuningFile() });
   return { device, adapter: device.adapterName, reason };
 }

@@ -24,6 +24,7 @@ import { shaderText } from './shader.ts';
 import { GpuSlice } from './slice.ts';
 import { gpuTensor } from './tensor.ts';
 import { Tuning, type Choices } from './tuning.ts';
+import type { TuningFile } from './tuning_file.ts';
 import { inWords } from './words.ts';
 
 export interface WebGpuDeviceOptions {
@@ -33,8 +34,8 @@ export interface WebGpuDeviceOptions {
   readonly isSerial?: boolean;
   /** Whether forms of equal results are timed, and the fastest taken; by default on a GPU. */
   readonly autotune?: boolean;
-  /** What was found out before. */
-  readonly tuning?: Choices;
+  /** Where what was found out is kept; default: nowhere. */
+  readonly tuning?: TuningFile;
   /** Told once when the device is gone. */
   readonly onLost?: (error: DeviceLost) => void;
 }
@@ -63,6 +64,7 @@ export class WebGpuDevice implements Device {
   private readonly buffers: Buffers;
   private readonly autotunes: boolean;
   private readonly tuning: Tuning;
+  private readonly tuningFile: TuningFile | null;
   private readonly ground: Ground;
   private readonly readback: Readback;
   private readonly refusal: GPUBuffer;
@@ -99,7 +101,8 @@ export class WebGpuDevice implements Device {
       subgroupMatrix: subgroupMatrixOf(opened.adapter, device),
     };
     this.autotunes = autotune;
-    this.tuning = new Tuning(tuning);
+    this.tuningFile = tuning ?? null;
+    this.tuning = new Tuning(tuning?.choices(this.numericsClass));
     this.buffers = new Buffers(device, opened.name, bytes, () => this.ready.forEach((each) => each.forget()));
     this.pipelines = new Pipelines(device, opened.name);
     this.refusal = device.createBuffer({
@@ -117,7 +120,7 @@ export class WebGpuDevice implements Device {
       check: () => this.check(),
     };
     device.addEventListener('uncapturederror', ({ error }) => {
-      this.failure ??= new ProgramError('webgpu', error.message);
+      this.failure ??= new ProgramError('webgpu', error.message.split('\n')[0]);
     });
     void device.lost.then(({ message, reason }) => {
       if (this.isClosed) return;
@@ -239,6 +242,7 @@ export class WebGpuDevice implements Device {
     // One by one: they are timed.
     for (const pass of passes) chosen.push(await this.tuning.chosen(pass, this.device, recorder));
     sizes?.destroy();
+    this.tuningFile?.keep(this.numericsClass, this.tuning.choices);
     return chosen;
   }
 

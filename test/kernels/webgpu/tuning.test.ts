@@ -1,6 +1,10 @@
 /** Forms of a product: each gives the same bits, the fastest is found and remembered. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { f32, matmul, trace } from '../../../src/kernels/index.ts';
+import { TuningFile } from '../../../src/kernels/webgpu/tuning_file.ts';
 import { bytesOf, inputsOf, onDevice } from '../kit.ts';
 import { openDevice } from './kit.ts';
 
@@ -16,7 +20,20 @@ const open: typeof openDevice = async (options) => {
   opened.push(device);
   return device;
 };
-afterAll(() => Promise.all(opened.map((device) => device.close())));
+const folder = mkdtempSync(join(tmpdir(), 'troupe-tuning-'));
+afterAll(async () => {
+  await Promise.all(opened.map((device) => device.close()));
+  rmSync(folder, { recursive: true });
+});
+
+const { numericsClass } = await open();
+let files = 0;
+/** A file that says of this adapter that it takes `name`. */
+function fileOf(name: string): TuningFile {
+  const file = new TuningFile(join(folder, `${files++}.json`));
+  file.keep(numericsClass, { [key]: name });
+  return file;
+}
 
 async function bitsBy(options: Parameters<typeof openDevice>[0]) {
   const device = await open(options);
@@ -31,7 +48,7 @@ it.each([
   const untuned = await bitsBy({ isSerial, autotune: false });
   expect(untuned.choices).toEqual({});
   for (const name of names) {
-    const forced = await bitsBy({ isSerial, autotune: true, tuning: { [key]: name } });
+    const forced = await bitsBy({ isSerial, autotune: true, tuning: fileOf(name) });
     expect(forced.bits, name).toBe(untuned.bits);
     expect(forced.choices).toEqual({ [key]: name });
   }
@@ -42,6 +59,31 @@ it.each([
 });
 
 it('tries again where what is remembered is no form of this adapter', async () => {
-  const { choices } = await bitsBy({ isSerial: true, autotune: true, tuning: { [key]: 'of another' } });
+  const { choices } = await bitsBy({ isSerial: true, autotune: true, tuning: fileOf('of another') });
   expect(serial).toContain(choices[key]);
+});
+
+it('keeps what it found out by adapter, beside what is known of others', async () => {
+  const path = join(folder, 'new', 'tuning.json');
+  const file = new TuningFile(path);
+  file.keep('another adapter', { [key]: 'vectors' });
+  const { choices } = await bitsBy({ isSerial: true, autotune: true, tuning: file });
+  expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({
+    'another adapter': { [key]: 'vectors' },
+    [numericsClass]: choices,
+  });
+  expect(new TuningFile(path).choices(numericsClass)).toEqual(choices);
+});
+
+it('takes a file that is none for an empty one', () => {
+  const path = join(folder, 'broken.json');
+  writeFileSync(path, '{"half":');
+  const file = new TuningFile(path);
+  expect(file.choices('any')).toEqual({});
+  file.keep('any', { a: 'b' });
+  expect(file.choices('any')).toEqual({ a: 'b' });
+  // A folder cannot be made below a file: nothing is kept, and nothing is thrown.
+  const nowhere = new TuningFile(join(path, 'below', 'tuning.json'));
+  nowhere.keep('any', { a: 'b' });
+  expect(nowhere.choices('any')).toEqual({});
 });
