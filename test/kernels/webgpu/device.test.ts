@@ -161,6 +161,19 @@ it('gives the same bits run after run, and on a second device of the adapter', a
   await second.close();
 });
 
+it('reaches elements beyond the workgroups that fit one side of a grid', async () => {
+  // Four elements an invocation, 64 invocations a workgroup, 65,535 workgroups along x.
+  const length = 4 * 64 * 65_535 + 4 * 64 * 3;
+  const double = trace('double', { x: f32([length]) }, ({ x }) => ({ y: add(x, x) }));
+  const slice = device.slice('large', 2 ** 28);
+  const tensors = tensorsOf(slice, double);
+  device.write(tensors.x, Float32Array.of(1, 2, 3), length - 3);
+  await (await device.compile(double)).run(tensors);
+  const y = await device.read(tensors.y);
+  expect([...y.subarray(-4)]).toEqual([0, 2, 4, 6]);
+  slice.release();
+});
+
 it('keeps buffers and bytes constant over a thousand steps', async () => {
   const own = await openDevice();
   const step = trace('step', { x: f32([rows, 16]), w: weight([16, 16]), total: state([16, 16]) }, ({ x, w, total }) => {
