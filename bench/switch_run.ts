@@ -1,4 +1,4 @@
-/** The 10.7 M Switch model as a run of the command, measured by what the run writes down. What several benchmarks share. */
+/** A run of the command, measured by what it writes down, and the 10.7 M Switch model. What several benchmarks share. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,14 +39,20 @@ export interface Measured {
   readonly peakMiB: number;
 }
 
+export type Settings = Readonly<Record<string, string | number>>;
+
 /**
- * Trains in processes of its own, joined by a nats-server of their own, or with `none` in one process; rejects with what
- * it said if it fails.
+ * Trains the 10.7 M model in processes of its own, joined by a nats-server of their own, or with `none` in one process;
+ * rejects with what it said if it fails.
  */
-export async function train(nodes: number, workers: number, nats: 'auto' | 'none' = 'auto'): Promise<Measured> {
-  const runDir = mkdtempSync(join(tmpdir(), 'troupe-bench-'));
+export function train(nodes: number, workers: number, nats: 'auto' | 'none' = 'auto'): Promise<Measured> {
   const cluster = { 'cluster.nodes': nodes, 'cluster.workers_per_node': workers, 'cluster.nats.url': nats };
-  const settings = { ...model, ...cluster };
+  return measureRun({ ...model, ...cluster }, WARM_UP);
+}
+
+/** A run of the quickstart with keys set as by `--set`, without its first `warmUp` steps. */
+export async function measureRun(settings: Settings, warmUp: number): Promise<Measured> {
+  const runDir = mkdtempSync(join(tmpdir(), 'troupe-bench-'));
   const sets = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
   const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
   const args = [at('../src/cli/main.ts'), 'launch', at('../configs/quickstart.yaml'), '--quiet', '--run-dir', runDir];
@@ -54,8 +60,8 @@ export async function train(nodes: number, workers: number, nats: 'auto' | 'none
   const endWatch = watchPeak(child);
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
   const peakMiB = endWatch();
-  if (code !== 0) throw new Error(`${nodes} x ${workers}: the run ended with ${code ?? 'a signal'}`);
-  const lines = readFileSync(join(runDir, 'metrics.jsonl'), 'utf8').trimEnd().split('\n').slice(WARM_UP);
+  if (code !== 0) throw new Error(`${sets.join(' ')}: the run ended with ${code ?? 'a signal'}`);
+  const lines = readFileSync(join(runDir, 'metrics.jsonl'), 'utf8').trimEnd().split('\n').slice(warmUp);
   rmSync(runDir, { recursive: true });
   const steps = lines.map((line) => lineSchema.parse(JSON.parse(line)));
   // A main thread has the name of its node, a worker that and its own.

@@ -6,8 +6,9 @@ p = argparse.ArgumentParser()
 for name, default in dict(d_model=256, layers=4, heads=4, d_ff=1024, experts=8, top_k=1, vocab=512, seq=256, batch=8, steps=12, threads=2, moe_every=2).items():
     p.add_argument('--' + name.replace('_', '-'), type=int, default=default)
 p.add_argument('--capacity-factor', type=float, default=1.25)
+p.add_argument('--device', default='cpu')
 a = p.parse_args()
-torch.set_num_threads(a.threads); torch.manual_seed(0)
+torch.set_num_threads(a.threads); torch.manual_seed(0); torch.set_default_device(a.device)
 
 class Attention(nn.Module):
     def __init__(s):
@@ -58,13 +59,15 @@ class LM(nn.Module):
         return s.head(s.n(x))
 
 m = LM(); opt = torch.optim.AdamW(m.parameters(), lr=1e-3, foreach=True)
+def synchronize():
+    if a.device == 'cuda': torch.cuda.synchronize()
 n = sum(x.numel() for x in m.parameters())
 times, cpus = [], []
 for i in range(a.steps):
     tok = torch.randint(0, a.vocab, (a.batch, a.seq + 1))
-    t, c = time.perf_counter(), time.process_time()
+    synchronize(); t, c = time.perf_counter(), time.process_time()
     loss = F.cross_entropy(m(tok[:, :-1]).flatten(0, 1), tok[:, 1:].flatten()) + 0.01 * sum(b.ff.aux for b in m.blocks if hasattr(b.ff, 'aux'))
-    opt.zero_grad(set_to_none=True); loss.backward(); torch.nn.utils.clip_grad_norm_(m.parameters(), 1.0); opt.step()
+    opt.zero_grad(set_to_none=True); loss.backward(); torch.nn.utils.clip_grad_norm_(m.parameters(), 1.0); opt.step(); synchronize()
     times.append(time.perf_counter() - t); cpus.append(time.process_time() - c)
 cpu_per_wall = sum(cpus[2:]) / sum(times[2:])
 times = sorted(times[2:]); med = times[len(times) // 2]

@@ -1,0 +1,90 @@
+/**
+ * What each hot operation reaches on a WebGPU adapter, against the device's own peaks and, where there is PyTorch with CUDA,
+ * against that; then training end to end on the same adapter.
+ *
+ * `npm run bench -- kernels [--device webgpu:0] [--dtype f32] [--quick] [--only TEXT] [--json FILE]`
+ */
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { benchAdapter, describeAdapter } from './kernels/adapter.ts';
+import { trainOnGpu } from './kernels/end_to_end.ts';
+import type { KernelCase } from './kernels/kernel_case.ts';
+import { headOf, lineOf, measuredOf, type Measured, type Peaks } from './kernels/measured.ts';
+import { memoryCases } from './kernels/memory_cases.ts';
+import { productCases } from './kernels/product_cases.ts';
+import { scaleFor } from './kernels/scale.ts';
+import { KernelTimer, timing } from './kernels/timer.ts';
+import { nameOf, timeInTorch } from './kernels/torch_peer.ts';
+import { machine } from './report.ts';
+
+const options = {
+  device: { type: 'string' },
+  dtype: { type: 'string', default: 'f32' },
+  quick: { type: 'boolean', default: false },
+  only: { type: 'string', default: '' },
+  json: { type: 'string' },
+} as const;
+
+export async function run(args: readonly string[]): Promise<void> {
+  const { device, dtype, quick, only, json } = parseArgs({ args: [...args], options }).values;
+  if (dtype !== 'f32') throw new Error(`--dtype ${dtype}: the webgpu device computes in f32; leave it out`);
+  const opened = await benchAdapter(device);
+  const scale = scaleFor(opened.isSoftware, quick);
+  const [head, ...products] = productCases(scale);
+  const [copy, ...others] = memoryCases(scale);
+  // What the others are compared with comes first.
+  const cases = [head, copy, ...products, ...others].filter(({ name }) => name.includes(only));
+  const peer = timeInTorch(cases);
+  const hasTorch = Object.keys(peer.times).length > 0;
+  const lines = [
+    `kernels: ${machine()}`,
+    `  ${describeAdapter(opened)}; ${dtype}, sizes: ${scale.name}`,
+    `  ${peer.found}`,
+    `  ${timing(opened.isSoftware)}`,
+    '  FLOPs: what the mathematics needs, a multiply-add is two; bytes: operands and results once',
+    '  peak: share of the rate of the first product (FLOP/s) or of the first copy (B/s); ratio: time of PyTorch over ours',
+    headOf(hasTorch),
+  ];
+  console.log(lines.join('\n'));
+  const measured: Measured[] = [];
+  const failures: { readonly name: string; readonly failure: string }[] = [];
+  const peaks: Peaks = {};
+  const attempt = attempts(opened);
+  for (const each of cases) {
+    const reached = await attempt.time(each);
+    if (typeof reached === 'string') {
+      failures.push({ name: nameOf(each), failure: reached });
+      console.log(`${nameOf(each)}: FAILED: ${reached}`);
+      continue;
+    }
+    measured.push(measuredOf(each, reached, peaks, peer.times[nameOf(each)] ?? null));
+    console.log(lineOf(measured[measured.length - 1], hasTorch));
+  }
+  await attempt.close();
+  const trained = await trainOnGpu(opened, device, only);
+  if (json !== undefined) {
+    const { name, backend } = opened;
+    const found = { machine: machine(), adapter: { name, backend }, peer: peer.found, scale: scale.name, dtype };
+    writeFileSync(json, `${JSON.stringify({ ...found, kernels: measured, failures, trained }, null, 2)}\n`);
+  }
+  if (failures.length > 0) process.exitCode = 1;
+}
+
+/** One device for all, and another after a failure: what comes after it is still to be measured. */
+function attempts(opened: Parameters<typeof KernelTimer.over>[0]) {
+  let timer: Promise<KernelTimer> | null = null;
+  const close = async (): Promise<void> => {
+    const open = timer;
+    timer = null;
+    await (await open)?.close();
+  };
+  const time = async (each: KernelCase): Promise<number | string> => {
+    try {
+      return await (await (timer ??= KernelTimer.over(opened))).msOf(each);
+    } catch (error) {
+      await close();
+      return error instanceof Error ? error.message : String(error);
+    }
+  };
+  return { time, close };
+}

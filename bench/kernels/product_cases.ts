@@ -1,0 +1,87 @@
+/**
+ * Operations that are bound by arithmetic. Their FLOPs are those that the mathematics needs: attention's causal half, and
+ * no product made again on the way back.
+ */
+import { causalAttention, linearCrossEntropy, matmul, relu } from '../../src/kernels/ops/index.ts';
+import { flopsOf, type Program } from '../../src/kernels/program.ts';
+import { dynamic } from '../../src/kernels/shape.ts';
+import { nameBeside, sideBySide } from '../../src/kernels/side_by_side.ts';
+import { f32, i32, trace, weight } from '../../src/kernels/trace.ts';
+import { vjp } from '../../src/kernels/vjp.ts';
+import type { KernelCase } from './kernel_case.ts';
+import type { Scale } from './scale.ts';
+
+/** Which operand is read transposed. */
+const forms = { NN: {}, NT: { transposeB: true }, TN: { transposeA: true } } as const;
+
+/** The largest NN product comes first. */
+export function productCases({ matmul: sizes, batched, experts, attention, head }: Scale): KernelCase[] {
+  return [
+    ...sizes.flatMap((size) => Object.keys(forms).map((form) => product(form as keyof typeof forms, [size, size]))),
+    product('NN', [batched.count, batched.size, batched.size]),
+    ...expertCases(experts),
+    ...attentionCases(attention),
+    ...headCases(head),
+  ];
+}
+
+function product(form: keyof typeof forms, shape: readonly number[]): KernelCase {
+  const program = trace('matmul', { a: f32(shape), b: f32(shape) }, ({ a, b }) => ({ y: matmul(a, b, forms[form]) }));
+  return {
+    name: `matmul ${form}`,
+    shape: shape.length === 2 ? `${shape[0]}³` : `${shape[0]} of ${shape[1]}³`,
+    ...ofFlops(program, flopsOf(program)),
+    peer: { op: 'matmul', form, shape },
+  };
+}
+
+function expertCases({ count, rows, hidden, inner }: Scale['experts']): KernelCase[] {
+  const specs = { x: f32([dynamic('rows', rows), hidden]), up: weight([inner, hidden]), down: weight([hidden, inner]) };
+  const { forward, backward } = vjp(
+    trace('expert', specs, ({ x, up, down }) => ({
+      y: matmul(relu(matmul(x, up, { transposeB: true })), down, { transposeB: true }),
+    })),
+  );
+  const live = Object.fromEntries(Array.from({ length: count }, (_, i) => [nameBeside('rows', i), rows]));
+  return [forward, backward].map((program, pass) => ({
+    name: `${count} experts side by side, ${passes[pass]}`,
+    shape: `${rows} rows, ${hidden} x ${inner}`,
+    ...ofFlops(sideBySide(program, count, rows), count * flopsOf(program)),
+    live,
+    peer: { op: 'experts', backward: pass === 1, count, rows, hidden, inner },
+  }));
+}
+
+function attentionCases({ batch, heads, tokens, width }: Scale['attention']): KernelCase[] {
+  const shape = [batch, heads, tokens, width];
+  const specs = { q: f32(shape), k: f32(shape), v: f32(shape) };
+  const { forward, backward } = vjp(trace('attention', specs, ({ q, k, v }) => ({ o: causalAttention(q, k, v) })));
+  // Two products on the way there and five on the way back, of which half is below the diagonal.
+  const half = batch * heads * tokens * tokens * width;
+  return [forward, backward].map((program, pass) => ({
+    name: `causal attention, ${passes[pass]}`,
+    shape: `B ${batch} H ${heads} T ${tokens} d ${width}`,
+    ...ofFlops(program, (pass === 0 ? 2 : 5) * half),
+    peer: { op: 'attention', backward: pass === 1, shape },
+  }));
+}
+
+function headCases({ rows, hidden, vocabulary }: Scale['head']): KernelCase[] {
+  const specs = { x: f32([rows, hidden]), w: weight([vocabulary, hidden]), targets: i32([rows]) };
+  const { forward, backward } = vjp(
+    trace('head', specs, ({ x, w, targets }) => ({ losses: linearCrossEntropy(x, w, targets) })),
+  );
+  const flops = 2 * rows * hidden * vocabulary;
+  return [forward, backward].map((program, pass) => ({
+    name: `linear cross-entropy, ${passes[pass]}`,
+    shape: `${rows} rows, D ${hidden} V ${vocabulary}`,
+    ...ofFlops(program, (pass === 0 ? 1 : 2) * flops),
+    fill: { targets: (i: number) => (i * 7919) % vocabulary },
+    peer: { op: 'cross_entropy', backward: pass === 1, rows, hidden, vocabulary },
+  }));
+}
+
+const passes = ['forward', 'backward'] as const;
+
+const ofFlops = (program: Program, amount: number) =>
+  ({ program, live: {}, fill: {}, bound: 'flops', amount }) as const;
