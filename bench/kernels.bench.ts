@@ -8,12 +8,12 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { benchAdapter, describeAdapter } from './kernels/adapter.ts';
 import { trainOnGpu } from './kernels/end_to_end.ts';
-import type { KernelCase } from './kernels/kernel_case.ts';
 import { headOf, lineOf, measuredOf, type Measured, type Peaks } from './kernels/measured.ts';
 import { memoryCases } from './kernels/memory_cases.ts';
 import { productCases } from './kernels/product_cases.ts';
 import { scaleFor } from './kernels/scale.ts';
-import { KernelTimer, timing } from './kernels/timer.ts';
+import { SteadyDevice } from './kernels/steady_device.ts';
+import { DEVICE_BYTES, msOf, timing } from './kernels/timer.ts';
 import { nameOf, timeInTorch } from './kernels/torch_peer.ts';
 import { machine } from './report.ts';
 
@@ -26,14 +26,14 @@ const options = {
 } as const;
 
 export async function run(args: readonly string[]): Promise<void> {
-  const { device, dtype, quick, only, json } = parseArgs({ args: [...args], options }).values;
+  const { device: choice, dtype, quick, only, json } = parseArgs({ args: [...args], options }).values;
   if (dtype !== 'f32') throw new Error(`--dtype ${dtype}: the webgpu device computes in f32; leave it out`);
-  const opened = await benchAdapter(device);
+  const { opened, device } = await benchAdapter(choice);
   const scale = scaleFor(opened.isSoftware, quick);
   const [head, ...products] = productCases(scale);
   const [copy, ...others] = memoryCases(scale);
   // What the others are compared with comes first.
-  const cases = [head, copy, ...products, ...others].filter(({ name }) => name.includes(only));
+  const cases = [head, copy, ...[...products, ...others].filter(({ name }) => name.includes(only))];
   const peer = timeInTorch(cases);
   const hasTorch = Object.keys(peer.times).length > 0;
   const lines = [
@@ -49,9 +49,9 @@ export async function run(args: readonly string[]): Promise<void> {
   const measured: Measured[] = [];
   const failures: { readonly name: string; readonly failure: string }[] = [];
   const peaks: Peaks = {};
-  const attempt = attempts(opened);
+  const steady = new SteadyDevice(opened, DEVICE_BYTES);
   for (const each of cases) {
-    const reached = await attempt.time(each);
+    const reached = await steady.attempt((gpu) => msOf(gpu, each, opened.isSoftware));
     if (typeof reached === 'string') {
       failures.push({ name: nameOf(each), failure: reached });
       console.log(`${nameOf(each)}: FAILED: ${reached}`);
@@ -60,7 +60,7 @@ export async function run(args: readonly string[]): Promise<void> {
     measured.push(measuredOf(each, reached, peaks, peer.times[nameOf(each)] ?? null));
     console.log(lineOf(measured[measured.length - 1], hasTorch));
   }
-  await attempt.close();
+  await steady.close();
   const trained = await trainOnGpu(opened, device, only);
   if (json !== undefined) {
     const { name, backend } = opened;
@@ -68,23 +68,4 @@ export async function run(args: readonly string[]): Promise<void> {
     writeFileSync(json, `${JSON.stringify({ ...found, kernels: measured, failures, trained }, null, 2)}\n`);
   }
   if (failures.length > 0) process.exitCode = 1;
-}
-
-/** One device for all, and another after a failure: what comes after it is still to be measured. */
-function attempts(opened: Parameters<typeof KernelTimer.over>[0]) {
-  let timer: Promise<KernelTimer> | null = null;
-  const close = async (): Promise<void> => {
-    const open = timer;
-    timer = null;
-    await (await open)?.close();
-  };
-  const time = async (each: KernelCase): Promise<number | string> => {
-    try {
-      return await (await (timer ??= KernelTimer.over(opened))).msOf(each);
-    } catch (error) {
-      await close();
-      return error instanceof Error ? error.message : String(error);
-    }
-  };
-  return { time, close };
 }

@@ -2,19 +2,29 @@
 import { listAdapters, openAdapter, openListed, type OpenAdapter } from '../../src/kernels/webgpu/adapters.ts';
 import { NoAdapter } from '../../src/kernels/webgpu/errors.ts';
 
-/** `choice` as `cluster.device` has it (`webgpu:1`); undefined where none is named. Throws `NoAdapter`. */
-export async function benchAdapter(choice: string | undefined): Promise<OpenAdapter> {
-  const [kind, ...wanted] = choice?.split(':') ?? [];
-  if (kind !== undefined && kind !== 'webgpu') throw new NoAdapter(choice!, await listAdapters());
-  if (wanted.length > 0) return await openAdapter(wanted.join(':').trim());
+export interface BenchAdapter {
+  readonly opened: OpenAdapter;
+  /** As `cluster.device` names it. */
+  readonly device: string;
+}
+
+/** `choice` as `cluster.device` has it; undefined where none is named. Throws `NoAdapter`. */
+export async function benchAdapter(choice: string | undefined): Promise<BenchAdapter> {
   const listed = await listAdapters();
-  let software: OpenAdapter | null = null;
-  for (const each of listed) {
-    const opened = await openListed(each);
-    if (opened?.isSoftware === false) return opened;
-    software ??= opened;
+  if (choice !== undefined && choice !== 'webgpu') {
+    const [, wanted] = /^webgpu:(.+)$/.exec(choice) ?? [];
+    if (wanted === undefined) throw new NoAdapter(choice, listed);
+    return { opened: await openAdapter(wanted.trim()), device: choice };
   }
-  if (software === null) throw new NoAdapter('', listed);
+  let software: BenchAdapter | null = null;
+  for (const [i, each] of listed.entries()) {
+    const opened = await openListed(each);
+    if (opened === null) continue;
+    const found = { opened, device: `webgpu:${i}` };
+    if (!opened.isSoftware) return found;
+    software ??= found;
+  }
+  if (software === null || choice !== undefined) throw new NoAdapter('', listed);
   return software;
 }
 

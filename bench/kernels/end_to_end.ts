@@ -35,11 +35,7 @@ export interface Trained {
 }
 
 /** `device` as `cluster.device` has it. Nothing is trained unless what is asked for has `only` in its name. */
-export async function trainOnGpu(
-  { isSoftware, name }: OpenAdapter,
-  device: string | undefined,
-  only: string,
-): Promise<Trained[]> {
+export async function trainOnGpu({ isSoftware, name }: OpenAdapter, device: string, only: string): Promise<Trained[]> {
   const asked = models.filter((model) => `training ${model.name}`.includes(only));
   if (asked.length === 0) return [];
   if (isSoftware) {
@@ -50,7 +46,7 @@ export async function trainOnGpu(
   const trained: Trained[] = [];
   for (const model of asked) {
     const torchTokensPerSecond = trainInTorch(model);
-    const tokensPerSecond = await speedOf(model, device ?? 'webgpu');
+    const tokensPerSecond = await speedOf(model, device);
     const ratio =
       tokensPerSecond === null || torchTokensPerSecond === null
         ? ''

@@ -8,13 +8,12 @@ import type { Program } from '../../src/kernels/program.ts';
 import { draw } from '../../src/kernels/random.ts';
 import { elements } from '../../src/kernels/shape.ts';
 import type { Type } from '../../src/kernels/type.ts';
-import type { OpenAdapter } from '../../src/kernels/webgpu/adapters.ts';
-import { WebGpuDevice } from '../../src/kernels/webgpu/device.ts';
+import type { WebGpuDevice } from '../../src/kernels/webgpu/device.ts';
 import { median } from '../report.ts';
 import type { Fill, KernelCase } from './kernel_case.ts';
 
 /** The device's own memory is what limits it. */
-const BYTES = 2 ** 36;
+export const DEVICE_BYTES = 2 ** 36;
 const BATCHES = 5;
 /** A batch of a GPU lasts as long at least, unless it would take more runs than `MOST_RUNS`. */
 const BATCH_MS = 60;
@@ -27,78 +26,66 @@ export const timing = (isSoftware: boolean): string =>
     ? `median of ${BATCHES} runs, a word read after each`
     : `median of ${BATCHES} batches of ${BATCH_MS} ms or more (${MOST_RUNS} runs at most), a word read at the end of each`;
 
-export class KernelTimer {
-  private readonly opened: OpenAdapter;
-  private readonly device: WebGpuDevice;
-
-  private constructor(opened: OpenAdapter, device: WebGpuDevice) {
-    this.opened = opened;
-    this.device = device;
+/** Milliseconds of a run. Rejects with what the device says of the program. */
+export async function msOf(
+  device: WebGpuDevice,
+  { program, live, fill }: KernelCase,
+  isSoftware: boolean,
+): Promise<number> {
+  const slice = device.slice('bench', DEVICE_BYTES);
+  try {
+    const tensors = tensorsOf(program, device, slice, fill);
+    const executable = await device.compile(program);
+    const written = program.outputs[0] ?? program.inputs.find(({ role }) => role === 'state');
+    const batch = async (runs: number): Promise<number> => {
+      const startMs = performance.now();
+      const submitted = Array.from({ length: runs }, () => executable.run(tensors, live));
+      await Promise.all(submitted);
+      await device.read(tensors[written.name], 1);
+      return performance.now() - startMs;
+    };
+    await batch(2);
+    const runs = isSoftware ? 1 : await runsOf(batch);
+    const times: number[] = [];
+    for (let i = 0; i < BATCHES; i++) times.push((await batch(runs)) / runs);
+    return median(times);
+  } finally {
+    slice.release();
   }
+}
 
-  static async over(opened: OpenAdapter): Promise<KernelTimer> {
-    return new KernelTimer(opened, await WebGpuDevice.over(opened, { bytes: BYTES }));
+/** How many runs make a batch: found twice, since the first, short one is mostly its read. */
+async function runsOf(batch: (runs: number) => Promise<number>): Promise<number> {
+  let runs = 1;
+  for (let i = 0; i < 2; i++) {
+    const ms = await batch(runs);
+    runs = Math.min(MOST_RUNS, Math.max(1, Math.ceil((runs * BATCH_MS) / ms)));
   }
+  return runs;
+}
 
-  close(): Promise<void> {
-    return this.device.close();
-  }
-
-  /** Milliseconds of a run. Rejects with what the device says of the program. */
-  async msOf({ program, live, fill }: KernelCase): Promise<number> {
-    const slice = this.device.slice('bench', BYTES);
-    try {
-      const tensors = this.tensorsOf(program, slice, fill);
-      const executable = await this.device.compile(program);
-      const written = program.outputs[0] ?? program.inputs.find(({ role }) => role === 'state');
-      const batch = async (runs: number): Promise<number> => {
-        const startMs = performance.now();
-        const submitted = Array.from({ length: runs }, () => executable.run(tensors, live));
-        await Promise.all(submitted);
-        await this.device.read(tensors[written.name], 1);
-        return performance.now() - startMs;
-      };
-      await batch(2);
-      const runs = await this.runsOf(batch);
-      const times: number[] = [];
-      for (let i = 0; i < BATCHES; i++) times.push((await batch(runs)) / runs);
-      return median(times);
-    } finally {
-      slice.release();
-    }
-  }
-
-  /** How many runs make a batch: found twice, since the first, short one is mostly its read. */
-  private async runsOf(batch: (runs: number) => Promise<number>): Promise<number> {
-    let runs = 1;
-    if (this.opened.isSoftware) return runs;
-    for (let i = 0; i < 2; i++) {
-      const ms = await batch(runs);
-      runs = Math.min(MOST_RUNS, Math.max(1, Math.ceil((runs * BATCH_MS) / ms)));
-    }
-    return runs;
-  }
-
-  private tensorsOf({ inputs, outputs }: Program, slice: Slice, fill: Fill): Record<string, Tensor> {
-    const place = (name: string, { dtype, shape }: Type): Tensor =>
-      slice.tensor(
-        name,
-        dtype,
-        shape.map((dim) => (typeof dim === 'number' ? dim : dim.max)),
-      );
-    const tensors = Object.fromEntries(
-      [...inputs, ...outputs].map(({ name, value }) => [name, place(name, value.type)]),
+function tensorsOf(
+  { inputs, outputs }: Program,
+  device: WebGpuDevice,
+  slice: Slice,
+  fill: Fill,
+): Record<string, Tensor> {
+  const place = (name: string, { dtype, shape }: Type): Tensor =>
+    slice.tensor(
+      name,
+      dtype,
+      shape.map((dim) => (typeof dim === 'number' ? dim : dim.max)),
     );
-    inputs.forEach(({ name }, at) => {
-      const tensor = tensors[name];
-      const count = elements(tensor.shape);
-      const data = patternOf(tensor, Math.min(count, PATTERN), fill[name] ?? noise(at));
-      for (let from = 0; from < count; from += data.length) {
-        this.device.write(tensor, data.subarray(0, count - from), from);
-      }
-    });
-    return tensors;
-  }
+  const tensors = Object.fromEntries([...inputs, ...outputs].map(({ name, value }) => [name, place(name, value.type)]));
+  inputs.forEach(({ name }, at) => {
+    const tensor = tensors[name];
+    const count = elements(tensor.shape);
+    const data = patternOf(tensor, Math.min(count, PATTERN), fill[name] ?? noise(at));
+    for (let from = 0; from < count; from += data.length) {
+      device.write(tensor, data.subarray(0, count - from), from);
+    }
+  });
+  return tensors;
 }
 
 function patternOf({ dtype }: Tensor, length: number, value: (i: number) => number): Data {
