@@ -18,6 +18,14 @@ export const limits = [
   'maxStorageBuffersPerShaderStage',
 ] as const;
 
+const ratesSchema = z.strictObject({
+  /** Of a product of two matrices. */
+  gflops: z.number(),
+  /** Of a copy, bytes read and written. */
+  copy_gb_per_s: z.number(),
+});
+export type GpuRates = z.infer<typeof ratesSchema>;
+
 export const gpuAdapterSchema = z.strictObject({
   /** By which it can be named. */
   index: z.int(),
@@ -33,7 +41,10 @@ export const gpuAdapterSchema = z.strictObject({
   /** Sizes and types that its matrix units take, in the words of Dawn. */
   subgroup_matrices: z.array(z.record(z.string(), z.union([z.string(), z.number()]))),
   limits: z.record(z.string(), z.number()),
-  // Rates go here once the device can measure them: of a product of matrices, and of a copy.
+  /** Null where they were not asked for, or could not be measured. */
+  rates: ratesSchema.nullable(),
+  /** Why they could not be measured. */
+  failure: z.string().nullable(),
 });
 export type GpuAdapter = z.infer<typeof gpuAdapterSchema>;
 

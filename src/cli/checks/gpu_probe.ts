@@ -1,21 +1,36 @@
 /**
- * The probe of GPUs: opens each adapter that Dawn lists and says what it is. What it cannot use Dawn says on standard
- * error.
+ * The probe of GPUs: opens each adapter that Dawn lists and says what it is, and with the argument `measure` how fast. What
+ * it cannot use Dawn says on standard error.
  */
 import { listAdapters, openListed, type OpenAdapter } from '../../kernels/webgpu/adapters.ts';
 import { features, limits, type GpuAdapter } from './gpu_answer.ts';
+import { ratesOf } from './gpu_rates.ts';
 import { answer } from './probe.ts';
 
 await answer(async () => {
   const adapters: GpuAdapter[] = [];
   for (const [index, listed] of (await listAdapters()).entries()) {
     const open = await openListed(listed);
-    if (open !== null) adapters.push(described(index, open));
+    if (open === null) continue;
+    const measured = process.argv[2] === 'measure' ? await measure(open) : { rates: null, failure: null };
+    adapters.push({ ...described(index, open), ...measured });
   }
   return { adapters };
 });
 
-function described(index: number, { backend, name, isSoftware, adapter }: OpenAdapter): GpuAdapter {
+async function measure(open: OpenAdapter): Promise<Pick<GpuAdapter, 'rates' | 'failure'>> {
+  try {
+    return { rates: await ratesOf(open), failure: null };
+  } catch (error) {
+    const failure = error instanceof Error ? error.message : String(error);
+    return { rates: null, failure: failure.replaceAll(/\s+/g, ' ') };
+  }
+}
+
+function described(
+  index: number,
+  { backend, name, isSoftware, adapter }: OpenAdapter,
+): Omit<GpuAdapter, 'rates' | 'failure'> {
   const { vendor, architecture, description } = adapter.info;
   return {
     index,

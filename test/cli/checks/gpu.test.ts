@@ -1,7 +1,7 @@
 /** What the doctor says of GPUs; the words of Dawn are those that it was seen to write. */
 import { expect, test } from 'vitest';
 import { parseAdapters } from '../../../src/kernels/webgpu/adapter_list.ts';
-import { askGpus, judgeGpu } from '../../../src/cli/checks/gpu.ts';
+import { askGpus, checkGpu, judgeGpu, withFailure } from '../../../src/cli/checks/gpu.ts';
 import type { GpuAnswer } from '../../../src/cli/checks/gpu_answer.ts';
 import type { Answer } from '../../../src/cli/checks/probe.ts';
 import { fast, plain, slow } from './gpu_adapters.ts';
@@ -44,14 +44,34 @@ test('each adapter is listed with its number, its backend and what makes it fast
   });
 });
 
+test('what was measured is said in a unit that reads', () => {
+  const rated = (gflops: number, copy: number) => ({ ...fast, rates: { gflops, copy_gb_per_s: copy } });
+  const found = (gflops: number, copy: number) => judgeGpu(answered([rated(gflops, copy)]), 'linux').found;
+  expect(found(31_400, 2140)).toBe('0: Fast 1 (vulkan, f16, subgroup matrices), 31 TFLOP/s, 2.1 TB/s copy');
+  expect(found(940.2, 87.6)).toBe('0: Fast 1 (vulkan, f16, subgroup matrices), 940 GFLOP/s, 88 GB/s copy');
+  expect(found(3.14, 9.51)).toBe('0: Fast 1 (vulkan, f16, subgroup matrices), 3.1 GFLOP/s, 9.5 GB/s copy');
+});
+
+test('an adapter that can be opened and computes nothing is a warning with how to get a driver', () => {
+  const finding = judgeGpu(withFailure(answered([fast]), 'it crashed (SIGSEGV)'), 'linux');
+  expect(finding).toMatchObject({
+    mark: 'warn',
+    found: '0: Fast 1 (vulkan, f16, subgroup matrices), which computes nothing: it crashed (SIGSEGV)',
+    facts: { adapters: [{ rates: null, failure: 'it crashed (SIGSEGV)' }] },
+  });
+  expect(finding.mend).toContain('apt-get install');
+  const failed = { kind: 'failed', reason: 'it hung', noise: '' } as const;
+  expect(withFailure(failed, 'it crashed (SIGSEGV)')).toBe(failed);
+});
+
 test('an adapter that computes on the processor is no GPU, and said to be used where it is named', () => {
   expect(judgeGpu(answered([{ ...slow, index: 0 }]), 'linux')).toMatchObject({
     mark: 'ok',
-    found: 'none; 0: llvmpipe (vulkan, software) is used only where it is named; not required',
+    found: 'none; 0: llvmpipe (vulkan, software); it is used only where it is named; not required',
     mend: null,
   });
   expect(judgeGpu(answered([{ ...slow, index: 0 }, slow]), 'linux').found).toBe(
-    'none; 0: llvmpipe (vulkan, software); 2: llvmpipe (vulkan, software) are used only where they are named; not required',
+    'none; 0: llvmpipe (vulkan, software); 2: llvmpipe (vulkan, software); they are used only where they are named; not required',
   );
 });
 
@@ -63,12 +83,19 @@ test('limits that Dawn reduces are no refusal of a driver', () => {
   expect(judgeGpu(answered([], reduced + oldDriver), 'linux').found).toMatch(/ArrayDynamicIndexing required\)/);
 });
 
-test('this machine answers with all of it', async () => {
+test('this machine answers with all of it, and is measured only by the check', async () => {
   const answer = await askGpus();
   expect(answer.kind === 'answered' ? answer.value.adapters : answer.reason).not.toEqual([]);
+  const driver = expect.stringMatching(/\w/) as unknown;
   expect(judgeGpu(answer, process.platform)).toMatchObject({
     mark: 'ok',
-    facts: { adapters: [{ index: 0, driver: expect.stringMatching(/\w/) as unknown }] },
+    facts: { adapters: [{ index: 0, driver, rates: null, failure: null }] },
+  });
+  const rate = expect.toSatisfy((value) => value > 0) as unknown;
+  expect(await checkGpu()).toMatchObject({
+    mark: 'ok',
+    found: expect.stringMatching(/FLOP\/s, .* copy/) as unknown,
+    facts: { adapters: [{ index: 0, rates: { gflops: rate, copy_gb_per_s: rate }, failure: null }] },
   });
 });
 

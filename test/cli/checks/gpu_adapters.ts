@@ -19,6 +19,8 @@ export const fast: GpuAdapter = {
   features: ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix', 'timestamp-query'],
   subgroup_matrices: [{ componentType: 'f16', resultComponentType: 'f32', M: 16, N: 16, K: 16 }],
   limits,
+  rates: null,
+  failure: null,
 };
 /** Without what makes it fast. */
 export const plain: GpuAdapter = { ...fast, index: 1, name: 'Plain 2', features: ['subgroups'], subgroup_matrices: [] };
