@@ -14,6 +14,7 @@ const slow = [
   'cli/refusals/cluster',
   'runtime/transport/nats_control_faults',
   'actors/contract',
+  'actors/webgpu_step',
   'cli/parent',
   'cli/refusals/cluster_name',
   'package/tarball',

@@ -1,0 +1,156 @@
+/**
+ * A whole company on the WebGPU device against the same on the processor: from one state a step comes to nearly the same
+ * loss, gradients and routing, a few steps stay together, and twice on one device is twice the same bits.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import type * as routing from '../../src/actors/routing.ts';
+import { CheckpointStore, float32Of, readTensors, type Checkpoint } from '../../src/checkpoints/index.ts';
+import { play, smallTopology, type Played } from './kit.ts';
+
+// Mesa's driver for the processor takes minutes to optimise shaders that run for microseconds.
+process.env.GALLIVM_PERF ??= 'nopt';
+
+/** For a driver that compiles on a busy processor, and keeps nothing on the disk. */
+const compileMs = 180_000;
+const STEPS = 5;
+const EXPERTS = 4;
+const settings = {
+  'model.hidden_size': 64,
+  'model.intermediate_size': 128,
+  'model.max_position_embeddings': 32,
+  'moe.num_experts': EXPERTS,
+  'training.steps': STEPS,
+  'training.sequence_length': 32,
+  'training.eval_interval': 0,
+  // So that the moments show the gradient itself.
+  'optimizer.grad_clip': 0,
+  'checkpoint.interval': 1,
+};
+const onCpu = smallTopology(settings);
+const onGpu = smallTopology({ ...settings, 'cluster.device': 'webgpu:0' });
+
+/** What a router saw and decided, for one microbatch of a layer. */
+interface Decision {
+  readonly probs_RE: Float32Array;
+  readonly experts_R: Int32Array;
+}
+let decisions: Decision[] = [];
+vi.mock('../../src/actors/routing.ts', async (load) => {
+  const actual = await load<typeof routing>();
+  return {
+    ...actual,
+    route: (...args: Parameters<typeof routing.route>) => {
+      const routed = actual.route(...args);
+      decisions.push({ probs_RE: args[0].slice(), experts_R: routed.experts_RK });
+      return routed;
+    },
+  };
+});
+
+const root = mkdtempSync(join(tmpdir(), 'troupe-webgpu-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** A run with a checkpoint after each step. */
+interface Run extends Played {
+  readonly decisions: readonly Decision[];
+  readonly after: (step: number) => Promise<Checkpoint>;
+}
+
+async function train(topology: typeof onCpu, from?: Checkpoint, stopAfter = STEPS): Promise<Run> {
+  const directory = mkdtempSync(join(root, 'run-'));
+  decisions = [];
+  const played = await play(topology, { directory, stopAfter, ...(from === undefined ? {} : { from }) });
+  const store = new CheckpointStore(directory);
+  return { ...played, decisions, after: (step) => store.open(step) };
+}
+
+let cpu: Run;
+let gpu: Run;
+/** From the processor's state after two steps. */
+let third: Run;
+beforeAll(async () => {
+  cpu = await train(onCpu);
+  gpu = await train(onGpu);
+  third = await train(onGpu, await cpu.after(2), 3);
+}, compileMs);
+
+/** By name, (1 − β₁) times the gradient of the step from one checkpoint to the other. */
+async function gradients(before: Checkpoint, after: Checkpoint): Promise<Map<string, Float32Array>> {
+  const names = [...after.fileOf.keys()].filter((name) => name.endsWith('.exp_avg'));
+  const [beta] = onCpu.optimizer.betas;
+  const old = new Map<string, Float32Array>();
+  for await (const tensor of readTensors(before, names)) old.set(tensor.name, float32Of(tensor));
+  const made = new Map<string, Float32Array>();
+  for await (const tensor of readTensors(after, names)) {
+    const was = old.get(tensor.name)!;
+    made.set(
+      tensor.name,
+      float32Of(tensor).map((moment, i) => moment - beta * was[i]),
+    );
+  }
+  return made;
+}
+
+const norm = (vector: Float32Array): number => Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0));
+
+const relative = (actual: number, expected: number): number => Math.abs(actual / expected - 1);
+
+/** Tokens whose two best experts are told apart by more than rounding. */
+function sureOf({ probs_RE, experts_R }: Decision): Map<number, number> {
+  const sure = new Map<number, number>();
+  experts_R.forEach((expert, token) => {
+    const [best, next] = probs_RE.slice(token * EXPERTS, (token + 1) * EXPERTS).sort((a, b) => b - a);
+    if (best - next > 1e-5) sure.set(token, expert);
+  });
+  return sure;
+}
+
+it.each([
+  { step: 1, run: () => gpu },
+  { step: 3, run: () => third },
+])('step $step from one state has the same loss, gradients and routing', async ({ step, run }) => {
+  const line = run().curve.find((each) => each.step === step)!;
+  expect(relative(line.loss, cpu.curve[step - 1].loss)).toBeLessThan(1e-5);
+
+  const before = await cpu.after(step - 1);
+  const [expected, actual] = [
+    await gradients(before, await cpu.after(step)),
+    await gradients(before, await run().after(step)),
+  ];
+  expect(expected.size).toBeGreaterThan(20);
+  const [differences, norms]: number[][] = [[], []];
+  for (const [name, gradient] of expected) {
+    differences.push(norm(actual.get(name)!.map((x, i) => x - gradient[i])));
+    norms.push(norm(gradient));
+    // A value of a row that lies between two bf16 numbers may go to an expert as the other one.
+    expect(differences.at(-1), name).toBeLessThanOrEqual(1e-3 * norms.at(-1)!);
+  }
+  expect(Math.hypot(...differences) / Math.hypot(...norms)).toBeLessThan(1e-4);
+
+  const layers = cpu.decisions.length / STEPS;
+  const expectedRouting = cpu.decisions.slice((step - 1) * layers, step * layers);
+  expect(layers).toBe(2);
+  expectedRouting.forEach((decision, layer) => {
+    const { experts_R } = run().decisions[layer];
+    const sure = sureOf(decision);
+    expect(sure.size).toBeGreaterThan(0.9 * experts_R.length);
+    for (const [token, expert] of sure) expect(experts_R[token], `token ${token} of layer ${layer}`).toBe(expert);
+  });
+});
+
+it('a few steps stay together', () => {
+  expect(gpu.curve).toHaveLength(STEPS);
+  gpu.curve.forEach(({ loss }, i) => expect(relative(loss, cpu.curve[i].loss)).toBeLessThan(1e-4));
+});
+
+it(
+  'twice is twice the same bits',
+  async () => {
+    const { curve, digest } = await train(onGpu);
+    expect({ curve, digest }).toEqual({ curve: gpu.curve, digest: gpu.digest });
+  },
+  compileMs,
+);
