@@ -3,6 +3,9 @@ import { listAdapters, openListed } from '../../../src/kernels/webgpu/adapters.t
 import { WebGpuDevice, type WebGpuDeviceOptions } from '../../../src/kernels/webgpu/device.ts';
 import { NoAdapter } from '../../../src/kernels/webgpu/errors.ts';
 
+// Mesa's driver for the processor takes minutes to optimise shaders that run for microseconds.
+process.env.GALLIVM_PERF ??= 'nopt';
+
 /** Throws `NoAdapter` where there is none: `npm test` provides one where it can (see bin/provide_vulkan.js). */
 export async function openDevice(options: Partial<WebGpuDeviceOptions> = {}): Promise<WebGpuDevice> {
   const listed = await listAdapters();

@@ -4,7 +4,6 @@ import { dynamic, f32, matmul, runReference, trace } from '../../../src/kernels/
 import { inputsOf, onDevice, relativeError } from '../kit.ts';
 import { openDevice } from './kit.ts';
 
-process.env.GALLIVM_PERF ??= 'nopt';
 const devices = {
   shared: await openDevice({ isSerial: false }),
   serial: await openDevice({ isSerial: true }),

@@ -10,9 +10,6 @@ import { cases, type Case } from '../cases.ts';
 import { forwardAndBackward, inputsOf, onDevice, onReference, relativeError } from '../kit.ts';
 import { openDevice } from './kit.ts';
 
-// Mesa's driver for the processor takes minutes to optimise shaders that run for microseconds.
-process.env.GALLIVM_PERF ??= 'nopt';
-
 /** The programs of a case, of `rows` rows at most. */
 const programsOf = ({ rows: kind, build }: Case, rows: number): Vjp =>
   vjp(build(kind === 'dynamic' ? dynamic('rows', 20) : rows));

@@ -8,7 +8,6 @@ import { TuningFile } from '../../../src/kernels/webgpu/tuning_file.ts';
 import { bytesOf, inputsOf, onDevice } from '../kit.ts';
 import { openDevice } from './kit.ts';
 
-process.env.GALLIVM_PERF ??= 'nopt';
 const program = trace('product', { a: f32([72, 40]), b: f32([40, 68]) }, ({ a, b }) => ({ y: matmul(a, b) }));
 const key = 'matmul NN [72, 68, 40] f32';
 const serial = ['serial 8x4', 'serial 8x8'];
