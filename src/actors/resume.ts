@@ -28,7 +28,10 @@ export function identityOf({ topology, sublayersDigest }: Blueprint): Json {
   // Where the module of sublayers lies may change, not what it is; no module has no key.
   const model = { ...keys, sublayers: sublayersDigest ?? undefined };
   const { global_batch_size, sequence_length, seed } = training ?? {};
-  const identity = { model, moe, parallelism, optimizer, training: { global_batch_size, sequence_length, seed } };
+  // In fp32 it has no key either: a checkpoint from before there was a choice is of such a run.
+  const precision = topology.training.precision === 'fp32' ? undefined : training?.precision;
+  const batch = { global_batch_size, sequence_length, seed, precision };
+  const identity = { model, moe, parallelism, optimizer, training: batch };
   return JSON.parse(JSON.stringify(identity)) as Json;
 }
 

@@ -14,6 +14,7 @@ import { mixtureOf } from './mixture.ts';
 import { isSparse, type Model, type ModelShape, type Step, type Weights } from './model.ts';
 import { matrix, scale } from './parameter.ts';
 import type { Sublayers } from './sublayer.ts';
+import { traceLayer } from './trace_layer.ts';
 import { usualSublayers } from './usual_sublayers.ts';
 import { specsOf, weightsOf, weightsUnder } from './weights_of.ts';
 
@@ -58,19 +59,21 @@ function tracePrograms(shape: ModelShape, B: number, T: number, sublayers: Subla
     const h_RD = rmsNorm(w.x_RD, w.norm1_D, eps);
     return add(w.x_RD, mixer.apply(h_RD, weightsUnder('mixer', w), { ...shape, batch: B, sequence: T }, ops));
   };
+  const dense = (w: Values<string>) => {
+    const x_RD = mix(w);
+    const h_RD = rmsNorm(x_RD, w.norm2_D, eps);
+    return { y_RD: add(x_RD, feedForward.apply(h_RD, weightsUnder('ffn', w), shape, ops)) };
+  };
+  const sparse = (w: Values<string>) => {
+    const y_RD = mix(w);
+    return { y_RD, h_RD: rmsNorm(y_RD, w.norm2_D, eps) };
+  };
   return {
     embed: trace('embed', { tokens_R: i32([R]), table_VD: weight([V, D]) }, ({ tokens_R, table_VD }) => ({
       y_RD: embedding(table_VD, tokens_R),
     })),
-    dense: trace('dense_block', { ...mixerSpecs, ...specsOf(ffnWeights(shape, sublayers, 0)) }, (w) => {
-      const x_RD = mix(w);
-      const h_RD = rmsNorm(x_RD, w.norm2_D, eps);
-      return { y_RD: add(x_RD, feedForward.apply(h_RD, weightsUnder('ffn', w), shape, ops)) };
-    }),
-    sparse: trace('sparse_block', mixerSpecs, (w) => {
-      const y_RD = mix(w);
-      return { y_RD, h_RD: rmsNorm(y_RD, w.norm2_D, eps) };
-    }),
+    dense: traceLayer('dense_block', { ...mixerSpecs, ...specsOf(ffnWeights(shape, sublayers, 0)) }, dense, shape),
+    sparse: traceLayer('sparse_block', mixerSpecs, sparse, shape),
     merge: trace('merge', { x_RD, moe_RD: f32([R, D]) }, (w) => ({ y_RD: add(w.x_RD, w.moe_RD) })),
     head: trace('head', { x_RD, targets_R: i32([R]), norm_D: weight([D]), head_VD: weight([V, D]) }, (w) => ({
       losses_R: linearCrossEntropy(rmsNorm(w.x_RD, w.norm_D, eps), w.head_VD, w.targets_R),

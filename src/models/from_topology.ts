@@ -2,8 +2,10 @@
 import { expertCapacity, type Topology } from '../topology/index.ts';
 import type { ModelShape } from './model.ts';
 
+const precisions = { fp32: 'f32', bf16: 'bf16', fp16: 'f16' } as const;
+
 /** Sizes of the model; `tokens` are those of one microbatch. */
-export function modelShapeOf({ model, moe }: Topology, vocabulary: number, tokens: number): ModelShape {
+export function modelShapeOf({ model, moe, training }: Topology, vocabulary: number, tokens: number): ModelShape {
   return {
     architecture: model.architecture,
     hidden: model.hidden_size,
@@ -13,6 +15,7 @@ export function modelShapeOf({ model, moe }: Topology, vocabulary: number, token
     vocabulary,
     ropeTheta: model.rope_theta,
     normEps: model.rms_norm_eps,
+    precision: precisions[training.precision],
     mixture:
       moe === undefined
         ? null

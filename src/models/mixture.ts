@@ -25,6 +25,7 @@ import {
 } from './model.ts';
 import { matrix } from './parameter.ts';
 import type { FeedForward } from './sublayer.ts';
+import { traceLayer } from './trace_layer.ts';
 import { specsOf, weightsOf, weightsUnder } from './weights_of.ts';
 
 /** The mixture of a model whose microbatches have `rows` tokens, its experts made of `feedForward`. */
@@ -64,6 +65,9 @@ function tracePrograms(
   const score = trace('score_jittered', { h_RD: f32([R, D]), key: i32([5]), router_ED: weight([E, D]) }, (w) =>
     scores(jitter(w.h_RD, w.key, jitterEps), w.router_ED),
   );
+  const expert = (w: Values<string>) => ({
+    outputs_SD: send(feedForward.apply(receive(w.rows_SD), weightsUnder('ffn', w), shape, ops)),
+  });
   return {
     score: jitterEps > 0 ? score : scoreEvaluation,
     scoreEvaluation,
@@ -73,9 +77,7 @@ function tracePrograms(
     combine: trace('combine', { outputs_SD: spec([S, D]), gates_RK: f32([R, K]), slots_RK: i32([R, K]) }, (w) => ({
       moe_RD: combine(receive(w.outputs_SD), w.gates_RK, w.slots_RK),
     })),
-    expert: trace('expert', { rows_SD: spec([C, D]), ...specsOf(expertWeights) }, (w: Values<string>) => ({
-      outputs_SD: send(feedForward.apply(receive(w.rows_SD), weightsUnder('ffn', w), shape, ops)),
-    })),
+    expert: traceLayer('expert', { rows_SD: spec([C, D]), ...specsOf(expertWeights) }, expert, shape),
   };
 }
 

@@ -7,6 +7,7 @@
  * rows, D hidden, H heads, d head width, F feed-forward width, V vocabulary, E experts, K experts a token visits,
  * S slots (rows sent to experts).
  */
+import type { Precision } from '../kernels/precision.ts';
 import type { Program } from '../kernels/program.ts';
 import type { Parameter } from './parameter.ts';
 
@@ -71,6 +72,8 @@ export interface ModelShape {
   readonly vocabulary: number;
   readonly ropeTheta: number;
   readonly normEps: number;
+  /** What products of blocks and experts that name none round their operands to. */
+  readonly precision: Precision;
   readonly mixture: MixtureShape | null;
 }
 

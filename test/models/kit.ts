@@ -14,6 +14,7 @@ export const tinyShape: ModelShape = {
   vocabulary: 11,
   ropeTheta: 10_000,
   normEps: 1e-6,
+  precision: 'f32',
   mixture: { experts: 3, topK: 2, everyNLayers: 2, jitterEps: 0, dispatchDtype: 'fp32', maxCapacity: 8 },
 };
 

@@ -24,15 +24,17 @@ export interface QueryRange {
 const blockRows = 128;
 /** The tokens' axis of [B, H, T, d]. */
 const TOKENS = 2;
+/** Attention is fp32 in a trace of any precision. */
+const full = { precision: 'f32' } as const;
 
 /** o and statistics of q, k, v; null where the shape is not fixed, or empty. */
 export function attentionParts([q, k, v]: readonly Value[]): readonly Value[] | null {
   const blocks = blocksOf(q.type.shape, k.type.shape);
   if (blocks === null) return null;
   const parts = inTurn(q, blocks.ranges, (range) => {
-    const scores = matmul(blocks.grouped(q, range), upTo(k, range), { transposeB: true });
+    const scores = matmul(blocks.grouped(q, range), upTo(k, range), { transposeB: true, ...full });
     const [p, statistics] = causalSoftmax(scores, blocks.queryBlock(range));
-    return [blocks.ungrouped(matmul(p, upTo(v, range)), range), blocks.ungrouped(statistics, range)];
+    return [blocks.ungrouped(matmul(p, upTo(v, range), full), range), blocks.ungrouped(statistics, range)];
   });
   return [0, 1].map((i) => joined(parts.map((part) => part[i])));
 }
@@ -47,16 +49,19 @@ export function attentionGradientParts([q, k, v, o, statistics, dO]: readonly Va
     const [queries, cotangents] = [blocks.grouped(q, range), blocks.grouped(dO, range)];
     const keys = upTo(k, range);
     const given = {
-      scores: matmul(queries, keys, { transposeB: true }),
+      scores: matmul(queries, keys, { transposeB: true, ...full }),
       statistics: blocks.grouped(statistics, range),
-      dP: matmul(cotangents, upTo(v, range), { transposeB: true }),
+      dP: matmul(cotangents, upTo(v, range), { transposeB: true, ...full }),
       pull: blocks.grouped(pull, range),
     };
     const [p, dScores] = causalSoftmaxGradient(given, blocks.queryBlock(range));
-    const dKeys = [matmul(dScores, queries, { transposeA: true }), matmul(p, cotangents, { transposeA: true })];
+    const dKeys = [
+      matmul(dScores, queries, { transposeA: true, ...full }),
+      matmul(p, cotangents, { transposeA: true, ...full }),
+    ];
     const before = sums;
     sums = before === null ? dKeys : dKeys.map((x, i) => sumPrefixes([before[i], x], TOKENS));
-    return [blocks.ungrouped(matmul(dScores, keys), range), ...sums];
+    return [blocks.ungrouped(matmul(dScores, keys, full), range), ...sums];
   });
   return [joined(dqs.map(([dq]) => dq)), ...dqs[dqs.length - 1].slice(1)];
 }

@@ -1,6 +1,6 @@
 /** How long to train, on how much at a time, and how often to look at held-out data. */
 import { z } from 'zod';
-import { whole } from './kinds.ts';
+import { choice, whole } from './kinds.ts';
 
 export const trainingSchema = z.strictObject({
   steps: whole(1).default(300).describe('Optimizer steps of the whole run.'),
@@ -10,6 +10,11 @@ export const trainingSchema = z.strictObject({
     .max(2 ** 32 - 1)
     .default(1)
     .describe('Seed of initial weights, batches and router jitter.'),
+  precision: choice(['fp32', 'bf16'], ['fp16'])
+    .default('fp32')
+    .describe(
+      'What the products of matrices in blocks and experts round their operands to. Sums are fp32 always, and so are router, norms, attention, loss, weights and optimizer.',
+    ),
   eval_interval: whole(0).default(100).describe('Steps between evaluations on held-out data; 0 never evaluates.'),
   eval_sequences: whole(1).default(64).describe('Held-out sequences of an evaluation.'),
 });
