@@ -45,6 +45,7 @@ export async function run(): Promise<void> {
     },
     evaluated: () => undefined,
     checkpoint: () => undefined,
+    lossScale: () => undefined,
     incident: () => undefined,
   };
   troupe.system.spawn(chronicleProtocol, chronicleAddress, () => new Chronicle(observer));

@@ -35,7 +35,7 @@ export function balance(
 }
 
 /**
- * Adds the gradients of both losses, times `share` (1 / microbatches of the step), to the gradients by probabilities
+ * Adds the gradients of both losses, times `share` (the loss scale / microbatches of the step), to the gradients by probabilities
  * and by logits. f carries no gradient.
  */
 export function addBalanceGradient(

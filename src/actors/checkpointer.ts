@@ -26,7 +26,7 @@ export interface CheckpointerParts {
   readonly store: CheckpointStore;
   readonly keep: number;
   /** What every checkpoint of the run says about it. */
-  readonly fields: Omit<ManifestFields, 'updateStep' | 'extra'>;
+  readonly fields: Omit<ManifestFields, 'updateStep' | 'lossScale' | 'extra'>;
 }
 
 interface Written {
@@ -57,7 +57,7 @@ export class Checkpointer implements Actor<Messages> {
     }
   }
 
-  private async writeOnce({ step, updateStep, evalLoss }: ArgsOf<Messages, 'write'>): Promise<Written> {
+  private async writeOnce({ step, evalLoss, ...counts }: ArgsOf<Messages, 'write'>): Promise<Written> {
     const { store, keep, fields, holders } = this.parts;
     const known = (await store.list()).find((name) => name.step === step && name.gen === this.scope.gen);
     const digest = await this.digest();
@@ -76,7 +76,7 @@ export class Checkpointer implements Actor<Messages> {
           for (const [, tensor] of entries) freeAnswered(tensor);
         }
       }
-      await writer.commit({ ...fields, updateStep, extra: { params_digest: digest, eval_loss: evalLoss } });
+      await writer.commit({ ...fields, ...counts, extra: { params_digest: digest, eval_loss: evalLoss } });
     } catch (error) {
       // Where even that fails, the next run removes what is left.
       await writer.abandon().catch(() => undefined);

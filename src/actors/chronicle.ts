@@ -4,7 +4,7 @@
  */
 import type { Actor, ArgsOf, Context, Reply } from '../runtime/index.ts';
 import type { StepMetrics } from '../telemetry/index.ts';
-import type { chronicleProtocol } from './protocol/chronicle.ts';
+import type { chronicleProtocol, LossScaleChange } from './protocol/chronicle.ts';
 
 type Messages = typeof chronicleProtocol;
 
@@ -13,6 +13,7 @@ export interface TrainingObserver {
   step(metrics: StepMetrics): void;
   evaluated(step: number, evalLoss: number): void;
   checkpoint(step: number, path: string): void;
+  lossScale(change: LossScaleChange): void;
   incident(step: number, remedy: string, evidence: string): void;
 }
 
@@ -33,6 +34,10 @@ export class Chronicle implements Actor<Messages> {
 
   checkpoint({ step, path }: ArgsOf<Messages, 'checkpoint'>, ctx: Context): Reply<void> {
     return answer(ctx, () => this.observer.checkpoint(step, path));
+  }
+
+  lossScale(change: LossScaleChange, ctx: Context): Reply<void> {
+    return answer(ctx, () => this.observer.lossScale(change));
   }
 
   incident({ step, remedy, evidence }: ArgsOf<Messages, 'incident'>, ctx: Context): Reply<void> {

@@ -29,8 +29,10 @@ export function identityOf({ topology, sublayersDigest }: Blueprint): Json {
   const model = { ...keys, sublayers: sublayersDigest ?? undefined };
   const { global_batch_size, sequence_length, seed } = training ?? {};
   // In fp32 it has no key either: a checkpoint from before there was a choice is of such a run.
-  const precision = topology.training.precision === 'fp32' ? undefined : training?.precision;
-  const batch = { global_batch_size, sequence_length, seed, precision };
+  const { precision } = topology.training;
+  const low = precision === 'fp32' ? {} : { precision };
+  const scaled = precision === 'fp16' ? { loss_scale: training?.loss_scale } : {};
+  const batch = { global_batch_size, sequence_length, seed, ...low, ...scaled };
   const identity = { model, moe, parallelism, optimizer, training: batch };
   return JSON.parse(JSON.stringify(identity)) as Json;
 }

@@ -61,6 +61,8 @@ interface Routed {
   readonly routing: Routing;
   /** Groups whose rows have not come back. */
   owing: Set<number>;
+  /** What the gradients on the way back are multiplied by. */
+  lossScale: number;
 }
 
 /** Distinguishes the router's noise from other uses of the seed. */
@@ -111,7 +113,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     const owing = await this.rows.send(unit, 'forward', routing.kept_E, context.dispatch.rows_SD, (group, message) =>
       this.group(group).tell.dispatch(message),
     );
-    const routed = { unit, tokens, slots, context, routing, owing };
+    const routed = { unit, tokens, slots, context, routing, owing, lossScale: 1 };
     this.routed.set(keyOf(unit), routed);
     if (isTraining) this.routingReports.push(this.reportOf(routed, scores));
   }
@@ -130,8 +132,9 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     this.stage().tell.combined({ ...unit, layer: place.layer, rows: await this.rowsOf(combine.moe_RD, tokens) });
   }
 
-  async combineGradient({ rows, ...unit }: ArgsOf<Messages, 'combineGradient'>): Promise<void> {
+  async combineGradient({ rows, lossScale = 1, ...unit }: ArgsOf<Messages, 'combineGradient'>): Promise<void> {
     const routed = this.find(unit);
+    routed.lossScale = lossScale;
     const { tokens, slots, routing, context } = routed;
     this.parts.device.write(context.combine.d_moe_RD, dataOf(rows));
     await this.parts.programs.combine.backward.run(context.combine, { tokens, slots });
@@ -203,7 +206,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
   }
 
   /** d(loss)/d(probabilities) and d(loss)/d(logits): through the gates, and of the auxiliary losses. */
-  private async writeScoreGradient({ context, routing, tokens }: Routed): Promise<void> {
+  private async writeScoreGradient({ context, routing, tokens, lossScale }: Routed): Promise<void> {
     const { device, moe, place } = this.parts;
     const { num_experts: E, top_k: K } = moe;
     const [{ logits_RE, probs_RE }, dGates_RK] = await Promise.all([
@@ -212,7 +215,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     ]);
     const { dProbs_RE, dLogits_RE } = this.zeroScoreGradient(tokens * E);
     for (let i = 0; i < dGates_RK.length; i++) dProbs_RE[Math.floor(i / K) * E + routing.experts_RK[i]] = dGates_RK[i];
-    const share = 1 / place.globalMicrobatches;
+    const share = lossScale / place.globalMicrobatches;
     addBalanceGradient(logits_RE, probs_RE, routing.first_E, this.rule, share, dProbs_RE, dLogits_RE);
     device.write(context.score.d_probs_RE, dProbs_RE);
     device.write(context.score.d_logits_RE, dLogits_RE);

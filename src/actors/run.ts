@@ -147,7 +147,8 @@ async function train(options: RunOptions, parts: Parts): Promise<TrainingOutcome
   system.spawn(chronicleProtocol, chronicleAddress, () => new Chronicle(observer));
   const checkpointerParts = { holders: troupe.holders, store, keep: topology.checkpoint.keep, fields };
   system.spawn(checkpointerProtocol, checkpointerAddress, (scope) => new Checkpointer(checkpointerParts, scope));
-  const from = { firstStep: found?.manifest.step ?? 0, updateStep: found?.manifest.updateStep ?? 0 };
+  const { step: firstStep = 0, updateStep = 0, lossScale } = found?.manifest ?? {};
+  const from = { firstStep, updateStep, ...(lossScale === undefined ? {} : { lossScale }) };
   logs.events.append(found === null ? 'started' : 'resumed', { gen: system.gen, step: from.firstStep });
   const trainer = system.ref(trainerProtocol, trainerAddress);
   signal.addEventListener('abort', () => trainer.tell.interrupt(), { once: true });

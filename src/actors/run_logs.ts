@@ -46,6 +46,13 @@ export class RunLogs implements Disposable {
         this.events.append('checkpoint', { step, path });
         observe({ kind: 'checkpoint', step, path });
       },
+      lossScale: (change) => {
+        this.events.append('loss_scale', change);
+        const { step, from, to, reason } = change;
+        // Growth is as it should be; an overflow costs a batch.
+        if (to < from)
+          observe({ kind: 'notice', text: `step ${step}: ${reason}; skipping its batch, loss scale ${to}` });
+      },
       incident: (step, remedy, evidence) => {
         this.events.append('incident', { step, remedy, evidence });
         observe({ kind: 'notice', text: `step ${step}: ${evidence}; ${doing(remedy)}` });

@@ -58,7 +58,7 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
   /** Rows that came from neighbours before their turn, by phase and microbatch. */
   private readonly early = new Map<string, Float32Array>();
   private pass: Pass | null = null;
-  /** d(loss)/d(loss of a token), the same for every microbatch; null where this stage has no losses. */
+  /** d(loss)/d(loss of a token), the same for every microbatch of a pass; null where this stage has no losses. */
   private readonly dLosses_R: Float32Array | null;
 
   constructor(parts: StageParts, scope: ActorScope) {
@@ -71,12 +71,13 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
     this.scope = scope;
     this.idle = [...parts.contexts];
     const { d_losses_R } = parts.contexts[0].ends;
-    this.dLosses_R = d_losses_R ? new Float32Array(d_losses_R.shape[0]).fill(1 / parts.tokensPerStep) : null;
+    this.dLosses_R = d_losses_R ? new Float32Array(d_losses_R.shape[0]) : null;
   }
 
   async open(open: Open): Promise<void> {
     const { pipelineRank, pipelineRanks } = this.parts.place;
-    const { prompt, microbatches, mode } = open;
+    const { prompt, microbatches, mode, lossScale = 1 } = open;
+    this.dLosses_R?.fill(lossScale / this.parts.tokensPerStep);
     this.pass = {
       open,
       // The message's tensors end with this handler; generation reads its prompt later.
@@ -148,7 +149,7 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
       const gradients = turn.phase === 'backward' ? this.leaves.open(microbatch).views : {};
       const exchange = await run.advance(gradients);
       if (exchange !== null) {
-        await this.handOver(run, exchange);
+        await this.handOver(pass, run, exchange);
         return;
       }
       await this.finishTurn(pass, turn, run);
@@ -193,10 +194,12 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
     return true;
   }
 
-  private async handOver(run: StageRun, { layer, routed, dMixed }: ReadyExchange): Promise<void> {
+  private async handOver({ open }: Pass, run: StageRun, { layer, routed, dMixed }: ReadyExchange): Promise<void> {
     const router = this.scope.ref(routerProtocol, routerAddress(layer, this.parts.place.dataRank));
-    if (run.isBackward) router.tell.combineGradient({ ...run.unit, rows: await this.rowsOf(dMixed) });
-    else router.tell.route({ ...run.unit, live: run.live, rows: await this.rowsOf(routed) });
+    if (run.isBackward) {
+      const scaled = open.lossScale === undefined ? {} : { lossScale: open.lossScale };
+      router.tell.combineGradient({ ...run.unit, ...scaled, rows: await this.rowsOf(dMixed) });
+    } else router.tell.route({ ...run.unit, live: run.live, rows: await this.rowsOf(routed) });
   }
 
   private async finishTurn(pass: Pass, turn: Turn, { unit, context }: StageRun): Promise<void> {

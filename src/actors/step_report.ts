@@ -9,6 +9,8 @@ export interface StepReport {
   readonly step: number;
   readonly found: Tally;
   readonly decision: Decision;
+  /** Of this step; null where nothing is scaled. */
+  readonly lossScale: number | null;
   readonly stepMs: number;
   /** Null where nothing was evaluated. */
   readonly evalLoss: number | null;
@@ -17,7 +19,7 @@ export interface StepReport {
 /** All of the line but what only the systems know. */
 export function stepMetrics(
   { training, cluster }: Topology,
-  { step, found, decision, stepMs, evalLoss }: StepReport,
+  { step, found, decision, lossScale, stepMs, evalLoss }: StepReport,
 ): Omit<StepMetrics, 'bytes_sent' | 'cpu_ms'> {
   const tokens = training.global_batch_size * training.sequence_length;
   return {
@@ -27,6 +29,7 @@ export function stepMetrics(
     z_loss: found.zLoss,
     lr: decision.lr,
     grad_norm: found.gradNorm,
+    ...(lossScale === null ? {} : { loss_scale: lossScale }),
     tokens,
     tokens_per_second: (tokens / stepMs) * 1000,
     step_ms: stepMs,

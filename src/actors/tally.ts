@@ -30,8 +30,8 @@ export class RowsNotConserved extends Error {
   }
 }
 
-/** Adds up a training step over `microbatches` global microbatches. Throws `RowsNotConserved`. */
-export function tally(step: number, votes: readonly Vote[], microbatches: number): Tally {
+/** Adds up a training step over `microbatches` global microbatches, its gradients unscaled. Throws `RowsNotConserved`. */
+export function tally(step: number, votes: readonly Vote[], microbatches: number, lossScale = 1): Tally {
   const reports = votes
     .flatMap((vote) => vote.routing)
     .sort((a, b) => a.layer - b.layer || a.microbatch - b.microbatch);
@@ -43,7 +43,7 @@ export function tally(step: number, votes: readonly Vote[], microbatches: number
     loss: meanLoss(votes.flatMap((vote) => vote.losses)),
     auxLoss: sum((layer) => layer.auxLoss / microbatches),
     zLoss: sum((layer) => layer.zLoss / microbatches),
-    gradNorm: globalNorm(Object.assign({}, ...votes.map((vote) => vote.squares)) as Record<string, number>),
+    gradNorm: globalNorm(Object.assign({}, ...votes.map((vote) => vote.squares)) as Record<string, number>) / lossScale,
     routed: sum((layer) => layer.routed),
     processed: sum((layer) => layer.processed),
     spilled: sum((layer) => layer.spilled),

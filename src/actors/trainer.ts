@@ -18,12 +18,13 @@ import { checkpointerAddress, chronicleAddress, stageAddress, trainerAddress } f
 import type { DecisionStore } from './decision_store.ts';
 import { clipScale } from './gradient_norm.ts';
 import { learningRate } from './learning_rate.ts';
+import { firstLossScale, lossScaleAfter, overflows, type ScaledStep } from './loss_scale.ts';
 import { chronicleProtocol } from './protocol/chronicle.ts';
 import { stageProtocol } from './protocol/stage.ts';
-import type { Decision, Vote } from './protocol/stateful.ts';
+import type { Decision, LossScale, Vote } from './protocol/stateful.ts';
 import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from './protocol/trainer.ts';
 import { rolesOf, type Role } from './roles.ts';
-import { judge, StepNotPassing, Unstable } from './sentinel.ts';
+import { judge, StepNotPassing, Unstable, type Findings } from './sentinel.ts';
 import { stepMetrics } from './step_report.ts';
 import { countsOf, since, type Counts } from './system_counts.ts';
 import { meanLoss, tally, type Tally } from './tally.ts';
@@ -44,6 +45,8 @@ export interface TrainerParts {
 interface Decided {
   readonly decision: Decision;
   readonly found: Tally;
+  /** That its gradients were made with; null where nothing is scaled. */
+  readonly lossScale: number | null;
   readonly startMs: number;
 }
 
@@ -65,7 +68,9 @@ export class Trainer implements Actor<Messages> {
   private isInterrupted = false;
   private step = 0;
   private updateStep = 0;
-  /** Steps right before this one that were skipped; null while the store has to be asked. */
+  /** Of the step in hand; null where nothing is scaled. */
+  private lossScale: LossScale | null;
+  /** Steps right before this one that were skipped as an incident; null while the store has to be asked. */
   private skipped: number | null = null;
   private evalLoss: number | null = null;
   private checkpointed = -1;
@@ -79,11 +84,13 @@ export class Trainer implements Actor<Messages> {
   constructor(parts: TrainerParts, scope: ActorScope) {
     this.parts = parts;
     this.scope = scope;
+    this.lossScale = firstLossScale(parts.topology.training);
   }
 
-  train({ firstStep, updateStep, isNew }: ArgsOf<Messages, 'train'>, ctx: Context): Reply<TrainingOutcome> {
+  train({ firstStep, updateStep, isNew, lossScale }: ArgsOf<Messages, 'train'>, ctx: Context): Reply<TrainingOutcome> {
     this.step = firstStep;
     this.updateStep = updateStep;
+    this.lossScale = lossScale ?? this.lossScale;
     // A new run has a place to come back to before its first step.
     this.checkpointed = isNew ? -1 : firstStep;
     this.finished = ctx.defer<TrainingOutcome>();
@@ -145,16 +152,18 @@ export class Trainer implements Actor<Messages> {
     this.countsBefore ??= await this.counts();
     const startMs = this.scope.clock.now();
     const { micro_batches } = topology.parallelism;
+    const lossScale = this.lossScale?.scale ?? null;
+    const scaled = lossScale === null ? {} : { lossScale };
     for (const { pipelineRank, dataRank } of mesh.stages) {
       const microbatches = Array.from({ length: micro_batches }, (_, i) =>
         globalMicrobatch(dataRank, micro_batches, i),
       );
-      this.stage(pipelineRank, dataRank).tell.open({ mode: 'train', step, microbatches, prompt: null });
+      this.stage(pipelineRank, dataRank).tell.open({ mode: 'train', step, microbatches, prompt: null, ...scaled });
     }
     const votes = await Promise.all(this.roles().map((role) => this.prepare(role, 'train')));
-    const found = tally(step, votes, mesh.globalMicrobatches);
+    const found = tally(step, votes, mesh.globalMicrobatches, lossScale ?? 1);
     const decision = await decisions.decide(await this.propose(found));
-    const decided = { decision, found, startMs };
+    const decided = { decision, found, lossScale, startMs };
     this.decided = decided;
     await Promise.all(this.roles().map((role) => this.apply(role, decision)));
     this.complete(decided);
@@ -163,9 +172,11 @@ export class Trainer implements Actor<Messages> {
 
   /** All roles have applied the decision: the step counts. */
   private complete(decided: Decided): void {
-    const { verdict, updateStep } = decided.decision;
+    const { verdict, updateStep, lossScale, overflowed } = decided.decision;
     if (verdict === 'commit') this.updateStep = updateStep;
-    this.skipped = verdict === 'skip' ? (this.skipped ?? 0) + 1 : 0;
+    this.lossScale = lossScale ?? this.lossScale;
+    // An overflow is no incident, and ends none.
+    if (overflowed !== true) this.skipped = verdict === 'skip' ? (this.skipped ?? 0) + 1 : 0;
     this.aborts = 0;
     this.step++;
     const stepMs = this.scope.clock.now() - decided.startMs;
@@ -215,21 +226,53 @@ export class Trainer implements Actor<Messages> {
     const { topology, decisions } = this.parts;
     const recorded = await decisions.find(this.step);
     if (recorded !== null) return recorded;
-    this.skipped ??= (await decisions.find(this.step - 1))?.verdict === 'skip' ? 1 : 0;
-    const judgement = judge({ step: this.step, loss, gradNorm }, this.skipped);
-    if (judgement.verdict !== 'commit') {
-      const incident = { step: this.step + 1, remedy: judgement.verdict, evidence: judgement.evidence };
-      await this.chronicle().ask.incident(incident, { timeoutMs: patienceMs });
-    }
-    if (judgement.verdict === 'stop') throw new Unstable(this.step + 1, judgement.evidence);
+    const findings = { step: this.step, loss, gradNorm };
+    const overflowed = this.lossScale !== null && overflows(findings, this.lossScale);
+    const verdict = overflowed ? 'skip' : await this.judged(findings);
+    const scale = this.lossScale?.scale ?? 1;
+    const lossScale = await this.rescaled(overflowed ? 'overflow' : verdict, gradNorm);
     return {
       gen: this.scope.gen,
       step: this.step,
-      verdict: judgement.verdict,
-      updateStep: this.updateStep + (judgement.verdict === 'commit' ? 1 : 0),
+      verdict,
+      updateStep: this.updateStep + (verdict === 'commit' ? 1 : 0),
       lr: learningRate(this.step, topology.training.steps, topology.optimizer),
-      clip: clipScale(gradNorm, topology.optimizer.grad_clip),
+      clip: clipScale(gradNorm, topology.optimizer.grad_clip) / scale,
+      ...(lossScale === null ? {} : { lossScale }),
+      ...(overflowed ? { overflowed } : {}),
     };
+  }
+
+  /** The sentinel's verdict, which is told where it is none to commit. Throws `Unstable`. */
+  private async judged(findings: Findings): Promise<'commit' | 'skip'> {
+    this.skipped ??= await this.skippedBefore(this.step);
+    const judgement = judge(findings, this.skipped);
+    if (judgement.verdict === 'commit') return 'commit';
+    const incident = { step: this.step + 1, remedy: judgement.verdict, evidence: judgement.evidence };
+    await this.chronicle().ask.incident(incident, { timeoutMs: patienceMs });
+    if (judgement.verdict === 'stop') throw new Unstable(this.step + 1, judgement.evidence);
+    return 'skip';
+  }
+
+  /** Whether the step right before was skipped as an incident, steps that overflowed left out. */
+  private async skippedBefore(step: number): Promise<number> {
+    const before = await this.parts.decisions.find(step - 1);
+    if (before?.overflowed === true) return await this.skippedBefore(step - 1);
+    return before?.verdict === 'skip' ? 1 : 0;
+  }
+
+  /** The loss scale after the step in hand; a change is told. */
+  private async rescaled(step: ScaledStep, gradNorm: number): Promise<LossScale | null> {
+    if (this.lossScale === null) return null;
+    const { growth_interval } = this.parts.topology.training.loss_scale;
+    const after = lossScaleAfter(this.lossScale, step, growth_interval);
+    const [from, to] = [this.lossScale.scale, after.scale];
+    if (from !== to) {
+      const reason =
+        step === 'overflow' ? `gradient norm is ${gradNorm}` : `${growth_interval} steps without an overflow`;
+      await this.chronicle().ask.lossScale({ step: this.step + 1, from, to, reason }, { timeoutMs: patienceMs });
+    }
+    return after;
   }
 
   /** Mean held-out loss in nats a token, at the evaluation's capacity factor and without noise. */
@@ -248,7 +291,8 @@ export class Trainer implements Actor<Messages> {
   }
 
   private async writeCheckpoint(): Promise<void> {
-    const args = { step: this.step, updateStep: this.updateStep, evalLoss: this.evalLoss };
+    const { step, updateStep, evalLoss, lossScale } = this;
+    const args = { step, updateStep, evalLoss, ...(lossScale === null ? {} : { lossScale }) };
     const checkpointer = this.scope.ref(checkpointerProtocol, checkpointerAddress);
     const { path } = await checkpointer.ask.write(args, { timeoutMs: patienceMs });
     this.checkpointed = this.step;

@@ -28,6 +28,8 @@ export const manifestSchema = z.strictObject({
   step: count,
   /** Updates applied: what Adam's bias correction counts. */
   updateStep: count,
+  /** Of a run that scales its gradients: by what, and for how many steps that did not overflow. */
+  lossScale: z.strictObject({ scale: z.number().min(1), cleanSteps: count }).exactOptional(),
   numericsClass: z.string(),
   corpusDigest: z.string(),
   model: z.json(),

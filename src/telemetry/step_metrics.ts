@@ -11,6 +11,8 @@ export interface StepMetrics {
   readonly lr: number;
   /** Global gradient norm before clipping. */
   readonly grad_norm: number;
+  /** What gradients were multiplied by while they were made; only in fp16. */
+  readonly loss_scale?: number;
   /** Tokens of the global batch. */
   readonly tokens: number;
   readonly tokens_per_second: number;

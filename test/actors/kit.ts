@@ -10,7 +10,7 @@ import { MemoryDecisionStore, type DecisionStore } from '../../src/actors/decisi
 import { checkpointerAddress, chronicleAddress, trainerAddress } from '../../src/actors/addresses.ts';
 import { expertProtocol } from '../../src/actors/protocol/expert.ts';
 import { dataOf } from '../../src/actors/protocol/pass.ts';
-import { chronicleProtocol } from '../../src/actors/protocol/chronicle.ts';
+import { chronicleProtocol, type LossScaleChange } from '../../src/actors/protocol/chronicle.ts';
 import { checkpointerProtocol, trainerProtocol } from '../../src/actors/protocol/trainer.ts';
 import type { BatchPort } from '../../src/actors/batch_port.ts';
 import { CheckpointStore, type Checkpoint } from '../../src/checkpoints/index.ts';
@@ -91,6 +91,7 @@ export interface Played {
   readonly digest: string;
   readonly evalLoss: number | null;
   readonly incidents: readonly Incident[];
+  readonly scaleChanges: readonly LossScaleChange[];
   /** Frames of the codec still in use at the end. */
   readonly leasedFrames: number;
 }
@@ -152,6 +153,7 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
       (scope) => new Checkpointer({ holders: troupe.holders, store, keep: 9, fields }, scope),
     );
     const curve: Curve[] = [];
+    const scaleChanges: LossScaleChange[] = [];
     const observer = {
       step: ({
         tokens_per_second: _1,
@@ -168,18 +170,22 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
       },
       evaluated: () => undefined,
       checkpoint: () => undefined,
+      lossScale: (change: LossScaleChange) => {
+        scaleChanges.push(change);
+      },
       incident: (step: number, remedy: string, evidence: string) => {
         incidents.push({ step, remedy, evidence });
       },
     };
     system.spawn(chronicleProtocol, chronicleAddress, () => new Chronicle(observer));
     const trainer = system.ref(trainerProtocol, trainerAddress);
-    const { step: firstStep = 0, updateStep = 0 } = from?.manifest ?? {};
-    const start = { firstStep, updateStep, isNew: from === undefined };
+    const { step: firstStep = 0, updateStep = 0, lossScale } = from?.manifest ?? {};
+    const scaled = lossScale === undefined ? {} : { lossScale };
+    const start = { firstStep, updateStep, isNew: from === undefined, ...scaled };
     const { evalLoss } = await troupe.unlessFailed(trainer.ask.train(start, { timeoutMs: 60_000 }));
     const { manifest } = (await store.openNewestValid()).checkpoint;
     await system.idle();
-    return { curve, digest: digestOf(manifest.extra), evalLoss, incidents, leasedFrames: pool.leased };
+    return { curve, digest: digestOf(manifest.extra), evalLoss, incidents, scaleChanges, leasedFrames: pool.leased };
   } finally {
     await troupe.stop();
   }

@@ -1,11 +1,18 @@
 /** Runs whose products are in less than fp32: near to the run in fp32, and under the same contract of bits. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bitsOf, RunFolder, type Played } from './run_kit.ts';
 
 const folder = new RunFolder();
 afterAll(() => folder[Symbol.dispose]());
 
-const settings = { 'training.steps': 6, 'checkpoint.interval': 3, 'training.eval_interval': 6 };
+const settings = {
+  'training.steps': 6,
+  'checkpoint.interval': 3,
+  'training.eval_interval': 6,
+  'training.loss_scale.growth_interval': 4,
+};
 const valuesOf = ({ curve }: Played, key: string): unknown[] =>
   curve.map((line) => new Map<string, unknown>(Object.entries(line)).get(key));
 const lossesOf = (played: Played): number[] => valuesOf(played, 'loss').map(Number);
@@ -15,7 +22,7 @@ beforeAll(async () => {
   full = await folder.play(settings);
 });
 
-describe.each(['bf16'])('in %s', (precision) => {
+describe.each(['bf16', 'fp16'])('in %s', (precision) => {
   const low = { ...settings, 'training.precision': precision };
   let alone: Played;
   beforeAll(async () => {
@@ -43,6 +50,20 @@ describe.each(['bf16'])('in %s', (precision) => {
     const first = await folder.play(low, { signal, watch });
     expect(first.outcome).toMatchObject({ status: 'interrupted', step: 1 });
     expect(bitsOf(await folder.play(low, { resume: first.runDir }))).toEqual(bitsOf(alone));
+  });
+
+  it('a scale is written down in fp16 only', () => {
+    const files = ['metrics.jsonl', 'events.jsonl', 'decisions.jsonl', 'checkpoints/step-000006.g1/manifest.json'];
+    const texts = files.map((file) => readFileSync(join(alone.runDir, file), 'utf8'));
+    if (precision !== 'fp16') {
+      for (const text of texts) expect(text).not.toMatch(/lossScale|"loss_scale":\d|"kind":"loss_scale"/);
+      return;
+    }
+    expect(valuesOf(alone, 'loss_scale')).toEqual([65_536, 65_536, 65_536, 65_536, 131_072, 131_072]);
+    expect(texts[1]).toMatch(
+      /"kind":"loss_scale","step":4,"from":65536,"to":131072,"reason":"4 steps without an overflow"/,
+    );
+    expect(JSON.parse(texts[3])).toMatchObject({ lossScale: { scale: 131_072, cleanSteps: 2 } });
   });
 
   it('does not go on in another precision', async () => {

@@ -203,7 +203,7 @@ describe('an override', () => {
     [
       'of an unknown key is blamed',
       'training.stesp=1',
-      '--set training.stesp=1: training.stesp: unknown key; did you mean steps? allowed here: steps, global_batch_size, sequence_length, seed, precision, eval_interval, eval_sequences',
+      '--set training.stesp=1: training.stesp: unknown key; did you mean steps? allowed here: steps, global_batch_size, sequence_length, seed, precision, eval_interval, eval_sequences, loss_scale',
     ],
     [
       'of an unknown section is blamed',

@@ -12,6 +12,7 @@ export const stepMetricsSchema = z.object({
   z_loss: z.number(),
   lr: z.number(),
   grad_norm: z.number(),
+  loss_scale: z.number().exactOptional(),
   tokens: z.number(),
   tokens_per_second: z.number(),
   step_ms: z.number(),
@@ -27,10 +28,15 @@ export const stepMetricsSchema = z.object({
   eval_loss: z.number().exactOptional(),
 });
 
+/** What gradients are multiplied by changes after a step. */
+export const lossScaleChangeSchema = z.object({ step: z.int(), from: z.number(), to: z.number(), reason: z.string() });
+export type LossScaleChange = z.infer<typeof lossScaleChangeSchema>;
+
 export const chronicleProtocol = defineProtocol('chronicle', {
   step: ask({ fenced: false, args: stepMetricsSchema }),
   evaluated: ask({ fenced: false, args: z.object({ step: z.int(), evalLoss: z.number() }) }),
   checkpoint: ask({ fenced: false, args: z.object({ step: z.int(), path: z.string() }) }),
+  lossScale: ask({ fenced: false, args: lossScaleChangeSchema }),
   /** Something went wrong in a step, and what is done about it. */
   incident: ask({ fenced: false, args: z.object({ step: z.int(), remedy: z.string(), evidence: z.string() }) }),
 });

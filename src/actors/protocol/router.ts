@@ -13,8 +13,8 @@ export const routerProtocol = defineProtocol('router', {
   ...reduceMessages,
   /** h_RD: the normed rows of a microbatch, of which only the first `live` are tokens; the rest is padding. */
   route: tell({ lane: 'data', args: fromStage.extend({ live: z.int() }) }),
-  /** d_moe_RD: the gradient of the layer's output. */
-  combineGradient: tell({ lane: 'data', args: fromStage }),
+  /** d_moe_RD: the gradient of the layer's output, times `lossScale`, which is 1 if left out. */
+  combineGradient: tell({ lane: 'data', args: fromStage.extend({ lossScale: z.number().exactOptional() }) }),
   /** Expert outputs of a group, in the order of the rows sent. */
   outputs: tell({ lane: 'data', args: fromGroup }),
   /** Gradients of the rows sent to a group. */

@@ -12,6 +12,8 @@ export const openSchema = z.object({
   microbatches: z.array(z.int()),
   /** Generation only: the tokens so far, padded to the sequence length, and the position whose successor is wanted. */
   prompt: z.object({ tokens: tensorSchema, position: z.int() }).nullable(),
+  /** Training only: what all gradients of the pass are multiplied by; 1 if left out. */
+  lossScale: z.number().exactOptional(),
 });
 export type Open = z.infer<typeof openSchema>;
 

@@ -37,6 +37,10 @@ export type Vote = z.infer<typeof voteSchema>;
 
 export const emptyVote: Vote = { squares: {}, losses: [], routing: [], processed: {}, logits: null };
 
+/** What gradients are multiplied by while they are made, and the steps since it changed that did not overflow. */
+export const lossScaleSchema = z.object({ scale: z.number(), cleanSteps: z.int() });
+export type LossScale = z.infer<typeof lossScaleSchema>;
+
 /** The commit point of a step: written to the decision store first, then sent. */
 export const decisionSchema = z.object({
   gen: z.int(),
@@ -45,8 +49,12 @@ export const decisionSchema = z.object({
   /** Number of the update that a commit makes, from 1 (Adam's bias correction). */
   updateStep: z.int(),
   lr: z.number(),
-  /** What gradients are multiplied by. */
+  /** What gradients are multiplied by; where they are scaled, this unscales them too. */
   clip: z.number(),
+  /** After this step; only where gradients are scaled. */
+  lossScale: lossScaleSchema.exactOptional(),
+  /** Skipped for its scale: no incident. */
+  overflowed: z.literal(true).exactOptional(),
 });
 export type Decision = z.infer<typeof decisionSchema>;
 

@@ -1,6 +1,7 @@
 /** What the trainer and the checkpointer are told. */
 import { z } from 'zod';
 import { ask, defineProtocol, tell } from '../../runtime/index.ts';
+import { lossScaleSchema } from './stateful.ts';
 
 export const outcomeSchema = z.object({
   status: z.enum(['done', 'interrupted']),
@@ -13,7 +14,13 @@ export const trainerProtocol = defineProtocol('trainer', {
   /** Trains from `firstStep`, which a new run checkpoints first; answered when the last step is done or the run was interrupted. */
   train: ask({
     fenced: false,
-    args: z.object({ firstStep: z.int(), updateStep: z.int(), isNew: z.boolean() }),
+    args: z.object({
+      firstStep: z.int(),
+      updateStep: z.int(),
+      isNew: z.boolean(),
+      /** Where the checkpoint has one. */
+      lossScale: lossScaleSchema.exactOptional(),
+    }),
     reply: outcomeSchema,
   }),
   /** The trainer tells itself to take the next step, so that it hears others in between. */
@@ -27,7 +34,12 @@ export const trainerProtocol = defineProtocol('trainer', {
 export const checkpointerProtocol = defineProtocol('checkpointer', {
   /** Writes a checkpoint of all roles; `step` data steps are done, of which `updateStep` changed parameters. */
   write: ask({
-    args: z.object({ step: z.int(), updateStep: z.int(), evalLoss: z.number().nullable() }),
+    args: z.object({
+      step: z.int(),
+      updateStep: z.int(),
+      evalLoss: z.number().nullable(),
+      lossScale: lossScaleSchema.exactOptional(),
+    }),
     reply: z.object({ path: z.string(), digest: z.string() }),
   }),
 });

@@ -9,6 +9,12 @@ import { formatBytes, parseBytes } from '../byte_size.ts';
 /** A whole number, `least` or more. */
 export const whole = (least: number) => z.int().min(least);
 
+/** A whole power of two: what multiplies by one changes no digit. */
+export const powerOfTwo = () =>
+  whole(1)
+    .refine((value) => value === 2 ** Math.round(Math.log2(value)))
+    .meta({ allowed: 'a power of two, 1 or more' });
+
 /** A number, 0 or more. */
 export const notNegative = () => z.number().min(0);
 
