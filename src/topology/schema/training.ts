@@ -18,5 +18,7 @@ export const trainingSchema = z.strictObject({
     ),
   eval_interval: whole(0).default(100).describe('Steps between evaluations on held-out data; 0 never evaluates.'),
   eval_sequences: whole(1).default(64).describe('Held-out sequences of an evaluation.'),
-  loss_scale: lossScaleSchema.prefault({}).describe('What gradients are multiplied by while they are made, for `precision: fp16` only.'),
+  loss_scale: lossScaleSchema
+    .prefault({})
+    .describe('What gradients are multiplied by while they are made, for `precision: fp16` only.'),
 });

@@ -8,7 +8,8 @@ import { at, folder } from '../training.ts';
 import { plainly, refusalOf } from './refusal.ts';
 
 const sections = 'name, cluster, model, moe, parallelism, training, optimizer, data, checkpoint, recovery';
-const trainingKeys = 'steps, global_batch_size, sequence_length, seed, precision, eval_interval, eval_sequences, loss_scale';
+const trainingKeys =
+  'steps, global_batch_size, sequence_length, seed, precision, eval_interval, eval_sequences, loss_scale';
 const give = 'give a topology file, for example configs/quickstart.yaml';
 
 const faults: readonly (readonly [what: string, file: string, content: string | Buffer | null, line: string])[] = [
