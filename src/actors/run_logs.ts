@@ -46,12 +46,14 @@ export class RunLogs implements Disposable {
         this.events.append('checkpoint', { step, path });
         observe({ kind: 'checkpoint', step, path });
       },
-      lossScale: (change) => {
-        this.events.append('loss_scale', change);
-        const { step, from, to, reason } = change;
+      lossScale: ({ step, from, to, reason }) => {
+        this.events.append('loss_scale', { step, from, to, reason });
         // Growth is as it should be; an overflow costs a batch.
         if (to < from)
-          observe({ kind: 'notice', text: `step ${step}: ${reason}; skipping its batch, loss scale ${to}` });
+          observe({
+            kind: 'notice',
+            text: `step ${step}: gradients overflow fp16; skipping its batch, loss scale ${to}`,
+          });
       },
       incident: (step, remedy, evidence) => {
         this.events.append('incident', { step, remedy, evidence });
