@@ -10,6 +10,8 @@ const slow = [
   'cli/nodes',
   'docs/commands',
   'actors/nodes',
+  'actors/mixed_devices',
+  'kernels/webgpu/ops',
   'docs/tutorial',
   'cli/refusals/cluster',
   'runtime/transport/nats_control_faults',
