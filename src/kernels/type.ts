@@ -8,6 +8,12 @@ export interface Type {
   readonly shape: Shape;
 }
 
+/** A value as devices lower it: something of a type, told apart by its identity. */
+export interface Typed {
+  readonly id: number;
+  readonly type: Type;
+}
+
 /** A concrete operand of a running op: row-major data and live shape. */
 export interface Operand {
   readonly data: Data;

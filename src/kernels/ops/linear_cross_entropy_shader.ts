@@ -3,6 +3,7 @@
  * them again, and turns them into their own gradient in place.
  */
 import type { Value } from '../graph.ts';
+import type { Typed } from '../type.ts';
 import { innerOf, type Lowering } from '../webgpu/lowering.ts';
 import { zeroPass } from '../webgpu/wgsl/copies.ts';
 import { matmulPass } from '../webgpu/wgsl/matmul.ts';
@@ -23,18 +24,18 @@ function chunksOf(x: Value): Chunk[] {
   });
 }
 
-const plain = (value: Value, base = 0): Matrix => {
+const plain = (value: Typed, base = 0): Matrix => {
   const width = innerOf(value.type.shape);
   return { value, base, batchStep: 0, rowStep: width, columnStep: 1 };
 };
 const transposed = (matrix: Matrix): Matrix => ({ ...matrix, rowStep: matrix.columnStep, columnStep: matrix.rowStep });
 
 /** Room for the logits of one chunk. */
-function logitsOf(lowering: Lowering, chunks: readonly Chunk[], vocabulary: number): Value {
+function logitsOf(lowering: Lowering, chunks: readonly Chunk[], vocabulary: number): Typed {
   return lowering.scratch('f32', [Math.max(1, ...chunks.map(({ rows }) => rows)), vocabulary]);
 }
 
-function logitsPass(lowering: Lowering, x: Value, w: Value, logits: Value, { first, rows }: Chunk): void {
+function logitsPass(lowering: Lowering, x: Value, w: Value, logits: Typed, { first, rows }: Chunk): void {
   const [vocabulary, width] = w.type.shape.map(Number);
   matmulPass(lowering, {
     label: 'linear_cross_entropy, logits',

@@ -5,10 +5,10 @@
 import type { Bindings, Executable, RunTimes } from '../device.ts';
 import { bytesPerElement } from '../dtype.ts';
 import { ProgramError } from '../errors.ts';
-import type { Value } from '../graph.ts';
 import type { Program } from '../program.ts';
 import { elements, resolve, type Dim, type LiveSizes } from '../shape.ts';
 import type { Table } from '../table.ts';
+import type { Typed } from '../type.ts';
 import type { Pass } from './pass.ts';
 import type { Pipeline } from './pipelines.ts';
 import type { PlannedPasses } from './plan.ts';
@@ -33,9 +33,9 @@ export interface Ground {
 }
 
 interface Copy {
-  readonly from: GpuTensor | Value;
+  readonly from: GpuTensor | Typed;
   readonly to: GpuTensor;
-  readonly value: Value;
+  readonly value: Typed;
 }
 
 interface Bound {
@@ -162,7 +162,7 @@ export class GpuExecutable implements Executable {
   private bind(tensors: ReadonlyMap<string, GpuTensor>): Bound {
     const { name: program, inputs, outputs } = this.program;
     const { rootOf, passes } = this.planned;
-    const places = new Map<Value, GpuTensor>();
+    const places = new Map<Typed, GpuTensor>();
     for (const { name, value } of inputs) places.set(value, tensors.get(name)!);
     const read = new Set(places.values());
     const copies: Copy[] = [];
@@ -182,7 +182,7 @@ export class GpuExecutable implements Executable {
   private groupOf(
     { bindings, canRefuse, label }: Pass,
     layout: GPUBindGroupLayout,
-    places: ReadonlyMap<Value, GpuTensor>,
+    places: ReadonlyMap<Typed, GpuTensor>,
   ): GPUBindGroup {
     const { device, refusal } = this.ground;
     const { rootOf } = this.planned;
@@ -201,7 +201,7 @@ export class GpuExecutable implements Executable {
     });
   }
 
-  private scratchOf(root: Value): GPUBuffer {
+  private scratchOf(root: Typed): GPUBuffer {
     const table = this.planned.tables.get(root);
     if (table !== undefined) return this.ground.table(table);
     const slot = this.planned.slots.get(root);

@@ -4,17 +4,17 @@
  * on the processor pays dearly for barriers, so rows have a second form there; the code of an op is the same for both.
  */
 import type { DType } from '../dtype.ts';
-import type { Graph, Value } from '../graph.ts';
 import type { Shape } from '../shape.ts';
 import { maxElements } from '../shape.ts';
 import type { Table } from '../table.ts';
+import type { Type, Typed } from '../type.ts';
 import { FeatureMissing } from './errors.ts';
 import { countOf, countText, type Element, type Pass, type PassBinding, type SizeOf } from './pass.ts';
 import type { SubgroupMatrix } from './wgsl/product_subgroup.ts';
 import { RowText } from './wgsl/row_text.ts';
 
 /** Buffers by the names that the code gives them. */
-export type Named = Readonly<Record<string, Value>>;
+export type Named = Readonly<Record<string, Typed>>;
 
 interface PassText {
   readonly label: string;
@@ -50,19 +50,19 @@ export interface AdapterTraits {
 export class Lowering {
   readonly traits: AdapterTraits;
   readonly passes: Pass[] = [];
-  readonly aliases = new Map<Value, Value>();
-  readonly tables = new Map<Value, Table>();
-  private readonly graph: Graph;
+  readonly aliases = new Map<Typed, Typed>();
+  readonly tables = new Map<Typed, Table>();
+  private readonly fresh: (type: Type) => Typed;
 
-  /** `graph`: where scratch values come from. */
-  constructor(graph: Graph, traits: AdapterTraits) {
-    this.graph = graph;
+  /** `fresh` makes a value that no other is. */
+  constructor(fresh: (type: Type) => Typed, traits: AdapterTraits) {
+    this.fresh = fresh;
     this.traits = traits;
   }
 
   /** Room that lasts to the end of the op. */
-  scratch(dtype: DType, shape: Shape): Value {
-    return this.graph.value({ dtype, shape });
+  scratch(dtype: DType, shape: Shape): Typed {
+    return this.fresh({ dtype, shape });
   }
 
   /** Throws `FeatureMissing` where the adapter lacks what `what` needs. */
@@ -71,7 +71,7 @@ export class Lowering {
   }
 
   /** Constants that the device keeps. */
-  table(table: Table): Value {
+  table(table: Table): Typed {
     const known = [...this.tables].find(([, { name }]) => name === table.name);
     if (known !== undefined) return known[0];
     const value = this.scratch('f32', [table.length]);
@@ -80,7 +80,7 @@ export class Lowering {
   }
 
   /** `output` is `input` under another shape. */
-  alias(output: Value, input: Value): void {
+  alias(output: Typed, input: Typed): void {
     this.aliases.set(output, input);
   }
 
@@ -144,7 +144,7 @@ export class Lowering {
   }
 }
 
-function binding(name: string, value: Value, element: Element | undefined, isWritten: boolean): PassBinding {
+function binding(name: string, value: Typed, element: Element | undefined, isWritten: boolean): PassBinding {
   return { name, value, element: element ?? elementOf[value.type.dtype], isWritten };
 }
 

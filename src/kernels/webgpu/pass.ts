@@ -2,15 +2,15 @@
  * One dispatch of a program: a shader over buffers, and how many workgroups of it. A program of the WebGPU device is a list
  * of passes, each of which sees what those before it wrote.
  */
-import type { Value } from '../graph.ts';
 import type { Dim, Shape } from '../shape.ts';
+import type { Typed } from '../type.ts';
 
 /** How a shader sees the elements of a buffer. bf16 lies packed in u32, two to a word. */
 export type Element = 'f32' | 'vec4<f32>' | 'u32' | 'vec2<u32>' | 'i32' | 'atomic<u32>';
 
 export interface PassBinding {
   readonly name: string;
-  readonly value: Value;
+  readonly value: Typed;
   readonly element: Element;
   readonly isWritten: boolean;
 }

@@ -10,6 +10,7 @@ import { Graph } from '../graph.ts';
 import type { Program } from '../program.ts';
 import { maxElements, sameShape } from '../shape.ts';
 import type { Table } from '../table.ts';
+import type { Typed } from '../type.ts';
 import { Lowering, type AdapterTraits } from './lowering.ts';
 import type { Pass } from './pass.ts';
 import { boundBytes } from './tensor.ts';
@@ -18,10 +19,10 @@ import { chainPass, isChainable } from './wgsl/chain.ts';
 export interface PlannedPasses {
   readonly passes: readonly Pass[];
   /** The value whose buffer a value is in. */
-  readonly rootOf: (value: Value) => Value;
+  readonly rootOf: (value: Typed) => Typed;
   /** The scratch buffer of each value that is neither given nor asked for. */
-  readonly slots: ReadonlyMap<Value, number>;
-  readonly tables: ReadonlyMap<Value, Table>;
+  readonly slots: ReadonlyMap<Typed, number>;
+  readonly tables: ReadonlyMap<Typed, Table>;
   /** Bytes of each scratch buffer, the largest first. */
   readonly slotBytes: readonly number[];
 }
@@ -34,14 +35,15 @@ export interface PassLimits {
 /** Throws `ProgramError` for an op that has no lowering for its types. */
 export function planPasses(program: Program, traits: AdapterTraits, limits: PassLimits): PlannedPasses {
   const graph = program.nodes[0]?.outputs[0]?.graph ?? program.inputs[0]?.value.graph;
-  const lowering = new Lowering(graph?.fork() ?? new Graph(), traits);
+  const fork = graph?.fork() ?? new Graph();
+  const lowering = new Lowering((type) => fork.value(type), traits);
   for (const group of groupsOf(program, limits.buffers)) {
     const [first] = group.nodes;
     if (isChainable(first)) chainPass(lowering, group.nodes, group.stored);
     else if (first.wgsl === null) throw new ProgramError(program.name, `${first.op} has no WGSL lowering`);
     else first.wgsl(lowering, first.inputs, first.outputs);
   }
-  const rootOf = (value: Value): Value => {
+  const rootOf = (value: Typed): Typed => {
     const input = lowering.aliases.get(value);
     return input === undefined ? value : rootOf(input);
   };
@@ -107,11 +109,11 @@ function groupsOf(program: Program, mostBuffers: number): Group[] {
 function planSlots(
   program: Program,
   passes: readonly Pass[],
-  rootOf: (value: Value) => Value,
-  isKept: (value: Value) => boolean,
+  rootOf: (value: Typed) => Typed,
+  isKept: (value: Typed) => boolean,
 ): Pick<PlannedPasses, 'slots' | 'slotBytes'> {
-  const bound = new Set([...program.inputs, ...program.outputs].map((b) => b.value));
-  const lives = new Map<Value, { first: number; last: number }>();
+  const bound = new Set<Typed>([...program.inputs, ...program.outputs].map((b) => b.value));
+  const lives = new Map<Typed, { first: number; last: number }>();
   passes.forEach(({ bindings }, at) => {
     for (const { value } of bindings) {
       const root = rootOf(value);
@@ -126,7 +128,7 @@ function planSlots(
     const life = lives.get(rootOf(value));
     if (life !== undefined) life.last = passes.length;
   }
-  const slots: { bytes: number; freeAfter: number; values: Value[] }[] = [];
+  const slots: { bytes: number; freeAfter: number; values: Typed[] }[] = [];
   for (const [value, { first, last }] of lives) {
     const { shape, dtype } = value.type;
     const bytes = boundBytes(maxElements(shape) * bytesPerElement[dtype]);

@@ -2,7 +2,7 @@
  * Sums over rows, one for each column: in blocks of rows first, then over the blocks, both in order, so that a sum depends
  * on nothing but the rows that are live.
  */
-import type { Value } from '../../graph.ts';
+import type { Typed } from '../../type.ts';
 import { maxElements, type Shape } from '../../shape.ts';
 import type { Lowering, Named } from '../lowering.ts';
 import { countText } from '../pass.ts';
@@ -20,7 +20,7 @@ interface ColumnSums {
   /** What it calls. */
   readonly declarations?: string;
   /** One for each column. */
-  readonly out: Value;
+  readonly out: Typed;
 }
 
 export function columnSums(

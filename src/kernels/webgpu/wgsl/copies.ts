@@ -1,5 +1,5 @@
 /** Elements that are moved and not changed: where each of the result comes from. */
-import type { Value } from '../../graph.ts';
+import type { Typed } from '../../type.ts';
 import { maxElements } from '../../shape.ts';
 import { ShapeError } from '../../errors.ts';
 import type { Lowering } from '../lowering.ts';
@@ -7,8 +7,8 @@ import type { Lowering } from '../lowering.ts';
 /** A run of elements of `to` that lies together: `outer` times `length` elements, so many apart in each. */
 export interface CopiedRuns {
   readonly label: string;
-  readonly from: Value;
-  readonly to: Value;
+  readonly from: Typed;
+  readonly to: Typed;
   readonly length: number;
   readonly fromStep: number;
   readonly fromStart: number;
@@ -17,7 +17,7 @@ export interface CopiedRuns {
 }
 
 /** `outer` is the product of the axes before the one that is cut or joined; of bf16, runs have to be whole words. */
-export function copyRunsPass(lowering: Lowering, outer: Value['type']['shape'], runs: CopiedRuns): void {
+export function copyRunsPass(lowering: Lowering, outer: Typed['type']['shape'], runs: CopiedRuns): void {
   const { label, from, to, ...steps } = runs;
   const perWord = from.type.dtype === 'bf16' ? 2 : 1;
   const { length, fromStep, fromStart, toStep, toStart } = steps;
@@ -37,12 +37,12 @@ y[run * ${toStep / perWord}u + ${toStart / perWord}u + at] = x[run * ${fromStep 
   });
 }
 
-export function zeroPass(lowering: Lowering, label: string, y: Value): void {
+export function zeroPass(lowering: Lowering, label: string, y: Typed): void {
   lowering.each({ label, reads: {}, writes: { y }, over: y.type.shape, body: 'y[i] = 0f;' });
 }
 
 /** Axes of `x` in another order. */
-export function transposePass(lowering: Lowering, x: Value, y: Value, permutation: readonly number[]): void {
+export function transposePass(lowering: Lowering, x: Typed, y: Typed, permutation: readonly number[]): void {
   const { shape } = y.type;
   if (x.type.dtype === 'bf16') throw new ShapeError('transpose', 'bf16 cannot be transposed on this device');
   const stepOf = (axis: number): number => maxElements(x.type.shape.slice(axis + 1));

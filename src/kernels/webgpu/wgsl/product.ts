@@ -2,15 +2,15 @@
  * A product of matrices as shaders see it, and what its forms share. Each element sums over k in order by fused
  * multiply-adds, whatever the form, so that forms may be exchanged.
  */
-import type { Value } from '../../graph.ts';
 import type { Precision } from '../../precision.ts';
 import type { Dim, Shape } from '../../shape.ts';
+import type { Typed } from '../../type.ts';
 import { sizeText, type Element } from '../pass.ts';
 import { literal } from './arithmetic.ts';
 
 /** Where element (row, column) of matrix `batch` lies: all steps in elements. */
 export interface Matrix {
-  readonly value: Value;
+  readonly value: Typed;
   readonly base?: number;
   readonly batchStep: number;
   readonly rowStep: number;

@@ -1,5 +1,5 @@
 /** Sums and maxima over any axes: over the last one by rows, over the first ones by columns, else element by element. */
-import type { Value } from '../../graph.ts';
+import type { Typed } from '../../type.ts';
 import { isStatic, maxElements, type Shape } from '../../shape.ts';
 import type { Lowering } from '../lowering.ts';
 import { sizeText } from '../pass.ts';
@@ -10,7 +10,7 @@ type Kind = 'sum' | 'max';
 /** `axes` of x, sorted, go; y has the others, in order. */
 export function reductionPass(
   lowering: Lowering,
-  { label, x, y, axes, kind }: { label: string; x: Value; y: Value; axes: readonly number[]; kind: Kind },
+  { label, x, y, axes, kind }: { label: string; x: Typed; y: Typed; axes: readonly number[]; kind: Kind },
 ): void {
   const { shape } = x.type;
   const rank = shape.length;

@@ -3,7 +3,7 @@
  * the rows r with index[r] = s, from the first to the last. Rows are counted in blocks, a row finds its place by looking at
  * its own block; nothing depends on which invocation comes first. Index −1 is nobody's.
  */
-import type { Value } from '../../graph.ts';
+import type { Typed } from '../../type.ts';
 import { maxElements, type Dim, type Shape } from '../../shape.ts';
 import type { Lowering } from '../lowering.ts';
 import { sizeText } from '../pass.ts';
@@ -14,16 +14,16 @@ const SCANNERS = 256;
 
 export interface SegmentOrder {
   /** u32 [segments + 1]. */
-  readonly starts: Value;
+  readonly starts: Typed;
   /** u32, one for each row. */
-  readonly order: Value;
+  readonly order: Typed;
 }
 
 /** `index` i32, of shape `rows`. */
 export function segmentOrder(
   lowering: Lowering,
   label: string,
-  index: Value,
+  index: Typed,
   rows: Shape,
   segments: Dim,
 ): SegmentOrder {
