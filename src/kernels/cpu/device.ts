@@ -6,6 +6,7 @@
 import os from 'node:os';
 import { createRequire } from 'node:module';
 import { Arena } from '../arena.ts';
+import { Compilations } from '../compilations.ts';
 import type { Data } from '../dtype.ts';
 import type { Device, Executable, Slice, Tensor } from '../device.ts';
 import type { Value } from '../graph.ts';
@@ -40,7 +41,7 @@ export class CpuDevice implements Device {
   readonly numericsClass: string;
   private readonly arena: Arena;
   private readonly wasm: boolean;
-  private readonly compiled = new Map<Program, Promise<CpuExecutable>>();
+  private readonly compiled = new Compilations<CpuExecutable>((program) => this.build(program));
   private readonly tables = new Map<string, number>();
   private scratchRange: Range | null = null;
   private scratchViews = new WeakMap<ScratchPlan, ReadonlyMap<Value, CpuTensor>>();
@@ -56,19 +57,12 @@ export class CpuDevice implements Device {
     return this.arena.usedBytes;
   }
 
-  async compile(program: Program): Promise<Executable> {
-    const known = this.compiled.get(program) ?? this.build(program);
-    this.compiled.set(program, known);
-    try {
-      return await known;
-    } catch (error) {
-      this.compiled.delete(program);
-      throw error;
-    }
+  compile(program: Program): Promise<Executable> {
+    return this.compiled.of(program);
   }
 
   executables(): Promise<readonly Executable[]> {
-    return Promise.all(this.compiled.values());
+    return this.compiled.all();
   }
 
   slice(owner: string, budgetBytes: number): Slice {
@@ -89,7 +83,7 @@ export class CpuDevice implements Device {
 
   async close(): Promise<void> {
     await this.tail;
-    for (const executable of this.compiled.values()) await (await executable).release();
+    for (const executable of await this.compiled.all()) await executable.release();
     this.compiled.clear();
   }
 

@@ -3,6 +3,7 @@
  * a few scratch buffers, since one runs at a time; a program that needs larger ones replaces them when it is compiled.
  */
 import { createRequire } from 'node:module';
+import { Compilations } from '../compilations.ts';
 import type { Device, Executable, Slice, Tensor } from '../device.ts';
 import { bytesPerElement, type Data } from '../dtype.ts';
 import { dumpOf } from '../dump.ts';
@@ -69,7 +70,7 @@ export class WebGpuDevice implements Device {
   private readonly readback: Readback;
   private readonly refusal: GPUBuffer;
   private readonly pipelines: Pipelines;
-  private readonly compiled = new Map<Program, Promise<GpuExecutable>>();
+  private readonly compiled = new Compilations<GpuExecutable>((program) => this.build(program));
   private readonly ready: GpuExecutable[] = [];
   /** Programs that may have refused operands since the last read. */
   private readonly suspects = new Set<string>();
@@ -151,19 +152,12 @@ export class WebGpuDevice implements Device {
     };
   }
 
-  async compile(program: Program): Promise<Executable> {
-    const known = this.compiled.get(program) ?? this.build(program);
-    this.compiled.set(program, known);
-    try {
-      return await known;
-    } catch (error) {
-      this.compiled.delete(program);
-      throw error;
-    }
+  compile(program: Program): Promise<Executable> {
+    return this.compiled.of(program);
   }
 
   executables(): Promise<readonly Executable[]> {
-    return Promise.all(this.compiled.values());
+    return this.compiled.all();
   }
 
   slice(owner: string, budgetBytes: number): Slice {
