@@ -16,15 +16,13 @@ import type { Mesh, Topology } from '../topology/index.ts';
 import { globalMicrobatch } from '../topology/index.ts';
 import { checkpointerAddress, chronicleAddress, stageAddress, trainerAddress } from './addresses.ts';
 import type { DecisionStore } from './decision_store.ts';
-import { clipScale } from './gradient_norm.ts';
-import { learningRate } from './learning_rate.ts';
-import { firstLossScale, lossScaleAfter, overflows, type ScaledStep } from './loss_scale.ts';
+import { Judge } from './judge.ts';
 import { chronicleProtocol } from './protocol/chronicle.ts';
 import { stageProtocol } from './protocol/stage.ts';
-import type { Decision, LossScale, Vote } from './protocol/stateful.ts';
+import type { Decision, Vote } from './protocol/stateful.ts';
 import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from './protocol/trainer.ts';
 import { rolesOf, type Role } from './roles.ts';
-import { judge, StepNotPassing, Unstable, type Findings } from './sentinel.ts';
+import { StepNotPassing } from './sentinel.ts';
 import { stepMetrics } from './step_report.ts';
 import { countsOf, since, type Counts } from './system_counts.ts';
 import { meanLoss, tally, type Tally } from './tally.ts';
@@ -64,14 +62,11 @@ const patienceMs = 15 * 60_000;
 export class Trainer implements Actor<Messages> {
   private readonly parts: TrainerParts;
   private readonly scope: ActorScope;
+  private readonly judge: Judge;
   private finished: Reply<TrainingOutcome> | null = null;
   private isInterrupted = false;
   private step = 0;
   private updateStep = 0;
-  /** Of the step in hand; null where nothing is scaled. */
-  private lossScale: LossScale | null;
-  /** Steps right before this one that were skipped as an incident; null while the store has to be asked. */
-  private skipped: number | null = null;
   private evalLoss: number | null = null;
   private checkpointed = -1;
   private decided: Decided | null = null;
@@ -84,13 +79,13 @@ export class Trainer implements Actor<Messages> {
   constructor(parts: TrainerParts, scope: ActorScope) {
     this.parts = parts;
     this.scope = scope;
-    this.lossScale = firstLossScale(parts.topology.training);
+    this.judge = new Judge(parts.topology, parts.decisions, () => this.chronicle(), patienceMs);
   }
 
   train({ firstStep, updateStep, isNew, lossScale }: ArgsOf<Messages, 'train'>, ctx: Context): Reply<TrainingOutcome> {
     this.step = firstStep;
     this.updateStep = updateStep;
-    this.lossScale = lossScale ?? this.lossScale;
+    this.judge.resume(lossScale);
     // A new run has a place to come back to before its first step.
     this.checkpointed = isNew ? -1 : firstStep;
     this.finished = ctx.defer<TrainingOutcome>();
@@ -152,7 +147,7 @@ export class Trainer implements Actor<Messages> {
     this.countsBefore ??= await this.counts();
     const startMs = this.scope.clock.now();
     const { micro_batches } = topology.parallelism;
-    const lossScale = this.lossScale?.scale ?? null;
+    const lossScale = this.judge.lossScale?.scale ?? null;
     const scaled = lossScale === null ? {} : { lossScale };
     for (const { pipelineRank, dataRank } of mesh.stages) {
       const microbatches = Array.from({ length: micro_batches }, (_, i) =>
@@ -162,7 +157,10 @@ export class Trainer implements Actor<Messages> {
     }
     const votes = await Promise.all(this.roles().map((role) => this.prepare(role, 'train')));
     const found = tally(step, votes, mesh.globalMicrobatches, lossScale ?? 1);
-    const decision = await decisions.decide(await this.propose(found));
+    const { loss, gradNorm } = found;
+    const { updateStep } = this;
+    const proposed = await this.judge.propose({ step, loss, gradNorm }, { gen: this.scope.gen, updateStep });
+    const decision = await decisions.decide(proposed);
     const decided = { decision, found, lossScale, startMs };
     this.decided = decided;
     await Promise.all(this.roles().map((role) => this.apply(role, decision)));
@@ -172,11 +170,9 @@ export class Trainer implements Actor<Messages> {
 
   /** All roles have applied the decision: the step counts. */
   private complete(decided: Decided): void {
-    const { verdict, updateStep, lossScale, overflowed } = decided.decision;
+    const { verdict, updateStep } = decided.decision;
     if (verdict === 'commit') this.updateStep = updateStep;
-    this.lossScale = lossScale ?? this.lossScale;
-    // An overflow is no incident, and ends none.
-    if (overflowed !== true) this.skipped = verdict === 'skip' ? (this.skipped ?? 0) + 1 : 0;
+    this.judge.applied(decided.decision);
     this.aborts = 0;
     this.step++;
     const stepMs = this.scope.clock.now() - decided.startMs;
@@ -221,60 +217,6 @@ export class Trainer implements Actor<Messages> {
     return countsOf(this.scope, this.parts.systems, this.step);
   }
 
-  /** The decision this step deserves; a replayed step keeps the one recorded. Throws `Unstable`. */
-  private async propose({ loss, gradNorm }: Tally): Promise<Decision> {
-    const { topology, decisions } = this.parts;
-    const recorded = await decisions.find(this.step);
-    if (recorded !== null) return recorded;
-    const findings = { step: this.step, loss, gradNorm };
-    const overflowed = this.lossScale !== null && overflows(findings, this.lossScale);
-    const verdict = overflowed ? 'skip' : await this.judged(findings);
-    const scale = this.lossScale?.scale ?? 1;
-    const lossScale = await this.rescaled(overflowed ? 'overflow' : verdict, gradNorm);
-    return {
-      gen: this.scope.gen,
-      step: this.step,
-      verdict,
-      updateStep: this.updateStep + (verdict === 'commit' ? 1 : 0),
-      lr: learningRate(this.step, topology.training.steps, topology.optimizer),
-      clip: clipScale(gradNorm, topology.optimizer.grad_clip) / scale,
-      ...(lossScale === null ? {} : { lossScale }),
-      ...(overflowed ? { overflowed } : {}),
-    };
-  }
-
-  /** The sentinel's verdict, which is told where it is none to commit. Throws `Unstable`. */
-  private async judged(findings: Findings): Promise<'commit' | 'skip'> {
-    this.skipped ??= await this.skippedBefore(this.step);
-    const judgement = judge(findings, this.skipped);
-    if (judgement.verdict === 'commit') return 'commit';
-    const incident = { step: this.step + 1, remedy: judgement.verdict, evidence: judgement.evidence };
-    await this.chronicle().ask.incident(incident, { timeoutMs: patienceMs });
-    if (judgement.verdict === 'stop') throw new Unstable(this.step + 1, judgement.evidence);
-    return 'skip';
-  }
-
-  /** Whether the step right before was skipped as an incident, steps that overflowed left out. */
-  private async skippedBefore(step: number): Promise<number> {
-    const before = await this.parts.decisions.find(step - 1);
-    if (before?.overflowed === true) return await this.skippedBefore(step - 1);
-    return before?.verdict === 'skip' ? 1 : 0;
-  }
-
-  /** The loss scale after the step in hand; a change is told. */
-  private async rescaled(step: ScaledStep, gradNorm: number): Promise<LossScale | null> {
-    if (this.lossScale === null) return null;
-    const { growth_interval } = this.parts.topology.training.loss_scale;
-    const after = lossScaleAfter(this.lossScale, step, growth_interval);
-    const [from, to] = [this.lossScale.scale, after.scale];
-    if (from !== to) {
-      const reason =
-        step === 'overflow' ? `gradient norm is ${gradNorm}` : `${growth_interval} steps without an overflow`;
-      await this.chronicle().ask.lossScale({ step: this.step + 1, from, to, reason }, { timeoutMs: patienceMs });
-    }
-    return after;
-  }
-
   /** Mean held-out loss in nats a token, at the evaluation's capacity factor and without noise. */
   private async evaluate(): Promise<number | null> {
     const { mesh, evaluationMicrobatches, topology } = this.parts;
@@ -291,7 +233,8 @@ export class Trainer implements Actor<Messages> {
   }
 
   private async writeCheckpoint(): Promise<void> {
-    const { step, updateStep, evalLoss, lossScale } = this;
+    const { step, updateStep, evalLoss } = this;
+    const { lossScale } = this.judge;
     const args = { step, updateStep, evalLoss, ...(lossScale === null ? {} : { lossScale }) };
     const checkpointer = this.scope.ref(checkpointerProtocol, checkpointerAddress);
     const { path } = await checkpointer.ask.write(args, { timeoutMs: patienceMs });
