@@ -43,7 +43,7 @@ async function experts(device: CpuDevice, hidden: number, inner: number) {
     const hiddenRows = relu(matmul(fromBf16(rows_SD), up, { transposeB: true }));
     return { outputs_SD: toBf16(matmul(hiddenRows, down, { transposeB: true })) };
   });
-  const programs = await ExpertPrograms.compile(device, program, { count: EXPERTS, hasFewRows: true });
+  const programs = await ExpertPrograms.compile(device, program, { count: EXPERTS, rows: 1 });
   const slice = device.slice('bench', BYTES / 2);
   const { forward, backwardInput, backwardWeight } = programs.derivative;
   const tensors = Array.from({ length: EXPERTS }, () => {

@@ -7,6 +7,7 @@ import type { Slice, Tensor } from '../../src/kernels/device.ts';
 import type { Program } from '../../src/kernels/program.ts';
 import { draw } from '../../src/kernels/random.ts';
 import { elements } from '../../src/kernels/shape.ts';
+import { nameBeside } from '../../src/kernels/side_by_side.ts';
 import type { Type } from '../../src/kernels/type.ts';
 import type { WebGpuDevice } from '../../src/kernels/webgpu/device.ts';
 import { median } from '../report.ts';
@@ -32,9 +33,9 @@ export async function msOf(
   { program, live, fill }: KernelCase,
   isSoftware: boolean,
 ): Promise<number> {
-  const slice = device.slice('bench', DEVICE_BYTES);
+  const slices = slicesFor(program, device);
   try {
-    const tensors = tensorsOf(program, device, slice, fill);
+    const tensors = tensorsOf(program, device, slices, fill);
     const executable = await device.compile(program);
     const written = program.outputs[0] ?? program.inputs.find(({ role }) => role === 'state');
     const batch = async (runs: number): Promise<number> => {
@@ -50,7 +51,7 @@ export async function msOf(
     for (let i = 0; i < BATCHES; i++) times.push((await batch(runs)) / runs);
     return median(times);
   } finally {
-    slice.release();
+    slices.forEach((slice) => slice.release());
   }
 }
 
@@ -64,19 +65,34 @@ async function runsOf(batch: (runs: number) => Promise<number>): Promise<number>
   return runs;
 }
 
+/** One, or one for each of the copies of what is run side by side, as experts have them. */
+function slicesFor({ name, copies }: Program, device: WebGpuDevice): Slice[] {
+  if (copies === undefined) return [device.slice('bench', DEVICE_BYTES)];
+  const { count } = copies;
+  return Array.from({ length: count }, (_, at) => device.slice('bench', DEVICE_BYTES, { bank: name, count, at }));
+}
+
 function tensorsOf(
-  { inputs, outputs }: Program,
+  { inputs, outputs, copies }: Program,
   device: WebGpuDevice,
-  slice: Slice,
+  slices: readonly Slice[],
   fill: Fill,
 ): Record<string, Tensor> {
-  const place = (name: string, { dtype, shape }: Type): Tensor =>
+  const place = (slice: Slice, name: string, { dtype, shape }: Type): Tensor =>
     slice.tensor(
       name,
       dtype,
       shape.map((dim) => (typeof dim === 'number' ? dim : dim.max)),
     );
-  const tensors = Object.fromEntries([...inputs, ...outputs].map(({ name, value }) => [name, place(name, value.type)]));
+  const one = copies?.of ?? { inputs, outputs };
+  const tensors = Object.fromEntries(
+    slices.flatMap((slice, i) =>
+      [...one.inputs, ...one.outputs].map(({ name, value }) => [
+        copies === undefined ? name : nameBeside(name, i),
+        place(slice, name, value.type),
+      ]),
+    ),
+  );
   inputs.forEach(({ name }, at) => {
     const tensor = tensors[name];
     const count = elements(tensor.shape);

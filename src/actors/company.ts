@@ -3,7 +3,7 @@
  * a supervisor starts. All memory is taken and all programs are compiled here, before the first actor starts; a budget that is too
  * small is found now.
  */
-import type { Device, Slice } from '../kernels/device.ts';
+import type { BankPlace, Device, Slice } from '../kernels/device.ts';
 import { isSparse, type Mixture, type ProgramStep, type Step } from '../models/model.ts';
 import { actor, type ActorScope, type ChildSpec } from '../runtime/index.ts';
 import {
@@ -21,7 +21,7 @@ import { stepsOf } from './cast.ts';
 import { Expert } from './expert.ts';
 import { ExpertCore } from './expert_core.ts';
 import { ExpertGroup } from './expert_group.ts';
-import { ExpertPrograms, FEW_ROWS } from './expert_programs.ts';
+import { ExpertPrograms } from './expert_programs.ts';
 import { gradientsAlive } from './leaf_gradients.ts';
 import { ParameterSet } from './parameter_set.ts';
 import { expertGroupProtocol, expertProtocol } from './protocol/expert.ts';
@@ -154,11 +154,12 @@ async function groupSpecs(
   const tokens = mesh.microbatchSequences * topology.training.sequence_length;
   const programs = await ExpertPrograms.compile(device, mixture.programs.expert, {
     count: experts.length,
-    hasFewRows: (tokens * top_k) / num_experts <= FEW_ROWS,
+    rows: (tokens * top_k) / num_experts,
   });
   const cores: ExpertCore[] = [];
-  for (const expert of experts) {
-    const slice = sliceOf(device, topology, expertAddress(layer, expert));
+  for (const [at, expert] of experts.entries()) {
+    const bank = { bank: groupAddress(layer, group), count: experts.length, at };
+    const slice = sliceOf(device, topology, expertAddress(layer, expert), bank);
     const weights = mixture.expert(layer, expert);
     const parameters = await ParameterSet.create(device, slice, Object.values(weights), topology.training.seed);
     parameters.reserveGradients(gradientsAlive(micro_batches, 0, data_parallel));
@@ -182,8 +183,8 @@ async function groupSpecs(
 }
 
 /** A slice may take what the worker has left; the first that finds too little says so in its own name. */
-const sliceOf = (device: Device, topology: Topology, owner: string): Slice =>
-  device.slice(owner, topology.cluster.memory_per_worker);
+const sliceOf = (device: Device, topology: Topology, owner: string, place?: BankPlace): Slice =>
+  device.slice(owner, topology.cluster.memory_per_worker, place);
 
 function moeOf({ moe }: Topology): MoeSection {
   if (moe === undefined) throw new TypeError('a model with mixture layers needs the moe section');

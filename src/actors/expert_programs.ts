@@ -1,6 +1,7 @@
 /**
- * The programs of an expert, compiled; all experts of a device share them. Where experts get few rows, those of a group
- * run side by side, as one program: below some thirty rows the price of a run is more than that of its arithmetic.
+ * The programs of an expert, compiled; all experts of a device share them. Where the device gains by it (on the processor
+ * with few rows only, when the price of a run is more than that of its arithmetic) those of a group run side by side, as one
+ * program.
  */
 import type { Bindings, Device, Executable } from '../kernels/device.ts';
 import type { Program } from '../kernels/program.ts';
@@ -8,8 +9,6 @@ import { nameBeside, sideBySide } from '../kernels/side_by_side.ts';
 import type { Vjp } from '../kernels/vjp.ts';
 import { derivativeOf } from './differentiated.ts';
 
-/** Rows of an expert up to which it runs beside others. */
-export const FEW_ROWS = 32;
 /** Experts that one program runs at most: a function of generated code has room for the addresses of as many. */
 const MOST_BESIDE = 32;
 
@@ -25,20 +24,27 @@ export interface ExpertRun {
 export interface ExpertProgramsOptions {
   /** Experts of a group. */
   readonly count: number;
-  /** Whether they are expected to get few rows. */
-  readonly hasFewRows: boolean;
+  /** Rows that each is expected to get. */
+  readonly rows: number;
 }
 
 type Executables = Readonly<Record<ExpertPart, Executable>>;
 
 export class ExpertPrograms {
   readonly derivative: Vjp;
+  private readonly most: number;
   private readonly alone: Executables;
   /** By the number of experts that they run. */
   private readonly beside: ReadonlyMap<number, Executables>;
 
-  private constructor(derivative: Vjp, alone: Executables, beside: ReadonlyMap<number, Executables>) {
+  /** Experts run beside one another up to `most` rows each. */
+  private constructor(
+    derivative: Vjp,
+    most: number,
+    { alone, beside }: { alone: Executables; beside: ReadonlyMap<number, Executables> },
+  ) {
     this.derivative = derivative;
+    this.most = most;
     this.alone = alone;
     this.beside = beside;
   }
@@ -46,7 +52,7 @@ export class ExpertPrograms {
   static async compile(
     device: Device,
     program: Program,
-    { count, hasFewRows }: ExpertProgramsOptions,
+    { count, rows }: ExpertProgramsOptions,
   ): Promise<ExpertPrograms> {
     const derivative = derivativeOf(program);
     const compiled = async (of: (part: ExpertPart) => Program): Promise<Executables> => ({
@@ -55,15 +61,16 @@ export class ExpertPrograms {
       backwardWeight: await device.compile(of('backwardWeight')),
     });
     const beside = new Map<number, Executables>();
-    for (const size of hasFewRows ? new Set(batchSizes(count)) : []) {
-      if (size > 1) beside.set(size, await compiled((part) => besideOf(derivative[part], size)));
+    const most = device.besideRows;
+    for (const size of rows <= most ? new Set(batchSizes(count)) : []) {
+      if (size > 1) beside.set(size, await compiled((part) => besideOf(derivative[part], size, most)));
     }
-    return new ExpertPrograms(derivative, await compiled((part) => derivative[part]), beside);
+    return new ExpertPrograms(derivative, most, { alone: await compiled((part) => derivative[part]), beside });
   }
 
-  /** The runs of a group's experts as they go to the device: beside one another if each has few rows, else one by one. */
+  /** The runs of a group's experts as they go to the device: beside one another if no one has too many rows, else one by one. */
   batches(runs: readonly ExpertRun[]): (readonly ExpertRun[])[] {
-    if (this.beside.size === 0 || runs.some(({ rows }) => rows > FEW_ROWS)) return runs.map((run) => [run]);
+    if (this.beside.size === 0 || runs.some(({ rows }) => rows > this.most)) return runs.map((run) => [run]);
     let at = 0;
     return batchSizes(runs.length).map((size) => runs.slice(at, (at += size)));
   }
@@ -87,13 +94,14 @@ export function batchSizes(count: number): number[] {
   return Array.from({ length: batches }, (_, i) => Math.floor((count + i) / batches));
 }
 
-const made = new WeakMap<Program, Map<number, Program>>();
+const made = new WeakMap<Program, Map<string, Program>>();
 
 /** The same program for the same count, so that the device compiles it once. */
-function besideOf(program: Program, count: number): Program {
-  const known = made.get(program) ?? new Map<number, Program>();
+function besideOf(program: Program, count: number, most: number): Program {
+  const known = made.get(program) ?? new Map<string, Program>();
   made.set(program, known);
-  const beside = known.get(count) ?? sideBySide(program, count, FEW_ROWS);
-  known.set(count, beside);
+  const key = `${count} of ${most}`;
+  const beside = known.get(key) ?? sideBySide(program, count, most);
+  known.set(key, beside);
   return beside;
 }

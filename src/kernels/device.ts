@@ -53,6 +53,18 @@ export interface Slice {
   release(): void;
 }
 
+/**
+ * The place of a slice among several that take the same tensors in the same order. Where a device can, it lays tensors of one
+ * name out in one bank, so that programs side by side reach those of all slices at once.
+ */
+export interface BankPlace {
+  /** No other bank of the device has its name. */
+  readonly bank: string;
+  readonly count: number;
+  /** 0 … count − 1; no other slice of the bank has it. */
+  readonly at: number;
+}
+
 export interface FlatArena {
   readonly flat: Tensor;
   readonly views: Bindings;
@@ -67,12 +79,17 @@ export interface Device {
    * can be folded on the device should be.
    */
   readonly sharesMemory: boolean;
+  /**
+   * Live size of a program's dynamic dimensions up to which copies of it are faster side by side (`side_by_side.ts`) than one
+   * after another.
+   */
+  readonly besideRows: number;
   /** It measures only: nothing is stored, so that initial values need not be made. */
   readonly isDry?: true;
   /** Everything compiled so far, with its times. */
   executables(): Promise<readonly Executable[]>;
   compile(program: Program): Promise<Executable>;
-  slice(owner: string, budgetBytes: number): Slice;
+  slice(owner: string, budgetBytes: number, place?: BankPlace): Slice;
   /**
    * Copies host data into `tensor` from element `at` on (default: from the first). What `read` gave of the same place is
    * there already where memory is shared, and is not copied.

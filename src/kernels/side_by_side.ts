@@ -16,12 +16,13 @@ export const nameBeside = (name: string, i: number): string => `${name}.${i}`;
 export function sideBySide(program: Program, count: number, most: number): Program {
   const graph = new Graph();
   const copies = Array.from({ length: count }, (_, i) => copyOf(program, graph, i, most));
-  return extract(
+  const beside = extract(
     `${program.name}.beside_${count}`,
     copies.flatMap(({ inputs }) => inputs),
     copies.flatMap(({ outputs }) => outputs),
     graph.nodes.filter(({ writes }) => writes.length > 0),
   );
+  return { ...beside, copies: { of: program, count } };
 }
 
 function copyOf(program: Program, graph: Graph, i: number, most: number): Pick<Program, 'inputs' | 'outputs'> {

@@ -13,7 +13,7 @@ import type { Value } from '../graph.ts';
 import type { Program } from '../program.ts';
 import type { Range } from '../ranges.ts';
 import { CpuExecutable } from './executable.ts';
-import { planned } from './planned.ts';
+import { BESIDE_ROWS, planned } from './planned.ts';
 import { valueBytes, type ScratchPlan } from './scratch.ts';
 import { makeRunnable } from './segments.ts';
 import { CpuSlice } from './slice.ts';
@@ -38,6 +38,7 @@ export function numericsClassOf(wasm = hasWasm()): string {
 export class CpuDevice implements Device {
   readonly kind = 'cpu';
   readonly sharesMemory: boolean = true;
+  readonly besideRows = BESIDE_ROWS;
   readonly numericsClass: string;
   private readonly arena: Arena;
   private readonly wasm: boolean;

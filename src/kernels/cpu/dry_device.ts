@@ -10,7 +10,7 @@ import { flatLayout } from '../flat_layout.ts';
 import type { Program } from '../program.ts';
 import { Ranges, type Range } from '../ranges.ts';
 import { elements } from '../shape.ts';
-import { planned } from './planned.ts';
+import { BESIDE_ROWS, planned } from './planned.ts';
 import { hasWasm } from './wasm/support.ts';
 
 /** More than any plan asks for, and exact in a float. */
@@ -19,6 +19,7 @@ const boundlessBytes = 2 ** 52;
 export class DryDevice implements Device {
   readonly kind = 'cpu';
   readonly sharesMemory = true;
+  readonly besideRows = BESIDE_ROWS;
   readonly isDry = true;
   readonly numericsClass = 'dry';
   /** Every slice that was made, in that order. */

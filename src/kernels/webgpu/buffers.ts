@@ -5,7 +5,7 @@
 import { OutOfSliceMemory } from '../errors.ts';
 import type { Table } from '../table.ts';
 import { LimitExceeded } from './errors.ts';
-import type { BufferSource } from './slice.ts';
+import type { BufferPart, BufferSource } from './slice.ts';
 import { boundBytes } from './tensor.ts';
 import { inWords } from './words.ts';
 
@@ -39,13 +39,22 @@ export class Buffers implements BufferSource {
     return this.taken.size;
   }
 
+  /** The largest buffer that can be made and bound as a whole, and the limit that says so. */
+  get largest(): { readonly limit: string; readonly bytes: number } {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
+    return maxBufferSize < maxStorageBufferBindingSize
+      ? { limit: 'maxBufferSize', bytes: maxBufferSize }
+      : { limit: 'maxStorageBufferBindingSize', bytes: maxStorageBufferBindingSize };
+  }
+
+  part(owner: string, what: string, bytes: number): BufferPart {
+    const buffer = this.take(owner, what, bytes);
+    return { buffer, offset: 0, give: () => this.give(buffer) };
+  }
+
   /** Throws `LimitExceeded` or `OutOfSliceMemory` in the name of `owner`. */
   take(owner: string, what: string, bytes: number): GPUBuffer {
-    const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
-    const [limit, most] =
-      maxBufferSize < maxStorageBufferBindingSize
-        ? ['maxBufferSize', maxBufferSize]
-        : ['maxStorageBufferBindingSize', maxStorageBufferBindingSize];
+    const { limit, bytes: most } = this.largest;
     if (bytes > most) throw new LimitExceeded(this.adapter, limit, `${owner}: ${what}`, bytes, most);
     if (this.used + bytes > this.bytes) throw new OutOfSliceMemory(owner, what, bytes, this.used, this.bytes);
     const buffer = this.device.createBuffer({ label: `${owner}: ${what}`, size: bytes, usage: usage() });

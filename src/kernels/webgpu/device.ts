@@ -4,13 +4,14 @@
  */
 import { createRequire } from 'node:module';
 import { Compilations } from '../compilations.ts';
-import type { Device, Executable, Slice, Tensor } from '../device.ts';
+import type { BankPlace, Device, Executable, Slice, Tensor } from '../device.ts';
 import { bytesPerElement, type Data } from '../dtype.ts';
 import { dumpOf } from '../dump.ts';
 import { ProgramError } from '../errors.ts';
 import { show, type Program } from '../program.ts';
 import { elements, type Dim } from '../shape.ts';
 import { openAdapter, type OpenAdapter } from './adapters.ts';
+import { Banks } from './banks.ts';
 import { Buffers } from './buffers.ts';
 import { pin } from './dawn.ts';
 import { DeviceLost } from './errors.ts';
@@ -58,11 +59,14 @@ const wantedFeatures = ['shader-f16', 'subgroups', 'chromium-experimental-subgro
 export class WebGpuDevice implements Device {
   readonly kind = 'webgpu';
   readonly sharesMemory = false;
+  /** A dispatch costs the same for one copy and for all. */
+  readonly besideRows = Infinity;
   readonly adapterName: string;
   readonly numericsClass: string;
   private readonly device: GPUDevice;
   private readonly traits: AdapterTraits;
   private readonly buffers: Buffers;
+  private readonly banks: Banks;
   private readonly autotunes: boolean;
   private readonly tuning: Tuning;
   private readonly tuningFile: TuningFile | null;
@@ -105,6 +109,7 @@ export class WebGpuDevice implements Device {
     this.tuningFile = tuning ?? null;
     this.tuning = new Tuning(tuning?.choices(this.numericsClass));
     this.buffers = new Buffers(device, opened.name, bytes, () => this.ready.forEach((each) => each.forget()));
+    this.banks = new Banks(this.buffers);
     this.pipelines = new Pipelines(device, opened.name);
     this.refusal = device.createBuffer({
       label: 'refusal',
@@ -160,8 +165,8 @@ export class WebGpuDevice implements Device {
     return this.compiled.all();
   }
 
-  slice(owner: string, budgetBytes: number): Slice {
-    return new GpuSlice(this.buffers, owner, budgetBytes);
+  slice(owner: string, budgetBytes: number, place?: BankPlace): Slice {
+    return new GpuSlice(place === undefined ? this.buffers : this.banks.source(place), owner, budgetBytes);
   }
 
   write(tensor: Tensor, data: Data, at = 0): void {
@@ -202,16 +207,30 @@ export class WebGpuDevice implements Device {
     const { limits } = this.device;
     // One is the uniform of live sizes, and one the refusal's.
     const buffers = limits.maxStorageBuffersPerShaderStage - 2;
-    const planned = planPasses(program, this.traits, { buffers });
-    const dims = dimsOf(program);
-    this.buffers.reserveScratch(program.name, planned.slotBytes);
-    const passes = await this.tuned(program, planned.passes, dims);
+    const { of: single, count } = program.copies ?? { of: program, count: 1 };
+    const planned = planPasses(single, this.traits, { buffers });
+    const dims = dimsOf(single);
+    this.buffers.reserveScratch(
+      program.name,
+      planned.slotBytes.map((bytes) => bytes * count),
+    );
+    const passes = await this.tuned(single, planned.passes, dims);
     const names = [...dims.keys()];
     const dump = dumpOf(program);
     dump('.txt', show(program));
-    dump('.wgsl', passes.map((pass) => shaderText(pass, names)).join('\n'));
-    const pipelines = await Promise.all(passes.map((pass) => this.pipelines.of(program.name, pass, names)));
-    const executable = new GpuExecutable(program, { ...planned, passes }, pipelines, names, this.ground);
+    dump('.wgsl', passes.map((pass) => shaderText(pass, names, count)).join('\n'));
+    const pipelines = await Promise.all(passes.map((pass) => this.pipelines.of(program.name, pass, names, count)));
+    const executable = new GpuExecutable(
+      program,
+      {
+        planned: { ...planned, passes },
+        pipelines,
+        copies: count,
+        dims: names,
+        alone: count === 1 ? null : await this.compiled.of(single),
+      },
+      this.ground,
+    );
     this.ready.push(executable);
     return executable;
   }
@@ -221,7 +240,7 @@ export class WebGpuDevice implements Device {
     if (!this.autotunes || passes.every(({ choice }) => choice === undefined)) {
       return passes.map((pass) => pass.choice?.forms[0].pass ?? pass);
     }
-    const sizes = liveSizesBuffer(this.device, program.name, [...dims.values()]);
+    const sizes = liveSizesBuffer(this.device, program.name, [[...dims.values()]]);
     const sizeOf = (dim: Dim): number => (typeof dim === 'number' ? dim : dim.max);
     const recorder = async (pass: Pass, buffers: readonly GPUBuffer[]) => {
       const { pipeline, layout } = await this.pipelines.of(program.name, pass, [...dims.keys()]);

@@ -7,11 +7,8 @@ import { bytesPerElement } from '../dtype.ts';
 import { ProgramError } from '../errors.ts';
 import type { Program } from '../program.ts';
 import { elements, resolve, type Dim, type LiveSizes } from '../shape.ts';
-import type { Table } from '../table.ts';
-import type { Typed } from '../type.ts';
-import type { Pass } from './pass.ts';
-import type { Pipeline } from './pipelines.ts';
-import type { PlannedPasses } from './plan.ts';
+import { nameBeside } from '../side_by_side.ts';
+import { Binder, uniformOf, type Bound, type Prepared, type Rooms } from './binder.ts';
 import { GRID_WIDTH } from './shader.ts';
 import { gpuTensor, type GpuTensor } from './tensor.ts';
 
@@ -19,57 +16,40 @@ import { gpuTensor, type GpuTensor } from './tensor.ts';
 const REMEMBERED = 1024;
 
 /** What a running program needs of its device. */
-export interface Ground {
-  readonly device: GPUDevice;
-  /** Scratch buffer `slot`; it may be another one after a program was compiled. */
-  scratch(slot: number): GPUBuffer;
-  /** Where a table lies. */
-  table(table: Table): GPUBuffer;
-  readonly refusal: GPUBuffer;
+export interface Ground extends Rooms {
   /** Says that `program` may have refused operands since the last read. */
   ran(program: string): void;
   /** Throws `DeviceLost`, or what went wrong since. */
   check(): void;
 }
 
-interface Copy {
-  readonly from: GpuTensor | Typed;
-  readonly to: GpuTensor;
-  readonly value: Typed;
-}
-
-interface Bound {
-  readonly groups: readonly GPUBindGroup[];
-  readonly copies: readonly Copy[];
+export interface GpuExecutableOptions extends Omit<Prepared, 'program' | 'sizes'> {
+  /** Names of the dynamic dimensions of one copy, in the order of the uniform. */
+  readonly dims: readonly string[];
+  /** One of the copies, for when they cannot be bound at once; null where there are none. */
+  readonly alone: GpuExecutable | null;
 }
 
 export class GpuExecutable implements Executable {
   readonly program: Program;
   readonly scratchBytes: number;
   readonly times: RunTimes = { runs: 0, nativeMs: 0, wasmMs: 0, hostMs: 0 };
-  private readonly planned: PlannedPasses;
-  private readonly pipelines: readonly Pipeline[];
-  private readonly dims: readonly string[];
+  private readonly options: GpuExecutableOptions;
   private readonly ground: Ground;
+  private readonly binder: Binder;
   private readonly sizes: GPUBuffer | null;
-  private readonly known = new Map<string, Bound>();
+  private readonly known = new Map<string, Bound | null>();
   private written = '';
 
-  /** `dims`: names of the dynamic dimensions, in the order of the uniform. */
-  constructor(
-    program: Program,
-    planned: PlannedPasses,
-    pipelines: readonly Pipeline[],
-    dims: readonly string[],
-    ground: Ground,
-  ) {
+  constructor(program: Program, options: GpuExecutableOptions, ground: Ground) {
+    const { planned, copies, dims } = options;
     this.program = program;
-    this.planned = planned;
-    this.pipelines = pipelines;
-    this.dims = dims;
+    this.options = options;
     this.ground = ground;
-    this.scratchBytes = planned.slotBytes.reduce((sum, bytes) => sum + bytes, 0);
-    this.sizes = liveSizesBuffer(ground.device, program.name, new Array<number>(dims.length).fill(0));
+    this.scratchBytes = copies * planned.slotBytes.reduce((sum, bytes) => sum + bytes, 0);
+    const none = dims.map(() => 0);
+    this.sizes = liveSizesBuffer(ground.device, program.name, new Array<number[]>(copies).fill(none));
+    this.binder = new Binder({ ...options, program: program.copies?.of ?? program, sizes: this.sizes }, ground);
   }
 
   /** Resolves at once: the queue sees to the order. What is wrong with the operands rejects. */
@@ -80,21 +60,9 @@ export class GpuExecutable implements Executable {
     });
   }
 
-  private runNow(bindings: Bindings, live: LiveSizes): void {
-    const startMs = performance.now();
-    this.ground.check();
-    const tensors = this.tensorsOf(bindings, live);
-    const key = [...tensors.values()].map(({ id }) => id).join();
-    const bound = this.known.get(key) ?? this.bind(tensors);
-    if (this.known.size >= REMEMBERED) this.known.clear();
-    this.known.set(key, bound);
-    this.record(bound, live);
-    this.times.runs++;
-    this.times.hostMs += performance.now() - startMs;
-  }
-
   /** Forgets what was bound: a buffer is gone, or another. */
   forget(): void {
+    for (const bound of this.known.values()) bound?.origins.forEach((buffer) => buffer.destroy());
     this.known.clear();
   }
 
@@ -105,41 +73,80 @@ export class GpuExecutable implements Executable {
 
   /** What of Dawn's is alive. */
   counts(): { readonly buffers: number; readonly bindGroups: number } {
-    const bindGroups = [...this.known.values()].reduce((sum, { groups }) => sum + groups.length, 0);
-    return { buffers: this.sizes === null ? 0 : 1, bindGroups };
+    const bound = [...this.known.values()].filter((each) => each !== null);
+    const total = (of: (bound: Bound) => number): number => bound.reduce((sum, each) => sum + of(each), 0);
+    return {
+      buffers: (this.sizes === null ? 0 : 1) + total(({ origins }) => origins.length),
+      bindGroups: total(({ groups }) => groups.length),
+    };
+  }
+
+  private runNow(bindings: Bindings, live: LiveSizes): void {
+    const startMs = performance.now();
+    this.ground.check();
+    const tensors = this.tensorsOf(bindings, live);
+    const key = [...tensors.values()].map(({ id }) => id).join();
+    const known = this.known.get(key);
+    const bound = known === undefined ? this.binder.bind(tensors) : known;
+    if (known === undefined && this.known.size >= REMEMBERED) this.forget();
+    this.known.set(key, bound);
+    if (bound === null) this.runOneByOne(bindings, live);
+    else this.record(bound, live);
+    this.times.runs++;
+    this.times.hostMs += performance.now() - startMs;
+  }
+
+  private runOneByOne(bindings: Bindings, live: LiveSizes): void {
+    const { copies, dims, alone } = this.options;
+    const { inputs, outputs } = alone!.program;
+    for (let i = 0; i < copies; i++) {
+      const own = [...inputs, ...outputs].map(({ name }) => [name, bindings[nameBeside(name, i)]] as const);
+      const sizes = dims.map((name) => [name, live[nameBeside(name, i)]] as const);
+      alone!.runNow(Object.fromEntries(own), Object.fromEntries(sizes));
+    }
   }
 
   private record({ groups, copies }: Bound, live: LiveSizes): void {
     const { device } = this.ground;
-    this.writeSizes(live);
-    const sizeOf = (dim: Dim): number => (typeof dim === 'number' ? dim : live[dim.name]);
+    const { planned, pipelines } = this.options;
+    const sizes = this.sizesOf(live);
+    this.writeSizes(sizes);
+    const sizesOf = sizes.map((own) => this.sizeOf(own));
     const encoder = device.createCommandEncoder();
-    const { passes } = this.planned;
-    if (passes.length > 0) {
+    if (planned.passes.length > 0) {
       const recording = encoder.beginComputePass();
-      passes.forEach((pass, i) => {
-        const count = pass.workgroups(sizeOf);
-        if (count === 0) return;
-        dispatch(recording, this.pipelines[i].pipeline, groups[i], count);
+      planned.passes.forEach((pass, i) => {
+        const count = Math.max(...sizesOf.map((sizeOf) => pass.workgroups(sizeOf)));
+        if (count > 0) dispatch(recording, pipelines[i].pipeline, groups[i], count, sizes.length);
       });
       recording.end();
     }
-    for (const { from, to, value } of copies) {
-      const bytes = elements(resolve(value.type.shape, live)) * bytesPerElement[value.type.dtype];
-      const [buffer, offset] = 'buffer' in from ? [from.buffer, from.offset] : [this.scratchOf(from), 0];
-      const whole = Math.ceil(bytes / 4) * 4;
-      if (whole > 0) encoder.copyBufferToBuffer(buffer, offset, to.buffer, to.offset, whole);
+    for (const { from, to, value, of } of copies) {
+      const count = value.type.shape.reduce<number>((n, dim) => n * sizesOf[of](dim), 1);
+      const whole = Math.ceil((count * bytesPerElement[value.type.dtype]) / 4) * 4;
+      if (whole > 0) encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, whole);
     }
     device.queue.submit([encoder.finish()]);
-    if (passes.some(({ canRefuse }) => canRefuse)) this.ground.ran(this.program.name);
+    if (planned.passes.some(({ canRefuse }) => canRefuse)) this.ground.ran(this.program.name);
   }
 
-  private writeSizes(live: LiveSizes): void {
+  /** Of each copy, in the order of its dimensions. */
+  private sizesOf(live: LiveSizes): readonly (readonly number[])[] {
+    const { copies, dims } = this.options;
+    if (copies === 1) return [dims.map((name) => live[name])];
+    return Array.from({ length: copies }, (_, i) => dims.map((name) => live[nameBeside(name, i)]));
+  }
+
+  private sizeOf(sizes: readonly number[]): (dim: Dim) => number {
+    const { dims } = this.options;
+    return (dim) => (typeof dim === 'number' ? dim : sizes[dims.indexOf(dim.name)]);
+  }
+
+  private writeSizes(sizes: readonly (readonly number[])[]): void {
     if (this.sizes === null) return;
-    const sizes = this.dims.map((name) => live[name]);
     const text = sizes.join();
     if (text === this.written) return;
-    this.ground.device.queue.writeBuffer(this.sizes, 0, Uint32Array.from(sizes));
+    this.ground.device.queue.writeBuffer(this.sizes, 0, sizeWords(sizes));
     this.written = text;
   }
 
@@ -158,78 +165,34 @@ export class GpuExecutable implements Executable {
       }),
     );
   }
-
-  private bind(tensors: ReadonlyMap<string, GpuTensor>): Bound {
-    const { name: program, inputs, outputs } = this.program;
-    const { rootOf, passes } = this.planned;
-    const places = new Map<Typed, GpuTensor>();
-    for (const { name, value } of inputs) places.set(value, tensors.get(name)!);
-    const read = new Set(places.values());
-    const copies: Copy[] = [];
-    for (const { name, value } of outputs) {
-      const tensor = tensors.get(name)!;
-      const root = rootOf(value);
-      const other = places.get(root);
-      if (other === tensor) continue;
-      if (read.has(tensor)) throw new ProgramError(program, `output ${name} is bound to the tensor of an input`);
-      if (other !== undefined) copies.push({ from: other, to: tensor, value });
-      else if (root === value) places.set(value, tensor);
-      else copies.push({ from: outputs.some((b) => b.value === root) ? places.get(root)! : root, to: tensor, value });
-    }
-    return { groups: passes.map((pass, i) => this.groupOf(pass, this.pipelines[i].layout, places)), copies };
-  }
-
-  private groupOf(
-    { bindings, canRefuse, label }: Pass,
-    layout: GPUBindGroupLayout,
-    places: ReadonlyMap<Typed, GpuTensor>,
-  ): GPUBindGroup {
-    const { device, refusal } = this.ground;
-    const { rootOf } = this.planned;
-    const resources: GPUBufferBinding[] = bindings.map(({ value }) => {
-      const root = rootOf(value);
-      const tensor = places.get(root);
-      if (tensor === undefined) return { buffer: this.scratchOf(root) };
-      return { buffer: tensor.buffer, offset: tensor.offset, size: tensor.boundBytes };
-    });
-    if (this.sizes !== null) resources.push({ buffer: this.sizes });
-    if (canRefuse) resources.push({ buffer: refusal });
-    return device.createBindGroup({
-      label,
-      layout,
-      entries: resources.map((resource, binding) => ({ binding, resource })),
-    });
-  }
-
-  private scratchOf(root: Typed): GPUBuffer {
-    const table = this.planned.tables.get(root);
-    if (table !== undefined) return this.ground.table(table);
-    const slot = this.planned.slots.get(root);
-    if (slot === undefined) throw new ProgramError(this.program.name, `nothing makes value ${root.id}`);
-    return this.ground.scratch(slot);
-  }
 }
 
-/** Records `count` workgroups. */
+/** Records `count` workgroups, for each of `copies`. */
 export function dispatch(
   encoder: GPUComputePassEncoder,
   pipeline: GPUComputePipeline,
   group: GPUBindGroup,
   count: number,
+  copies = 1,
 ): void {
   encoder.setPipeline(pipeline);
   encoder.setBindGroup(0, group);
-  encoder.dispatchWorkgroups(Math.min(count, GRID_WIDTH), Math.ceil(count / GRID_WIDTH));
+  encoder.dispatchWorkgroups(Math.min(count, GRID_WIDTH), Math.ceil(count / GRID_WIDTH), copies);
 }
 
-/** The uniform of live sizes; null where there are none. */
-export function liveSizesBuffer(device: GPUDevice, program: string, sizes: readonly number[]): GPUBuffer | null {
-  if (sizes.length === 0) return null;
-  const buffer = device.createBuffer({
-    label: `live sizes of ${program}`,
-    size: Math.ceil(sizes.length / 4) * 16,
-    usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-  });
-  device.queue.writeBuffer(buffer, 0, Uint32Array.from(sizes));
-  return buffer;
+/** The uniform of live sizes, those of each copy; null where there are none. */
+export function liveSizesBuffer(
+  device: GPUDevice,
+  program: string,
+  sizes: readonly (readonly number[])[],
+): GPUBuffer | null {
+  return sizes[0].length === 0 ? null : uniformOf(device, `live sizes of ${program}`, sizeWords(sizes));
+}
+
+/** Those of each copy begin a vector. */
+function sizeWords(sizes: readonly (readonly number[])[]): Uint32Array<ArrayBuffer> {
+  const perCopy = Math.ceil(sizes[0].length / 4) * 4;
+  const words = new Uint32Array(sizes.length * perCopy);
+  sizes.forEach((own, i) => words.set(own, i * perCopy));
+  return words;
 }

@@ -5,7 +5,10 @@ import { shaderText } from './shader.ts';
 
 export interface Pipeline {
   readonly pipeline: GPUComputePipeline;
-  /** Buffers in the order of the pass, then the live sizes if the program has any, then the refusal if it can refuse. */
+  /**
+   * Buffers in the order of the pass, then the live sizes if the program has any, the origins of copies if there are several,
+   * and the refusal if it can refuse.
+   */
   readonly layout: GPUBindGroupLayout;
 }
 
@@ -19,18 +22,21 @@ export class Pipelines {
     this.adapter = adapter;
   }
 
-  /** `dims`: names of the program's dynamic dimensions. Throws `ShaderRefused` or `LimitExceeded`. */
-  of(program: string, pass: Pass, dims: readonly string[]): Promise<Pipeline> {
-    const code = shaderText(pass, dims);
-    const known = this.known.get(code) ?? this.make(program, pass, code, dims.length > 0);
+  /**
+   * `dims`: names of the program's dynamic dimensions; `copies`: how many it has side by side. Throws `ShaderRefused` or
+   * `LimitExceeded`.
+   */
+  of(program: string, pass: Pass, dims: readonly string[], copies = 1): Promise<Pipeline> {
+    const code = shaderText(pass, dims, copies);
+    const known = this.known.get(code) ?? this.make(program, pass, code, Number(dims.length > 0) + Number(copies > 1));
     this.known.set(code, known);
     return known;
   }
 
-  private async make(program: string, pass: Pass, code: string, hasSizes: boolean): Promise<Pipeline> {
+  private async make(program: string, pass: Pass, code: string, uniforms: number): Promise<Pipeline> {
     const { device } = this;
     const { label } = pass;
-    const layout = this.layoutOf(program, pass, hasSizes);
+    const layout = this.layoutOf(program, pass, uniforms);
     device.pushErrorScope('validation');
     const module = device.createShaderModule({ label, code });
     const invalid = await device.popErrorScope();
@@ -48,13 +54,13 @@ export class Pipelines {
   }
 
   /** By hand: one that Dawn makes itself leaves out what a shader does not read. */
-  private layoutOf(program: string, { bindings, canRefuse, label }: Pass, hasSizes: boolean): GPUBindGroupLayout {
+  private layoutOf(program: string, { bindings, canRefuse, label }: Pass, uniforms: number): GPUBindGroupLayout {
     const limit = 'maxStorageBuffersPerShaderStage';
     const most = this.device.limits[limit];
     const asked = bindings.length + Number(canRefuse);
     if (asked > most) throw new LimitExceeded(this.adapter, limit, `${label} of ${program}`, asked, most);
     const types: GPUBufferBindingType[] = bindings.map((b) => (b.isWritten ? 'storage' : 'read-only-storage'));
-    if (hasSizes) types.push('uniform');
+    for (let i = 0; i < uniforms; i++) types.push('uniform');
     if (canRefuse) types.push('storage');
     return this.device.createBindGroupLayout({
       label,

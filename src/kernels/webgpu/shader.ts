@@ -4,38 +4,47 @@
  */
 import { liveName, type Pass } from './pass.ts';
 import { library } from './wgsl/library.ts';
+import { fromOrigins } from './wgsl/origins.ts';
 
 /** Workgroups along x at most; more go on along y (WebGPU's least limit). */
 export const GRID_WIDTH = 65_535;
 
-/** `dims`: names of the program's dynamic dimensions, in the order in which their live sizes lie in the uniform. */
-export function shaderText(pass: Pass, dims: readonly string[]): string {
+/**
+ * `dims`: names of the program's dynamic dimensions, in the order in which their live sizes lie in the uniform. Of several
+ * `copies` side by side, z of a workgroup says which it works for.
+ */
+export function shaderText(pass: Pass, dims: readonly string[], copies = 1): string {
   const { bindings, declarations, body, workgroupSize, label, canRefuse, enables } = pass;
+  const names = bindings.map(({ name }) => name);
+  const isBeside = copies > 1;
+  let count = 0;
   const buffers = bindings.map(
-    ({ name, element, isWritten }, i) =>
-      `@group(0) @binding(${i}) var<storage, ${isWritten ? 'read_write' : 'read'}> ${name}: array<${element}>;`,
+    ({ name, element, isWritten }) =>
+      `@group(0) @binding(${count++}) var<storage, ${isWritten ? 'read_write' : 'read'}> ${name}: array<${element}>;`,
   );
-  const live =
-    dims.length === 0
-      ? []
-      : [
-          `struct Live { ${dims.map((name) => `${liveName(name)}: u32`).join(', ')} }`,
-          `@group(0) @binding(${bindings.length}) var<uniform> live: Live;`,
-        ];
+  const uniforms = [
+    ...(dims.length === 0 ? [] : [{ name: 'live', type: 'Live', members: dims.map(liveName) }]),
+    ...(isBeside ? [{ name: 'origin', type: 'Origin', members: names }] : []),
+  ];
+  const tables = uniforms.flatMap(({ name, type, members }) => [
+    `struct ${type} { @align(16) ${members.map((member) => `${member}: u32`).join(', ')} }`,
+    isBeside
+      ? `@group(0) @binding(${count++}) var<uniform> ${name}s: array<${type}, ${copies}>;`
+      : `@group(0) @binding(${count++}) var<uniform> ${name}: ${type};`,
+  ]);
   const refusal = canRefuse
     ? [
-        `@group(0) @binding(${bindings.length + live.length / 2}) var<storage, read_write> refusal: array<atomic<u32>>;`,
+        `@group(0) @binding(${count++}) var<storage, read_write> refusal: array<atomic<u32>>;`,
         'fn refuse(code: u32) { atomicMax(&refusal[0], code); }',
       ]
     : [];
-  const own = `${declarations}\n${body}`;
   return [
     `// ${label}`,
     ...enables.map((extension) => `enable ${extension};`),
     ...buffers,
-    ...live,
+    ...tables,
     ...refusal,
-    ...called(own),
+    ...called(`${declarations}\n${body}`),
     declarations,
     `@compute @workgroup_size(${workgroupSize})`,
     'fn main(',
@@ -45,7 +54,8 @@ export function shaderText(pass: Pass, dims: readonly string[]): string {
     ...(enables.includes('subgroups') ? subgroupInputs : []),
     ') {',
     '  let block = group.y * groups.x + group.x;',
-    body,
+    ...(isBeside ? uniforms.map(({ name }) => `  let ${name} = ${name}s[group.z];`) : []),
+    isBeside ? fromOrigins(body, names) : body,
     '}',
     '',
   ].join('\n');

@@ -7,20 +7,27 @@ import { align } from '../ranges.ts';
 import { elements } from '../shape.ts';
 import { boundBytes, GpuTensor } from './tensor.ts';
 
+/** A buffer, or the part of one, that is a slice's alone. */
+export interface BufferPart {
+  readonly buffer: GPUBuffer;
+  /** In bytes. */
+  readonly offset: number;
+  give(): void;
+}
+
 /** Where a slice's buffers come from. */
 export interface BufferSource {
   /** Bytes between views of one buffer. */
   readonly alignment: number;
   /** Throws `OutOfSliceMemory` where the device has no room, `LimitExceeded` where the adapter allows no such buffer. */
-  take(owner: string, what: string, bytes: number): GPUBuffer;
-  give(buffer: GPUBuffer): void;
+  part(owner: string, what: string, bytes: number): BufferPart;
 }
 
 export class GpuSlice implements Slice {
   readonly owner: string;
   readonly budgetBytes: number;
   private readonly source: BufferSource;
-  private buffers: GPUBuffer[] = [];
+  private parts: BufferPart[] = [];
   private used = 0;
 
   constructor(source: BufferSource, owner: string, budgetBytes: number) {
@@ -34,34 +41,35 @@ export class GpuSlice implements Slice {
   }
 
   tensor(what: string, dtype: DType, shape: readonly number[]): GpuTensor {
-    return new GpuTensor(this.take(what, elements(shape) * bytesPerElement[dtype]), 0, dtype, shape);
+    const { buffer, offset } = this.take(what, elements(shape) * bytesPerElement[dtype]);
+    return new GpuTensor(buffer, offset, dtype, shape);
   }
 
   arena(what: string, shapes: Readonly<Record<string, readonly number[]>>): FlatArena {
     const { length, places } = flatLayout(shapes, this.source.alignment);
-    const buffer = this.take(what, length * bytesPerElement.f32);
+    const { buffer, offset } = this.take(what, length * bytesPerElement.f32);
+    const view = (at: number, shape: readonly number[]): GpuTensor =>
+      new GpuTensor(buffer, offset + at * bytesPerElement.f32, 'f32', shape);
     return {
-      flat: new GpuTensor(buffer, 0, 'f32', [length]),
-      views: Object.fromEntries(
-        places.map(({ name, shape, at }) => [name, new GpuTensor(buffer, at * bytesPerElement.f32, 'f32', shape)]),
-      ),
+      flat: view(0, [length]),
+      views: Object.fromEntries(places.map(({ name, shape, at }) => [name, view(at, shape)])),
     };
   }
 
   release(): void {
-    this.buffers.forEach((buffer) => this.source.give(buffer));
-    this.buffers = [];
+    this.parts.forEach((part) => part.give());
+    this.parts = [];
     this.used = 0;
   }
 
-  private take(what: string, asked: number): GPUBuffer {
+  private take(what: string, asked: number): BufferPart {
     const bytes = align(boundBytes(asked));
     if (this.used + bytes > this.budgetBytes) {
       throw new OutOfSliceMemory(this.owner, what, bytes, this.used, this.budgetBytes);
     }
-    const buffer = this.source.take(this.owner, what, bytes);
-    this.buffers.push(buffer);
+    const part = this.source.part(this.owner, what, bytes);
+    this.parts.push(part);
     this.used += bytes;
-    return buffer;
+    return part;
   }
 }

@@ -32,9 +32,12 @@ const traits: readonly AdapterTraits[] = [
   { isSerial: false, features, subgroupMatrix: { edge: 8, lanes: 32 } },
 ];
 
+/** Each alone, and for copies side by side. */
 const shadersOf = (program: Program): string[] =>
   traits.flatMap((each) =>
-    planPasses(program, each, { buffers: 8 }).passes.map((pass) => shaderText(pass, [...dimsOf(program).keys()])),
+    planPasses(program, each, { buffers: 8 }).passes.flatMap((pass) =>
+      [1, 3].map((copies) => shaderText(pass, [...dimsOf(program).keys()], copies)),
+    ),
   );
 
 it('tells what is no WGSL', async () => {
@@ -50,7 +53,7 @@ it('takes products in f16, by matrix units where there are some', async () => {
   );
   const v = vjp(product);
   const codes = [v.forward, v.backward].flatMap(shadersOf);
-  expect(codes.filter((code) => code.includes('subgroupMatrixMultiplyAccumulate'))).toHaveLength(6);
+  expect(codes.filter((code) => code.includes('subgroupMatrixMultiplyAccumulate'))).toHaveLength(2 * 6);
   for (const code of codes) expect(await complaint(code)).toBeNull();
 });
 

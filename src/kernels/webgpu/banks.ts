@@ -1,0 +1,62 @@
+/**
+ * Buffers of which several slices have parts: their tensors of one name, one after another, so that programs side by side
+ * bind those of all slices as one.
+ */
+import type { BankPlace } from '../device.ts';
+import type { Buffers } from './buffers.ts';
+import type { BufferPart, BufferSource } from './slice.ts';
+
+interface Bank {
+  readonly buffer: GPUBuffer;
+  readonly partBytes: number;
+  readonly taken: Set<number>;
+  /** Parts that are in use. */
+  users: number;
+}
+
+export class Banks {
+  private readonly buffers: Buffers;
+  private readonly known = new Map<string, Bank>();
+
+  constructor(buffers: Buffers) {
+    this.buffers = buffers;
+  }
+
+  /** Where the slice of `place` gets its buffers. The first of a bank takes the memory of all. */
+  source(place: BankPlace): BufferSource {
+    const { alignment } = this.buffers;
+    const counts = new Map<string, number>();
+    return {
+      alignment,
+      part: (owner, what, bytes) => {
+        const earlier = counts.get(what) ?? 0;
+        counts.set(what, earlier + 1);
+        const partBytes = Math.ceil(bytes / alignment) * alignment;
+        const key = `${place.bank}: ${what} ${earlier}`;
+        return this.partOf(key, place, partBytes, owner, what) ?? this.buffers.part(owner, what, bytes);
+      },
+    };
+  }
+
+  /** Null where the slice has to have a buffer of its own: its neighbours' is another size, or it had its part before. */
+  private partOf(key: string, { count, at }: BankPlace, partBytes: number, owner: string, what: string) {
+    if (partBytes * count > this.buffers.largest.bytes) return null;
+    const bank = this.known.get(key) ?? {
+      buffer: this.buffers.take(owner, `${what}, for ${count} slices`, partBytes * count),
+      partBytes,
+      taken: new Set<number>(),
+      users: 0,
+    };
+    this.known.set(key, bank);
+    if (bank.partBytes !== partBytes || bank.taken.has(at)) return null;
+    bank.taken.add(at);
+    bank.users++;
+    const give = (): void => {
+      bank.users--;
+      if (bank.users > 0) return;
+      this.known.delete(key);
+      this.buffers.give(bank.buffer);
+    };
+    return { buffer: bank.buffer, offset: at * partBytes, give } satisfies BufferPart;
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * Shaders of copies that run side by side: the same statements for each, over its own part of every buffer. Where the part
+ * begins is looked up on the device; statements stay as they were written, but that each index counts from there.
+ */
+
+/** What indices of a buffer count from, for the shader's copy. */
+export const originName = (buffer: string): string => `origin.${buffer}`;
+
+/** `code` with every index into one of `buffers` counted from its origin. */
+export function fromOrigins(code: string, buffers: readonly string[]): string {
+  const opening = new RegExp(`\\b(${buffers.join('|')})\\[`, 'g');
+  let text = '';
+  let at = 0;
+  for (let found = opening.exec(code); found !== null; found = opening.exec(code)) {
+    const start = opening.lastIndex;
+    const end = closing(code, start);
+    const index = fromOrigins(code.slice(start, end), buffers);
+    text += `${code.slice(at, start)}${originName(found[1])} + u32(${index})`;
+    at = end;
+    opening.lastIndex = end;
+  }
+  return text + code.slice(at);
+}
+
+/** Where the bracket that was opened before `start` closes. */
+function closing(code: string, start: number): number {
+  let depth = 1;
+  for (let at = start; at < code.length; at++) {
+    if (code[at] === '[') depth++;
+    if (code[at] === ']' && --depth === 0) return at;
+  }
+  throw new SyntaxError(`a bracket is not closed: ${code.slice(start, start + 40)}`);
+}

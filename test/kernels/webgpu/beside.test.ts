@@ -1,0 +1,148 @@
+/** Copies of a program in one dispatch an op: the bits that each has alone, from banks and from buffers of their own. */
+import { afterAll, describe, expect, it } from 'vitest';
+import {
+  bf16,
+  dynamic,
+  f32,
+  matmul,
+  relu,
+  silu,
+  mul,
+  trace,
+  vjp,
+  weight,
+  type Bindings,
+  type Program,
+  type Slice,
+} from '../../../src/kernels/index.ts';
+import { allocate, type Data } from '../../../src/kernels/dtype.ts';
+import { fromBf16 } from '../../../src/kernels/ops/from_bf16.ts';
+import { toBf16 } from '../../../src/kernels/ops/to_bf16.ts';
+import { elements, resolve } from '../../../src/kernels/shape.ts';
+import { nameBeside, sideBySide } from '../../../src/kernels/side_by_side.ts';
+import type { WebGpuDevice } from '../../../src/kernels/webgpu/device.ts';
+import { cases } from '../cases.ts';
+import { bytesOf, inputsOf, onDevice } from '../kit.ts';
+import { openDevice } from './kit.ts';
+
+const devices = { shared: await openDevice({ isSerial: false }), serial: await openDevice({ isSerial: true }) };
+afterAll(async () => {
+  for (const device of Object.values(devices)) await device.close();
+});
+
+const rows = dynamic('rows', 32);
+const relus = trace(
+  'relu_expert',
+  { rows: bf16([rows, 16]), up: weight([32, 16]), down: weight([16, 32]) },
+  ({ rows: x, up, down }) => ({
+    y: toBf16(matmul(relu(matmul(fromBf16(x), up, { transposeB: true })), down, { transposeB: true })),
+  }),
+);
+const gated = trace(
+  'gated_expert',
+  { rows: f32([rows, 16]), w1: weight([24, 16]), w2: weight([16, 24]), w3: weight([24, 16]) },
+  ({ rows: x, w1, w2, w3 }) => ({
+    y: matmul(mul(silu(matmul(x, w1, { transposeB: true })), matmul(x, w3, { transposeB: true })), w2, {
+      transposeB: true,
+    }),
+  }),
+);
+
+/** What copy `i` is given. */
+const inputsFor = (program: Program, i: number): Record<string, Data> =>
+  Object.fromEntries(
+    Object.entries(inputsOf(program)).map(([name, data]) => [name, data.map((x) => (x * (i + 3)) / 4)]),
+  );
+
+/** Binds copies of `program` to tensors of `slices`, filled with what `inputsFor` says and garbage elsewhere. */
+function bound(device: WebGpuDevice, program: Program, slices: readonly Slice[]): Bindings {
+  const tensors = slices.map((slice, i) => {
+    const inputs = inputsFor(program, i);
+    return [...program.inputs, ...program.outputs].map(({ name, value: { type } }) => {
+      const shape = type.shape.map((dim) => (typeof dim === 'number' ? dim : dim.max));
+      const tensor = slice.tensor(name, type.dtype, shape);
+      const garbage = type.dtype === 'f32' ? Number.NaN : 77;
+      device.write(tensor, inputs[name] ?? allocate(type.dtype, elements(shape)).fill(garbage));
+      return [nameBeside(name, i), tensor] as const;
+    });
+  });
+  return Object.fromEntries(tensors.flat());
+}
+
+async function outputsOf(device: WebGpuDevice, program: Program, tensors: Bindings, counts: readonly number[]) {
+  const live = Object.fromEntries(counts.map((count, i) => [nameBeside('rows', i), count]));
+  const executable = await device.compile(sideBySide(program, counts.length, Infinity));
+  const groupsBefore = device.counts().bindGroups;
+  await executable.run(tensors, live);
+  const dispatches = device.counts().bindGroups - groupsBefore;
+  const outputs = await Promise.all(
+    counts.map(async (count, i) => {
+      const own = program.outputs.map(async ({ name, value: { type } }) => {
+        const length = elements(resolve(type.shape, { rows: count }));
+        return [name, await device.read(tensors[nameBeside(name, i)], length)] as const;
+      });
+      return Object.fromEntries(await Promise.all(own));
+    }),
+  );
+  return { outputs, dispatches };
+}
+
+let banks = 0;
+const bankSlices = (device: WebGpuDevice, count: number): Slice[] => {
+  const bank = `bank ${banks++}`;
+  return Array.from({ length: count }, (_, at) => device.slice(`expert ${at}`, 2 ** 24, { bank, count, at }));
+};
+
+/** Runs copies in banks and apart, and compares both with one after another. */
+async function expectBitsOfAlone(device: WebGpuDevice, program: Program, counts: readonly number[]): Promise<void> {
+  const alone = onDevice(device);
+  const slices = bankSlices(device, counts.length);
+  const { outputs, dispatches } = await outputsOf(device, program, bound(device, program, slices), counts);
+  for (const [i, count] of counts.entries()) {
+    const expected = await alone(program, inputsFor(program, i), { rows: count });
+    for (const { name } of program.outputs) expect(bytesOf(outputs[i][name]), name).toEqual(bytesOf(expected[name]));
+  }
+  const apart = counts.map((_, at) => device.slice(`apart ${at}`, 2 ** 24));
+  const others = await outputsOf(device, program, bound(device, program, apart), counts);
+  expect(others.outputs).toEqual(outputs);
+  expect(dispatches).toBeGreaterThan(0);
+  // Without banks each copy is bound alone.
+  expect(others.dispatches).toBe(dispatches * counts.length);
+  [...slices, ...apart].forEach((slice) => slice.release());
+}
+
+describe('copies', () => {
+  it.each([
+    ['a ReLU expert', relus, [5, 17, 32]],
+    ['a ReLU expert', relus, [0, 1, 2]],
+    ['a ReLU expert', relus, [0, 0, 0]],
+    ['a gated expert', gated, [32, 0, 7]],
+  ])('of %s have the bits that each has alone, forward and back (%#)', async (_name, expert, counts) => {
+    const { forward, backwardInput, backwardWeight } = vjp(expert);
+    for (const program of [forward, backwardInput, backwardWeight]) {
+      await expectBitsOfAlone(devices.serial, program, counts);
+    }
+  });
+
+  it('have them with shared memory, too', () => expectBitsOfAlone(devices.shared, vjp(relus).forward, [5, 17, 32]));
+});
+
+const named = ['embedding', 'softmax', 'rmsNorm', 'concat', 'reduceSum, columns', 'selectiveScan'];
+const others = cases.filter(({ name }) => named.includes(name));
+
+it.each(others)('$name has the bits of its copies alone', async ({ build, fill }) => {
+  const device = devices.shared;
+  const { forward } = vjp(build(dynamic('rows', 20)));
+  const slices = bankSlices(device, 2);
+  const tensors = bound(device, forward, slices);
+  for (const i of [0, 1]) {
+    for (const [name, data] of Object.entries(inputsOf(forward, fill)))
+      device.write(tensors[nameBeside(name, i)], data);
+  }
+  const { outputs } = await outputsOf(device, forward, tensors, [17, 3]);
+  for (const [i, count] of [17, 3].entries()) {
+    const expected = await onDevice(device)(forward, inputsOf(forward, fill), { rows: count });
+    for (const { name } of forward.outputs) expect(bytesOf(outputs[i][name]), name).toEqual(bytesOf(expected[name]));
+  }
+  slices.forEach((slice) => slice.release());
+});
