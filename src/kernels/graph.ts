@@ -8,6 +8,7 @@ import type { Kernel, WasmOperand } from './cpu/wasm/kernel.ts';
 import type { Precision } from './precision.ts';
 import type { Operand, Type } from './type.ts';
 import type { Lowering } from './webgpu/lowering.ts';
+import type { Epilogue } from './webgpu/wgsl/epilogue.ts';
 
 /** A symbolic tensor of one graph. */
 export interface Value {
@@ -43,7 +44,8 @@ export interface Node {
   gradient: ((call: GradientCall) => readonly (Value | null)[]) | null;
   onnx: ((graph: OnnxGraph, inputs: readonly string[]) => readonly string[] | null) | null;
   wasm: ((kernel: Kernel, inputs: readonly WasmOperand[], outputs: readonly WasmOperand[]) => boolean) | null;
-  wgsl: ((lowering: Lowering, inputs: readonly Value[], outputs: readonly Value[]) => void) | null;
+  wgsl: ((lowering: Lowering, inputs: readonly Value[], outputs: readonly Value[], epilogue?: Epilogue) => void) | null;
+  readonly takesEpilogue: boolean;
   formula: Formula | null;
   decompose: ((inputs: readonly Value[]) => readonly Value[] | null) | null;
 }

@@ -10,6 +10,7 @@ import { ProgramError } from './errors.ts';
 import type { Graph, GradientCall, Value } from './graph.ts';
 import type { Operand, Type } from './type.ts';
 import type { Lowering } from './webgpu/lowering.ts';
+import type { Epilogue } from './webgpu/wgsl/epilogue.ts';
 
 export interface OpDefinition<A> {
   readonly name: string;
@@ -57,7 +58,15 @@ export interface OpDefinition<A> {
    * Passes for the WebGPU device, near to the reference (as its fp32 allows) and equal from run to run. An op with a `formula`
    * needs none. Throws `ShapeError` for shapes that it cannot take.
    */
-  readonly wgsl?: (lowering: Lowering, inputs: readonly Value[], outputs: readonly Value[], attributes: A) => void;
+  readonly wgsl?: (
+    lowering: Lowering,
+    inputs: readonly Value[],
+    outputs: readonly Value[],
+    attributes: A,
+    epilogue?: Epilogue,
+  ) => void;
+  /** Its passes can go on with element-wise ops over its result, and store what these make. */
+  readonly takesEpilogue?: boolean;
   /**
    * Costs little beside the memory of its result: the way back makes it again where its operands are there, and nothing is
    * kept. So are all ops with a `formula`.
@@ -87,7 +96,7 @@ export function defineOp<A>(
         attributes,
       ),
     };
-    const { gradient, onnx, wasm, wgsl, formula, decompose } = definition;
+    const { gradient, onnx, wasm, wgsl, takesEpilogue = false, formula, decompose } = definition;
     return graph.append(types.outputs, (outputs) => ({
       op: definition.name,
       attributes,
@@ -101,7 +110,8 @@ export function defineOp<A>(
       gradient: gradient ? (call) => gradient(call, attributes) : null,
       onnx: onnx ? (g, names) => onnx(g, names, types, attributes) : null,
       wasm: wasm ? (kernel, ins, outs) => wasm(kernel, ins, outs, attributes) : null,
-      wgsl: wgsl ? (lowering, ins, outs) => wgsl(lowering, ins, outs, attributes) : null,
+      wgsl: wgsl ? (lowering, ins, outs, epilogue) => wgsl(lowering, ins, outs, attributes, epilogue) : null,
+      takesEpilogue,
       decompose: decompose ? (values) => decompose(values, attributes) : null,
       formula: formula ? (f, ...elements) => formula(f, elements, attributes) : null,
     }));

@@ -74,7 +74,9 @@ const op = defineOp<Attributes>({
     const flags = { transA: Number(transposeA), transB: Number(transposeB), alpha: { float: scale } };
     return [graph.one('FusedMatMul', inputs, flags)];
   },
-  wgsl: (lowering, [a, b], [y], attributes) => matmulPass(lowering, productOf(a, b, y, attributes)),
+  wgsl: (lowering, [a, b], [y], attributes, epilogue) =>
+    matmulPass(lowering, { ...productOf(a, b, y, attributes), epilogue }),
+  takesEpilogue: true,
   flops: ({ inputs: [a], outputs: [y] }, { transposeA }) =>
     2 * maxElements(y.shape) * maxElements([a.shape.at(transposeA ? -2 : -1)!]),
 });

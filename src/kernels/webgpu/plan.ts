@@ -1,20 +1,20 @@
 /**
  * A program as the WebGPU device runs it: its passes in order, which values are others under another shape, and which
- * buffers its intermediates share. Element-wise ops wait until somebody needs what they make, so that those that come
- * between do not break a chain.
+ * buffers its intermediates share.
  */
 import { bytesPerElement } from '../dtype.ts';
 import { ProgramError } from '../errors.ts';
-import type { Node, Value } from '../graph.ts';
-import { Graph } from '../graph.ts';
+import { Graph, type Node } from '../graph.ts';
 import type { Program } from '../program.ts';
-import { maxElements, sameShape } from '../shape.ts';
+import { maxElements } from '../shape.ts';
 import type { Table } from '../table.ts';
 import type { Typed } from '../type.ts';
+import { groupsOf } from './groups.ts';
 import { Lowering, type AdapterTraits } from './lowering.ts';
 import type { Pass } from './pass.ts';
 import { boundBytes } from './tensor.ts';
-import { chainPass, isChainable } from './wgsl/chain.ts';
+import { chainPass } from './wgsl/chain.ts';
+import { epilogueOf } from './wgsl/epilogue.ts';
 
 export interface PlannedPasses {
   readonly passes: readonly Pass[];
@@ -37,11 +37,13 @@ export function planPasses(program: Program, traits: AdapterTraits, limits: Pass
   const graph = program.nodes[0]?.outputs[0]?.graph ?? program.inputs[0]?.value.graph;
   const fork = graph?.fork() ?? new Graph();
   const lowering = new Lowering((type) => fork.value(type), traits);
-  for (const group of groupsOf(program, limits.buffers)) {
-    const [first] = group.nodes;
-    if (isChainable(first)) chainPass(lowering, group.nodes, group.stored);
-    else if (first.wgsl === null) throw new ProgramError(program.name, `${first.op} has no WGSL lowering`);
-    else first.wgsl(lowering, first.inputs, first.outputs);
+  // A driver for the processor takes long to compile an epilogue, which is written out for each element of a tile.
+  const takesEpilogue = (node: Node): boolean => node.takesEpilogue && !traits.isSerial;
+  for (const { head, chain, stored } of groupsOf(program, limits.buffers, takesEpilogue)) {
+    if (head === null) chainPass(lowering, chain, stored);
+    else if (head.wgsl === null) throw new ProgramError(program.name, `${head.op} has no WGSL lowering`);
+    else if (chain.length === 0) head.wgsl(lowering, head.inputs, head.outputs);
+    else head.wgsl(lowering, head.inputs, head.outputs, epilogueOf(head.outputs[0], chain, stored));
   }
   const rootOf = (value: Typed): Typed => {
     const input = lowering.aliases.get(value);
@@ -49,60 +51,6 @@ export function planPasses(program: Program, traits: AdapterTraits, limits: Pass
   };
   const { passes, tables } = lowering;
   return { passes, rootOf, tables, ...planSlots(program, passes, rootOf, (value) => tables.has(value)) };
-}
-
-interface Group {
-  /** A chain, or one node that is none. */
-  readonly nodes: Node[];
-  readonly stored: readonly Value[];
-}
-
-function groupsOf(program: Program, mostBuffers: number): Group[] {
-  const readers = new Map<Value, Node[]>();
-  for (const node of program.nodes) {
-    for (const value of node.inputs) readers.set(value, [...(readers.get(value) ?? []), node]);
-  }
-  const asked = new Set(program.outputs.map((b) => b.value));
-  const groups: Group[] = [];
-  const waiting: Node[][] = [];
-  const storedOf = (nodes: readonly Node[]): Value[] =>
-    nodes
-      .flatMap((node) => node.outputs)
-      .filter((value) => asked.has(value) || readers.get(value)?.some((reader) => !nodes.includes(reader)));
-  const buffersOf = (nodes: readonly Node[]): number => {
-    const made = new Set(nodes.flatMap((node) => node.outputs));
-    const read = new Set(nodes.flatMap((node) => node.inputs).filter((value) => !made.has(value)));
-    return read.size + storedOf(nodes).length;
-  };
-  const flush = (chain: Node[]): void => {
-    waiting.splice(waiting.indexOf(chain), 1);
-    groups.push({ nodes: chain, stored: storedOf(chain) });
-  };
-  /** Sees to it that what waits and is read by `node` is made. Chains that wait do not read one another. */
-  const need = (node: Node, own: Node[] | null): void => {
-    for (const chain of [...waiting]) {
-      if (chain === own) continue;
-      const made = new Set(chain.flatMap((member) => member.outputs));
-      if (node.inputs.some((value) => made.has(value)) || node.writes.length > 0) flush(chain);
-    }
-  };
-  for (const node of program.nodes) {
-    if (!isChainable(node)) {
-      need(node, null);
-      groups.push({ nodes: [node], stored: node.outputs });
-      continue;
-    }
-    const own = waiting.find((chain) => sameShape(chain[0].outputs[0].type.shape, node.outputs[0].type.shape)) ?? null;
-    need(node, own);
-    // A chain that was needed for this node's sake is gone; another may have come of age.
-    if (own !== null && waiting.includes(own) && buffersOf([...own, node]) <= mostBuffers) own.push(node);
-    else {
-      if (own !== null && waiting.includes(own)) flush(own);
-      waiting.push([node]);
-    }
-  }
-  for (const chain of [...waiting]) flush(chain);
-  return groups;
 }
 
 /** A value that is not bound lives from the pass that writes it first to the one that reads it last. */

@@ -3,13 +3,17 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { f32, matmul, trace } from '../../../src/kernels/index.ts';
+import { add, f32, matmul, relu, trace } from '../../../src/kernels/index.ts';
 import { TuningFile } from '../../../src/kernels/webgpu/tuning_file.ts';
 import { bytesOf, inputsOf, onDevice } from '../kit.ts';
 import { openDevice } from './kit.ts';
 
-const program = trace('product', { a: f32([72, 40]), b: f32([40, 68]) }, ({ a, b }) => ({ y: matmul(a, b) }));
+const program = trace('product', { a: f32([72, 40]), b: f32([40, 68]), bias: f32([68]) }, ({ a, b, bias }) => ({
+  y: relu(add(matmul(a, b, { scale: 0.3 }), bias)),
+}));
 const key = 'matmul NN [72, 68, 40] f32';
+/** With shared memory the rest of the program is part of the product. */
+const sharedKey = 'matmul + add + relu NN [72, 68, 40] f32';
 const serial = ['serial 8x4', 'serial 8x8'];
 const shared = ['vectors 64/4/32', 'vectors 64/8/16', 'vectors 128/8/16'];
 
@@ -30,7 +34,7 @@ let files = 0;
 /** A file that says of this adapter that it takes `name`. */
 function fileOf(name: string): TuningFile {
   const file = new TuningFile(join(folder, `${files++}.json`));
-  file.keep(numericsClass, { [key]: name });
+  file.keep(numericsClass, { [key]: name, [sharedKey]: name });
   return file;
 }
 
@@ -41,19 +45,19 @@ async function bitsBy(options: Parameters<typeof openDevice>[0]) {
 }
 
 it.each([
-  [true, serial],
-  [false, shared],
-])('gives the same bits in every form (without barriers: %s), tuned and not', async (isSerial, names) => {
+  [true, serial, key],
+  [false, shared, sharedKey],
+])('gives the same bits in every form (without barriers: %s), tuned and not', async (isSerial, names, own) => {
   const untuned = await bitsBy({ isSerial, autotune: false });
   expect(untuned.choices).toEqual({});
   for (const name of names) {
     const forced = await bitsBy({ isSerial, autotune: true, tuning: fileOf(name) });
     expect(forced.bits, name).toBe(untuned.bits);
-    expect(forced.choices).toEqual({ [key]: name });
+    expect(forced.choices[own]).toBe(name);
   }
   const tuned = await bitsBy({ isSerial, autotune: true });
   expect(tuned.bits).toBe(untuned.bits);
-  expect(names).toContain(tuned.choices[key]);
+  expect(names).toContain(tuned.choices[own]);
   expect(tuned.buffers).toBe(untuned.buffers);
 });
 

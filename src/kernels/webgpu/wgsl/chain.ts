@@ -4,6 +4,7 @@
  */
 import type { Node, Value } from '../../graph.ts';
 import { maxElements, sameDim, sameShape, type Shape } from '../../shape.ts';
+import type { Type } from '../../type.ts';
 import type { Lowering } from '../lowering.ts';
 import { sizeText, type Element } from '../pass.ts';
 import { arithmeticOf, Statements, type Lanes } from './arithmetic.ts';
@@ -51,11 +52,11 @@ export function chainPass(lowering: Lowering, nodes: readonly Node[], stored: re
   if (isWide) {
     const statements = new Statements();
     const results = computeChain(statements, 4, nodes, (value) =>
-      statements.let(wideLoad(value, names.get(value)!, shape)),
+      statements.let(loadOf(value.type, names.get(value)!, shape, 4)),
     );
-    for (const value of stored) statements.add(wideStore(value, names.get(value)!, results.get(value)!));
+    for (const value of stored) statements.add(storeOf(value.type, names.get(value)!, results.get(value)!, 4));
     const elements = Object.fromEntries(
-      [...read, ...stored].map((value) => [names.get(value)!, wideElement(value, shape)]),
+      [...read, ...stored].map((value) => [names.get(value)!, elementOf(value.type, shape, 4)]),
     );
     lowering.each({
       ...each,
@@ -79,7 +80,7 @@ const named = (prefix: string, values: readonly Value[]): Record<string, Value> 
 /** How an operand is read four at a time: element by element, one for all, one row for all rows, one number a row. */
 type Pattern = 'full' | 'scalar' | 'row' | 'column';
 
-function patternOf(operand: Shape, whole: Shape): Pattern | null {
+export function patternOf(operand: Shape, whole: Shape): Pattern | null {
   if (sameShape(operand, whole)) return 'full';
   if (maxElements(operand) === 1) return 'scalar';
   const others = operand.slice(0, -1);
@@ -94,13 +95,16 @@ const isWhole = (shape: Shape): boolean => {
   return typeof width === 'number' && width % 4 === 0 && width > 0;
 };
 
-function wideElement({ type: { dtype, shape } }: Value, whole: Shape): Element {
+/** How a shader sees an operand or a result of a chain over `whole`. */
+export function elementOf({ dtype, shape }: Type, whole: Shape, lanes: Lanes): Element {
   const pattern = patternOf(shape, whole);
-  if (pattern === 'full' || pattern === 'row') return dtype === 'bf16' ? 'vec2<u32>' : 'vec4<f32>';
+  if (lanes === 4 && (pattern === 'full' || pattern === 'row')) return dtype === 'bf16' ? 'vec2<u32>' : 'vec4<f32>';
   return dtype === 'bf16' ? 'u32' : 'f32';
 }
 
-function wideLoad({ type: { dtype, shape } }: Value, name: string, whole: Shape): string {
+/** What belongs to element, or vector of four, `i` of `whole`. */
+export function loadOf({ dtype, shape }: Type, name: string, whole: Shape, lanes: Lanes): string {
+  if (lanes === 1) return narrowLoad(dtype, name, broadcastIndex('i', shape, whole));
   const vectors = Number(whole.at(-1)) / 4;
   const pattern = patternOf(shape, whole);
   if (pattern === 'full' || pattern === 'row') {
@@ -110,8 +114,9 @@ function wideLoad({ type: { dtype, shape } }: Value, name: string, whole: Shape)
   return `vec4<f32>(${narrowLoad(dtype, name, pattern === 'scalar' ? '0u' : `i / ${vectors}u`)})`;
 }
 
-function wideStore({ type: { dtype } }: Value, name: string, x: string): string {
-  return `${name}[i] = ${dtype === 'bf16' ? `to_bf16x4(${x})` : x};`;
+/** Stores `x`; bf16 only by fours. */
+export function storeOf({ dtype }: Type, name: string, x: string, lanes: Lanes): string {
+  return `${name}[i] = ${dtype === 'bf16' && lanes === 4 ? `to_bf16x4(${x})` : x};`;
 }
 
 const narrowLoad = (dtype: string, name: string, at: string): string =>
@@ -120,9 +125,9 @@ const narrowLoad = (dtype: string, name: string, at: string): string =>
 function narrowBody(nodes: readonly Node[], stored: readonly Value[], names: Names, shape: Shape): string {
   const statements = new Statements();
   const results = computeChain(statements, 1, nodes, (value) =>
-    statements.let(narrowLoad(value.type.dtype, names.get(value)!, broadcastIndex('i', value.type.shape, shape))),
+    statements.let(loadOf(value.type, names.get(value)!, shape, 1)),
   );
-  for (const value of stored) statements.add(`${names.get(value)}[i] = ${results.get(value)};`);
+  for (const value of stored) statements.add(storeOf(value.type, names.get(value)!, results.get(value)!, 1));
   return statements.text;
 }
 

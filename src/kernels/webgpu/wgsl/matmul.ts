@@ -9,10 +9,11 @@ import { tiledForm } from './product_tiled.ts';
 import { takesVectors, vectorForm } from './product_vectors.ts';
 
 export function matmulPass(lowering: Lowering, product: Product): void {
-  const { label, a, b, y, batch, m, n, precision } = product;
+  const { a, b, y, batch, m, n, precision, epilogue } = product;
+  const label = epilogue === undefined ? product.label : `${product.label} + ${epilogue.label}`;
   if (precision === 'f16') lowering.need('shader-f16', label);
   lowering.choose(
-    keyOf(product),
+    keyOf(label, product),
     formsOf(product, lowering.traits).map((form) => {
       const { name, declarations, body, workgroupSize, rows, columns, elements = {} } = form;
       const enables = form.enables ?? (precision === 'f16' ? ['f16'] : []);
@@ -20,9 +21,9 @@ export function matmulPass(lowering: Lowering, product: Product): void {
         name,
         text: {
           label,
-          reads: { a: a.value, b: b.value },
-          writes: { y: y.value },
-          elements,
+          reads: { a: a.value, b: b.value, ...epilogue?.reads },
+          writes: epilogue?.writes ?? { y: y.value },
+          elements: { ...elements, ...epilogue?.elements(form.lanes) },
           declarations,
           body,
           enables,
@@ -65,7 +66,7 @@ function formsOf(product: Product, { isSerial, subgroupMatrix }: AdapterTraits):
   return order.map((tile) => vectorForm(product, tile));
 }
 
-function keyOf({ label, a, b, batch, m, n, k, precision = 'f32' }: Product): string {
+function keyOf(label: string, { a, b, batch, m, n, k, precision = 'f32' }: Product): string {
   const order = [a, b].map(({ columnStep }) => (columnStep === 1 ? 'N' : 'T')).join('');
   return `${label} ${order} ${showShape([...batch, m, n, k])} ${precision}`;
 }

@@ -6,7 +6,8 @@ import type { Precision } from '../../precision.ts';
 import type { Dim, Shape } from '../../shape.ts';
 import type { Typed } from '../../type.ts';
 import { sizeText, type Element } from '../pass.ts';
-import { literal } from './arithmetic.ts';
+import { literal, type Lanes } from './arithmetic.ts';
+import type { Epilogue } from './epilogue.ts';
 
 /** Where element (row, column) of matrix `batch` lies: all steps in elements. */
 export interface Matrix {
@@ -31,6 +32,8 @@ export interface Product {
   /** Whether the product is added to what y has. */
   readonly isAdded?: boolean;
   readonly precision?: Precision;
+  /** What is done with the result instead of storing it. */
+  readonly epilogue?: Epilogue | undefined;
 }
 
 /** A shader for a product. */
@@ -43,6 +46,8 @@ export interface FormText {
   readonly rows: number;
   readonly columns: number;
   readonly elements?: Readonly<Record<string, Element>>;
+  /** Columns that it finishes at once. */
+  readonly lanes: Lanes;
   /** WGSL extensions. */
   readonly enables?: readonly string[];
 }
@@ -77,16 +82,18 @@ const stepped = (index: string, step: number): string => {
   return step < 1 ? `(${index}) / ${1 / step}u` : `(${index}) * ${step}u`;
 };
 
-/** Stores the sum of (row, column). */
+/** Stores the sum of (row, column), or what the epilogue makes of it. */
 export function finish(
-  { y, scale = 1, isAdded = false }: Product,
+  { y, scale = 1, isAdded = false, epilogue }: Product,
   sum: string,
   row: string,
   column: string,
-  lanes = 1,
-) {
+  lanes: Lanes = 1,
+): string {
   const product = scale === 1 ? sum : `${literal(scale)} * ${sum}`;
-  return `y[${at({ ...y, columnStep: 1 }, row, column, lanes)}] ${isAdded ? '+=' : '='} ${product};`;
+  const index = at({ ...y, columnStep: 1 }, row, column, lanes);
+  if (epilogue !== undefined) return epilogue.text(product, index, lanes);
+  return `y[${index}] ${isAdded ? '+=' : '='} ${product};`;
 }
 
 /** The type of an operand, or of four, in shared memory: what is stored there is rounded to it. */

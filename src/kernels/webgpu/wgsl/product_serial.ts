@@ -45,5 +45,6 @@ ${down
     workgroupSize: LANES,
     rows: rowsEach,
     columns,
+    lanes: 1,
   };
 }

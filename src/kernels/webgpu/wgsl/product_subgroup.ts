@@ -116,6 +116,7 @@ workgroupBarrier();`;
     workgroupSize,
     rows: tile.edge,
     columns: tile.edge,
+    lanes: 1,
     elements,
     enables,
   };

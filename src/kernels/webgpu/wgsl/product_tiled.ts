@@ -61,5 +61,5 @@ ${sums
     `var<workgroup> tile_a: array<${storedType(precision, 1)}, ${depth * rows}>;`,
     `var<workgroup> tile_b: array<${storedType(precision, 1)}, ${depth * columns}>;`,
   ].join('\n');
-  return { name: 'tiled', declarations, body, workgroupSize, rows, columns };
+  return { name: 'tiled', declarations, body, workgroupSize, rows, columns, lanes: 1 };
 }

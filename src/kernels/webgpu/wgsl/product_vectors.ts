@@ -115,6 +115,7 @@ ${range(each)
     workgroupSize,
     rows: edge,
     columns: edge,
+    lanes: 4,
     elements,
   };
 }
