@@ -192,6 +192,7 @@ export const cases: readonly Case[] = [
   dynamicRows('selectiveScan', scan(5, 3, 16), selectiveScan, scanFill),
   dynamicRows('selectiveScan, more than a chunk', scan(34, 4, 4), selectiveScan, scanFill),
   dynamicRows('selectiveScan, states in no vectors', scan(3, 2, 3), selectiveScan, scanFill),
+  dynamicRows('selectiveScan, more channels than a workgroup', scan(33, 68, 4), selectiveScan, scanFill),
   staticRows(
     'rope',
     (r) => ({ x: k.f32([r, 2, 5, 8]) }),
