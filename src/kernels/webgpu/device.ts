@@ -34,6 +34,8 @@ export interface WebGpuDeviceOptions {
   readonly bytes: number;
   /** Whether shaders do without barriers; by default where the adapter computes on the processor. */
   readonly isSerial?: boolean;
+  /** Whether it is opened with what WebGPU promises of every adapter, and no more: least limits, no features. For tests. */
+  readonly isBare?: boolean;
   /** Whether forms of equal results are timed, and the fastest taken; by default on a GPU. */
   readonly autotune?: boolean;
   /** Where what was found out is kept; default: nowhere. */
@@ -91,7 +93,8 @@ export class WebGpuDevice implements Device {
     const { adapter } = opened;
     const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
     const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name)) as GPUFeatureName[];
-    const device = pin(await adapter.requestDevice({ requiredLimits, requiredFeatures }));
+    const wanted = options.isBare ? {} : { requiredLimits, requiredFeatures };
+    const device = pin(await adapter.requestDevice(wanted));
     return new WebGpuDevice(device, opened, options);
   }
 
@@ -204,9 +207,8 @@ export class WebGpuDevice implements Device {
 
   private async build(program: Program): Promise<GpuExecutable> {
     this.check();
-    const { limits } = this.device;
-    // One is the uniform of live sizes, and one the refusal's.
-    const buffers = limits.maxStorageBuffersPerShaderStage - 2;
+    // Element-wise ops refuse nothing, so that a chain has them all.
+    const { maxStorageBuffersPerShaderStage: buffers } = this.device.limits;
     const { of: single, count } = program.copies ?? { of: program, count: 1 };
     const planned = planPasses(single, this.traits, { buffers });
     const dims = dimsOf(single);

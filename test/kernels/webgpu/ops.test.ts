@@ -1,6 +1,7 @@
 /**
  * Every op on the WebGPU device against its plain reference, forward and gradient, in both forms of its shaders: with
- * workgroups that share memory, and without barriers. Memory that is not live holds NaN.
+ * workgroups that share memory, and without barriers; the former also as on an adapter that offers no more than it must.
+ * Memory that is not live holds NaN.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { dynamic, vjp, type Program, type Vjp } from '../../../src/kernels/index.ts';
@@ -29,6 +30,7 @@ function hasForms(each: Case): boolean {
 const forms = {
   shared: { device: await openDevice({ isSerial: false }), tested: cases },
   serial: { device: await openDevice({ isSerial: true }), tested: cases.filter(hasForms) },
+  bare: { device: await openDevice({ isSerial: false, isBare: true }), tested: cases },
 };
 afterAll(async () => {
   for (const { device } of Object.values(forms)) await device.close();
