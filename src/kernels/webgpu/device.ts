@@ -281,6 +281,7 @@ export function dimsOf({ inputs, nodes }: Program): ReadonlyMap<string, number> 
   return new Map(dims.map(({ name, max }) => [name, max] as const));
 }
 
+/** Which features there are, and so the order in which a workgroup sums, follows from adapter, driver and Dawn. */
 function numericsClassOf({ adapter, backend }: OpenAdapter): string {
   const { version } = createRequire(import.meta.url)('webgpu/package.json') as { version: string };
   const { vendor, architecture, description } = adapter.info;

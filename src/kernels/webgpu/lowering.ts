@@ -123,19 +123,25 @@ export class Lowering {
     width,
     body,
     declarations = '',
+    enables = [],
     ...text
   }: PassText & {
     readonly over: Shape;
     readonly width: number;
     readonly body: (row: RowText) => string;
   }): void {
-    const row = new RowText(width, this.traits.isSerial);
+    const row = new RowText(width, this.traits);
     const lines = body(row);
     const number = this.traits.isSerial ? `block * ${row.workgroupSize}u + lane` : 'block';
     const guarded = `let row = ${number};\nif (row >= ${countText(over)}) { return; }\n${lines}`;
     const perGroup = this.traits.isSerial ? row.workgroupSize : 1;
     this.pass(
-      { ...text, declarations: `${declarations}\n${row.declarations}`, body: guarded },
+      {
+        ...text,
+        declarations: `${declarations}\n${row.declarations}`,
+        enables: [...enables, ...row.enables],
+        body: guarded,
+      },
       {
         workgroupSize: row.workgroupSize,
         workgroups: (sizeOf) => Math.ceil(countOf(over, sizeOf) / perGroup),

@@ -37,7 +37,10 @@ export interface Pass {
   readonly workgroupSize: number;
   /** Workgroups for the live sizes. A grid may have more: the body looks at `block`. */
   readonly workgroups: (sizeOf: SizeOf) => number;
-  /** WGSL extensions that it is written in; with `subgroups` the body knows `subgroup` and `subgroup_lane`. */
+  /**
+   * WGSL extensions that it is written in. With `subgroups` the body knows `subgroup`, the number of its own of `subgroups`,
+   * and `subgroup_lane`, its own of `subgroup_size` invocations.
+   */
   readonly enables: readonly string[];
   /** What else would do the same to the last bit: the device takes what is fastest. Absent: nothing. */
   readonly choice?: Choice;

@@ -64,6 +64,8 @@ export function shaderText(pass: Pass, dims: readonly string[], copies = 1): str
 const subgroupInputs = [
   '  @builtin(subgroup_id) subgroup: u32,',
   '  @builtin(subgroup_invocation_id) subgroup_lane: u32,',
+  '  @builtin(subgroup_size) subgroup_size: u32,',
+  '  @builtin(num_subgroups) subgroups: u32,',
 ];
 
 /** The library's functions that `text` calls, and those that they call, in an order that reads. */

@@ -28,6 +28,7 @@ const features = new Set(['shader-f16', 'subgroups']);
 const traits: readonly AdapterTraits[] = [
   { isSerial: true, features, subgroupMatrix: null },
   { isSerial: false, features, subgroupMatrix: null },
+  { isSerial: false, features: new Set(['shader-f16']), subgroupMatrix: null },
   { isSerial: false, features, subgroupMatrix: { edge: 16, lanes: 32 } },
   { isSerial: false, features, subgroupMatrix: { edge: 8, lanes: 32 } },
 ];

@@ -1,7 +1,10 @@
 /**
  * The text of what is done for one row: by a workgroup, whose invocations take every n-th element and fold what they found
- * in a fixed tree, or by one invocation that takes them all.
+ * in a fixed order, or by one invocation that takes them all.
  */
+import type { AdapterTraits } from '../lowering.ts';
+import { foldText, type FoldKind, type FoldText } from './fold.ts';
+
 const LEAST = 32;
 const MOST = 256;
 const SERIAL = 64;
@@ -10,11 +13,13 @@ export class RowText {
   readonly workgroupSize: number;
   private readonly width: number;
   private readonly isSerial: boolean;
-  private readonly folds = new Set<'sum' | 'max'>();
+  private readonly foldText: FoldText;
+  private readonly folds = new Set<FoldKind>();
 
-  constructor(width: number, isSerial: boolean) {
+  constructor(width: number, { isSerial, features }: AdapterTraits) {
     this.width = width;
     this.isSerial = isSerial;
+    this.foldText = foldText(features);
     this.workgroupSize = isSerial ? SERIAL : Math.min(MOST, Math.max(LEAST, powerOf2From(width / 4)));
   }
 
@@ -38,34 +43,20 @@ export class RowText {
     return this.isSerial ? statement : `if (lane == 0u) { ${statement} }`;
   }
 
+  /** Module-scope declarations of what it folds by. */
   get declarations(): string {
-    const kinds = [...this.folds];
-    if (kinds.length === 0) return '';
-    const size = this.workgroupSize;
-    return [
-      `var<workgroup> folded: array<f32, ${size}>;`,
-      ...kinds.map((kind) => {
-        const step = kind === 'sum' ? 'folded[lane] + folded[lane + half]' : 'max(folded[lane], folded[lane + half])';
-        return [
-          `fn fold_${kind}(value: f32, lane: u32) -> f32 {`,
-          '  workgroupBarrier();',
-          '  folded[lane] = value;',
-          '  workgroupBarrier();',
-          `  for (var half = ${size / 2}u; half > 0u; half >>= 1u) {`,
-          `    if (lane < half) { folded[lane] = ${step}; }`,
-          '    workgroupBarrier();',
-          '  }',
-          '  return folded[0];',
-          '}',
-        ].join('\n');
-      }),
-    ].join('\n');
+    return this.folds.size === 0 ? '' : this.foldText.declarations([...this.folds], this.workgroupSize);
   }
 
-  private fold(kind: 'sum' | 'max', value: string): string {
+  /** WGSL extensions of these. */
+  get enables(): readonly string[] {
+    return this.folds.size === 0 ? [] : this.foldText.enables;
+  }
+
+  private fold(kind: FoldKind, value: string): string {
     if (this.isSerial) return value;
     this.folds.add(kind);
-    return `fold_${kind}(${value}, lane)`;
+    return this.foldText.call(kind, value);
   }
 }
 
