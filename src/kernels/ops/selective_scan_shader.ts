@@ -49,6 +49,9 @@ for (var t = 0u; t < ${tokens}u; t++) {
   });
 }
 
+/** Where line `s` of shares has that of invocation `l`: a step further in each, so that neighbours read different banks. */
+const turned = (s: string, l: string): string => `(${s} + ${l}) % ${CHANNELS}u`;
+
 /** Where the parts of a sequence's record begin; those of tokens have a row of states for each of `groups` workgroups. */
 function recordOf(tokens: number, channels: number, states: number, groups: number) {
   const d = channels * states;
@@ -130,8 +133,8 @@ for (var back = 0u; back < ${chunks}u; back++) {
       let total = dh[n] + operands[c + t * ${states}u + n] * cotangent;
       let decayed = rate * before[(t - first) * ${states}u + n];
       let pull = total * decayed;
-      shares[n * ${CHANNELS}u + lane] = select(0f, total * step * input, is_there);
-      shares[(${states}u + n) * ${CHANNELS}u + lane] =
+      shares[n * ${CHANNELS}u + ${turned('n', 'lane')}] = select(0f, total * step * input, is_there);
+      shares[(${states}u + n) * ${CHANNELS}u + ${turned(`${states}u + n`, 'lane')}] =
         select(0f, cotangent * (decayed + step * input * gain), is_there);
       da_sum[n] += step * pull;
       step_sum += own * pull + total * input * gain;
@@ -146,7 +149,7 @@ for (var back = 0u; back < ${chunks}u; back++) {
     workgroupBarrier();
     for (var s = lane; s < ${2 * states}u; s += ${CHANNELS}u) {
       var sum = 0f;
-      for (var l = 0u; l < ${CHANNELS}u; l++) { sum += shares[s * ${CHANNELS}u + l]; }
+      for (var l = 0u; l < ${CHANNELS}u; l++) { sum += shares[s * ${CHANNELS}u + ${turned('s', 'l')}]; }
       let row = (t * ${groups}u + group_of) * ${states}u + s % ${states}u;
       parts[sequence * ${part.length}u + select(${part.c}u, ${part.b}u, s < ${states}u) + row] = sum;
     }
