@@ -17,7 +17,7 @@ import { expertAddress, groupAddress, routerAddress, stageAddress } from './addr
 import type { BatchPort } from './batch_port.ts';
 import type { Blueprint } from './blueprint.ts';
 import { weightBindings } from './bindings.ts';
-import { stepsOf } from './cast.ts';
+import { castOf, stepsOf } from './cast.ts';
 import { Expert } from './expert.ts';
 import { ExpertCore } from './expert_core.ts';
 import { ExpertGroup } from './expert_group.ts';
@@ -28,6 +28,7 @@ import { expertGroupProtocol, expertProtocol } from './protocol/expert.ts';
 import { routerProtocol } from './protocol/router.ts';
 import { stageProtocol } from './protocol/stage.ts';
 import { Router } from './router.ts';
+import { RowsPort } from './rows_port.ts';
 import { compileRouter, createRouterContext } from './router_context.ts';
 import { depth } from './schedule.ts';
 import { Stage } from './stage.ts';
@@ -45,24 +46,31 @@ export interface CompanyOptions {
 
 /** Makes everything that the actors of this worker need. Throws `OutOfSliceMemory`. */
 export async function gather(options: CompanyOptions): Promise<ChildSpec[]> {
-  const { blueprint, hosts } = options;
+  const { blueprint, hosts, device } = options;
   const { mesh, shape, model, single } = blueprint;
+  const here = new Set(castOf(blueprint).flatMap(({ role, address }) => (hosts(role) ? [address] : [])));
+  const openSlice = (): Slice => sliceOf(device, blueprint.topology, 'rows between actors');
+  const worker = { ...options, port: new RowsPort(device, openSlice, (address) => here.has(address)) };
   const specs: ChildSpec[] = [];
   for (const rank of mesh.stages.filter(({ role }) => hosts(role))) {
     const logits = rank.isLast ? single.logits : null;
-    specs.push(await stageSpec(options, rank, stepsOf(model, rank), stepsOf(single, rank), logits));
+    specs.push(await stageSpec(worker, rank, stepsOf(model, rank), stepsOf(single, rank), logits));
     for (const layer of rank.layers.filter((l) => isSparse(shape, l))) {
-      specs.push(await routerSpec(options, rank, layer, model.mixture!));
+      specs.push(await routerSpec(worker, rank, layer, model.mixture!));
     }
   }
   for (const group of mesh.expertGroups.filter(({ role }) => hosts(role))) {
-    specs.push(...(await groupSpecs(options, group, model.mixture!)));
+    specs.push(...(await groupSpecs(worker, group, model.mixture!)));
   }
   return specs;
 }
 
+interface WorkerOptions extends CompanyOptions {
+  readonly port: RowsPort;
+}
+
 async function stageSpec(
-  { blueprint: { topology, mesh }, batches, device }: CompanyOptions,
+  { blueprint: { topology, mesh }, batches, device, port }: WorkerOptions,
   rank: StageRank,
   steps: readonly Step[],
   single: readonly Step[],
@@ -89,6 +97,7 @@ async function stageSpec(
       dataRanks,
       globalMicrobatches: mesh.globalMicrobatches,
     },
+    port,
     contexts,
     generation: { context, logits: head },
     batches,
@@ -99,7 +108,7 @@ async function stageSpec(
 }
 
 async function routerSpec(
-  { blueprint: { topology, mesh }, device }: CompanyOptions,
+  { blueprint: { topology, mesh }, device, port }: WorkerOptions,
   rank: StageRank,
   layer: number,
   mixture: Mixture,
@@ -121,6 +130,7 @@ async function routerSpec(
   };
   const parts = {
     device,
+    port,
     parameters,
     weights,
     optimizer,
@@ -143,7 +153,7 @@ async function routerSpec(
 }
 
 async function groupSpecs(
-  { blueprint: { topology, mesh }, device }: CompanyOptions,
+  { blueprint: { topology, mesh }, device, port }: WorkerOptions,
   { layer, group, experts }: GroupPlace,
   mixture: Mixture,
 ): Promise<ChildSpec[]> {
@@ -163,13 +173,13 @@ async function groupSpecs(
     const weights = mixture.expert(layer, expert);
     const parameters = await ParameterSet.create(device, slice, Object.values(weights), topology.training.seed);
     parameters.reserveGradients(gradientsAlive(micro_batches, 0, data_parallel));
-    const parts = { device, slice, parameters, weights, programs };
+    const parts = { slice, parameters, weights, programs };
     cores.push(new ExpertCore(expert, parts, { contexts, expected: mesh.globalMicrobatches }));
   }
   const groupSpec = actor(
     expertGroupProtocol,
     groupAddress(layer, group),
-    (scope) => new ExpertGroup(group, cores, programs, scope),
+    (scope) => new ExpertGroup({ group, cores, programs, port }, scope),
   );
   const place = { layer, group };
   const expertSpecs = cores.map((core) =>

@@ -3,8 +3,7 @@
  * expert's actor answers for it; its group, on the same worker, runs what it gives to be run, since the rows of all experts
  * of a group travel together.
  */
-import type { Bindings, Device, Slice, Tensor } from '../kernels/device.ts';
-import type { Data } from '../kernels/dtype.ts';
+import type { Bindings, Slice, Tensor } from '../kernels/device.ts';
 import type { Weights } from '../models/model.ts';
 import { tensorFor, weightBindings } from './bindings.ts';
 import type { ExpertPrograms, ExpertRun } from './expert_programs.ts';
@@ -15,7 +14,6 @@ import { keyOf, type Unit } from './protocol/pass.ts';
 export class ExpertCore {
   readonly expert: number;
   readonly parameters: ParameterSet;
-  private readonly device: Device;
   private readonly weights: Weights;
   private readonly leaves: LeafGradients;
   private readonly contexts: readonly Bindings[];
@@ -32,11 +30,10 @@ export class ExpertCore {
    */
   constructor(
     expert: number,
-    { device, slice, parameters, weights, programs }: ExpertParts,
+    { slice, parameters, weights, programs }: ExpertParts,
     { contexts, expected }: { contexts: number; expected: number },
   ) {
     this.expert = expert;
-    this.device = device;
     this.parameters = parameters;
     this.weights = weights;
     this.leaves = new LeafGradients(parameters);
@@ -45,33 +42,26 @@ export class ExpertCore {
     this.idle = [...this.contexts];
   }
 
-  /** What runs for the given rows. */
-  admit(rows: Data, count: number): ExpertRun {
+  /** What runs for so many rows, once they are laid into rows_SD. */
+  admit(rows: number): ExpertRun {
     const bindings = this.idle.pop();
     if (bindings === undefined) throw new Error(`expert ${this.expert}: more microbatches under way than contexts`);
-    this.device.write(bindings.rows_SD, rows);
-    return { bindings, rows: count };
+    return { bindings, rows };
   }
 
-  /** outputs_SD of a run that went forward. In training it is kept for the way back. */
-  async outputs(unit: Unit, run: ExpertRun): Promise<Data> {
+  /** A run has gone forward. In training it is kept for the way back. */
+  hold(unit: Unit, run: ExpertRun): void {
     if (unit.mode === 'train') {
       this.held.set(keyOf(unit), run);
       this.processed += run.rows;
     } else this.idle.push(run.bindings);
-    return await this.head(run.bindings.outputs_SD, run.rows);
   }
 
-  /** What runs for the gradients of outputs. */
-  admitGradients(unit: Unit, gradients: Data): ExpertRun {
-    const run = this.heldOf(unit);
-    this.device.write(run.bindings.d_outputs_SD, gradients);
+  /** What runs for the gradients of outputs, once they are laid into d_outputs_SD. */
+  heldOf(unit: Unit): ExpertRun {
+    const run = this.held.get(keyOf(unit));
+    if (run === undefined) throw new Error(`expert ${this.expert}: a gradient of ${keyOf(unit)}, which it never saw`);
     return run;
-  }
-
-  /** d_rows_SD of a run whose gradients have gone backward. */
-  rowsGradient({ bindings, rows }: ExpertRun): Promise<Data> {
-    return this.head(bindings.d_rows_SD, rows);
   }
 
   /** What runs for the microbatch's leaf of the gradient; nobody waits for it but the step's end. */
@@ -114,20 +104,9 @@ export class ExpertCore {
     this.processed = 0;
     this.onComplete = null;
   }
-
-  private heldOf(unit: Unit): ExpertRun {
-    const run = this.held.get(keyOf(unit));
-    if (run === undefined) throw new Error(`expert ${this.expert}: a gradient of ${keyOf(unit)}, which it never saw`);
-    return run;
-  }
-
-  private head(tensor: Tensor, rows: number): Promise<Data> {
-    return this.device.read(tensor, rows * tensor.shape[1]);
-  }
 }
 
 export interface ExpertParts {
-  readonly device: Device;
   readonly slice: Slice;
   readonly parameters: ParameterSet;
   readonly weights: Weights;

@@ -2,13 +2,12 @@
  * The experts of one layer that live on one worker, as seen by the routers: one address for their rows. The group runs
  * each expert over its own rows, side by side where they are few, and answers with one envelope. It owns nothing: state is the experts'.
  */
-import type { Data } from '../kernels/dtype.ts';
-import type { Actor, ActorScope, ArgsOf, Context, TensorPayload } from '../runtime/index.ts';
+import type { Actor, ActorScope, ArgsOf, Context } from '../runtime/index.ts';
 import type { ExpertCore } from './expert_core.ts';
 import type { ExpertPart, ExpertPrograms, ExpertRun } from './expert_programs.ts';
-import { dataOf, payload } from './protocol/pass.ts';
 import type { expertGroupProtocol } from './protocol/expert.ts';
 import { routerProtocol } from './protocol/router.ts';
+import type { RowRange, RowsPort } from './rows_port.ts';
 
 type Messages = typeof expertGroupProtocol;
 
@@ -16,30 +15,38 @@ export class ExpertGroup implements Actor<Messages> {
   private readonly group: number;
   private readonly cores: readonly ExpertCore[];
   private readonly programs: ExpertPrograms;
+  private readonly port: RowsPort;
   private readonly scope: ActorScope;
   /** How many experts have said that they reached a version above the group's. */
   private readonly reached = new Map<number, number>();
 
-  constructor(group: number, cores: readonly ExpertCore[], programs: ExpertPrograms, scope: ActorScope) {
+  constructor({ group, cores, programs, port }: ExpertGroupParts, scope: ActorScope) {
     this.group = group;
     this.cores = cores;
     this.programs = programs;
+    this.port = port;
     this.scope = scope;
     scope.setParamsVersion(0);
   }
 
   async dispatch({ counts, rows, ...unit }: ArgsOf<Messages, 'dispatch'>, ctx: Context): Promise<void> {
-    const runs = parts(rows, counts).map((part, i) => this.cores[i].admit(part, counts[i]));
+    const runs = this.cores.map((core, i) => core.admit(counts[i]));
+    this.port.scatter(rows, rangesOf(runs, 'rows_SD'));
     await this.runAll('forward', runs);
-    const outputs = await Promise.all(this.cores.map((core, i) => core.outputs(unit, runs[i])));
-    this.router(ctx).tell.outputs({ ...unit, group: this.group, rows: joined(outputs, rows) });
+    this.cores.forEach((core, i) => core.hold(unit, runs[i]));
+    const outputs = await this.port.gather(rangesOf(runs, 'outputs_SD'), ctx.sender);
+    this.router(ctx).tell.outputs({ ...unit, group: this.group, rows: outputs });
   }
 
-  async outputsGradient({ counts, rows, ...unit }: ArgsOf<Messages, 'outputsGradient'>, ctx: Context): Promise<void> {
-    const runs = parts(rows, counts).map((part, i) => this.cores[i].admitGradients(unit, part));
+  async outputsGradient(
+    { counts: _counts, rows, ...unit }: ArgsOf<Messages, 'outputsGradient'>,
+    ctx: Context,
+  ): Promise<void> {
+    const runs = this.cores.map((core) => core.heldOf(unit));
+    this.port.scatter(rows, rangesOf(runs, 'd_outputs_SD'));
     await this.runAll('backwardInput', runs);
-    const gradients = await Promise.all(this.cores.map((core, i) => core.rowsGradient(runs[i])));
-    this.router(ctx).tell.rowsGradient({ ...unit, group: this.group, rows: joined(gradients, rows) });
+    const gradients = await this.port.gather(rangesOf(runs, 'd_rows_SD'), ctx.sender);
+    this.router(ctx).tell.rowsGradient({ ...unit, group: this.group, rows: gradients });
     // The router goes on with the input gradients while these are made, one batch after another.
     for (const batch of this.programs.batches(runs)) {
       const cores = this.cores.filter((_, i) => batch.includes(runs[i]));
@@ -61,6 +68,7 @@ export class ExpertGroup implements Actor<Messages> {
 
   abandon(): void {
     for (const core of this.cores) core.abandon();
+    this.port.abandon(this.scope.address);
   }
 
   /** All at once: the device runs them in order, and nothing of its worker's own comes between. */
@@ -73,23 +81,13 @@ export class ExpertGroup implements Actor<Messages> {
   }
 }
 
-/** The rows of each expert, which follow one another. */
-function parts(rows: TensorPayload, counts: readonly number[]): Data[] {
-  const width = rows.shape[1];
-  const data = dataOf(rows);
-  let at = 0;
-  return counts.map((count) => data.subarray(at * width, (at += count) * width));
+export interface ExpertGroupParts {
+  readonly group: number;
+  readonly cores: readonly ExpertCore[];
+  readonly programs: ExpertPrograms;
+  readonly port: RowsPort;
 }
 
-/** All experts' rows in one tensor, in the precision they came in. */
-function joined(chunks: readonly Data[], { shape }: TensorPayload): TensorPayload {
-  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  const first = chunks[0];
-  const all = first instanceof Float32Array ? new Float32Array(length) : new Uint16Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return payload(all, shape);
-}
+/** The live rows that each run has of a tensor. */
+const rangesOf = (runs: readonly ExpertRun[], name: string): RowRange[] =>
+  runs.map(({ bindings, rows }) => ({ tensor: bindings[name], rows }));

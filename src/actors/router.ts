@@ -6,24 +6,27 @@
 import { floats } from '../kernels/dtype.ts';
 import type { Tensor } from '../kernels/device.ts';
 import type { Weights } from '../models/model.ts';
-import type { Actor, ActorScope, ArgsOf, TensorPayload } from '../runtime/index.ts';
+import type { Actor, ActorScope, ArgsOf } from '../runtime/index.ts';
 import type { MoeSection } from '../topology/index.ts';
 import { groupAddress, routerAddress, stageAddress } from './addresses.ts';
 import { addBalanceGradient, balance, type BalanceRule } from './balance.ts';
 import { weightBindings } from './bindings.ts';
 import { expertGroupProtocol } from './protocol/expert.ts';
-import { dataOf, keyOf, payload, type Unit } from './protocol/pass.ts';
+import { keyOf, type Unit } from './protocol/pass.ts';
 import { routerProtocol } from './protocol/router.ts';
+import type { Rows } from './protocol/rows.ts';
 import { stageProtocol } from './protocol/stage.ts';
 import { emptyVote, type RoutingReport, type Vote } from './protocol/stateful.ts';
 import { ReplicatedRole, type ReplicatedParts } from './replicated_role.ts';
 import type { RouterContext, RouterPrograms } from './router_context.ts';
 import { route, type Routing } from './routing.ts';
 import { RowExchange } from './row_exchange.ts';
+import type { RowsPort } from './rows_port.ts';
 
 type Messages = typeof routerProtocol;
 
 export interface RouterParts extends ReplicatedParts {
+  readonly port: RowsPort;
   readonly weights: Weights;
   readonly moe: MoeSection;
   readonly place: RouterPlace;
@@ -86,21 +89,22 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
       block: (rank, message) => replica(rank).tell.block(message),
       sum: (rank, message) => replica(rank).tell.sum(message),
     });
-    const { moe, place, device } = parts;
+    const { moe, place } = parts;
     this.parts = parts;
     this.scope = scope;
     this.idle = [...parts.contexts];
     this.rule = { experts: moe.num_experts, auxCoef: moe.aux_loss_coef, zCoef: moe.z_loss_coef };
-    this.rows = new RowExchange(device, moe.num_experts, place.groups, parts.grant);
+    const groups = Array.from({ length: place.groups }, (_, group) => groupAddress(place.layer, group));
+    this.rows = new RowExchange(parts.port, moe.num_experts, groups, parts.grant);
   }
 
   async route({ rows, live, ...unit }: ArgsOf<Messages, 'route'>): Promise<void> {
-    const { device, programs, moe, capacity } = this.parts;
+    const { device, port, programs, moe, capacity } = this.parts;
     const context = this.idle.pop();
     if (context === undefined) throw new Error(`${this.scope.address}: more microbatches under way than contexts`);
     const tokens = rows.shape[0];
     const isTraining = unit.mode === 'train';
-    device.write(context.score.h_RD, dataOf(rows));
+    port.scatter(rows, [{ tensor: context.score.h_RD, rows: tokens }]);
     await this.score(unit, context, tokens);
 
     const scores = await this.scoresOf(context, tokens);
@@ -129,14 +133,14 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     device.write(combine.slots_RK, routing.slots_RK);
     await programs.combine.forward.run(combine, { tokens, slots });
     if (unit.mode !== 'train') this.end(routed);
-    this.stage().tell.combined({ ...unit, layer: place.layer, rows: await this.rowsOf(combine.moe_RD, tokens) });
+    this.stage().tell.combined({ ...unit, layer: place.layer, rows: await this.toStage(combine.moe_RD, tokens) });
   }
 
   async combineGradient({ rows, lossScale = 1, ...unit }: ArgsOf<Messages, 'combineGradient'>): Promise<void> {
     const routed = this.find(unit);
     routed.lossScale = lossScale;
     const { tokens, slots, routing, context } = routed;
-    this.parts.device.write(context.combine.d_moe_RD, dataOf(rows));
+    this.parts.port.scatter(rows, [{ tensor: context.combine.d_moe_RD, rows: tokens }]);
     await this.parts.programs.combine.backward.run(context.combine, { tokens, slots });
     const { d_outputs_SD } = context.combine;
     routed.owing = await this.rows.send(unit, 'backward', routing.kept_E, d_outputs_SD, (group, message) =>
@@ -156,7 +160,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     await programs.dispatch.backward.run(context.dispatch, { tokens, slots });
     await programs.sum.run(context.sum, { tokens });
     this.end(routed);
-    this.stage().tell.routed({ ...unit, layer: place.layer, rows: await this.rowsOf(context.sum.sum_RD, tokens) });
+    this.stage().tell.routed({ ...unit, layer: place.layer, rows: await this.toStage(context.sum.sum_RD, tokens) });
     await this.leaves.close(unit.microbatch);
     this.closed++;
     if (this.isComplete) {
@@ -181,6 +185,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
 
   protected override forget(): void {
     this.rows.abandon();
+    this.parts.port.abandon(this.scope.address);
     this.routed.clear();
     this.routingReports = [];
     this.closed = 0;
@@ -285,8 +290,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     return floats('router', await this.parts.device.read(tensor, length));
   }
 
-  private async rowsOf(tensor: Tensor, rows: number): Promise<TensorPayload> {
-    const width = tensor.shape[1];
-    return payload(await this.parts.device.read(tensor, rows * width), [rows, width]);
+  private toStage(tensor: Tensor, rows: number): Promise<Rows> {
+    return this.parts.port.gather([{ tensor, rows }], this.stage().address);
   }
 }

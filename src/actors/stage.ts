@@ -9,11 +9,13 @@ import type { Actor, ActorScope, ArgsOf, TensorPayload } from '../runtime/index.
 import { routerAddress, stageAddress } from './addresses.ts';
 import type { BatchPort } from './batch_port.ts';
 import type { LogitsHead } from './logits_head.ts';
-import { dataOf, keyOf, payload, type Unit } from './protocol/pass.ts';
+import { dataOf, keyOf, type Unit } from './protocol/pass.ts';
 import { routerProtocol } from './protocol/router.ts';
+import type { Rows } from './protocol/rows.ts';
 import { stageProtocol, type Open } from './protocol/stage.ts';
 import { emptyVote, type LossReport, type Vote } from './protocol/stateful.ts';
 import { ReplicatedRole, type ReplicatedParts } from './replicated_role.ts';
+import type { RowsPort } from './rows_port.ts';
 import { schedule, type Turn } from './schedule.ts';
 import type { ReadyExchange, StageContext } from './stage_context.ts';
 import { StageRun } from './stage_run.ts';
@@ -23,6 +25,7 @@ type Messages = typeof stageProtocol;
 /** What a stage is made with; all memory was taken before, so that starting cannot fail for lack of it. */
 export interface StageParts extends ReplicatedParts {
   readonly place: StagePlace;
+  readonly port: RowsPort;
   /** One for each microbatch that may be under way at once. */
   readonly contexts: readonly StageContext[];
   /** The single sequence of generation; on the last stage with the head that gives logits. */
@@ -56,7 +59,7 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
   private readonly scope: ActorScope;
   private idle: StageContext[];
   /** Rows that came from neighbours before their turn, by phase and microbatch. */
-  private readonly early = new Map<string, Float32Array>();
+  private readonly early = new Map<string, Rows>();
   private pass: Pass | null = null;
   /** d(loss)/d(loss of a token), the same for every microbatch of a pass; null where this stage has no losses. */
   private readonly dLosses_R: Float32Array | null;
@@ -121,20 +124,21 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
   protected override forget(): void {
     this.pass = null;
     this.early.clear();
+    this.parts.port.abandon(this.scope.address);
     this.idle = [...this.parts.contexts];
   }
 
-  private async arrived(key: string, { data }: TensorPayload): Promise<void> {
-    this.early.set(key, Float32Array.from(data));
+  private async arrived(key: string, rows: Rows): Promise<void> {
+    this.early.set(key, this.parts.port.keep(rows));
     if (this.pass !== null) await this.proceed(this.pass);
   }
 
-  private async cameBack(unit: Unit, target: (exchange: ReadyExchange) => Tensor, rows: TensorPayload): Promise<void> {
+  private async cameBack(unit: Unit, target: (exchange: ReadyExchange) => Tensor, rows: Rows): Promise<void> {
     const run = this.pass?.runs.get(unit.microbatch);
     if (this.pass === null || run?.waitsFor == null || keyOf(run.unit) !== keyOf(unit)) {
       throw new Error(`${this.scope.address}: rows of ${keyOf(unit)} came back, which were not sent`);
     }
-    this.parts.device.write(target(run.waitsFor), dataOf(rows));
+    this.lay(rows, target(run.waitsFor));
     run.waitsFor = null;
     await this.proceed(this.pass);
   }
@@ -170,7 +174,7 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
     const context = unit.mode === 'generate' ? generation.context : this.idle.pop();
     if (context === undefined) throw new Error(`${this.scope.address}: more microbatches under way than contexts`);
     this.early.delete(key);
-    if (input !== undefined) device.write(context.input!.rows, input);
+    if (input !== undefined) this.lay(input, context.input!.rows);
     const { tokens_R, targets_R, d_losses_R } = context.ends;
     const batch = pass.prompt ?? batches.microbatch(unit);
     if (tokens_R !== undefined) device.write(tokens_R, batch.tokens);
@@ -188,7 +192,7 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
       const gradient = this.early.get(key);
       if (gradient === undefined) return false;
       this.early.delete(key);
-      this.parts.device.write(run.context.output.gradient, gradient);
+      this.lay(gradient, run.context.output.gradient);
     }
     run.turn();
     return true;
@@ -198,18 +202,21 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
     const router = this.scope.ref(routerProtocol, routerAddress(layer, this.parts.place.dataRank));
     if (run.isBackward) {
       const scaled = open.lossScale === undefined ? {} : { lossScale: open.lossScale };
-      router.tell.combineGradient({ ...run.unit, ...scaled, rows: await this.rowsOf(dMixed) });
-    } else router.tell.route({ ...run.unit, live: run.live, rows: await this.rowsOf(routed) });
+      router.tell.combineGradient({ ...run.unit, ...scaled, rows: await this.rowsOf(dMixed, router.address) });
+    } else router.tell.route({ ...run.unit, live: run.live, rows: await this.rowsOf(routed, router.address) });
   }
 
   private async finishTurn(pass: Pass, turn: Turn, { unit, context }: StageRun): Promise<void> {
     if (turn.phase === 'backward') {
       if (context.input !== null) {
-        this.neighbour(-1).tell.activationsGradient({ ...unit, rows: await this.rowsOf(context.input.gradient) });
+        const before = this.neighbour(-1);
+        const rows = await this.rowsOf(context.input.gradient, before.address);
+        before.tell.activationsGradient({ ...unit, rows });
       }
       await this.leaves.close(unit.microbatch);
     } else if (context.output !== null) {
-      this.neighbour(1).tell.activations({ ...unit, rows: await this.rowsOf(context.output.rows) });
+      const behind = this.neighbour(1);
+      behind.tell.activations({ ...unit, rows: await this.rowsOf(context.output.rows, behind.address) });
     } else if (pass.prompt !== null) {
       pass.logits = await this.parts.generation.logits!.at(pass.prompt.position);
     } else pass.losses.push(await this.lossOf(unit, context));
@@ -231,8 +238,12 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
     return this.scope.ref(stageProtocol, stageAddress(pipelineRank + by, dataRank));
   }
 
-  private async rowsOf(tensor: Tensor): Promise<TensorPayload> {
-    return payload(await this.parts.device.read(tensor), tensor.shape);
+  private rowsOf(tensor: Tensor, to: string): Promise<Rows> {
+    return this.parts.port.gather([{ tensor, rows: tensor.shape[0] }], to);
+  }
+
+  private lay(rows: Rows, tensor: Tensor): void {
+    this.parts.port.scatter(rows, [{ tensor, rows: rows.shape[0] }]);
   }
 }
 

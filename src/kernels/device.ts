@@ -16,6 +16,18 @@ export interface Tensor {
 /** Tensors by the names of a program's inputs and outputs. */
 export type Bindings = Readonly<Record<string, Tensor>>;
 
+/** `length` elements, between tensors of one type; `at` is the first of them in each. */
+export interface TensorCopy {
+  readonly from: TensorPlace;
+  readonly to: TensorPlace;
+  readonly length: number;
+}
+
+export interface TensorPlace {
+  readonly tensor: Tensor;
+  readonly at: number;
+}
+
 /** A program made ready for one device. */
 export interface Executable {
   readonly program: Program;
@@ -96,10 +108,16 @@ export interface Device {
    */
   write(tensor: Tensor, data: Data, at?: number): void;
   /**
-   * The first `length` elements (default: all), after all runs asked for before. Where memory is shared a view, at once:
-   * those runs must have resolved, and it is valid until the tensor is written again. Elsewhere a copy: who changes what
-   * was read has to write it. Reads that are asked for together come back together, so ask for all before awaiting any.
+   * `length` elements (default: all) from element `at` on (default: from the first), after all runs asked for before. Where
+   * memory is shared a view, at once: those runs must have resolved, and it is valid until the tensor is written again.
+   * Elsewhere a copy: who changes what was read has to write it. Reads that are asked for together come back together, so
+   * ask for all before awaiting any.
    */
-  read(tensor: Tensor, length?: number): Promise<Data>;
+  read(tensor: Tensor, length?: number, at?: number): Promise<Data>;
+  /**
+   * Copies ranges of tensors to others, one after another, after all runs asked for before, and before all that is asked
+   * for later. Ranges begin at whole words; where one ends within a word, the rest of the word is copied, too.
+   */
+  copy(copies: readonly TensorCopy[]): void;
   close(): Promise<void>;
 }

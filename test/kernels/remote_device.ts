@@ -8,14 +8,15 @@ import type { Data } from '../../src/kernels/dtype.ts';
 export class RemoteDevice extends CpuDevice {
   override readonly sharesMemory = false;
 
-  override read(tensor: Tensor, length?: number): Promise<Data> {
-    return readRemotely(tensor, length);
+  override read(tensor: Tensor, length?: number, at = 0): Promise<Data> {
+    return readRemotely(tensor, length, at);
   }
 }
 
 /** The copy is of what the tensor holds now. */
-export async function readRemotely(tensor: Tensor, length?: number): Promise<Data> {
-  const copy = cpuTensor('read', 'tensor', tensor).data.slice(0, length);
+export async function readRemotely(tensor: Tensor, length?: number, at = 0): Promise<Data> {
+  const { data } = cpuTensor('read', 'tensor', tensor);
+  const copy = data.slice(at, length === undefined ? data.length : at + length);
   await setImmediate();
   return copy;
 }

@@ -3,14 +3,15 @@
  * placed together travel in one envelope to their group, which runs them.
  */
 import { z } from 'zod';
-import { ask, defineProtocol, tell, tensorSchema } from '../../runtime/index.ts';
+import { ask, defineProtocol, tell } from '../../runtime/index.ts';
 import { unitSchema } from './pass.ts';
+import { rowsSchema } from './rows.ts';
 import { statefulMessages } from './stateful.ts';
 
 const dispatched = unitSchema.extend({
   /** Rows of each expert of the group, which follow one another in `rows`. */
   counts: z.array(z.int()),
-  rows: tensorSchema,
+  rows: rowsSchema,
 });
 
 export const expertProtocol = defineProtocol('expert', { ...statefulMessages });

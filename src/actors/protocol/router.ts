@@ -1,12 +1,13 @@
 /** What the router of one layer and one stage rank is told: by its stage, and by the expert groups of the layer. */
 import { z } from 'zod';
-import { defineProtocol, tell, tensorSchema } from '../../runtime/index.ts';
+import { defineProtocol, tell } from '../../runtime/index.ts';
 import { unitSchema } from './pass.ts';
 import { reduceMessages } from './reduce.ts';
+import { rowsSchema } from './rows.ts';
 import { statefulMessages } from './stateful.ts';
 
-const fromStage = unitSchema.extend({ rows: tensorSchema });
-const fromGroup = unitSchema.extend({ group: z.int(), rows: tensorSchema });
+const fromStage = unitSchema.extend({ rows: rowsSchema });
+const fromGroup = unitSchema.extend({ group: z.int(), rows: rowsSchema });
 
 export const routerProtocol = defineProtocol('router', {
   ...statefulMessages,

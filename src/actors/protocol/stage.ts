@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { defineProtocol, tell, tensorSchema } from '../../runtime/index.ts';
 import { modes, unitSchema } from './pass.ts';
 import { reduceMessages } from './reduce.ts';
+import { rowsSchema } from './rows.ts';
 import { statefulMessages } from './stateful.ts';
 
 export const openSchema = z.object({
@@ -17,8 +18,8 @@ export const openSchema = z.object({
 });
 export type Open = z.infer<typeof openSchema>;
 
-const rows = unitSchema.extend({ layer: z.int(), rows: tensorSchema });
-const activations = unitSchema.extend({ rows: tensorSchema });
+const rows = unitSchema.extend({ layer: z.int(), rows: rowsSchema });
+const activations = unitSchema.extend({ rows: rowsSchema });
 
 export const stageProtocol = defineProtocol('stage', {
   ...statefulMessages,

@@ -8,7 +8,8 @@ import { createRequire } from 'node:module';
 import { Arena } from '../arena.ts';
 import { Compilations } from '../compilations.ts';
 import type { Data } from '../dtype.ts';
-import type { Device, Executable, Slice, Tensor } from '../device.ts';
+import { checkCopy } from '../copy.ts';
+import type { Device, Executable, Slice, Tensor, TensorCopy } from '../device.ts';
 import type { Value } from '../graph.ts';
 import type { Program } from '../program.ts';
 import type { Range } from '../ranges.ts';
@@ -77,9 +78,19 @@ export class CpuDevice implements Device {
     if (!isThere) target.set(data, at);
   }
 
-  read(tensor: Tensor, length?: number): Promise<Data> {
+  read(tensor: Tensor, length?: number, at = 0): Promise<Data> {
     const { data } = cpuTensor('read', 'tensor', tensor);
-    return Promise.resolve(length === undefined ? data : data.subarray(0, length));
+    return Promise.resolve(data.subarray(at, length === undefined ? data.length : at + length));
+  }
+
+  /** At once: the runs asked for before must have resolved. */
+  copy(copies: readonly TensorCopy[]): void {
+    for (const { from, to, length } of copies) {
+      const source = cpuTensor('copy', 'from', from.tensor);
+      const target = cpuTensor('copy', 'to', to.tensor);
+      checkCopy(source, target, { from: from.at, to: to.at, length });
+      target.data.set(source.data.subarray(from.at, from.at + length), to.at);
+    }
   }
 
   async close(): Promise<void> {

@@ -65,6 +65,10 @@ export class DryDevice implements Device {
     // There is nowhere to write to.
   }
 
+  copy(): void {
+    // Nor to copy from.
+  }
+
   read(): Promise<Data> {
     return Promise.reject(new ProgramError('read', 'a dry device holds no data'));
   }

@@ -4,7 +4,8 @@
  */
 import { createRequire } from 'node:module';
 import { Compilations } from '../compilations.ts';
-import type { BankPlace, Device, Executable, Slice, Tensor } from '../device.ts';
+import { checkCopy } from '../copy.ts';
+import type { BankPlace, Device, Executable, Slice, Tensor, TensorCopy } from '../device.ts';
 import { bytesPerElement, type Data } from '../dtype.ts';
 import { dumpOf } from '../dump.ts';
 import { ProgramError } from '../errors.ts';
@@ -183,10 +184,24 @@ export class WebGpuDevice implements Device {
     this.device.queue.writeBuffer(buffer, offset + start, inWords(data));
   }
 
-  async read(tensor: Tensor, length?: number): Promise<Data> {
+  copy(copies: readonly TensorCopy[]): void {
+    this.check();
+    const encoder = this.device.createCommandEncoder();
+    for (const { from, to, length } of copies) {
+      const [source, target] = [gpuTensor('copy', 'from', from.tensor), gpuTensor('copy', 'to', to.tensor)];
+      checkCopy(source, target, { from: from.at, to: to.at, length });
+      const size = bytesPerElement[source.dtype];
+      const whole = Math.ceil((length * size) / 4) * 4;
+      const [start, end] = [source.offset + from.at * size, target.offset + to.at * size];
+      if (whole > 0) encoder.copyBufferToBuffer(source.buffer, start, target.buffer, end, whole);
+    }
+    this.device.queue.submit([encoder.finish()]);
+  }
+
+  async read(tensor: Tensor, length?: number, at = 0): Promise<Data> {
     this.check();
     const from = gpuTensor('read', 'tensor', tensor);
-    const data = await this.readback.read(from, length ?? elements(from.shape));
+    const data = await this.readback.read(from, length ?? elements(from.shape) - at, at);
     this.check();
     return data;
   }

@@ -9,11 +9,19 @@ import type { GpuTensor } from './tensor.ts';
 interface Asked {
   readonly tensor: GpuTensor;
   readonly length: number;
+  /** The first element that is wanted. */
+  readonly at: number;
   readonly resolve: (data: Data) => void;
   readonly reject: (error: unknown) => void;
 }
 
-const wholeWords = (bytes: number): number => Math.ceil(bytes / 4) * 4;
+/** The whole words that hold what is asked for, in bytes, and how many bytes of them come before it. */
+function rangeOf({ tensor: { dtype }, length, at }: Asked): { start: number; size: number; before: number } {
+  const first = at * bytesPerElement[dtype];
+  const start = first - (first % 4);
+  const end = Math.ceil((first + length * bytesPerElement[dtype]) / 4) * 4;
+  return { start, size: length === 0 ? 0 : end - start, before: first - start };
+}
 
 export class Readback {
   private readonly device: GPUDevice;
@@ -33,10 +41,10 @@ export class Readback {
     this.onRefusal = onRefusal;
   }
 
-  read(tensor: GpuTensor, length: number): Promise<Data> {
+  read(tensor: GpuTensor, length: number, at: number): Promise<Data> {
     return new Promise((resolve, reject) => {
       if (this.asked.length === 0) queueMicrotask(() => this.fetch());
-      this.asked.push({ tensor, length, resolve, reject });
+      this.asked.push({ tensor, length, at, resolve, reject });
     });
   }
 
@@ -64,16 +72,16 @@ export class Readback {
   }
 
   private async fetchAll(asked: readonly Asked[]): Promise<void> {
-    const sizes = asked.map(({ tensor, length }) => length * bytesPerElement[tensor.dtype]);
-    const bytes = sizes.reduce((sum, size) => sum + wholeWords(size), 4);
+    const ranges = asked.map(rangeOf);
+    const bytes = ranges.reduce((sum, { size }) => sum + size, 4);
     const staging = this.stagingOf(bytes);
     const encoder = this.device.createCommandEncoder();
     encoder.copyBufferToBuffer(this.refusal, 0, staging, 0, 4);
     let at = 4;
     const places = asked.map(({ tensor }, i) => {
-      const place = at;
-      const size = wholeWords(sizes[i]);
-      if (size > 0) encoder.copyBufferToBuffer(tensor.buffer, tensor.offset, staging, place, size);
+      const { start, size, before } = ranges[i];
+      const place = at + before;
+      if (size > 0) encoder.copyBufferToBuffer(tensor.buffer, tensor.offset + start, staging, at, size);
       at += size;
       return place;
     });
@@ -83,7 +91,7 @@ export class Readback {
     const mapped = staging.getMappedRange(0, bytes);
     const [code] = new Uint32Array(mapped, 0, 1);
     const copies = asked.map(({ tensor, length }, i) => {
-      const own = mapped.slice(places[i], places[i] + sizes[i]);
+      const own = mapped.slice(places[i], places[i] + length * bytesPerElement[tensor.dtype]);
       return view(tensor.dtype, own, 0, length);
     });
     staging.unmap();
