@@ -23,13 +23,15 @@ export interface WorkerDevice extends DeviceFacts {
 }
 
 export interface ChosenDevice {
+  /** What opens the same again: never `auto`, so that a worker cannot come to another device than the run knows of. */
+  readonly choice: string;
   readonly numerics: Numerics;
   readonly facts: DeviceFacts;
 }
 
 const chosen = new Map<string, Promise<ChosenDevice>>();
 
-/** Opened and measured once a process and `cluster.device`. Throws `NoAdapter`. */
+/** Opened and measured once a process and `cluster.device`. Throws as `openDevice`. */
 export function chosenDevice(choice: string): Promise<ChosenDevice> {
   const known = chosen.get(choice) ?? measured(choice);
   chosen.set(choice, known);
@@ -40,7 +42,8 @@ async function measured(choice: string): Promise<ChosenDevice> {
   // A loss is thrown by what is asked of it, and nothing is after this.
   const { device, adapter, reason } = await openDevice(choice, { bytes: numericsBytes, onLost: () => undefined });
   try {
-    return { numerics: await measureNumerics(device), facts: { device: device.kind, adapter, reason } };
+    const facts = { device: device.kind, adapter, reason };
+    return { choice: choice === 'auto' ? device.kind : choice, numerics: await measureNumerics(device), facts };
   } finally {
     await device.close();
   }

@@ -97,8 +97,7 @@ export async function startLocalCrew(
   settings: LocalSystemOptions = {},
 ): Promise<Crew> {
   const { blueprint, gen, onFailure } = options;
-  const choice = deviceOf(blueprint.topology.cluster, 0, 0);
-  const { numerics, facts } = await chosenDevice(choice);
+  const { choice, numerics, facts } = await chosenDevice(deviceOf(blueprint.topology.cluster, 0, 0));
   const onLost = ({ message }: Error): void => onFailure(new RunFailed(message));
   const { device, specs } = await openCompany({ choice, blueprint, batches, hosts: () => true, onLost });
   const system = createLocalSystem({

@@ -84,8 +84,8 @@ function singleWorker({ path, manifest }: Checkpoint): Topology {
   // One worker now has what all of them had; pages that nothing touches cost nothing.
   const bytes = cluster.nodes * cluster.workers_per_node * cluster.memory_per_worker;
   const memory = { memory_per_worker: Math.min(bytes, arenaLimitBytes) };
-  // A model is bound to no device: what it was trained on may not be there.
-  const single = { ...cluster, workers_per_node: 1, device: 'auto', ...memory };
+  // A model is bound to no device: what it was trained on may not be there, and the processor writes the same everywhere.
+  const single = { ...cluster, workers_per_node: 1, device: 'cpu', ...memory };
   const mesh = { data_parallel: 1, pipeline_parallel: 1, expert_parallel: 1, micro_batches: 1 } as const;
   return {
     ...parsed.data,

@@ -11,7 +11,7 @@ import { rallyAddress } from './addresses.ts';
 import { batchSourceSchema } from './batch_source.ts';
 import { blueprintOf } from './blueprint.ts';
 import { castOf } from './cast.ts';
-import { chosenDevice } from './chosen_device.ts';
+import { chosenDevice, type ChosenDevice } from './chosen_device.ts';
 import { roleSupervision, RunFailed, spawnTrainer, spawnUsher } from './crew.ts';
 import { KvDecisionStore } from './kv_decision_store.ts';
 import { largestMessageBytes, linkLimitsFor } from './message_sizes.ts';
@@ -65,7 +65,7 @@ await enterNode(async (scope) => {
     onReplaced: scope.fail,
   });
   const muster = await awaitMuster(store, { runId, gen });
-  const stopCompany = muster === null ? null : await startCompany(scope, birth, { control, store, muster });
+  const stopCompany = muster === null ? null : await startCompany(scope, birth, { control, store, muster, chosen });
   if (stopCompany !== null) {
     const devices = chosen.map(({ facts }) => facts);
     await reportReady(store, { runId, gen }, { node: scope.name, devices });
@@ -81,15 +81,17 @@ interface Joined {
   readonly control: NatsConnection;
   readonly store: PatientKvStore;
   readonly muster: Muster;
+  /** Of its workers, in order. */
+  readonly chosen: readonly ChosenDevice[];
 }
 
 /** Starts workers, transport and control actors; returns what stops them. */
 async function startCompany(
   scope: NodeScope,
   birth: Birth,
-  { control, store, muster }: Joined,
+  { control, store, muster, chosen }: Joined,
 ): Promise<() => Promise<void>> {
-  const { topology, cluster, runId, gen, server, evaluationMicrobatches, source } = birth;
+  const { cluster, runId, gen, server, evaluationMicrobatches, source } = birth;
   const blueprint = await blueprintOf(birth);
   const cast = castOf(blueprint);
   const largestBytes = largestMessageBytes(blueprint, cast);
@@ -98,7 +100,7 @@ async function startCompany(
   const places = whereaboutsOf({ cast, placement, leader, scribe: muster.scribe, systems: muster.systems });
   const host = startRoleWorkers({
     node: scope.name,
-    devices: devicesOf(topology.cluster, birth.index),
+    devices: chosen.map(({ choice }) => choice),
     placement,
     places,
     largestBytes,

@@ -5,7 +5,7 @@ import { gather, type CompanyOptions } from './company.ts';
 import { openDevice } from './open_device.ts';
 
 export interface OpenCompanyOptions extends Omit<CompanyOptions, 'device'> {
-  /** What `cluster.device` has for this worker. */
+  /** What opens the device of this worker, as `cluster.device` has it; not `auto`. */
   readonly choice: string;
   /** The device is gone, and with it what the roles have on it. */
   readonly onLost: (error: Error) => void;

@@ -4,7 +4,7 @@
  */
 import { CpuDevice } from '../kernels/cpu/device.ts';
 import type { Device } from '../kernels/device.ts';
-import { NoAdapter, type DeviceLost } from '../kernels/webgpu/errors.ts';
+import { DawnMissing, DeviceRefused, NoAdapter, type DeviceLost } from '../kernels/webgpu/errors.ts';
 
 export interface OpenDevice {
   readonly device: Device;
@@ -19,30 +19,30 @@ export interface OpenDeviceOptions {
   readonly bytes: number;
   /** Told once when the device is gone; what is asked of it then throws the same. */
   readonly onLost: (error: DeviceLost) => void;
-  /** Default `autoTakesGpu`. */
-  readonly autoTakesGpu?: boolean;
 }
 
 /**
- * Whether `auto` takes a GPU where there is one. Not before the `webgpu` device has been measured on GPUs: until then it
- * would change what runs compute on, and their bits, for a gain that nobody has seen. No GPU is even looked for.
+ * `choice` as the topology file has it; `auto` is the first GPU, else the processor. Throws `NoAdapter` where it names an
+ * adapter that there is not, `DeviceRefused` and `DawnMissing` where it cannot be opened.
  */
-const autoTakesGpu = false;
-
-/** `choice` as the topology file has it. Throws `NoAdapter` where it names an adapter that there is not. */
 export async function openDevice(choice: string, options: OpenDeviceOptions): Promise<OpenDevice> {
   const reason = `cluster.device is ${choice}`;
   if (choice === 'cpu') return processor(options, reason);
   if (choice === 'webgpu') return await gpu('', options, reason);
   if (choice.startsWith('webgpu:')) return await gpu(choice.slice('webgpu:'.length).trim(), options, reason);
   if (choice !== 'auto') throw new TypeError(`no device '${choice}'`);
-  if (!(options.autoTakesGpu ?? autoTakesGpu)) return processor(options, `${reason}, in this version the processor`);
   try {
     return await gpu('', options, reason);
   } catch (error) {
-    if (!(error instanceof NoAdapter)) throw error;
-    return processor(options, `${reason}, and there is no GPU`);
+    return processor(options, `${reason}, and ${whyNone(error)}`);
   }
+}
+
+/** What keeps `auto` from a GPU, in a few words. Throws what is no reason for another device. */
+function whyNone(error: unknown): string {
+  if (error instanceof NoAdapter) return 'there is no GPU';
+  if (error instanceof DawnMissing || error instanceof DeviceRefused) return error.why;
+  throw error;
 }
 
 function processor({ bytes }: OpenDeviceOptions, reason: string): OpenDevice {

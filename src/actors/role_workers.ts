@@ -9,7 +9,7 @@ import type { WorkerBirth } from './worker_main.ts';
 
 export interface RoleWorkersOptions {
   readonly node: string;
-  /** What `cluster.device` has for each of them. */
+  /** What opens the device of each of them, as `cluster.device` has it; not `auto`. */
   readonly devices: readonly string[];
   /** System by role. */
   readonly placement: ReadonlyMap<string, string>;

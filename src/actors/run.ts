@@ -87,7 +87,8 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
       for (const { node, worker, device, adapter, reason } of troupe.crew.devices) {
         logs.events.append('device', { node, worker, device, adapter, reason });
       }
-      for (const line of new Set(troupe.crew.devices.flatMap(adapterLine))) notice(line);
+      // The processor for all is what one expects.
+      if (cluster.device !== 'cpu') for (const line of new Set(troupe.crew.devices.map(deviceLine))) notice(line);
       if (found !== null) await troupe.unlessFailed(takeUp(troupe, found, topology));
       // Only now is it sure that the run goes on from there.
       logs.metrics.truncateAfter(found?.manifest.step ?? 0);
@@ -156,9 +157,7 @@ async function train(options: RunOptions, parts: Parts): Promise<TrainingOutcome
   return await troupe.unlessFailed(trainer.ask.train({ ...from, isNew: found === null }, { timeoutMs: forever }));
 }
 
-/** The processor is what one expects. */
-const adapterLine = ({ adapter, reason }: WorkerDevice): string[] =>
-  adapter === null ? [] : [`computing on ${adapter}: ${reason}`];
+const deviceLine = ({ adapter, reason }: WorkerDevice): string => `device: ${adapter ?? 'cpu'} (${reason})`;
 
 /** Longer than any run. */
 const forever = 2 ** 31 - 1;
@@ -191,7 +190,7 @@ async function sampleOf(generator: Generator, { topology, signal }: RunOptions):
 async function takeUp({ crew, holders }: Troupe, found: Checkpoint, topology: Topology): Promise<void> {
   const { numericsClass } = found.manifest;
   if (numericsClass !== crew.numericsClass && !topology.recovery.allow_class_change) {
-    const what = `it was made on ${numericsClass}, this is ${crew.numericsClass}, which rounds otherwise; set recovery.allow_class_change=true`;
+    const what = `it was made on ${numericsClass}, this is ${crew.numericsClass}, which rounds otherwise; set cluster.device to what it was, or recovery.allow_class_change=true`;
     throw new ResumeRefused(found.path, what);
   }
   await restore(crew.system, found, holders);

@@ -26,7 +26,7 @@ export async function startThreadCrew(
   const { systems, placement, places, largestBytes } = layoutOf(blueprint, [node], node);
   const host = startRoleWorkers({
     node,
-    devices,
+    devices: chosen.map(({ choice }) => choice),
     placement,
     places,
     largestBytes,

@@ -31,6 +31,12 @@ it('trains as on the processor alone, on nodes or on threads, and goes on only w
     { node: 'node-1', worker: 'node-1.worker-0', device: 'webgpu', reason: 'cluster.device is webgpu:0' },
   ]);
 
+  const said = mixed.events.flatMap((event) => (event.kind === 'notice' ? [event.text] : []));
+  expect(said.filter((text) => text.startsWith('device: '))).toEqual([
+    'device: cpu (cluster.device is cpu)',
+    expect.stringMatching(/^device: .+ \(cluster.device is webgpu:0\)$/),
+  ]);
+
   const threads = { 'cluster.workers_per_node': 2, 'cluster.device': [['cpu', 'webgpu:0']] };
   expect(bitsOf(await folder.play({ ...settings, ...threads }))).toEqual(bitsOf(mixed));
 

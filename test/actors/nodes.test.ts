@@ -13,7 +13,7 @@ const onNodes = (nodes: number, workers: number) => ({
   'cluster.workers_per_node': workers,
 });
 
-const processor = { device: 'cpu', adapter: null, reason: 'cluster.device is auto, in this version the processor' };
+const processor = { device: 'cpu', adapter: null, reason: 'cluster.device is cpu' };
 const devicesOn = (nodes: number, workers: number): object[] =>
   Array.from({ length: nodes * workers }, (_, i) => {
     const node = `node-${Math.floor(i / workers)}`;

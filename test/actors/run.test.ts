@@ -172,7 +172,7 @@ describe('a resumed run', () => {
       exitCode: 1,
       message:
         `checkpoint ${join(runDir, 'checkpoints', 'step-000004.g1')}: it was made on abacus, this is ${own}, ` +
-        'which rounds otherwise; set recovery.allow_class_change=true',
+        'which rounds otherwise; set cluster.device to what it was, or recovery.allow_class_change=true',
     });
     const settings = { 'training.steps': 5, 'recovery.allow_class_change': true };
     expect(steps(await launch(true, { settings }))).toEqual([5]);

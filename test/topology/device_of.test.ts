@@ -12,7 +12,7 @@ test('a list has an entry for each node, and one of a node for each of its worke
   expect(devicesOf({ device, workers_per_node: 2 }, 1)).toEqual(['cpu', 'cpu']);
 });
 
-test('what a list does not reach is auto', () => {
-  expect(devicesOf({ device: ['cpu', ['webgpu']], workers_per_node: 2 }, 2)).toEqual(['auto', 'auto']);
-  expect(deviceOf({ device: ['cpu', ['webgpu']] }, 1, 1)).toBe('auto');
+test('what a list does not reach is the processor', () => {
+  expect(devicesOf({ device: ['cpu', ['webgpu']], workers_per_node: 2 }, 2)).toEqual(['cpu', 'cpu']);
+  expect(deviceOf({ device: ['cpu', ['webgpu']] }, 1, 1)).toBe('cpu');
 });

@@ -29,7 +29,8 @@ export function judgeGpu(answer: Answer<GpuAnswer>, platform: NodeJS.Platform): 
   const adapters = answer.kind === 'answered' ? answer.value.adapters : [];
   const facts = { adapters: adapters.map((adapter) => ({ ...adapter })) };
   if (answer.kind === 'failed') {
-    const found = `WebGPU cannot be used: ${answer.reason}; not required`;
+    const reason = answer.reason.replace(/^webgpu: /, '');
+    const found = `WebGPU cannot be used: ${reason}; not required`;
     return { check: 'gpu', mark: 'warn', found, mend: driverHint(platform, answer.noise), facts };
   }
   if (adapters.length === 0) {

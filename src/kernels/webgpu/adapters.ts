@@ -4,7 +4,7 @@
  */
 import { parseAdapters, type ListedAdapter } from './adapter_list.ts';
 import { openGpu, pin } from './dawn.ts';
-import { NoAdapter } from './errors.ts';
+import { DawnMissing, NoAdapter } from './errors.ts';
 
 export type { ListedAdapter } from './adapter_list.ts';
 
@@ -17,13 +17,14 @@ export interface OpenAdapter extends ListedAdapter {
 /** Toggles that devices need: subgroup matrices are experimental, and NVIDIA's f16 is behind a switch. */
 const needed = 'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia,disable_robustness';
 
-/** In Dawn's order, which is the order of the numbers. Empty where there is none. */
+/** In Dawn's order, which is the order of the numbers. Empty where there is none. Throws `DawnMissing`. */
 export async function listAdapters(): Promise<readonly ListedAdapter[]> {
   try {
     const gpu = await openGpu(['adapter=none of this name']);
     pin(await gpu.requestAdapter());
     return [];
   } catch (error) {
+    if (error instanceof DawnMissing) throw error;
     return parseAdapters(error instanceof Error ? error.message : String(error));
   }
 }
@@ -43,8 +44,8 @@ export async function openNull(): Promise<OpenAdapter> {
 }
 
 /**
- * The adapter that `wanted` names, by number or by a part of its name; '' is the first GPU. Throws `NoAdapter`, which says
- * what there is.
+ * The adapter that `wanted` names, by number or by a part of its name; '' is the first GPU. Throws `DawnMissing`, or
+ * `NoAdapter`, which says what there is.
  */
 export async function openAdapter(wanted: string): Promise<OpenAdapter> {
   const listed = await listAdapters();

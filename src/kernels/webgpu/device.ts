@@ -15,7 +15,7 @@ import { openAdapter, type OpenAdapter } from './adapters.ts';
 import { Banks } from './banks.ts';
 import { Buffers } from './buffers.ts';
 import { pin } from './dawn.ts';
-import { DeviceLost } from './errors.ts';
+import { DeviceLost, DeviceRefused } from './errors.ts';
 import { dispatch, GpuExecutable, liveSizesBuffer, type Ground } from './executable.ts';
 import type { AdapterTraits } from './lowering.ts';
 import type { Pass } from './pass.ts';
@@ -84,19 +84,22 @@ export class WebGpuDevice implements Device {
   private failure: Error | null = null;
   private isClosed = false;
 
-  /** Opens the adapter that `wanted` names (see `openAdapter`). Throws `NoAdapter`. */
+  /** Opens the adapter that `wanted` names (see `openAdapter`). Throws `DawnMissing`, `NoAdapter`, `DeviceRefused`. */
   static async open(wanted: string, options: WebGpuDeviceOptions): Promise<WebGpuDevice> {
     const opened = await openAdapter(wanted);
     return await WebGpuDevice.over(opened, options);
   }
 
+  /** Throws `DeviceRefused`. */
   static async over(opened: OpenAdapter, options: WebGpuDeviceOptions): Promise<WebGpuDevice> {
-    const { adapter } = opened;
-    const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
-    const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name)) as GPUFeatureName[];
+    const { adapter, name } = opened;
+    const requiredLimits = Object.fromEntries(wantedLimits.map((limit) => [limit, adapter.limits[limit]]));
+    const requiredFeatures = wantedFeatures.filter((feature) => adapter.features.has(feature)) as GPUFeatureName[];
     const wanted = options.isBare ? {} : { requiredLimits, requiredFeatures };
-    const device = pin(await adapter.requestDevice(wanted));
-    return new WebGpuDevice(device, opened, options);
+    const device = await adapter.requestDevice(wanted).catch((cause: unknown) => {
+      throw new DeviceRefused(name, cause);
+    });
+    return new WebGpuDevice(pin(device), opened, options);
   }
 
   private constructor(device: GPUDevice, opened: OpenAdapter, options: WebGpuDeviceOptions) {

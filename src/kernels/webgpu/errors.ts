@@ -14,6 +14,36 @@ export class NoAdapter extends Error {
   }
 }
 
+/** Dawn, the library behind WebGPU, cannot be loaded: it is not installed, or there is none for this platform. */
+export class DawnMissing extends Error {
+  readonly tag = 'DawnMissing';
+  readonly exitCode = 1;
+  /** In a few words. */
+  readonly why: string;
+  constructor(cause: unknown) {
+    const [first] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+    const why = `the library of WebGPU cannot be loaded on ${process.platform}-${process.arch} (${first})`;
+    super(`webgpu: ${why}; install again, or set device: cpu`, { cause });
+    this.name = 'DawnMissing';
+    this.why = why;
+  }
+}
+
+/** There is such an adapter, and its driver gives no device. */
+export class DeviceRefused extends Error {
+  readonly tag = 'DeviceRefused';
+  readonly exitCode = 1;
+  /** In a few words. */
+  readonly why: string;
+  constructor(adapter: string, cause: unknown) {
+    const [first] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+    const why = `adapter ${adapter} gives no device (${first})`;
+    super(`webgpu: ${why}; see troupe doctor, take another adapter, or set device: cpu`, { cause });
+    this.name = 'DeviceRefused';
+    this.why = why;
+  }
+}
+
 /** A shader that this project made and Dawn does not take. */
 export class ShaderRefused extends Error {
   readonly tag = 'ShaderRefused';

@@ -44,9 +44,9 @@ export const clusterSchema = z.strictObject({
       allowed:
         'auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter; or a list with one for each node',
     })
-    .default('auto')
+    .default('cpu')
     .describe(
-      'Compute device of each worker: `cpu`; `webgpu`, the first GPU; `webgpu:1` or `webgpu:NVIDIA`, as `troupe doctor` lists them. `auto` is `cpu` in this version. `[webgpu:0, cpu]` is one for each node, `[[webgpu:0, webgpu:1], cpu]` one for each worker of the first node.',
+      'Compute device of each worker: `cpu`; `webgpu`, the first GPU; `webgpu:1` or `webgpu:NVIDIA`, as `troupe doctor` lists them; `auto`, the first GPU where there is one, else the processor. `[webgpu:0, cpu]` is one for each node, `[[webgpu:0, webgpu:1], cpu]` one for each worker of the first node.',
     ),
   memory_per_worker: byteSize()
     .default(2 * 2 ** 30)
