@@ -22,7 +22,7 @@ import { openCompany } from './open_company.ts';
 import { trainerProtocol } from './protocol/trainer.ts';
 import { usherProtocol } from './protocol/usher.ts';
 import { Trainer } from './trainer.ts';
-import { Usher } from './usher.ts';
+import { Usher, type UsherParts } from './usher.ts';
 
 export interface Crew {
   /** The own one of whoever started the crew: checkpointer and chronicle are spawned here. */
@@ -64,17 +64,21 @@ export function rolesSpec(worker: string, specs: readonly ChildSpec[]): ChildSpe
   return supervisor(`run/roles-${worker}`, { strategy: 'one_for_all', ...roleSupervision }, specs);
 }
 
-/** Starts the usher of a system that hosts the actors of `cast`; `onEnter` is told of each gen before anybody acts in it. */
+/** Starts the usher of a system that hosts the actors of `cast`. */
 export function spawnUsher(
   system: ActorSystem,
   cast: readonly Member[],
-  onEnter: (gen: number) => void = () => undefined,
+  { device = null, onEnter = () => undefined }: Partial<Pick<UsherParts, 'device' | 'onEnter'>> = {},
 ): void {
   const ushered = {
     groups: cast.filter(({ isGroup }) => isGroup).map(({ address }) => address),
     holders: cast.filter(({ isGroup }) => !isGroup).map(({ address }) => address),
   };
-  system.spawn(usherProtocol, usherAddress(system.name), (scope) => new Usher({ system, onEnter, ...ushered }, scope));
+  system.spawn(
+    usherProtocol,
+    usherAddress(system.name),
+    (scope) => new Usher({ system, device, onEnter, ...ushered }, scope),
+  );
 }
 
 /** Starts the trainer of a run that is in the systems named. */
@@ -108,7 +112,7 @@ export async function startLocalCrew(
   });
   system.enter(gen);
   system.start(rolesSpec('w0', specs));
-  spawnUsher(system, castOf(blueprint));
+  spawnUsher(system, castOf(blueprint), { device });
   spawnTrainer(system, options, decisions, [system.name]);
   return {
     system,

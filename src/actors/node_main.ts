@@ -137,7 +137,7 @@ async function startCompany(
     onFailure: (cause) => scope.fail(new RunFailed(cause)),
   });
   system.enter(gen);
-  spawnUsher(system, [], (entered) => transport.enter(entered));
+  spawnUsher(system, [], { onEnter: (entered) => transport.enter(entered) });
   if (scope.name === leader) {
     const decisions = new KvDecisionStore(store, runId);
     const register = new GenRegister(store, runId);

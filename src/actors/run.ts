@@ -23,6 +23,7 @@ import { RunLogs } from './run_logs.ts';
 import type { RunOptions, RunOutcome } from './run_port.ts';
 import { openRunServer } from './run_server.ts';
 import { Troupe } from './troupe.ts';
+import { tunedDevices } from './tuned_devices.ts';
 
 const sample = { prompt: 'The ', maxTokens: 240, temperature: 0.7 };
 
@@ -86,6 +87,10 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
     try {
       for (const { node, worker, device, adapter, reason } of troupe.crew.devices) {
         logs.events.append('device', { node, worker, device, adapter, reason });
+      }
+      const tuned = await troupe.unlessFailed(tunedDevices(troupe.crew));
+      for (const { node, worker, adapter, numericsClass, choices } of tuned) {
+        logs.events.append('tuned', { node, worker, adapter, numericsClass, choices });
       }
       // The processor for all is what one expects.
       if (cluster.device !== 'cpu') for (const line of new Set(troupe.crew.devices.map(deviceLine))) notice(line);

@@ -4,8 +4,9 @@
  * that a role has in hand, so when it is answered the system is quiet.
  */
 import type { Actor, ActorScope, ArgsOf } from '../runtime/index.ts';
+import type { Device } from '../kernels/device.ts';
 import { expertGroupProtocol, expertProtocol } from './protocol/expert.ts';
-import type { SystemReport, usherProtocol } from './protocol/usher.ts';
+import type { DeviceTuning, SystemReport, usherProtocol } from './protocol/usher.ts';
 
 type Messages = typeof usherProtocol;
 
@@ -19,6 +20,8 @@ export interface UsheredSystem {
 
 export interface UsherParts {
   readonly system: UsheredSystem;
+  /** What its roles compute on; null where it has none. */
+  readonly device: Pick<Device, 'numericsClass' | 'choices'> | null;
   /** Told of each gen before anybody acts in it. */
   readonly onEnter: (gen: number) => void;
   /** Addresses of the expert groups in the system. */
@@ -63,6 +66,11 @@ export class Usher implements Actor<Messages> {
     const { system } = this.parts;
     const { user, system: kernel } = process.threadCpuUsage();
     return { bytesSent: { ...system.bytesSentBy() }, leased: system.leased, cpuMs: (user + kernel) / 1000 };
+  }
+
+  tuning(): DeviceTuning | null {
+    const { numericsClass = '', choices = {} } = this.parts.device ?? {};
+    return Object.keys(choices).length === 0 ? null : { numericsClass, choices };
   }
 
   private group(address: string) {

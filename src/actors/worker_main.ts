@@ -33,6 +33,7 @@ await enterWorker(async ({ createSystem, data, name, fail }) => {
   spawnUsher(
     system,
     castOf(blueprint).filter(({ role }) => hosts(role)),
+    { device },
   );
   return () => device.close();
 });

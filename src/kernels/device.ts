@@ -96,6 +96,8 @@ export interface Device {
    * after another.
    */
   readonly besideRows: number;
+  /** Which of several forms of equal bits it took by timing them, by what for; absent where there is nothing to choose. */
+  readonly choices?: Readonly<Record<string, string>>;
   /** It measures only: nothing is stored, so that initial values need not be made. */
   readonly isDry?: true;
   /** Everything compiled so far, with its times. */

@@ -4,7 +4,9 @@
  */
 import { AppendedFile } from './appended_file.ts';
 
-export type EventFields = Readonly<Record<string, string | number | boolean | null>>;
+type EventField = string | number | boolean | null;
+
+export type EventFields = Readonly<Record<string, EventField | Readonly<Record<string, EventField>>>>;
 
 export class EventsLog {
   readonly #file: AppendedFile;

@@ -1,6 +1,6 @@
 /** A run whose nodes compute on different devices: the processor, and the machine's first adapter of WebGPU. */
 import { afterAll, expect, it, vi } from 'vitest';
-import { bitsOf, devicesOf, RunFolder } from './run_kit.ts';
+import { bitsOf, devicesOf, eventsOf, RunFolder } from './run_kit.ts';
 
 // Mesa's driver for the processor takes minutes to optimise shaders that run for microseconds. Nodes inherit it.
 process.env.GALLIVM_PERF ??= 'nopt';
@@ -30,6 +30,9 @@ it('trains as on the processor alone, on nodes or on threads, and goes on only w
     { node: 'node-0', worker: 'node-0.worker-0', device: 'cpu', adapter: null, reason: 'cluster.device is cpu' },
     { node: 'node-1', worker: 'node-1.worker-0', device: 'webgpu', reason: 'cluster.device is webgpu:0' },
   ]);
+
+  // Each was asked; a driver that computes on the processor has timed nothing either.
+  expect(eventsOf(mixed.runDir, 'tuned').filter(({ worker }) => worker !== 'node-1.worker-0')).toEqual([]);
 
   const said = mixed.events.flatMap((event) => (event.kind === 'notice' ? [event.text] : []));
   expect(said.filter((text) => text.startsWith('device: '))).toEqual([

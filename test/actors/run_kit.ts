@@ -91,10 +91,13 @@ export class RunFolder implements Disposable {
 }
 
 /** What its workers compute on, as `events.jsonl` has it. */
-export function devicesOf(runDir: string): object[] {
+export const devicesOf = (runDir: string): object[] => eventsOf(runDir, 'device');
+
+/** The fields of all events of a kind. */
+export function eventsOf(runDir: string, wanted: string): Record<string, unknown>[] {
   const lines = readFileSync(join(runDir, 'events.jsonl'), 'utf8').trimEnd().split('\n');
   const events = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-  return events.filter(({ kind }) => kind === 'device').map(({ time: _time, kind: _kind, ...fields }) => fields);
+  return events.filter(({ kind }) => kind === wanted).map(({ time: _time, kind: _kind, ...fields }) => fields);
 }
 
 const ofTimeOrPlace = ['tokens_per_second', 'step_ms', 'bytes_sent', 'cpu_ms', 'nodes', 'workers'];

@@ -1,6 +1,6 @@
 /**
  * The usher of a system (a thread of a node, or the launcher): lets it enter a gen, sees to it that its roles agree on
- * what has been applied, and reads its counters. None of it is fenced by gen, since it is what changes the gen.
+ * what has been applied, and says what its counters and its device have. None of it is fenced by gen, since it is what changes the gen.
  */
 import { z } from 'zod';
 import { ask, defineProtocol } from '../../runtime/index.ts';
@@ -17,10 +17,21 @@ export const reportSchema = z.object({
 });
 export type SystemReport = z.infer<typeof reportSchema>;
 
+/** What the device of a system found out by timing. */
+export const tuningSchema = z.object({
+  /** Of its adapter and driver; what was found out holds for these. */
+  numericsClass: z.string(),
+  /** Names of forms, by what they were chosen for. */
+  choices: z.record(z.string(), z.string()),
+});
+export type DeviceTuning = z.infer<typeof tuningSchema>;
+
 export const usherProtocol = defineProtocol('usher', {
   /** Enters `gen`; answered with the data steps of its roles once all of them have dropped the pass under way. */
   enter: ask({ fenced: false, args: z.object({ gen: z.int() }), reply: z.array(z.int()) }),
   /** Has its roles apply the decision that stands, or let go of what they voted on. */
   settle: ask({ fenced: false, args: z.object({ gen: z.int(), decision: decisionSchema.nullable() }) }),
   report: ask({ fenced: false, reply: reportSchema }),
+  /** Null where the device timed nothing, and where there is none. */
+  tuning: ask({ fenced: false, reply: tuningSchema.nullable() }),
 });

@@ -147,7 +147,7 @@ export class WebGpuDevice implements Device {
     return this.buffers.usedBytes;
   }
 
-  /** Which forms were chosen so far, for what. */
+  /** Which forms it took so far, for what; none where it does not tune. */
   get choices(): Choices {
     return this.tuning.choices;
   }

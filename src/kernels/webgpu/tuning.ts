@@ -19,14 +19,17 @@ const REPEATS = 4;
 const TRIALS = 3;
 
 export class Tuning {
-  private readonly known = new Map<string, string>();
+  private readonly known: Choices;
+  private readonly taken = new Map<string, string>();
 
+  /** `known`: what was found out before, maybe for programs that this device will not have. */
   constructor(known: Choices = {}) {
-    for (const [key, name] of Object.entries(known)) this.known.set(key, name);
+    this.known = known;
   }
 
+  /** Those that were taken. */
   get choices(): Choices {
-    return Object.fromEntries(this.known);
+    return Object.fromEntries(this.taken);
   }
 
   /** The form of `pass` to be used. Where it is not known, and `device` is there to try, it is found out. */
@@ -34,11 +37,10 @@ export class Tuning {
     const { choice } = pass;
     if (choice === undefined) return pass;
     const { key, forms } = choice;
-    const found = forms.find(({ name }) => name === this.known.get(key));
-    if (found !== undefined) return found.pass;
-    const fastest = await fastestOf(forms, device, record);
-    this.known.set(key, fastest.name);
-    return fastest.pass;
+    const before = this.taken.get(key) ?? this.known[key];
+    const form = forms.find(({ name }) => name === before) ?? (await fastestOf(forms, device, record));
+    this.taken.set(key, form.name);
+    return form.pass;
   }
 }
 

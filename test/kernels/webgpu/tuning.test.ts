@@ -66,6 +66,13 @@ it('tries again where what is remembered is no form of this adapter', async () =
   expect(serial).toContain(choices[key]);
 });
 
+it('tells what it took, and not what is known of other programs', async () => {
+  const file = fileOf(serial[1]);
+  file.keep(numericsClass, { 'matmul NN [1, 2, 3] f32': serial[0] });
+  expect((await bitsBy({ isSerial: true, autotune: true, tuning: file })).choices).toEqual({ [key]: serial[1] });
+  expect((await bitsBy({ isSerial: true, autotune: false, tuning: file })).choices).toEqual({});
+});
+
 it('keeps what it found out by adapter, beside what is known of others', async () => {
   const path = join(folder, 'new', 'tuning.json');
   const file = new TuningFile(path);
