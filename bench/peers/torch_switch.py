@@ -1,5 +1,5 @@
 """PyTorch peer: decoder-only Switch Transformer, the same model and batch as the bench config."""
-import argparse, json, math, time
+import argparse, contextlib, json, math, time
 import torch, torch.nn as nn, torch.nn.functional as F
 
 p = argparse.ArgumentParser()
@@ -7,8 +7,10 @@ for name, default in dict(d_model=256, layers=4, heads=4, d_ff=1024, experts=8, 
     p.add_argument('--' + name.replace('_', '-'), type=int, default=default)
 p.add_argument('--capacity-factor', type=float, default=1.25)
 p.add_argument('--device', default='cpu')
+p.add_argument('--dtype', choices=['f32', 'f16', 'bf16'], default='f32', help='below f32 by autocast: parameters and sums stay f32, nothing is scaled')
 a = p.parse_args()
-torch.set_num_threads(a.threads); torch.manual_seed(0); torch.set_default_device(a.device)
+torch.set_num_threads(a.threads); torch.manual_seed(0)
+if a.device != 'cpu': torch.set_default_device(a.device)  # of torch 2; Debian's 1.13 has the processor only
 
 class Attention(nn.Module):
     def __init__(s):
@@ -39,7 +41,7 @@ class MoE(nn.Module):
         for e, ex in enumerate(s.experts):
             tok, slot = (idx == e).nonzero(as_tuple=True)
             tok, slot = tok[:cap], slot[:cap]
-            if len(tok): out = out.index_add(0, tok, ex(x[tok]) * w[tok, slot, None])
+            if len(tok): out = out.index_add(0, tok, (ex(x[tok]) * w[tok, slot, None]).to(out.dtype))
         f = F.one_hot(idx[:, 0], a.experts).float().mean(0)
         s.aux = a.experts * (f * probs.mean(0)).sum()
         return out.view(shape)
@@ -59,6 +61,12 @@ class LM(nn.Module):
         return s.head(s.n(x))
 
 m = LM(); opt = torch.optim.AdamW(m.parameters(), lr=1e-3, foreach=True)
+def precision():
+    if a.dtype == 'f32': return contextlib.nullcontext()
+    return torch.autocast(a.device, dtype=torch.bfloat16 if a.dtype == 'bf16' else torch.float16)
+def loss_of(tok):
+    with precision():
+        return F.cross_entropy(m(tok[:, :-1]).flatten(0, 1), tok[:, 1:].flatten()) + 0.01 * sum(b.ff.aux for b in m.blocks if hasattr(b.ff, 'aux'))
 def synchronize():
     if a.device == 'cuda': torch.cuda.synchronize()
 n = sum(x.numel() for x in m.parameters())
@@ -66,7 +74,7 @@ times, cpus = [], []
 for i in range(a.steps):
     tok = torch.randint(0, a.vocab, (a.batch, a.seq + 1))
     synchronize(); t, c = time.perf_counter(), time.process_time()
-    loss = F.cross_entropy(m(tok[:, :-1]).flatten(0, 1), tok[:, 1:].flatten()) + 0.01 * sum(b.ff.aux for b in m.blocks if hasattr(b.ff, 'aux'))
+    loss = loss_of(tok)
     opt.zero_grad(set_to_none=True); loss.backward(); torch.nn.utils.clip_grad_norm_(m.parameters(), 1.0); opt.step(); synchronize()
     times.append(time.perf_counter() - t); cpus.append(time.process_time() - c)
 cpu_per_wall = sum(cpus[2:]) / sum(times[2:])
