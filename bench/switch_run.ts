@@ -1,6 +1,6 @@
 /** A run of the command, measured by what it writes down, and the 10.7 M Switch model. What several benchmarks share. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,6 +39,15 @@ export interface Measured {
   readonly peakMiB: number;
 }
 
+/** Exit code of a run that Ctrl-C ended. */
+const INTERRUPTED = 130;
+
+/** Of metrics.jsonl: the steps so far. */
+function linesOf(runDir: string): string[] {
+  const path = join(runDir, 'metrics.jsonl');
+  return existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter(Boolean) : [];
+}
+
 export type Settings = Readonly<Record<string, string | number>>;
 
 /**
@@ -50,19 +59,29 @@ export function train(nodes: number, workers: number, nats: 'auto' | 'none' = 'a
   return measureRun({ ...model, ...cluster }, WARM_UP);
 }
 
-/** A run of the quickstart with keys set as by `--set`, without its first `warmUp` steps. */
-export async function measureRun(settings: Settings, warmUp: number): Promise<Measured> {
+/**
+ * A run of the quickstart with keys set as by `--set`, without its first `warmUp` steps. With `until` it is interrupted after
+ * so many: then it writes no sample, which of a large model takes longer than a few steps.
+ */
+export async function measureRun(settings: Settings, warmUp: number, until?: number): Promise<Measured> {
   const runDir = mkdtempSync(join(tmpdir(), 'troupe-bench-'));
   const sets = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
   const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
   const args = [at('../src/cli/main.ts'), 'launch', at('../configs/quickstart.yaml'), '--quiet', '--run-dir', runDir];
   const child = spawn(process.execPath, [...args, ...sets], { stdio: ['ignore', 'ignore', 'inherit'] });
   const endWatch = watchPeak(child);
+  const timer = setInterval(() => {
+    if (until === undefined || linesOf(runDir).length < until) return;
+    clearInterval(timer);
+    child.kill('SIGINT');
+  }, 100);
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  clearInterval(timer);
   const peakMiB = endWatch();
-  if (code !== 0) throw new Error(`${sets.join(' ')}: the run ended with ${code ?? 'a signal'}`);
-  const lines = readFileSync(join(runDir, 'metrics.jsonl'), 'utf8').trimEnd().split('\n').slice(warmUp);
+  const lines = linesOf(runDir).slice(warmUp, until);
   rmSync(runDir, { recursive: true });
+  if (code !== (until === undefined ? 0 : INTERRUPTED))
+    throw new Error(`${sets.join(' ')}: the run ended with ${code ?? 'a signal'}`);
   const steps = lines.map((line) => lineSchema.parse(JSON.parse(line)));
   // A main thread has the name of its node, a worker that and its own.
   const mainOf = ({ cpu_ms }: (typeof steps)[number]): number =>

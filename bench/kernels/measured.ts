@@ -1,6 +1,7 @@
 /** What was measured of an operation, and its line. Rates are compared with the device's own peak: see `Peaks`. */
+import type { Precision } from '../../src/kernels/precision.ts';
 import type { KernelCase } from './kernel_case.ts';
-import { nameOf, type TorchTimes } from './torch_peer.ts';
+import { nameOf } from './torch_peer.ts';
 
 export interface Measured {
   readonly name: string;
@@ -10,13 +11,14 @@ export interface Measured {
   readonly ms: number;
   /** Of the peak; 1 is as fast. */
   readonly share: number;
-  readonly torch: TorchTimes | null;
+  /** Milliseconds of PyTorch. */
+  readonly torch: number | null;
 }
 
 /** Amounts a millisecond that others are compared with: of the first product, and of the first copy. */
 export type Peaks = Partial<Record<KernelCase['bound'], number>>;
 
-export function measuredOf(each: KernelCase, ms: number, peaks: Peaks, torch: TorchTimes | null): Measured {
+export function measuredOf(each: KernelCase, ms: number, peaks: Peaks, torch: number | null): Measured {
   const { name, shape, bound, amount } = each;
   const rate = amount / ms;
   peaks[bound] ??= rate;
@@ -25,18 +27,14 @@ export function measuredOf(each: KernelCase, ms: number, peaks: Peaks, torch: To
 
 const widths = { name: 64, ms: 11, rate: 15, share: 7, torch: 12, ratio: 9 };
 
-export function headOf(hasTorch: boolean): string {
+export function headOf(hasTorch: boolean, dtype: Precision): string {
   const own = [
     ''.padEnd(widths.name),
     'ms'.padStart(widths.ms),
     'rate'.padStart(widths.rate),
     'peak'.padStart(widths.share),
   ];
-  const torch = [
-    'torch f32'.padStart(widths.torch),
-    'ratio'.padStart(widths.ratio),
-    'torch f16'.padStart(widths.torch),
-  ];
+  const torch = [`torch ${dtype}`.padStart(widths.torch), 'ratio'.padStart(widths.ratio)];
   return [...own, ...(hasTorch ? torch : [])].join('');
 }
 
@@ -50,12 +48,9 @@ export function lineOf(measured: Measured, hasTorch: boolean): string {
     rate.padStart(widths.rate),
     `${(100 * share).toFixed(0)} %`.padStart(widths.share),
   ];
-  const figureOf = (value: number | null | undefined): string => (value == null ? '-' : figure(value));
-  const ratio = torch?.f32 == null ? '-' : `${(torch.f32 / ms).toFixed(2)} x`;
   const theirs = [
-    figureOf(torch?.f32).padStart(widths.torch),
-    ratio.padStart(widths.ratio),
-    figureOf(torch?.f16).padStart(widths.torch),
+    (torch === null ? '-' : figure(torch)).padStart(widths.torch),
+    (torch === null ? '-' : `${(torch / ms).toFixed(2)} x`).padStart(widths.ratio),
   ];
   return [...own, ...(hasTorch ? theirs : [])].join('');
 }

@@ -1,7 +1,9 @@
 /**
  * Operations that are bound by arithmetic. Their FLOPs are those that the mathematics needs: attention's causal half, and
- * no product made again on the way back.
+ * no product made again on the way back. Below fp32 they are those that `training.precision` reaches: attention and the
+ * head are fp32 in every run.
  */
+import type { Precision } from '../../src/kernels/precision.ts';
 import { causalAttention, linearCrossEntropy, matmul, relu } from '../../src/kernels/ops/index.ts';
 import { flopsOf, type Program } from '../../src/kernels/program.ts';
 import { dynamic } from '../../src/kernels/shape.ts';
@@ -15,18 +17,21 @@ import type { Scale } from './scale.ts';
 const forms = { NN: {}, NT: { transposeB: true }, TN: { transposeA: true } } as const;
 
 /** The largest NN product comes first. */
-export function productCases({ matmul: sizes, batched, experts, attention, head }: Scale): KernelCase[] {
+export function productCases(scale: Scale, precision: Precision): KernelCase[] {
+  const { matmul: sizes, batched, experts, attention, head } = scale;
   return [
-    ...sizes.flatMap((size) => Object.keys(forms).map((form) => product(form as keyof typeof forms, [size, size]))),
-    product('NN', [batched.count, batched.size, batched.size]),
-    ...expertCases(experts),
-    ...attentionCases(attention),
-    ...headCases(head),
+    ...sizes.flatMap((size) =>
+      Object.keys(forms).map((form) => product(form as keyof typeof forms, [size, size], precision)),
+    ),
+    product('NN', [batched.count, batched.size, batched.size], precision),
+    ...expertCases(experts, precision),
+    ...(precision === 'f32' ? [...attentionCases(attention), ...headCases(head)] : []),
   ];
 }
 
-function product(form: keyof typeof forms, shape: readonly number[]): KernelCase {
-  const program = trace('matmul', { a: f32(shape), b: f32(shape) }, ({ a, b }) => ({ y: matmul(a, b, forms[form]) }));
+function product(form: keyof typeof forms, shape: readonly number[], precision: Precision): KernelCase {
+  const specs = { a: f32(shape), b: f32(shape) };
+  const program = trace('matmul', specs, ({ a, b }) => ({ y: matmul(a, b, forms[form]) }), { precision });
   return {
     name: `matmul ${form}`,
     shape: shape.length === 2 ? `${shape[0]}³` : `${shape[0]} of ${shape[1]}³`,
@@ -35,13 +40,15 @@ function product(form: keyof typeof forms, shape: readonly number[]): KernelCase
   };
 }
 
-function expertCases({ count, rows, hidden, inner }: Scale['experts']): KernelCase[] {
+function expertCases({ count, rows, hidden, inner }: Scale['experts'], precision: Precision): KernelCase[] {
   const specs = { x: f32([dynamic('rows', rows), hidden]), up: weight([inner, hidden]), down: weight([hidden, inner]) };
-  const { forward, backward } = vjp(
-    trace('expert', specs, ({ x, up, down }) => ({
-      y: matmul(relu(matmul(x, up, { transposeB: true })), down, { transposeB: true }),
-    })),
+  const expert = trace(
+    'expert',
+    specs,
+    ({ x, up, down }) => ({ y: matmul(relu(matmul(x, up, { transposeB: true })), down, { transposeB: true }) }),
+    { precision },
   );
+  const { forward, backward } = vjp(expert);
   const live = Object.fromEntries(Array.from({ length: count }, (_, i) => [nameBeside('rows', i), rows]));
   return [forward, backward].map((program, pass) => ({
     name: `${count} experts side by side, ${passes[pass]}`,

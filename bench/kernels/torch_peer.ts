@@ -2,32 +2,37 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import type { Precision } from '../../src/kernels/precision.ts';
 import type { KernelCase } from './kernel_case.ts';
 
-const limitMs = 150_000;
+const limitMs = 75_000;
 const script = fileURLToPath(new URL('../peers/torch_kernels.py', import.meta.url));
 const python = process.env.PYTHON ?? 'python3';
 
-const ms = z.number().nullable();
 const answerSchema = z.object({
   torch: z.string(),
   gpu: z.string(),
-  kernels: z.record(z.string(), z.object({ f32: ms, f16: ms })),
+  /** Milliseconds; null where it failed. */
+  kernels: z.record(z.string(), z.number().nullable()),
 });
-export type TorchTimes = z.output<typeof answerSchema>['kernels'][string];
 
 export interface TorchPeer {
   /** Its version and its GPU; or why there is none. */
   readonly found: string;
-  /** By `nameOf` the case. Empty where there is no peer. */
-  readonly times: Readonly<Record<string, TorchTimes>>;
+  /** Milliseconds by `nameOf` the case. Empty where there is no peer. */
+  readonly times: Readonly<Record<string, number | null>>;
 }
 
 export const nameOf = ({ name, shape }: Pick<KernelCase, 'name' | 'shape'>): string => `${name}, ${shape}`;
 
-export function timeInTorch(cases: readonly KernelCase[], device = process.env.TORCH_DEVICE ?? 'cuda'): TorchPeer {
+/** All in one dtype: operands, and what is kept in memory. */
+export function timeInTorch(
+  cases: readonly KernelCase[],
+  dtype: Precision,
+  device = process.env.TORCH_DEVICE ?? 'cuda',
+): TorchPeer {
   const calls = cases.flatMap((each) => (each.peer === null ? [] : [{ name: nameOf(each), ...each.peer }]));
-  const { status, stdout, stderr, error } = spawnSync(python, [script, '--device', device], {
+  const { status, stdout, stderr, error } = spawnSync(python, [script, '--device', device, '--dtype', dtype], {
     input: JSON.stringify(calls),
     encoding: 'utf8',
     timeout: limitMs,
@@ -39,5 +44,5 @@ export function timeInTorch(cases: readonly KernelCase[], device = process.env.T
   }
   process.stderr.write(stderr);
   const { torch, gpu, kernels } = answerSchema.parse(JSON.parse(stdout));
-  return { found: `torch ${torch} on ${gpu}, TF32 off`, times: kernels };
+  return { found: `torch ${torch} on ${gpu}, ${dtype === 'f32' ? 'TF32 off' : dtype}`, times: kernels };
 }

@@ -1,4 +1,4 @@
-"""PyTorch peer: the operations that `bench/kernels` names on standard input, as JSON; prints milliseconds by name and dtype.
+"""PyTorch peer: the operations that `bench/kernels` names on standard input, as JSON; prints milliseconds by name.
 
 Many calls are launched between two CUDA events; the median of several such batches. fp32 is without TF32."""
 import argparse, json, statistics, sys, time
@@ -6,6 +6,7 @@ import torch, torch.nn.functional as F
 
 p = argparse.ArgumentParser()
 p.add_argument('--device', default='cuda', help='cpu only to try this script out')
+p.add_argument('--dtype', choices=['f32', 'f16', 'bf16'], default='f32')
 p.add_argument('--batch-ms', type=float, default=60)
 a = p.parse_args()
 device, on_gpu = torch.device(a.device), a.device == 'cuda'
@@ -115,18 +116,16 @@ def time_of(run):
     for _ in range(2): count = min(2000, max(1, round(count * a.batch_ms / max(batch_ms(run, count), 1e-3))))
     return statistics.median(batch_ms(run, count) / count for _ in range(5))
 
+dtype = dict(f32=torch.float32, f16=torch.float16, bf16=torch.bfloat16)[a.dtype]
 kernels = {}
 for case in json.load(sys.stdin):
-    times = {}
-    for name, dtype in (('f32', torch.float32), ('f16', torch.float16)):
-        try:
-            run = globals()[case['op']](case, dtype)
-            times[name] = None if run is None else time_of(run)
-        except Exception as error:
-            print(f"{case['name']}, {name}: {error}", file=sys.stderr)
-            times[name] = None
-        run = None
+    try:
+        run = globals()[case['op']](case, dtype)
+        kernels[case['name']] = None if run is None else time_of(run)
+    except Exception as error:
+        print(f"{case['name']}: {error}", file=sys.stderr)
+        kernels[case['name']] = None
+    run = None
     if on_gpu: torch.cuda.empty_cache()
-    kernels[case['name']] = times
 gpu = torch.cuda.get_device_name() if on_gpu else 'cpu'
 print(json.dumps(dict(torch=torch.__version__, gpu=gpu, kernels=kernels)))
