@@ -95,18 +95,24 @@ run_all() {
   find_vulkan "$work"
   export PATH=$work/bin:$PATH GALLIVM_PERF=${GALLIVM_PERF:-nopt}
   cd "$work"
-  part machine 20 bash -c 'date; uname -a; node --version; nvidia-smi 2>&1 | head -15; echo "$VK_DRIVER_FILES"' || true
+  part machine 15 bash -c 'date; uname -a; node --version; nvidia-smi 2>&1 | head -15; echo "$VK_DRIVER_FILES"' || true
   local device kind
   read -r device kind < <(timeout 20 node bench/kernels/print_adapter.ts 2>"$work/adapter.txt") ||
     { cat "$work/adapter.txt"; exit 1; }
   echo "$device, $kind: $(tail -1 "$work/adapter.txt")" | tee "$out/adapter.txt"
-  part ops 90 node bench/main.ts ops --device "$device"
-  part kernels 260 node bench/main.ts kernels --device "$device" --json "$out/kernels.json" "$@"
   # A driver that computes on the processor takes minutes to compile the shaders of more.
-  local small=()
+  local small=() short=() last=50
+  [ "$kind" = gpu ] || last=150 short=(--no-training)
   [ "$kind" = gpu ] || small=(--set training.steps=2 --set model.hidden_size=64 --set model.num_attention_heads=2
     --set training.sequence_length=32 --set training.global_batch_size=4)
-  part quickstart 80 node src/cli/main.ts launch configs/quickstart.yaml --run-dir "$work/run" --verbose \
+  # The limits of all parts together are 8 minutes on a GPU; elsewhere nothing is trained before the last.
+  local dtype
+  for dtype in f32:200 f16:125; do
+    part "kernels-${dtype%:*}" "${dtype#*:}" node bench/main.ts kernels --device "$device" --dtype "${dtype%:*}" \
+      --json "$out/kernels-${dtype%:*}.json" "${short[@]}" "$@"
+  done
+  part ops 70 node bench/main.ts ops --device "$device"
+  part quickstart "$last" node src/cli/main.ts launch configs/quickstart.yaml --run-dir "$work/run" --verbose \
     --set cluster.device="$device" --set cluster.nodes=1 --set cluster.nats.url=none --set training.steps=20 \
     --set optimizer.warmup_steps=0 --set training.eval_interval=0 --set checkpoint.interval=0 \
     --set 'data.blend=[{ name: code, glob: "../src/**/*.ts" }]' "${small[@]}"
