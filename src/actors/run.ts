@@ -25,7 +25,8 @@ import { openRunServer } from './run_server.ts';
 import { Troupe } from './troupe.ts';
 import { tunedDevices } from './tuned_devices.ts';
 
-const sample = { prompt: 'The ', maxTokens: 240, temperature: 0.7 };
+/** What a model is asked for at the end: no more than it was trained to see at once. */
+const sample = { prompt: 'The ', mostTokens: 240, temperature: 0.7 };
 
 /** Trains, and returns how it ended. Throws the errors of every layer, each with its one line. */
 export async function run(options: RunOptions): Promise<RunOutcome> {
@@ -183,8 +184,11 @@ async function newest(
 
 /** What the model has learnt to write; less of it if the run is interrupted. */
 async function sampleOf(generator: Generator, { topology, signal }: RunOptions): Promise<string> {
+  const { sequence_length: sequenceLength, seed } = topology.training;
+  const { prompt, mostTokens, temperature } = sample;
+  const maxTokens = Math.min(mostTokens, sequenceLength);
   let text = '';
-  for await (const part of generator.generate({ ...sample, seed: topology.training.seed })) {
+  for await (const part of generator.generate({ prompt, maxTokens, temperature, seed })) {
     text += part;
     if (signal.aborted) break;
   }
