@@ -6,15 +6,24 @@ import { SlowestFirst } from './test/slowest_first.ts';
 // The many processes that tests start, and the nodes and threads of those, load the same modules: see compile_cache.ts.
 keepCompiled(process.env);
 
-/** Native add-ons live in the tests, so each file runs in a process of its own. */
+/** What computes on numbers and texts alone: no native add-on, no other process, no change of the environment. */
+const plain = ['data', 'runtime/system', 'runtime/testing', 'telemetry', 'topology'].map(
+  (folder) => `test/${folder}/**/*.test.ts`,
+);
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     pool: 'forks',
     // A third of the time the slow files wait for something.
     maxWorkers: Math.ceil(1.5 * availableParallelism()),
     sequence: { sequencer: SlowestFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    projects: [
+      // Native add-ons live in these tests, so each file runs in a process of its own.
+      { extends: true, test: { name: 'whole', include: ['test/**/*.test.ts'], exclude: plain } },
+      // These need none, and start in no time where another of them has loaded the modules.
+      { extends: true, test: { name: 'plain', include: plain, isolate: false } },
+    ],
   },
 });
