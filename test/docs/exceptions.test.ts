@@ -1,7 +1,7 @@
 /** What is not run as the pages have it is what they have: no entry is stale, and no command hides. */
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { interrupted, notRun, services, shortened, typed } from './exceptions.ts';
+import { foundByNpm, interrupted, notRun, services, shortened, typed } from './exceptions.ts';
 import { blocksOf, commandsOf, pages, textOf } from './page.ts';
 
 const allBlocks = pages.flatMap((page) => blocksOf(page));
@@ -24,6 +24,11 @@ describe('exceptions', () => {
 
   test.each([...interrupted, ...Object.keys(services), ...Object.keys(typed)])('%s is in a page', (command) => {
     expect(allCommands).toContain(command);
+  });
+
+  test('npm finds the command for a page that has it', () => {
+    const { page, command } = foundByNpm;
+    expect(blocksOf(page).filter(({ text }) => text.includes(`${command} `)).length).toBeGreaterThan(0);
   });
 
   test.each(Object.entries(shortened))('what is made short in %s is there', (page, replacements) => {

@@ -75,6 +75,7 @@ export const shortened: Readonly<Record<string, readonly (readonly [from: string
     ['npm install && npm start', `npm start -- ${small}`],
     ['npx troupe launch mine.yaml', `npx troupe launch mine.yaml ${small} ${oneProcess}`],
   ],
+  'docs/concepts/kernels.md': [['--steps 1 ', `--steps 1 ${oneProcess} --set cluster.nodes=1 `]],
   'docs/how-to/library.md': [
     [
       'training: { steps: 300 }',
@@ -97,6 +98,12 @@ export const shortened: Readonly<Record<string, readonly (readonly [from: string
     ['"/var/lib/nats"', '"nats"'],
   ],
 };
+
+/**
+ * To find the command takes npm longer than the command takes to start: it does so for the README, and other pages run
+ * what it finds.
+ */
+export const foundByNpm = { page: 'README.md', command: 'npx troupe', elsewhere: 'node bin/troupe.js' };
 
 /** What is typed into a command. */
 export const typed: Readonly<Record<string, string>> = {

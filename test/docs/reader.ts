@@ -5,7 +5,7 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Clone, type Printed } from './clone.ts';
-import { interrupted, notRun, services, shortened, typed } from './exceptions.ts';
+import { foundByNpm, interrupted, notRun, services, shortened, typed } from './exceptions.ts';
 import { blocksOf, commandsOf, isProgram, type Block } from './page.ts';
 import { missingLine } from './quoted.ts';
 
@@ -53,7 +53,12 @@ class Reader {
 
   constructor(clone: Clone, page: string, port: number) {
     this.#clone = clone;
-    this.#replacements = [...(shortened[page] ?? []), ['4333', String(port)]];
+    const { command, elsewhere } = foundByNpm;
+    this.#replacements = [
+      ...(shortened[page] ?? []),
+      ...(page === foundByNpm.page ? [] : [[command, elsewhere] as const]),
+      ['4333', String(port)],
+    ];
   }
 
   async read(block: Block): Promise<void> {
