@@ -9,7 +9,7 @@ import { at, checkpointsOf, curveOf, folder, launch, manifestOf, prepareFolder }
 
 const nodes = ['--set', 'cluster.nodes=2', '--set', 'cluster.nats.url=auto'];
 /** Long enough to be met in the middle. */
-const long = ['--steps', '120', '--set', 'training.eval_interval=0', '--set', 'checkpoint.interval=20'];
+const long = ['--steps', '70', '--set', 'training.eval_interval=0', '--set', 'checkpoint.interval=10'];
 
 const onNodes = (runDir: string, ...more: string[]): Launched =>
   new Launched(['launch', 'tiny.yaml', '--run-dir', runDir, ...nodes, ...more]);
@@ -66,7 +66,7 @@ describe('a run on two nodes', () => {
 
   test('whose terminal is closed ends within 10 s with 130, after a checkpoint, though nobody reads it any more', async () => {
     const launched = onNodes('closed', ...long, '--steps', '100000');
-    await launched.said(/^step 50\//);
+    await launched.said(/^step 20\//);
     const closedMs = performance.now();
     launched.process.stdout?.destroy();
     launched.process.stderr?.destroy();
@@ -80,7 +80,7 @@ describe('a run on two nodes', () => {
 
   test('that is interrupted in a step ends with 130 after a checkpoint, and goes on to the same bits', async () => {
     const launched = onNodes('interrupted', ...long);
-    await launched.said(/^step 50\//);
+    await launched.said(/^step 20\//);
     launched.process.kill('SIGINT');
     expect(await launched.ended).toBe(130);
     expect(await remainsOf(launched)).toEqual(nothing);
@@ -94,7 +94,7 @@ describe('a run on two nodes', () => {
 
   test('whose launcher is killed leaves nothing behind, and goes on to the same bits', async () => {
     const launched = onNodes('killed', ...long);
-    await launched.said(/^step 50\//);
+    await launched.said(/^step 20\//);
     launched.process.kill('SIGKILL');
     expect(await launched.ended).toBe('SIGKILL');
     expect(await remainsOf(launched)).toEqual(nothing);
@@ -107,7 +107,7 @@ describe('a run on two nodes', () => {
     'of which %s is killed ends with 1, names it, and goes on to the same bits',
     async (node) => {
       const launched = onNodes(`lost-${node}`, ...long);
-      await launched.said(/^step 50\//);
+      await launched.said(/^step 20\//);
       process.kill(pidOf(`lost-${node}`, node), 'SIGKILL');
       expect(await launched.ended).toBe(1);
       expect(launched.stderr).toEqual([
