@@ -5,7 +5,7 @@ import { bitsOf, devicesOf, RunFolder, type Played } from './run_kit.ts';
 const folder = new RunFolder();
 afterAll(() => folder[Symbol.dispose]());
 
-const settings = { 'training.steps': 30, 'training.eval_interval': 10, 'checkpoint.interval': 10 };
+const settings = { 'training.steps': 12, 'training.eval_interval': 4, 'checkpoint.interval': 4 };
 const onNodes = (nodes: number, workers: number) => ({
   ...settings,
   'cluster.nats.url': 'auto',
@@ -25,7 +25,7 @@ beforeAll(async () => {
   alone = await folder.play(settings);
 });
 
-describe('30 steps', () => {
+describe('12 steps', () => {
   it.each([
     [1, 1],
     [1, 2],
@@ -35,7 +35,7 @@ describe('30 steps', () => {
   ])('on %i nodes of %i workers are the bits of one process', async (nodes, workers) => {
     const spread = await folder.play(onNodes(nodes, workers));
     expect(spread.outcome.status).toBe('done');
-    expect(spread.curve).toHaveLength(30);
+    expect(spread.curve).toHaveLength(12);
     expect(bitsOf(spread)).toEqual(bitsOf(alone));
     expect(devicesOf(spread.runDir)).toEqual(devicesOn(nodes, workers));
   });
