@@ -7,23 +7,19 @@ import { Compilations } from '../compilations.ts';
 import { checkCopy } from '../copy.ts';
 import type { BankPlace, Device, Executable, Slice, Tensor, TensorCopy } from '../device.ts';
 import { bytesPerElement, type Data } from '../dtype.ts';
-import { dumpOf } from '../dump.ts';
 import { ProgramError } from '../errors.ts';
-import { show, type Program } from '../program.ts';
-import { elements, type Dim } from '../shape.ts';
+import type { Program } from '../program.ts';
+import { elements } from '../shape.ts';
 import { openAdapter, type OpenAdapter } from './adapters.ts';
 import { Banks } from './banks.ts';
 import { Buffers } from './buffers.ts';
+import { Compiler } from './compiler.ts';
 import { pin } from './dawn.ts';
 import { DeviceLost, DeviceRefused } from './errors.ts';
-import { dispatch, GpuExecutable, liveSizesBuffer, type Ground } from './executable.ts';
-import type { AdapterTraits } from './lowering.ts';
-import type { Pass } from './pass.ts';
+import type { GpuExecutable, Ground } from './executable.ts';
 import { Pipelines } from './pipelines.ts';
-import { planPasses } from './plan.ts';
 import { Readback } from './readback.ts';
 import { subgroupMatrixOf } from './subgroup_matrix.ts';
-import { shaderText } from './shader.ts';
 import { GpuSlice } from './slice.ts';
 import { gpuTensor } from './tensor.ts';
 import { Tuning, type Choices } from './tuning.ts';
@@ -67,7 +63,6 @@ export class WebGpuDevice implements Device {
   readonly adapterName: string;
   readonly numericsClass: string;
   private readonly device: GPUDevice;
-  private readonly traits: AdapterTraits;
   private readonly buffers: Buffers;
   private readonly banks: Banks;
   private readonly autotunes: boolean;
@@ -76,7 +71,7 @@ export class WebGpuDevice implements Device {
   private readonly ground: Ground;
   private readonly readback: Readback;
   private readonly refusal: GPUBuffer;
-  private readonly pipelines: Pipelines;
+  private readonly compiler: Compiler;
   private readonly compiled = new Compilations<GpuExecutable>((program) => this.build(program));
   private readonly ready: GpuExecutable[] = [];
   /** Programs that may have refused operands since the last read. */
@@ -107,17 +102,11 @@ export class WebGpuDevice implements Device {
     this.device = device;
     this.adapterName = opened.name;
     this.numericsClass = numericsClassOf(opened);
-    this.traits = {
-      isSerial,
-      features: new Set(device.features),
-      subgroupMatrix: subgroupMatrixOf(opened.adapter, device),
-    };
     this.autotunes = autotune;
     this.tuningFile = tuning ?? null;
     this.tuning = new Tuning(tuning?.choices(this.numericsClass));
     this.buffers = new Buffers(device, opened.name, bytes, () => this.ready.forEach((each) => each.forget()));
     this.banks = new Banks(this.buffers);
-    this.pipelines = new Pipelines(device, opened.name);
     this.refusal = device.createBuffer({
       label: 'refusal',
       size: 16,
@@ -132,6 +121,17 @@ export class WebGpuDevice implements Device {
       ran: (program) => this.suspects.add(program),
       check: () => this.check(),
     };
+    this.compiler = new Compiler({
+      traits: {
+        isSerial,
+        features: new Set(device.features),
+        subgroupMatrix: subgroupMatrixOf(opened.adapter, device),
+      },
+      buffers: this.buffers,
+      pipelines: new Pipelines(device, opened.name),
+      tuning: autotune ? this.tuning : null,
+      ground: this.ground,
+    });
     device.addEventListener('uncapturederror', ({ error }) => {
       this.failure ??= new ProgramError('webgpu', error.message.split('\n')[0]);
     });
@@ -225,58 +225,10 @@ export class WebGpuDevice implements Device {
 
   private async build(program: Program): Promise<GpuExecutable> {
     this.check();
-    // Element-wise ops refuse nothing, so that a chain has them all.
-    const { maxStorageBuffersPerShaderStage: buffers } = this.device.limits;
-    const { of: single, count } = program.copies ?? { of: program, count: 1 };
-    const planned = planPasses(single, this.traits, { buffers });
-    const dims = dimsOf(single);
-    this.buffers.reserveScratch(
-      program.name,
-      planned.slotBytes.map((bytes) => bytes * count),
-    );
-    const passes = await this.tuned(single, planned.passes, dims);
-    const names = [...dims.keys()];
-    const dump = dumpOf(program);
-    dump('.txt', show(program));
-    dump('.wgsl', passes.map((pass) => shaderText(pass, names, count)).join('\n'));
-    const pipelines = await Promise.all(passes.map((pass) => this.pipelines.of(program.name, pass, names, count)));
-    const executable = new GpuExecutable(
-      program,
-      {
-        planned: { ...planned, passes },
-        pipelines,
-        copies: count,
-        dims: names,
-        alone: count === 1 ? null : await this.compiled.of(single),
-      },
-      this.ground,
-    );
+    const executable = await this.compiler.make(program, (single) => this.compiled.of(single));
     this.ready.push(executable);
+    if (this.autotunes) this.tuningFile?.keep(this.numericsClass, this.tuning.choices);
     return executable;
-  }
-
-  /** The fastest forms of the passes, tried on buffers of their own. */
-  private async tuned(program: Program, passes: readonly Pass[], dims: ReadonlyMap<string, number>): Promise<Pass[]> {
-    if (!this.autotunes || passes.every(({ choice }) => choice === undefined)) {
-      return passes.map((pass) => pass.choice?.forms[0].pass ?? pass);
-    }
-    const sizes = liveSizesBuffer(this.device, program.name, [[...dims.values()]]);
-    const sizeOf = (dim: Dim): number => (typeof dim === 'number' ? dim : dim.max);
-    const recorder = async (pass: Pass, buffers: readonly GPUBuffer[]) => {
-      const { pipeline, layout } = await this.pipelines.of(program.name, pass, [...dims.keys()]);
-      const bound = [...buffers, ...(sizes === null ? [] : [sizes])];
-      const group = this.device.createBindGroup({
-        layout,
-        entries: bound.map((buffer, binding) => ({ binding, resource: { buffer } })),
-      });
-      return (encoder: GPUComputePassEncoder) => dispatch(encoder, pipeline, group, pass.workgroups(sizeOf));
-    };
-    const chosen: Pass[] = [];
-    // One by one: they are timed.
-    for (const pass of passes) chosen.push(await this.tuning.chosen(pass, this.device, recorder));
-    sizes?.destroy();
-    this.tuningFile?.keep(this.numericsClass, this.tuning.choices);
-    return chosen;
   }
 
   private check(): void {
@@ -290,13 +242,6 @@ export class WebGpuDevice implements Device {
     this.suspects.clear();
     return new ProgramError(programs, `an index or a target is outside of its table (${code})`);
   }
-}
-
-/** The program's dynamic dimensions and their maxima, in the order in which they first appear. */
-export function dimsOf({ inputs, nodes }: Program): ReadonlyMap<string, number> {
-  const values = [...inputs.map((b) => b.value), ...nodes.flatMap((node) => node.outputs)];
-  const dims = values.flatMap(({ type }) => type.shape.filter((dim) => typeof dim !== 'number'));
-  return new Map(dims.map(({ name, max }) => [name, max] as const));
 }
 
 /** Which features there are, and so the order in which a workgroup sums, follows from adapter, driver and Dawn. */

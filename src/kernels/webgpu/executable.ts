@@ -23,7 +23,9 @@ export interface Ground extends Rooms {
   check(): void;
 }
 
-export interface GpuExecutableOptions extends Omit<Prepared, 'program' | 'sizes'> {
+export interface GpuExecutableOptions extends Omit<Prepared, 'program' | 'sizes' | 'pipelines'> {
+  /** Null where its copies are never run at once. */
+  readonly pipelines: Prepared['pipelines'] | null;
   /** Names of the dynamic dimensions of one copy, in the order of the uniform. */
   readonly dims: readonly string[];
   /** One of the copies, for when they cannot be bound at once; null where there are none. */
@@ -36,20 +38,24 @@ export class GpuExecutable implements Executable {
   readonly times: RunTimes = { runs: 0, nativeMs: 0, wasmMs: 0, hostMs: 0 };
   private readonly options: GpuExecutableOptions;
   private readonly ground: Ground;
-  private readonly binder: Binder;
+  private readonly binder: Binder | null;
   private readonly sizes: GPUBuffer | null;
   private readonly known = new Map<string, Bound | null>();
   private written = '';
 
   constructor(program: Program, options: GpuExecutableOptions, ground: Ground) {
-    const { planned, copies, dims } = options;
+    const { planned, pipelines, copies, dims } = options;
     this.program = program;
     this.options = options;
     this.ground = ground;
     this.scratchBytes = copies * planned.slotBytes.reduce((sum, bytes) => sum + bytes, 0);
     const none = dims.map(() => 0);
     this.sizes = liveSizesBuffer(ground.device, program.name, new Array<number[]>(copies).fill(none));
-    this.binder = new Binder({ ...options, program: program.copies?.of ?? program, sizes: this.sizes }, ground);
+    const single = program.copies?.of ?? program;
+    this.binder =
+      pipelines === null
+        ? null
+        : new Binder({ program: single, planned, pipelines, copies, sizes: this.sizes }, ground);
   }
 
   /** Resolves at once: the queue sees to the order. What is wrong with the operands rejects. */
@@ -87,7 +93,7 @@ export class GpuExecutable implements Executable {
     const tensors = this.tensorsOf(bindings, live);
     const key = [...tensors.values()].map(({ id }) => id).join();
     const known = this.known.get(key);
-    const bound = known === undefined ? this.binder.bind(tensors) : known;
+    const bound = known === undefined ? (this.binder?.bind(tensors) ?? null) : known;
     if (known === undefined && this.known.size >= REMEMBERED) this.forget();
     this.known.set(key, bound);
     if (bound === null) this.runOneByOne(bindings, live);
@@ -117,7 +123,7 @@ export class GpuExecutable implements Executable {
       const recording = encoder.beginComputePass();
       planned.passes.forEach((pass, i) => {
         const count = Math.max(...sizesOf.map((sizeOf) => pass.workgroups(sizeOf)));
-        if (count > 0) dispatch(recording, pipelines[i].pipeline, groups[i], count, sizes.length);
+        if (count > 0) dispatch(recording, pipelines![i].pipeline, groups[i], count, sizes.length);
       });
       recording.end();
     }

@@ -25,7 +25,12 @@ import { cases } from '../cases.ts';
 import { bytesOf, inputsOf, onDevice } from '../kit.ts';
 import { openDevice } from './kit.ts';
 
-const devices = { shared: await openDevice({ isSerial: false }), serial: await openDevice({ isSerial: true }) };
+const devices = {
+  shared: await openDevice({ isSerial: false }),
+  serial: await openDevice({ isSerial: true }),
+  /** Of 128 MiB a buffer at most. */
+  bare: await openDevice({ isSerial: true, isBare: true }),
+};
 afterAll(async () => {
   for (const device of Object.values(devices)) await device.close();
 });
@@ -125,6 +130,24 @@ describe('copies', () => {
   });
 
   it('have them with shared memory, too', () => expectBitsOfAlone(devices.shared, vjp(relus).forward, [5, 17, 32]));
+
+  it('run one after another where scratch for all of them is more than the adapter binds', async () => {
+    const wide = trace(
+      'wide_expert',
+      { rows: f32([dynamic('rows', 2048), 4]), up: weight([4, 4096]), down: weight([4096, 4]) },
+      ({ rows: x, up, down }) => ({ y: matmul(relu(matmul(x, up)), down) }),
+    );
+    const device = devices.bare;
+    const counts = [2, 0, 1, 3, 2];
+    const slices = bankSlices(device, counts.length);
+    const { outputs, dispatches } = await outputsOf(device, wide, bound(device, wide, slices), counts);
+    expect(dispatches).toBe(counts.length * 3);
+    for (const [i, count] of counts.entries()) {
+      const { y } = await onDevice(device)(wide, inputsFor(wide, i), { rows: count });
+      expect(bytesOf(outputs[i].y)).toEqual(bytesOf(y));
+    }
+    slices.forEach((slice) => slice.release());
+  });
 });
 
 const named = ['embedding', 'softmax', 'rmsNorm', 'concat', 'reduceSum, columns', 'selectiveScan'];

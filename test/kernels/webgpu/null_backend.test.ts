@@ -3,7 +3,7 @@ import { afterAll, expect, it } from 'vitest';
 import { dynamic, f32, matmul, trace, vjp, weight, type Program } from '../../../src/kernels/index.ts';
 import { openNull } from '../../../src/kernels/webgpu/adapters.ts';
 import { pin } from '../../../src/kernels/webgpu/dawn.ts';
-import { dimsOf } from '../../../src/kernels/webgpu/device.ts';
+import { dimsOf } from '../../../src/kernels/webgpu/compiler.ts';
 import type { AdapterTraits } from '../../../src/kernels/webgpu/lowering.ts';
 import { planPasses } from '../../../src/kernels/webgpu/plan.ts';
 import { shaderText } from '../../../src/kernels/webgpu/shader.ts';
