@@ -118,7 +118,8 @@ export interface Device {
   read(tensor: Tensor, length?: number, at?: number): Promise<Data>;
   /**
    * Copies ranges of tensors to others, one after another, after all runs asked for before, and before all that is asked
-   * for later. Ranges begin at whole words; where one ends within a word, the rest of the word is copied, too.
+   * for later. Ranges begin at whole words; where one ends within a word, the rest of the word is copied, too. Devices other
+   * than the processor refuse copies within one arena or bank.
    */
   copy(copies: readonly TensorCopy[]): void;
   close(): Promise<void>;

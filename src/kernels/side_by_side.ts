@@ -10,8 +10,8 @@ import { dynamic, type Dim } from './shape.ts';
 export const nameBeside = (name: string, i: number): string => `${name}.${i}`;
 
 /**
- * `count` copies of `program`, in the same bits as apart. Dynamic dimensions have a maximum of `most` at most, so that
- * intermediates of all copies at once take little memory.
+ * `count` copies of `program`, in the same bits as apart. Dynamic dimensions have a maximum of `most` at most, for devices
+ * that keep the intermediates of all copies at once.
  */
 export function sideBySide(program: Program, count: number, most: number): Program {
   const graph = new Graph();

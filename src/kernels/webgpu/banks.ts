@@ -9,9 +9,9 @@ import type { BufferPart, BufferSource } from './slice.ts';
 interface Bank {
   readonly buffer: GPUBuffer;
   readonly partBytes: number;
-  readonly taken: Set<number>;
-  /** Parts that are in use. */
-  users: number;
+  /** Places whose part is in use, and those whose part was, and holds what it held. */
+  readonly used: Set<number>;
+  readonly left: Set<number>;
 }
 
 export class Banks {
@@ -38,25 +38,27 @@ export class Banks {
     };
   }
 
-  /** Null where the slice has to have a buffer of its own: its neighbours' is another size, or it had its part before. */
+  /** Null where the slice has to have a buffer of its own: its neighbours' is another size. */
   private partOf(key: string, { count, at }: BankPlace, partBytes: number, owner: string, what: string) {
     if (partBytes * count > this.buffers.largest.bytes) return null;
     const bank = this.known.get(key) ?? {
       buffer: this.buffers.take(owner, `${what}, for ${count} slices`, partBytes * count),
       partBytes,
-      taken: new Set<number>(),
-      users: 0,
+      used: new Set<number>(),
+      left: new Set<number>(),
     };
     this.known.set(key, bank);
-    if (bank.partBytes !== partBytes || bank.taken.has(at)) return null;
-    bank.taken.add(at);
-    bank.users++;
+    const { buffer, used, left } = bank;
+    if (bank.partBytes !== partBytes || used.has(at)) return null;
+    if (left.delete(at)) this.buffers.clear(buffer, at * partBytes, partBytes);
+    used.add(at);
     const give = (): void => {
-      bank.users--;
-      if (bank.users > 0) return;
+      used.delete(at);
+      left.add(at);
+      if (used.size > 0) return;
       this.known.delete(key);
-      this.buffers.give(bank.buffer);
+      this.buffers.give(buffer);
     };
-    return { buffer: bank.buffer, offset: at * partBytes, give } satisfies BufferPart;
+    return { buffer, offset: at * partBytes, give } satisfies BufferPart;
   }
 }

@@ -54,9 +54,8 @@ export class Buffers implements BufferSource {
 
   /** Throws `LimitExceeded` or `OutOfSliceMemory` in the name of `owner`. */
   take(owner: string, what: string, bytes: number): GPUBuffer {
-    const { limit, bytes: most } = this.largest;
-    if (bytes > most) throw new LimitExceeded(this.adapter, limit, `${owner}: ${what}`, bytes, most);
-    if (this.used + bytes > this.bytes) throw new OutOfSliceMemory(owner, what, bytes, this.used, this.bytes);
+    this.checkLimit(owner, what, bytes);
+    this.checkRoom(owner, what, bytes);
     const buffer = this.device.createBuffer({ label: `${owner}: ${what}`, size: bytes, usage: usage() });
     this.used += bytes;
     this.taken.add(buffer);
@@ -70,13 +69,29 @@ export class Buffers implements BufferSource {
     this.onGone();
   }
 
-  /** Makes scratch large enough for one more program. */
+  /** Zeroes a part, after all runs asked for before. */
+  clear(buffer: GPUBuffer, offset: number, bytes: number): void {
+    const encoder = this.device.createCommandEncoder();
+    encoder.clearBuffer(buffer, offset, bytes);
+    this.device.queue.submit([encoder.finish()]);
+  }
+
+  /** Is there room for scratch of these sizes, in the limits of the adapter and the memory of the device? */
+  hasScratch(slotBytes: readonly number[]): boolean {
+    const fits = slotBytes.every((bytes) => bytes <= this.largest.bytes);
+    return fits && this.used + this.missing(slotBytes) <= this.bytes;
+  }
+
+  /** Makes scratch large enough for one more program. Where it throws, scratch is what it was. */
   reserveScratch(program: string, slotBytes: readonly number[]): void {
+    const what = `scratch of program ${program}`;
+    for (const bytes of slotBytes) this.checkLimit('device', what, bytes);
+    this.checkRoom('device', what, this.missing(slotBytes));
     slotBytes.forEach((bytes, slot) => {
       const old = this.slots.at(slot);
       if (old !== undefined && old.size >= bytes) return;
       if (old !== undefined) this.give(old);
-      this.slots[slot] = this.take('device', `scratch of program ${program}`, bytes);
+      this.slots[slot] = this.take('device', what, bytes);
     });
   }
 
@@ -101,5 +116,22 @@ export class Buffers implements BufferSource {
     [...this.taken].forEach((buffer) => this.give(buffer));
     this.tables.clear();
     this.slots.length = 0;
+  }
+
+  /** Bytes that scratch of these sizes takes beyond what there is. */
+  private missing(slotBytes: readonly number[]): number {
+    return slotBytes.reduce((sum, bytes, slot) => {
+      const has = this.slots.at(slot)?.size ?? 0;
+      return bytes > has ? sum + bytes - has : sum;
+    }, 0);
+  }
+
+  private checkLimit(owner: string, what: string, bytes: number): void {
+    const { limit, bytes: most } = this.largest;
+    if (bytes > most) throw new LimitExceeded(this.adapter, limit, `${owner}: ${what}`, bytes, most);
+  }
+
+  private checkRoom(owner: string, what: string, bytes: number): void {
+    if (this.used + bytes > this.bytes) throw new OutOfSliceMemory(owner, what, bytes, this.used, this.bytes);
   }
 }

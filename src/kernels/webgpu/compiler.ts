@@ -5,6 +5,7 @@ import type { Dim } from '../shape.ts';
 import type { Buffers } from './buffers.ts';
 import { dispatch, GpuExecutable, liveSizesBuffer, type Ground } from './executable.ts';
 import type { AdapterTraits } from './lowering.ts';
+import { OneByOne, type Runnable } from './one_by_one.ts';
 import type { Pass } from './pass.ts';
 import type { Pipelines } from './pipelines.ts';
 import { planPasses } from './plan.ts';
@@ -27,8 +28,11 @@ export class Compiler {
     this.parts = parts;
   }
 
-  /** `compiled` gives the program that another has copies of. Throws `ProgramError`, `ShaderRefused`, `LimitExceeded`, `OutOfSliceMemory`. */
-  async make(program: Program, compiled: (single: Program) => Promise<GpuExecutable>): Promise<GpuExecutable> {
+  /**
+   * `compiled` gives the program that another has copies of. Throws `ProgramError`, `ShaderRefused`, `LimitExceeded`,
+   * `OutOfSliceMemory`.
+   */
+  async make(program: Program, compiled: (single: Program) => Promise<Runnable>): Promise<GpuExecutable | OneByOne> {
     const { traits, buffers, pipelines, ground } = this.parts;
     const { of: single, count } = program.copies ?? { of: program, count: 1 };
     // Element-wise ops refuse nothing, so that a chain has them all.
@@ -41,15 +45,13 @@ export class Compiler {
     dump('.txt', show(program));
     dump('.wgsl', passes.map((pass) => shaderText(pass, names, count)).join('\n'));
     const slotBytes = planned.slotBytes.map((bytes) => bytes * count);
-    const alone = count === 1 ? null : await compiled(single);
-    const ready = { planned: { ...planned, passes }, dims: names, copies: count, alone };
-    // Buffers with room for all copies may be larger than an adapter takes.
-    if (alone !== null && slotBytes.some((bytes) => bytes > buffers.largest.bytes)) {
-      return new GpuExecutable(program, { ...ready, pipelines: null }, ground);
-    }
+    const apart = program.copies === undefined ? null : new OneByOne(program, await compiled(single), names);
+    // All copies at once take more memory than one after another.
+    if (apart !== null && !buffers.hasScratch(slotBytes)) return apart;
     buffers.reserveScratch(program.name, slotBytes);
     const made = await Promise.all(passes.map((pass) => pipelines.of(program.name, pass, names, count)));
-    return new GpuExecutable(program, { ...ready, pipelines: made }, ground);
+    const ready = { planned: { ...planned, passes }, pipelines: made, copies: count, dims: names, apart };
+    return new GpuExecutable(program, ready, ground);
   }
 
   /** The fastest forms of the passes, tried on buffers of their own; the first ones where nothing is timed. */

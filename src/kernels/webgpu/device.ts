@@ -16,7 +16,8 @@ import { Buffers } from './buffers.ts';
 import { Compiler } from './compiler.ts';
 import { pin } from './dawn.ts';
 import { DeviceLost, DeviceRefused } from './errors.ts';
-import type { GpuExecutable, Ground } from './executable.ts';
+import { GpuExecutable, type Ground } from './executable.ts';
+import type { OneByOne } from './one_by_one.ts';
 import { Pipelines } from './pipelines.ts';
 import { Readback } from './readback.ts';
 import { subgroupMatrixOf } from './subgroup_matrix.ts';
@@ -72,7 +73,7 @@ export class WebGpuDevice implements Device {
   private readonly readback: Readback;
   private readonly refusal: GPUBuffer;
   private readonly compiler: Compiler;
-  private readonly compiled = new Compilations<GpuExecutable>((program) => this.build(program));
+  private readonly compiled = new Compilations<GpuExecutable | OneByOne>((program) => this.build(program));
   private readonly ready: GpuExecutable[] = [];
   /** Programs that may have refused operands since the last read. */
   private readonly suspects = new Set<string>();
@@ -193,6 +194,8 @@ export class WebGpuDevice implements Device {
     for (const { from, to, length } of copies) {
       const [source, target] = [gpuTensor('copy', 'from', from.tensor), gpuTensor('copy', 'to', to.tensor)];
       checkCopy(source, target, { from: from.at, to: to.at, length });
+      if (source.buffer === target.buffer)
+        throw new ProgramError('copy', 'both ranges are in one buffer of the device');
       const size = bytesPerElement[source.dtype];
       const whole = Math.ceil((length * size) / 4) * 4;
       const [start, end] = [source.offset + from.at * size, target.offset + to.at * size];
@@ -223,10 +226,10 @@ export class WebGpuDevice implements Device {
     await this.device.lost;
   }
 
-  private async build(program: Program): Promise<GpuExecutable> {
+  private async build(program: Program): Promise<GpuExecutable | OneByOne> {
     this.check();
     const executable = await this.compiler.make(program, (single) => this.compiled.of(single));
-    this.ready.push(executable);
+    if (executable instanceof GpuExecutable) this.ready.push(executable);
     if (this.autotunes) this.tuningFile?.keep(this.numericsClass, this.tuning.choices);
     return executable;
   }

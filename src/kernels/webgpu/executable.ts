@@ -2,13 +2,14 @@
  * A compiled program of the WebGPU device: pipelines over buffers. What is bound is looked up by the tensors' identities, so
  * that a steady step makes nothing and only records dispatches. The queue keeps the order of runs, writes and reads.
  */
-import type { Bindings, Executable, RunTimes } from '../device.ts';
+import type { Bindings, RunTimes } from '../device.ts';
 import { bytesPerElement } from '../dtype.ts';
 import { ProgramError } from '../errors.ts';
 import type { Program } from '../program.ts';
 import { elements, resolve, type Dim, type LiveSizes } from '../shape.ts';
 import { nameBeside } from '../side_by_side.ts';
 import { Binder, uniformOf, type Bound, type Prepared, type Rooms } from './binder.ts';
+import type { Runnable } from './one_by_one.ts';
 import { GRID_WIDTH } from './shader.ts';
 import { gpuTensor, type GpuTensor } from './tensor.ts';
 
@@ -23,39 +24,34 @@ export interface Ground extends Rooms {
   check(): void;
 }
 
-export interface GpuExecutableOptions extends Omit<Prepared, 'program' | 'sizes' | 'pipelines'> {
-  /** Null where its copies are never run at once. */
-  readonly pipelines: Prepared['pipelines'] | null;
+export interface GpuExecutableOptions extends Omit<Prepared, 'program' | 'sizes'> {
   /** Names of the dynamic dimensions of one copy, in the order of the uniform. */
   readonly dims: readonly string[];
-  /** One of the copies, for when they cannot be bound at once; null where there are none. */
-  readonly alone: GpuExecutable | null;
+  /** What runs copies whose tensors cannot be bound at once; null where there is one copy. */
+  readonly apart: Runnable | null;
 }
 
-export class GpuExecutable implements Executable {
+export class GpuExecutable implements Runnable {
   readonly program: Program;
   readonly scratchBytes: number;
   readonly times: RunTimes = { runs: 0, nativeMs: 0, wasmMs: 0, hostMs: 0 };
   private readonly options: GpuExecutableOptions;
   private readonly ground: Ground;
-  private readonly binder: Binder | null;
+  private readonly binder: Binder;
   private readonly sizes: GPUBuffer | null;
+  /** Null: not to be bound at once. */
   private readonly known = new Map<string, Bound | null>();
   private written = '';
 
   constructor(program: Program, options: GpuExecutableOptions, ground: Ground) {
-    const { planned, pipelines, copies, dims } = options;
+    const { planned, copies, dims } = options;
     this.program = program;
     this.options = options;
     this.ground = ground;
     this.scratchBytes = copies * planned.slotBytes.reduce((sum, bytes) => sum + bytes, 0);
     const none = dims.map(() => 0);
     this.sizes = liveSizesBuffer(ground.device, program.name, new Array<number[]>(copies).fill(none));
-    const single = program.copies?.of ?? program;
-    this.binder =
-      pipelines === null
-        ? null
-        : new Binder({ program: single, planned, pipelines, copies, sizes: this.sizes }, ground);
+    this.binder = new Binder({ ...options, program: program.copies?.of ?? program, sizes: this.sizes }, ground);
   }
 
   /** Resolves at once: the queue sees to the order. What is wrong with the operands rejects. */
@@ -87,29 +83,22 @@ export class GpuExecutable implements Executable {
     };
   }
 
-  private runNow(bindings: Bindings, live: LiveSizes): void {
+  runNow(bindings: Bindings, live: LiveSizes): void {
     const startMs = performance.now();
     this.ground.check();
     const tensors = this.tensorsOf(bindings, live);
     const key = [...tensors.values()].map(({ id }) => id).join();
     const known = this.known.get(key);
-    const bound = known === undefined ? (this.binder?.bind(tensors) ?? null) : known;
+    const bound = known === undefined ? this.binder.bind(tensors) : known;
     if (known === undefined && this.known.size >= REMEMBERED) this.forget();
     this.known.set(key, bound);
-    if (bound === null) this.runOneByOne(bindings, live);
-    else this.record(bound, live);
+    if (bound === null) {
+      this.options.apart!.runNow(bindings, live);
+      return;
+    }
+    this.record(bound, live);
     this.times.runs++;
     this.times.hostMs += performance.now() - startMs;
-  }
-
-  private runOneByOne(bindings: Bindings, live: LiveSizes): void {
-    const { copies, dims, alone } = this.options;
-    const { inputs, outputs } = alone!.program;
-    for (let i = 0; i < copies; i++) {
-      const own = [...inputs, ...outputs].map(({ name }) => [name, bindings[nameBeside(name, i)]] as const);
-      const sizes = dims.map((name) => [name, live[nameBeside(name, i)]] as const);
-      alone!.runNow(Object.fromEntries(own), Object.fromEntries(sizes));
-    }
   }
 
   private record({ groups, copies }: Bound, live: LiveSizes): void {
@@ -123,7 +112,7 @@ export class GpuExecutable implements Executable {
       const recording = encoder.beginComputePass();
       planned.passes.forEach((pass, i) => {
         const count = Math.max(...sizesOf.map((sizeOf) => pass.workgroups(sizeOf)));
-        if (count > 0) dispatch(recording, pipelines![i].pipeline, groups[i], count, sizes.length);
+        if (count > 0) dispatch(recording, pipelines[i].pipeline, groups[i], count, sizes.length);
       });
       recording.end();
     }

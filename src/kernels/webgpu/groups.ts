@@ -33,10 +33,13 @@ export function groupsOf(program: Program, mostBuffers: number, takesEpilogue: (
     nodes
       .flatMap((node) => node.outputs)
       .filter((value) => asked.has(value) || readers.get(value)?.some((reader) => !nodes.includes(reader)));
-  const fits = (nodes: readonly Node[]): boolean => {
-    const made = madeBy(nodes);
-    const read = new Set(nodes.flatMap((node) => node.inputs).filter((value) => !made.has(value)));
-    return read.size + storedOf(nodes).length <= mostBuffers;
+  /** A product has its operands for itself, also those that the chain reads, too. */
+  const fits = ({ head, nodes }: Waiting, node: Node): boolean => {
+    const all = [...nodes, node];
+    const made = madeBy(all);
+    const chain = head === null ? all : all.slice(1);
+    const read = new Set(chain.flatMap(({ inputs }) => inputs).filter((value) => !made.has(value)));
+    return (head?.inputs.length ?? 0) + read.size + storedOf(all).length <= mostBuffers;
   };
   const groups: Group[] = [];
   const waiting: Waiting[] = [];
@@ -55,7 +58,7 @@ export function groupsOf(program: Program, mostBuffers: number, takesEpilogue: (
     const joinable = isChainable(node) ? waiting.filter((group) => canJoin(node, group)) : [];
     const own = joinable.find(({ head }) => head !== null) ?? joinable.at(0) ?? null;
     need(node, own);
-    if (own !== null && fits([...own.nodes, node])) {
+    if (own !== null && fits(own, node)) {
       own.nodes.push(node);
       continue;
     }

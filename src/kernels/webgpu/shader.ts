@@ -4,7 +4,7 @@
  */
 import { liveName, type Pass } from './pass.ts';
 import { library } from './wgsl/library.ts';
-import { fromOrigins } from './wgsl/origins.ts';
+import { fromOrigins, functionsOfCopy, privateName } from './wgsl/origins.ts';
 
 /** Workgroups along x at most; more go on along y (WebGPU's least limit). */
 export const GRID_WIDTH = 65_535;
@@ -45,7 +45,8 @@ export function shaderText(pass: Pass, dims: readonly string[], copies = 1): str
     ...tables,
     ...refusal,
     ...called(`${declarations}\n${body}`),
-    declarations,
+    ...(isBeside ? uniforms.map(({ name, type }) => `var<private> ${privateName(name)}: ${type};`) : []),
+    isBeside ? functionsOfCopy(declarations, names) : declarations,
     `@compute @workgroup_size(${workgroupSize})`,
     'fn main(',
     '  @builtin(workgroup_id) group: vec3<u32>,',
@@ -54,7 +55,9 @@ export function shaderText(pass: Pass, dims: readonly string[], copies = 1): str
     ...(enables.includes('subgroups') ? subgroupInputs : []),
     ') {',
     '  let block = group.y * groups.x + group.x;',
-    ...(isBeside ? uniforms.map(({ name }) => `  let ${name} = ${name}s[group.z];`) : []),
+    ...(isBeside
+      ? uniforms.flatMap(({ name }) => [`  let ${name} = ${name}s[group.z];`, `  ${privateName(name)} = ${name};`])
+      : []),
     isBeside ? fromOrigins(body, names) : body,
     '}',
     '',

@@ -8,6 +8,9 @@ import { byteSize, whole } from './kinds.ts';
 /** Where a nats-server may be: started here, not at all, or somewhere else. */
 const natsUrl = /^(auto|none|(nats|tls):\/\/[^\s@/]+)$/;
 
+/** The same bits on every machine. */
+export const DEFAULT_DEVICE = 'cpu';
+
 /** A device, or which of the adapters that `troupe doctor` lists. */
 const device = z.string().regex(/^(auto|cpu|webgpu(:.*\S.*)?)$/);
 
@@ -44,7 +47,7 @@ export const clusterSchema = z.strictObject({
       allowed:
         'auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter; or a list with one for each node',
     })
-    .default('cpu')
+    .default(DEFAULT_DEVICE)
     .describe(
       'Compute device of each worker: `cpu`; `webgpu`, the first GPU; `webgpu:1` or `webgpu:NVIDIA`, as `troupe doctor` lists them; `auto`, the first GPU where there is one, else the processor. `[webgpu:0, cpu]` is one for each node, `[[webgpu:0, webgpu:1], cpu]` one for each worker of the first node.',
     ),

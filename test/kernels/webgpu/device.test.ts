@@ -10,7 +10,9 @@ import {
   linearCrossEntropy,
   matmul,
   OutOfSliceMemory,
+  reduceSum,
   relu,
+  reshape,
   rmsNorm,
   state,
   toBf16,
@@ -21,6 +23,7 @@ import {
   type Device,
   type Program,
   type Slice,
+  type Value,
 } from '../../../src/kernels/index.ts';
 import { openAdapter } from '../../../src/kernels/webgpu/adapters.ts';
 import { LimitExceeded, NoAdapter } from '../../../src/kernels/webgpu/errors.ts';
@@ -70,6 +73,59 @@ it('writes at an element, and reads nothing when nothing is asked for', async ()
   expect(() => device.write(tensor, new Float32Array(2), 7)).toThrow('2 elements from 7 on do not fit 8');
   slice.release();
 });
+
+it('copies ranges between tensors, in order with runs, and refuses what no queue can do', async () => {
+  const slice = device.slice('copies', 2 ** 20);
+  const tensors = tensorsOf(slice, sum);
+  const target = slice.tensor('target', 'f32', [10]);
+  const executable = await device.compile(sum);
+  device.write(tensors.a, Float32Array.from([1, 2, 3, 4, 5, 6, 7, 8]));
+  device.write(tensors.b, new Float32Array(8).fill(10));
+  void executable.run(tensors);
+  device.copy([
+    { from: { tensor: tensors.y, at: 2 }, to: { tensor: target, at: 1 }, length: 3 },
+    { from: { tensor: tensors.y, at: 0 }, to: { tensor: target, at: 8 }, length: 2 },
+  ]);
+  device.write(tensors.a, new Float32Array(8));
+  void executable.run(tensors);
+  expect([...(await device.read(target))]).toEqual([0, 13, 14, 15, 0, 0, 0, 0, 11, 12]);
+  expect([...(await device.read(target, 2, 8))]).toEqual([11, 12]);
+  const copy = (to: typeof target, at: number) => () =>
+    device.copy([{ from: { tensor: target, at: 0 }, to: { tensor: to, at }, length: 4 }]);
+  expect(copy(tensors.a, 5)).toThrow('4 elements from 5 on do not fit 8');
+  expect(copy(slice.tensor('half', 'bf16', [8]), 0)).toThrow('f32 into bf16');
+  expect(copy(target, 4)).toThrow('both ranges are in one buffer of the device');
+  // None of it has harmed the device.
+  expect([...(await device.read(target, 1))]).toEqual([0]);
+  slice.release();
+});
+
+it('reads halves that begin inside of a word', async () => {
+  const slice = device.slice('inside', 2 ** 20);
+  const tensor = slice.tensor('t', 'bf16', [6]);
+  device.write(tensor, Uint16Array.of(1, 2, 3, 4, 5, 6));
+  expect([...(await device.read(tensor, 2, 3))]).toEqual([4, 5]);
+  expect([...(await device.read(tensor, 3, 1))]).toEqual([2, 3, 4]);
+  slice.release();
+});
+
+it('keeps scratch as it was when there is no room for more', async () => {
+  const small = await openDevice({ bytes: 2 ** 18 });
+  const slice = small.slice('scratch', 2 ** 18);
+  const chain = (size: number) =>
+    trace(`scratch ${size}`, { x: f32([size]) }, ({ x }) => ({ y: reduceSum(matmulOf(x, size), [-1]) }));
+  const [fits, tooLarge] = [chain(64), chain(4096)];
+  const executable = await small.compile(fits);
+  await expect(small.compile(tooLarge)).rejects.toThrow(OutOfSliceMemory);
+  const tensors = tensorsOf(slice, fits);
+  small.write(tensors.x, new Float32Array(64).fill(1));
+  await executable.run(tensors);
+  expect([...(await small.read(tensors.y, 2))]).toEqual([64, 64]);
+  await small.close();
+});
+
+/** x xᵀ. */
+const matmulOf = (x: Value, size: number): Value => matmul(reshape(x, [size, 1]), reshape(x, [1, size]));
 
 it('writes the end of a tensor of halves that ends inside a word', async () => {
   const slice = device.slice('halves', 2 ** 20);

@@ -96,6 +96,17 @@ it('leaves a product alone where an epilogue would take more buffers than there 
   for (const { bindings } of passes) expect(bindings.length).toBeLessThanOrEqual(8);
 });
 
+it('counts an operand twice that the epilogue reads, too', () => {
+  const names = ['c', 'd', 'e', 'f', 'g'];
+  const specs = Object.fromEntries(names.map((name) => [name, k.f32([8, 8])]));
+  const program = k.trace('shared', { a: k.f32([8, 8]), b: k.f32([8, 8]), ...specs }, ({ a, b, ...others }) => ({
+    out: Object.values<Value>({ a, ...others }).reduce((sum, other) => k.add(sum, other), k.matmul(a, b)),
+  }));
+  for (const { bindings } of planPasses(program, traits, { buffers: 8 }).passes) {
+    expect(bindings.length).toBeLessThanOrEqual(8);
+  }
+});
+
 it('leaves products alone on a driver that computes on the processor', () => {
   expect(
     labelsOf(

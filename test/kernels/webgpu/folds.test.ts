@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { dynamic, f32, reduceMax, reduceSum, trace } from '../../../src/kernels/index.ts';
 import { draw } from '../../../src/kernels/random.ts';
 import { bytesOf, onDevice } from '../kit.ts';
+import { listAdapters, openListed } from '../../../src/kernels/webgpu/adapters.ts';
 import { openDevice } from './kit.ts';
 
 // Subgroups of 4 in Mesa's driver for the processor, the smallest that there are; other tests have its usual 8.
@@ -23,6 +24,11 @@ const devices = await Promise.all(
     second: await openDevice(options),
   })),
 );
+const { isSoftware, adapter } = (await openListed((await listAdapters())[0]))!;
+it('folds by subgroups where the adapter has them, of 4 in the driver that this was written for', () => {
+  expect(adapter.features.has('subgroups')).toBe(true);
+  if (isSoftware) expect(adapter.info.subgroupMaxSize).toBe(4);
+});
 afterAll(async () => {
   for (const { device, second } of devices) for (const each of [device, second]) await each.close();
 });

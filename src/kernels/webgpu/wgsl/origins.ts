@@ -3,24 +3,31 @@
  * begins is looked up on the device; statements stay as they were written, but that each index counts from there.
  */
 
-/** What indices of a buffer count from, for the shader's copy. */
-export const originName = (buffer: string): string => `origin.${buffer}`;
-
-/** `code` with every index into one of `buffers` counted from its origin. */
-export function fromOrigins(code: string, buffers: readonly string[]): string {
+/** `code` with every index into one of `buffers` counted from its origin, a member of `origin`. */
+export function fromOrigins(code: string, buffers: readonly string[], origin = 'origin'): string {
   const opening = new RegExp(`\\b(${buffers.join('|')})\\[`, 'g');
   let text = '';
   let at = 0;
   for (let found = opening.exec(code); found !== null; found = opening.exec(code)) {
     const start = opening.lastIndex;
     const end = closing(code, start);
-    const index = fromOrigins(code.slice(start, end), buffers);
-    text += `${code.slice(at, start)}${originName(found[1])} + u32(${index})`;
+    const index = fromOrigins(code.slice(start, end), buffers, origin);
+    text += `${code.slice(at, start)}${origin}.${found[1]} + u32(${index})`;
     at = end;
     opening.lastIndex = end;
   }
   return text + code.slice(at);
 }
+
+/**
+ * Functions beside the entry point do not see its constants, and read copies of them: variables, which WGSL lets no barrier
+ * depend on.
+ */
+export const privateName = (name: string): string => `${name}_of_copy`;
+
+/** Functions that are called by a shader of copies, see `privateName`. */
+export const functionsOfCopy = (code: string, buffers: readonly string[]): string =>
+  fromOrigins(code, buffers, privateName('origin')).replaceAll(/\blive\./g, `${privateName('live')}.`);
 
 /** Where the bracket that was opened before `start` closes. */
 function closing(code: string, start: number): number {

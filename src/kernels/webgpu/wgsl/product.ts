@@ -52,13 +52,13 @@ export interface FormText {
   readonly enables?: readonly string[];
 }
 
-/** The workgroup's place: `batch`, `row0` and `column0`. */
+/** The workgroup's place: `batch`, `row0` and `column0`. One beyond the last returns before it divides, maybe by no rows. */
 export function place({ m, n, batch }: Product, rows: number, columns: number): string {
   const matrices = batch.length === 0 ? '1u' : batch.map(sizeText).join(' * ');
   return `let across = (${sizeText(n)} + ${columns - 1}u) / ${columns}u;
 let down = (${sizeText(m)} + ${rows - 1}u) / ${rows}u;
+if (block >= ${matrices} * across * down) { return; }
 let batch = block / (across * down);
-if (batch >= ${matrices}) { return; }
 let row0 = block / across % down * ${rows}u;
 let column0 = block % across * ${columns}u;`;
 }
