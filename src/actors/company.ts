@@ -27,6 +27,7 @@ import { ParameterSet } from './parameter_set.ts';
 import { expertGroupProtocol, expertProtocol } from './protocol/expert.ts';
 import { routerProtocol } from './protocol/router.ts';
 import { stageProtocol } from './protocol/stage.ts';
+import { groupRoom, reserveRooms } from './rooms.ts';
 import { Router } from './router.ts';
 import { RowsPort } from './rows_port.ts';
 import { compileRouter, createRouterContext } from './router_context.ts';
@@ -49,8 +50,7 @@ export async function gather(options: CompanyOptions): Promise<ChildSpec[]> {
   const { blueprint, hosts, device } = options;
   const { mesh, shape, model, single } = blueprint;
   const here = new Set(castOf(blueprint).flatMap(({ role, address }) => (hosts(role) ? [address] : [])));
-  const openSlice = (): Slice => sliceOf(device, blueprint.topology, 'rows between actors');
-  const worker = { ...options, port: new RowsPort(device, openSlice, (address) => here.has(address)) };
+  const worker = { ...options, port: new RowsPort(device, (address) => here.has(address)) };
   const specs: ChildSpec[] = [];
   for (const rank of mesh.stages.filter(({ role }) => hosts(role))) {
     const logits = rank.isLast ? single.logits : null;
@@ -70,7 +70,7 @@ interface WorkerOptions extends CompanyOptions {
 }
 
 async function stageSpec(
-  { blueprint: { topology, mesh }, batches, device, port }: WorkerOptions,
+  { blueprint: { topology, mesh, model }, batches, device, port }: WorkerOptions,
   rank: StageRank,
   steps: readonly Step[],
   single: readonly Step[],
@@ -85,6 +85,7 @@ async function stageSpec(
   const contexts = [];
   for (let i = 0; i < count; i++) contexts.push(await createStageContext(device, slice, steps, parameters.values));
   const context = await createStageContext(device, slice, single, parameters.values);
+  reserveRooms(port, slice, { mesh, rank, mixture: model.mixture, contexts: [...contexts, context] });
   const head = logits && (await LogitsHead.create(device, slice, logits, context, parameters.values));
   const parts = {
     device,
@@ -148,6 +149,7 @@ async function routerSpec(
     seed: training.seed,
     capacity,
     grant: Math.max(capacity(tokens, true), capacity(tokens, false)),
+    room: groupRoom(mixture, moe.num_experts / parallelism.expert_parallel),
   };
   return actor(routerProtocol, address, (scope) => new Router(parts, scope));
 }

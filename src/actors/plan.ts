@@ -8,6 +8,7 @@ import { DryDevice, type DrySlice } from '../kernels/cpu/dry_device.ts';
 import { bytesPerElement } from '../kernels/dtype.ts';
 import {
   countParameters,
+  deviceOf,
   flopsByRole,
   trafficOf,
   workersOf,
@@ -78,7 +79,7 @@ export async function planRun(blueprint: Blueprint): Promise<Plan> {
   const arenas = new Map<string, number[]>();
   for (const worker of workersOf(topology.cluster)) {
     const roles = [...placement].filter(([, at]) => isSame(at, worker)).map(([role]) => role);
-    const device = new DryDevice();
+    const device = new DryDevice({ sharesMemory: isProcessor(topology, worker) });
     await gather({ blueprint, batches: noBatches, device, hosts: (role) => roles.includes(role) });
     const actors = device.slices.map((slice): ActorPlan => {
       const { owner } = slice;
@@ -127,6 +128,10 @@ function flopsOf(owner: string, role: string, mesh: Mesh, flops: number): number
   if (group !== undefined) return flops / group.experts.length;
   return owner === role ? flops : 0;
 }
+
+/** Where the word for a worker's device is `auto`, the plan is for the processor. */
+const isProcessor = ({ cluster }: Blueprint['topology'], { node, worker }: Worker): boolean =>
+  !deviceOf(cluster, node, worker).startsWith('webgpu');
 
 const isSame = (a: Worker, b: Worker): boolean => a.node === b.node && a.worker === b.worker;
 

@@ -38,6 +38,8 @@ export interface RouterParts extends ReplicatedParts {
   readonly capacity: (tokens: number, isTraining: boolean) => number;
   /** Most slots of one expert that any pass grants. */
   readonly grant: number;
+  /** Rows that memory for the rows of one group has, see `rooms.ts`. */
+  readonly room: number;
 }
 
 export interface RouterPlace {
@@ -95,7 +97,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     this.idle = [...parts.contexts];
     this.rule = { experts: moe.num_experts, auxCoef: moe.aux_loss_coef, zCoef: moe.z_loss_coef };
     const groups = Array.from({ length: place.groups }, (_, group) => groupAddress(place.layer, group));
-    this.rows = new RowExchange(parts.port, moe.num_experts, groups, parts.grant);
+    this.rows = new RowExchange(parts.port, moe.num_experts, groups, parts);
   }
 
   async route({ rows, live, ...unit }: ArgsOf<Messages, 'route'>): Promise<void> {

@@ -17,13 +17,23 @@ export class RowExchange {
   private readonly port: RowsPort;
   private readonly experts: number;
   private readonly groups: readonly string[];
+  private readonly room: number;
   private readonly credits: CreditLedger;
 
-  /** `groups`: addresses of the expert groups, in order; `grant`: most rows of one dispatch to one expert. */
-  constructor(port: RowsPort, experts: number, groups: readonly string[], grant: number) {
+  /**
+   * `groups`: addresses of the expert groups, in order; `room`: rows that memory for one of them has; `grant`: most rows of one
+   * dispatch to one expert.
+   */
+  constructor(
+    port: RowsPort,
+    experts: number,
+    groups: readonly string[],
+    { room, grant }: { readonly room: number; readonly grant: number },
+  ) {
     this.port = port;
     this.experts = experts;
     this.groups = groups;
+    this.room = room;
     this.credits = new CreditLedger(grant);
   }
 
@@ -50,7 +60,7 @@ export class RowExchange {
         const counts = Array.from(kept_E.subarray(group * each, (group + 1) * each));
         const total = counts.reduce((sum, count) => sum + count, 0);
         const own = { tensor: rows_SD, at: starts[group * each], rows: total };
-        return { ...unit, counts, rows: await this.port.gather([own], address) };
+        return { ...unit, counts, rows: await this.port.gather([own], address, this.room) };
       }),
     );
     for (const [group, dispatch] of dispatches.entries()) {

@@ -3,7 +3,7 @@
  * on one worker whose device has memory of its own. Then they are copied there, in the queue's order, and nobody waits.
  */
 import type { Device, Slice, Tensor } from '../kernels/device.ts';
-import { bytesPerElement, type Data } from '../kernels/dtype.ts';
+import { bytesPerElement, type Data, type DType } from '../kernels/dtype.ts';
 import type { TensorPayload } from '../runtime/index.ts';
 import { dataOf, payload } from './protocol/pass.ts';
 import type { Rows } from './protocol/rows.ts';
@@ -22,35 +22,40 @@ interface Lease {
 
 export class RowsPort {
   private readonly device: Device;
-  private readonly openSlice: () => Slice;
-  private readonly isHere: (address: string) => boolean;
+  /** Whether the actor of an address lives on this worker. */
+  readonly isHere: (address: string) => boolean;
   private readonly leases = new Map<number, Lease>();
   /** Rooms that nobody has, by type and size. */
   private readonly spare = new Map<string, Tensor[]>();
-  private slice: Slice | null = null;
   private count = 0;
 
-  /** `isHere`: whether the actor of an address lives on this worker; `openSlice`: gives the memory for leases, if there are any. */
-  constructor(device: Device, openSlice: () => Slice, isHere: (address: string) => boolean) {
+  constructor(device: Device, isHere: (address: string) => boolean) {
     this.device = device;
-    this.openSlice = openSlice;
     this.isHere = isHere;
   }
 
-  /** The rows of all ranges, one after another, as a message to `to` takes them. Throws `OutOfSliceMemory`. */
-  async gather(ranges: readonly RowRange[], to: string): Promise<Rows> {
+  /** Takes memory for rows under way from `slice`, where rows go by lease at all. Throws `OutOfSliceMemory`. */
+  reserve(slice: Slice, dtype: DType, shape: readonly number[]): void {
+    if (!this.device.sharesMemory) this.spareOf(dtype, shape).push(slice.tensor('rows under way', dtype, shape));
+  }
+
+  /**
+   * The rows of all ranges, one after another, as a message to `to` takes them: never more than `most`, as many as the tensors
+   * have if left out. By lease where a room of that size was reserved and is free.
+   */
+  async gather(ranges: readonly RowRange[], to: string, most = mostOf(ranges)): Promise<Rows> {
     const [{ tensor: first }] = ranges;
     const width = first.shape[1];
     const shape = [ranges.reduce((sum, { rows }) => sum + rows, 0), width];
     // Copies on a device are of whole words.
     const isWhole = (width * bytesPerElement[first.dtype]) % 4 === 0;
-    if (this.device.sharesMemory || !isWhole || !this.isHere(to)) {
+    const room = isWhole && this.isHere(to) ? this.spareOf(first.dtype, [most, width]).pop() : undefined;
+    if (room === undefined) {
       const chunks = await Promise.all(
         ranges.map(({ tensor, at = 0, rows }) => this.device.read(tensor, rows * width, at * width)),
       );
       return payload(joined(chunks), shape);
     }
-    const room = this.take(ranges);
     this.device.copy(placed(ranges).map(({ range, start }) => copyOf(range, width, { room, start }, 'to')));
     const lease = this.count++;
     this.leases.set(lease, { to, room });
@@ -92,15 +97,6 @@ export class RowsPort {
     this.spareOf(room.dtype, room.shape).push(room);
   }
 
-  /** A room for as many rows as the ranges' tensors could have, so that a few of them serve all messages. */
-  private take(ranges: readonly RowRange[]): Tensor {
-    const { dtype, shape } = ranges[0].tensor;
-    const most = ranges.reduce((sum, { tensor }) => sum + tensor.shape[0], 0);
-    const full = [most, shape[1]];
-    this.slice ??= this.openSlice();
-    return this.spareOf(dtype, full).pop() ?? this.slice.tensor('rows on their way', dtype, full);
-  }
-
   private spareOf(dtype: Tensor['dtype'], shape: readonly number[]): Tensor[] {
     const key = `${dtype} ${shape.join()}`;
     const spare = this.spare.get(key) ?? [];
@@ -108,6 +104,8 @@ export class RowsPort {
     return spare;
   }
 }
+
+const mostOf = (ranges: readonly RowRange[]): number => ranges.reduce((sum, { tensor }) => sum + tensor.shape[0], 0);
 
 /** Where each range starts among all rows. */
 function placed(ranges: readonly RowRange[]): { readonly range: RowRange; readonly start: number }[] {

@@ -7,10 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type * as opening from '../../src/actors/open_device.ts';
+import { planRun } from '../../src/actors/plan.ts';
 import type * as rowsPort from '../../src/actors/rows_port.ts';
 import { FaultPlan } from '../../src/runtime/testing/index.ts';
 import { RemoteDevice } from '../kernels/remote_device.ts';
-import { play, smallTopology, type Played } from './kit.ts';
+import { drawn, play, smallTopology, type Played } from './kit.ts';
 
 let isByValue = false;
 vi.mock('../../src/actors/rows_port.ts', async (load) => {
@@ -18,8 +19,8 @@ vi.mock('../../src/actors/rows_port.ts', async (load) => {
   return {
     ...actual,
     RowsPort: class extends actual.RowsPort {
-      constructor(...[device, openSlice, isHere]: ConstructorParameters<typeof actual.RowsPort>) {
-        super(device, openSlice, isByValue ? () => false : isHere);
+      constructor(...[device, isHere]: ConstructorParameters<typeof actual.RowsPort>) {
+        super(device, isByValue ? () => false : isHere);
       }
     },
   };
@@ -80,4 +81,15 @@ it('gives them with experts in two groups and messages shuffled', async () => {
   const leased = await run({ ...fourMicrobatches, expert_parallel: 2 }, { system: { filter } });
   expect(outcomeOf(leased)).toEqual(outcomeOf(byValue));
   expect(filter.events.length).toBeGreaterThan(100);
+});
+
+it('takes no more memory than the plan says', async () => {
+  const settings = { 'parallelism.micro_batches': 4, 'parallelism.pipeline_parallel': 2, 'cluster.device': 'webgpu' };
+  const planned = await planRun(await drawn(smallTopology(settings)));
+  const [{ totalBytes, fits }] = planned.workers;
+  expect(fits).toBe(true);
+  const memory = { 'cluster.memory_per_worker': `${Math.ceil(totalBytes / 1024)}KiB` };
+  const topology = smallTopology({ ...settings, ...memory });
+  const played = await play(topology, { directory: join(root, String(count++)) });
+  expect(outcomeOf(played)).toEqual(outcomeOf(byValue));
 });

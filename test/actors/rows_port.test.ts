@@ -2,6 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { RowsPort } from '../../src/actors/rows_port.ts';
 import type { Device, Slice, Tensor } from '../../src/kernels/device.ts';
+import type { DType } from '../../src/kernels/dtype.ts';
 import { CpuDevice } from '../../src/kernels/index.ts';
 import { RemoteDevice } from '../kernels/remote_device.ts';
 import { openDevice } from '../kernels/webgpu/kit.ts';
@@ -15,18 +16,13 @@ afterAll(async () => {
   for (const device of Object.values(devices)) await device.close();
 });
 
-function portOn(device: Device): {
-  readonly port: RowsPort;
-  readonly slice: Slice;
-  readonly leased: () => Slice | null;
-} {
-  let leased: Slice | null = null;
-  const port = new RowsPort(
-    device,
-    () => (leased = device.slice('rows', 2 ** 20)),
-    (address) => address === 'here',
-  );
-  return { port, slice: device.slice('test', 2 ** 20), leased: () => leased };
+/** A port with a room for each of `rooms`, rows of four columns of f32 unless they say otherwise. */
+function portOn(device: Device, ...rooms: readonly (readonly [rows: number, width?: number, dtype?: DType])[]) {
+  const port = new RowsPort(device, (address) => address === 'here');
+  const [slice, roomSlice] = ['test', 'rooms'].map((owner) => device.slice(owner, 2 ** 20));
+  for (const [rows, width = 4, dtype = 'f32'] of rooms) port.reserve(roomSlice, dtype, [rows, width]);
+  const release = (): void => [slice, roomSlice].forEach((each) => each.release());
+  return { port, slice, roomSlice, release };
 }
 
 /** Row r of tensor `which` is 100 · which + r, in every column. */
@@ -56,7 +52,7 @@ describe.each(Object.entries(devices))('%s', (_name, device) => {
     // Rows of three halves do not begin at words, which a GPU could not even write.
     ...(device.kind === 'cpu' ? ([['here', 'bf16', 3]] as const) : []),
   ] as const)('brings rows of several tensors to others: %s, %s, %i wide', async (to, dtype, width) => {
-    const { port, slice, leased } = portOn(device);
+    const { port, slice, roomSlice, release } = portOn(device, [18, width, dtype]);
     const tensor = (which: number): Tensor => filled(device, slice, which, { dtype, width });
     const first = tensor(1);
     const [a, b] = [tensor(4), tensor(5)];
@@ -79,13 +75,12 @@ describe.each(Object.entries(devices))('%s', (_name, device) => {
     ]);
     expect(await rowsOf(device, a)).toEqual([400, 401, 402, 403, 102, 405]);
     expect(await rowsOf(device, b)).toEqual([500, 103, 104, 300, 301, 505]);
-    expect(leased() === null).toBe(!isLeased);
-    slice.release();
-    leased()?.release();
+    expect(roomSlice.usedBytes > 0).toBe(!device.sharesMemory);
+    release();
   });
 
   it('keeps rows beyond their message', async () => {
-    const { port, slice, leased } = portOn(device);
+    const { port, slice, release } = portOn(device, [6]);
     const from = filled(device, slice, 1);
     const target = filled(device, slice, 2);
     const rows = await port.gather([{ tensor: from, rows: 6 }], 'here');
@@ -93,19 +88,17 @@ describe.each(Object.entries(devices))('%s', (_name, device) => {
     if ('data' in rows) rows.data.fill(0);
     port.scatter(kept, [{ tensor: target, rows: 6 }]);
     expect(await rowsOf(device, target)).toEqual([100, 101, 102, 103, 104, 105]);
-    slice.release();
-    leased()?.release();
+    release();
   });
 
   it('refuses rows of another count or precision', async () => {
-    const { port, slice, leased } = portOn(device);
+    const { port, slice, release } = portOn(device, [6]);
     const from = filled(device, slice, 1);
     const rows = await port.gather([{ tensor: from, rows: 2 }], 'here');
     expect(() => port.scatter(rows, [{ tensor: from, rows: 3 }])).toThrow('2 rows came, and 3 were expected');
     const half = filled(device, slice, 2, { dtype: 'bf16' });
     expect(() => port.scatter(rows, [{ tensor: half, rows: 2 }])).toThrow(/precision|f32 into bf16/);
-    slice.release();
-    leased()?.release();
+    release();
   });
 });
 
@@ -113,20 +106,28 @@ describe('a lease', () => {
   const device = devices['a device that does not'];
 
   it('ends when it is redeemed, and its memory serves the next', async () => {
-    const { port, slice, leased } = portOn(device);
+    const { port, slice, release } = portOn(device, [6]);
     const tensor = filled(device, slice, 1);
     for (let i = 0; i < 4; i++) {
       const rows = await port.gather([{ tensor, rows: 1 + i }], 'here');
+      expect(rows).toHaveProperty('lease');
       port.scatter(rows, [{ tensor, rows: 1 + i }]);
       expect(() => port.scatter(rows, [{ tensor, rows: 1 + i }])).toThrow(/which has ended/);
     }
-    expect(leased()!.usedBytes).toBe(6 * 4 * 4 + 32);
-    slice.release();
-    leased()!.release();
+    release();
+  });
+
+  it('is not given where all memory of its size is under way: rows then go by value', async () => {
+    const { port, slice, release } = portOn(device, [6], [7]);
+    const tensor = filled(device, slice, 1);
+    const rows = await Promise.all([1, 2].map(() => port.gather([{ tensor, rows: 6 }], 'here')));
+    expect(rows.map((each) => 'lease' in each)).toEqual([true, false]);
+    expect(await port.gather([{ tensor, rows: 6 }], 'here', 7)).toHaveProperty('lease');
+    release();
   });
 
   it('ends when the one that it is for drops what it holds', async () => {
-    const { port, slice, leased } = portOn(device);
+    const { port, slice, release } = portOn(device, [6]);
     const tensor = filled(device, slice, 1);
     const first = await port.gather([{ tensor, rows: 6 }], 'here');
     port.abandon('another');
@@ -134,9 +135,7 @@ describe('a lease', () => {
     const second = await port.gather([{ tensor, rows: 6 }], 'here');
     port.abandon('here');
     expect(() => port.scatter(second, [{ tensor, rows: 6 }])).toThrow(/which has ended/);
-    await port.gather([{ tensor, rows: 6 }], 'here');
-    expect(leased()!.usedBytes).toBe(128);
-    slice.release();
-    leased()!.release();
+    expect(await port.gather([{ tensor, rows: 6 }], 'here')).toHaveProperty('lease');
+    release();
   });
 });

@@ -18,7 +18,7 @@ const boundlessBytes = 2 ** 52;
 
 export class DryDevice implements Device {
   readonly kind = 'cpu';
-  readonly sharesMemory = true;
+  readonly sharesMemory: boolean;
   readonly besideRows = BESIDE_ROWS;
   readonly isDry = true;
   readonly numericsClass = 'dry';
@@ -28,6 +28,11 @@ export class DryDevice implements Device {
   private readonly compiled = new Map<Program, Executable>();
   private readonly tables = new Set<string>();
   private scratch: Range | null = null;
+
+  /** `sharesMemory`: whether the device that is meant does; one that does not keeps more on itself. */
+  constructor({ sharesMemory = true }: { readonly sharesMemory?: boolean } = {}) {
+    this.sharesMemory = sharesMemory;
+  }
 
   /** Bytes of all slices and of scratch. */
   get usedBytes(): number {
