@@ -3,6 +3,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { chosenDevice } from '../../src/actors/chosen_device.ts';
 import { openDevice } from '../../src/actors/open_device.ts';
 import type * as adapters from '../../src/kernels/webgpu/adapters.ts';
+import { WebGpuDevice } from '../../src/kernels/webgpu/device.ts';
 
 // Mesa's driver for the processor takes minutes to optimise shaders that run for microseconds.
 process.env.GALLIVM_PERF ??= 'nopt';
@@ -15,13 +16,11 @@ vi.mock('../../src/kernels/webgpu/adapters.ts', async (load) => {
   return { ...actual, openAdapter: (wanted: string) => machine.open?.(wanted) ?? actual.openAdapter(wanted) };
 });
 
-// What plays the GPU is tuned as one: nothing of that is to be kept.
-vi.mock('../../src/kernels/webgpu/tuning_file.ts', () => ({
-  TuningFile: class {
-    choices = () => ({});
-    keep = () => undefined;
-  },
-}));
+// What plays the GPU computes as what it is: shaders with barriers would take it long to compile, and there is nothing to tune.
+const over = WebGpuDevice.over.bind(WebGpuDevice);
+vi.spyOn(WebGpuDevice, 'over').mockImplementation((adapter, given) =>
+  over(adapter, { ...given, isSerial: true, autotune: false }),
+);
 
 const options = { bytes: 2 ** 20, onLost: () => undefined };
 const processor = (why: string) => ({ kind: 'cpu', adapter: null, reason: `cluster.device is auto, and ${why}` });

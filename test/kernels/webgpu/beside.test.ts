@@ -192,10 +192,11 @@ it('runs copies one after another where scratch for all of them is more than the
 const named = ['embedding', 'softmax', 'rmsNorm', 'concat', 'reduceSum, columns', 'selectiveScan', 'causalConv'];
 const others = cases.filter(({ name }) => named.includes(name));
 
-it.each(others)('$name has the bits of its copies alone, forward and back', async ({ build, fill }) => {
+it.each(others)('$name has the bits of its copies alone, back where it calls functions of its own', async (each) => {
+  const { name: op, build, fill } = each;
   const device = devices.shared;
   const { forward, backward } = vjp(build(dynamic('rows', 20)));
-  for (const program of [forward, backward]) {
+  for (const program of op === 'causalConv' ? [forward, backward] : [forward]) {
     const slices = bankSlices(device, 2);
     const tensors = bound(device, program, slices);
     const inputs = [0, 1].map((i) => {
