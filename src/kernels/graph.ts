@@ -8,7 +8,7 @@ import type { Kernel, WasmOperand } from './cpu/wasm/kernel.ts';
 import type { Precision } from './precision.ts';
 import type { Operand, Type } from './type.ts';
 import type { Lowering } from './webgpu/lowering.ts';
-import type { Epilogue } from './webgpu/wgsl/epilogue.ts';
+import type { Epilogue } from './webgpu/wgsl/product.ts';
 
 /** A symbolic tensor of one graph. */
 export interface Value {

@@ -10,7 +10,7 @@ import { ProgramError } from './errors.ts';
 import type { Graph, GradientCall, Value } from './graph.ts';
 import type { Operand, Type } from './type.ts';
 import type { Lowering } from './webgpu/lowering.ts';
-import type { Epilogue } from './webgpu/wgsl/epilogue.ts';
+import type { Epilogue } from './webgpu/wgsl/product.ts';
 
 export interface OpDefinition<A> {
   readonly name: string;

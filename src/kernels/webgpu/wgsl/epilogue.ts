@@ -4,21 +4,9 @@
  */
 import type { Node, Value } from '../../graph.ts';
 import type { Typed } from '../../type.ts';
-import type { Element } from '../pass.ts';
-import type { Lanes } from './arithmetic.ts';
 import { Statements } from './arithmetic.ts';
 import { computeChain, elementOf, loadOf, patternOf, storeOf } from './chain.ts';
-
-export interface Epilogue {
-  readonly label: string;
-  /** Beside the result. */
-  readonly reads: Readonly<Record<string, Typed>>;
-  /** The result is among them if somebody else reads it. */
-  readonly writes: Readonly<Record<string, Typed>>;
-  elements(lanes: Lanes): Readonly<Record<string, Element>>;
-  /** Statements that go on with the expression `result` for element, or vector of four, `index` of it. */
-  text(result: string, index: string, lanes: Lanes): string;
-}
+import type { Epilogue } from './product.ts';
 
 /** Can `node` be part of an epilogue of a product that makes `result`? */
 export function continues({ formula, inputs, outputs }: Node, result: Value): boolean {

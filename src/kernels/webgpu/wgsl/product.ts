@@ -7,7 +7,6 @@ import type { Dim, Shape } from '../../shape.ts';
 import type { Typed } from '../../type.ts';
 import { sizeText, type Element } from '../pass.ts';
 import { literal, type Lanes } from './arithmetic.ts';
-import type { Epilogue } from './epilogue.ts';
 
 /** Where element (row, column) of matrix `batch` lies: all steps in elements. */
 export interface Matrix {
@@ -16,6 +15,18 @@ export interface Matrix {
   readonly batchStep: number;
   readonly rowStep: number;
   readonly columnStep: number;
+}
+
+/** What goes on with the result of a product before it leaves its registers: see `epilogue.ts`. */
+export interface Epilogue {
+  readonly label: string;
+  /** Beside the result. */
+  readonly reads: Readonly<Record<string, Typed>>;
+  /** The result is among them if somebody else reads it. */
+  readonly writes: Readonly<Record<string, Typed>>;
+  elements(lanes: Lanes): Readonly<Record<string, Element>>;
+  /** Statements that go on with the expression `result` for element, or vector of four, `index` of it. */
+  text(result: string, index: string, lanes: Lanes): string;
 }
 
 export interface Product {

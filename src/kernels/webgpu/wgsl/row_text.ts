@@ -2,7 +2,6 @@
  * The text of what is done for one row: by a workgroup, whose invocations take every n-th element and fold what they found
  * in a fixed order, or by one invocation that takes them all.
  */
-import type { AdapterTraits } from '../lowering.ts';
 import { foldText, type FoldKind, type FoldText } from './fold.ts';
 
 const LEAST = 32;
@@ -16,7 +15,10 @@ export class RowText {
   private readonly foldText: FoldText;
   private readonly folds = new Set<FoldKind>();
 
-  constructor(width: number, { isSerial, features }: AdapterTraits) {
+  constructor(
+    width: number,
+    { isSerial, features }: { readonly isSerial: boolean; readonly features: ReadonlySet<string> },
+  ) {
     this.width = width;
     this.isSerial = isSerial;
     this.foldText = foldText(features);
