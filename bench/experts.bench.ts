@@ -2,8 +2,7 @@
 import { ExpertPrograms, type ExpertPart, type ExpertRun } from '../src/actors/expert_programs.ts';
 import { tensorFor } from '../src/actors/bindings.ts';
 import { bf16, CpuDevice, dynamic, matmul, relu, trace, weight, type Tensor } from '../src/kernels/index.ts';
-import { fromBf16 } from '../src/kernels/ops/from_bf16.ts';
-import { toBf16 } from '../src/kernels/ops/to_bf16.ts';
+import { fromBf16, toBf16 } from '../src/kernels/ops/bf16_cast.ts';
 import { machine, median } from './report.ts';
 
 const EXPERTS = 32;

@@ -7,11 +7,10 @@
 import type { Value } from '../kernels/graph.ts';
 import * as ops from '../kernels/ops/index.ts';
 import { combine } from '../kernels/ops/combine.ts';
-import { fromBf16 } from '../kernels/ops/from_bf16.ts';
+import { fromBf16, toBf16 } from '../kernels/ops/bf16_cast.ts';
 import { gatherRows } from '../kernels/ops/gather_rows.ts';
 import { jitter } from '../kernels/ops/jitter.ts';
 import { softmax } from '../kernels/ops/softmax.ts';
-import { toBf16 } from '../kernels/ops/to_bf16.ts';
 import { dynamic } from '../kernels/shape.ts';
 import { bf16, f32, i32, trace, weight, type Values } from '../kernels/trace.ts';
 import { linear } from './linear.ts';

@@ -14,8 +14,7 @@ import {
   type Program,
 } from '../../src/kernels/index.ts';
 import type { Data } from '../../src/kernels/dtype.ts';
-import { fromBf16 } from '../../src/kernels/ops/from_bf16.ts';
-import { toBf16 } from '../../src/kernels/ops/to_bf16.ts';
+import { fromBf16, toBf16 } from '../../src/kernels/ops/bf16_cast.ts';
 import { nameBeside, sideBySide } from '../../src/kernels/side_by_side.ts';
 import { inputsOf, onDevice } from './kit.ts';
 

@@ -16,8 +16,7 @@ import {
   type Slice,
 } from '../../../src/kernels/index.ts';
 import { allocate, type Data } from '../../../src/kernels/dtype.ts';
-import { fromBf16 } from '../../../src/kernels/ops/from_bf16.ts';
-import { toBf16 } from '../../../src/kernels/ops/to_bf16.ts';
+import { fromBf16, toBf16 } from '../../../src/kernels/ops/bf16_cast.ts';
 import { elements, resolve } from '../../../src/kernels/shape.ts';
 import { nameBeside, sideBySide } from '../../../src/kernels/side_by_side.ts';
 import type { WebGpuDevice } from '../../../src/kernels/webgpu/device.ts';

@@ -4,7 +4,7 @@ import * as k from '../../../src/kernels/index.ts';
 import type { Dim, Program, Value } from '../../../src/kernels/index.ts';
 import type { AdapterTraits } from '../../../src/kernels/webgpu/lowering.ts';
 import { planPasses } from '../../../src/kernels/webgpu/plan.ts';
-import { toBf16 } from '../../../src/kernels/ops/to_bf16.ts';
+import { toBf16 } from '../../../src/kernels/ops/bf16_cast.ts';
 import { inputsOf, onDevice, onReference, relativeError } from '../kit.ts';
 import { openDevice } from './kit.ts';
 
