@@ -12,3 +12,10 @@ export interface BatchPort {
   /** The microbatch of a training step, or of the held-out windows when the mode is `evaluate`. */
   microbatch(unit: Unit): Microbatch;
 }
+
+/** Rows up to the last one that predicts something: what follows is padding, and takes nobody's slot. */
+export function liveRows(targets: Int32Array): number {
+  let live = targets.length;
+  while (live > 0 && targets[live - 1] < 0) live--;
+  return live;
+}

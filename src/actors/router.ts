@@ -3,13 +3,11 @@
  * experts of a group in one envelope, and combines what comes back. A message-driven state machine with one context a
  * microbatch; it goes on when every group has answered, and combines in top-k order, so arrival order cannot matter.
  */
-import { floats } from '../kernels/dtype.ts';
 import type { Tensor } from '../kernels/device.ts';
 import type { Weights } from '../models/model.ts';
 import type { Actor, ActorScope, ArgsOf } from '../runtime/index.ts';
 import type { MoeSection } from '../topology/index.ts';
 import { groupAddress, routerAddress, stageAddress } from './addresses.ts';
-import { addBalanceGradient, balance, type BalanceRule } from './balance.ts';
 import { weightBindings } from './bindings.ts';
 import { expertGroupProtocol } from './protocol/expert.ts';
 import { keyOf, type Unit } from './protocol/pass.ts';
@@ -19,6 +17,7 @@ import { stageProtocol } from './protocol/stage.ts';
 import { emptyVote, type RoutingReport, type Vote } from './protocol/stateful.ts';
 import { ReplicatedRole, type ReplicatedParts } from './replicated_role.ts';
 import type { RouterContext, RouterPrograms } from './router_context.ts';
+import { RouterScores, type Scores } from './router_scores.ts';
 import { route, type Routing } from './routing.ts';
 import { RowExchange } from './row_exchange.ts';
 import type { RowsPort } from './rows_port.ts';
@@ -51,12 +50,6 @@ export interface RouterPlace {
   readonly globalMicrobatches: number;
 }
 
-/** What a microbatch's tokens score with each expert, on the host. */
-interface Scores {
-  readonly logits_RE: Float32Array;
-  readonly probs_RE: Float32Array;
-}
-
 /** A microbatch between `route` and its last message. */
 interface Routed {
   readonly unit: Unit;
@@ -70,20 +63,15 @@ interface Routed {
   lossScale: number;
 }
 
-/** Distinguishes the router's noise from other uses of the seed. */
-const jitterPurpose = 1;
-
 export class Router extends ReplicatedRole implements Actor<Messages> {
   private readonly parts: RouterParts;
   private readonly scope: ActorScope;
-  private readonly rule: BalanceRule;
+  private readonly scores: RouterScores;
   private readonly rows: RowExchange;
   private idle: RouterContext[];
   private readonly routed = new Map<string, Routed>();
   private routingReports: RoutingReport[] = [];
   private closed = 0;
-  /** Where the gradients of the scores are made; as long as the longest microbatch so far needs. */
-  private dScores: { readonly dProbs: Float32Array; readonly dLogits: Float32Array } | null = null;
 
   constructor(parts: RouterParts, scope: ActorScope) {
     const replica = (rank: number) => scope.ref(routerProtocol, routerAddress(parts.place.layer, rank));
@@ -95,7 +83,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     this.parts = parts;
     this.scope = scope;
     this.idle = [...parts.contexts];
-    this.rule = { experts: moe.num_experts, auxCoef: moe.aux_loss_coef, zCoef: moe.z_loss_coef };
+    this.scores = new RouterScores(parts);
     const groups = Array.from({ length: place.groups }, (_, group) => groupAddress(place.layer, group));
     this.rows = new RowExchange(parts.port, moe.num_experts, groups, parts);
   }
@@ -107,9 +95,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     const tokens = rows.shape[0];
     const isTraining = unit.mode === 'train';
     port.scatter(rows, [{ tensor: context.score.h_RD, rows: tokens }]);
-    await this.score(unit, context, tokens);
-
-    const scores = await this.scoresOf(context, tokens);
+    const scores = await this.scores.score(unit, context, tokens);
     const rule = { experts: moe.num_experts, topK: moe.top_k, capacity: capacity(tokens, isTraining) };
     const routing = route(scores.probs_RE, rule, live);
     const slots = routing.order_S.length;
@@ -156,7 +142,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     this.rows.receive(unit, 'backward', routing.kept_E, group, rows, context.dispatch.d_rows_SD);
     if (routed.owing.size > 0) return;
     const { programs, weights, place } = this.parts;
-    await this.writeScoreGradient(routed);
+    await this.scores.writeGradient(context, routing, tokens, routed.lossScale);
     const leaf = weightBindings(weights, this.leaves.open(unit.microbatch).views, 'd_');
     await programs.score.backward.run({ ...context.score, ...leaf }, { tokens });
     await programs.dispatch.backward.run(context.dispatch, { tokens, slots });
@@ -200,44 +186,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     return this.closed * dataRanks === globalMicrobatches;
   }
 
-  /** logits_RE and probs_RE; in training from rows with noise that the microbatch's identity fixes. */
-  private async score({ mode, step, microbatch }: Unit, { score }: RouterContext, tokens: number): Promise<void> {
-    const { device, programs, seed, place } = this.parts;
-    if (mode !== 'train') {
-      await programs.scoreEvaluation.run(score, { tokens });
-      return;
-    }
-    if ('key' in score)
-      device.write(score.key, Int32Array.of(seed, jitterPurpose, place.layer, step, microbatch * tokens));
-    await programs.score.forward.run(score, { tokens });
-  }
-
-  /** d(loss)/d(probabilities) and d(loss)/d(logits): through the gates, and of the auxiliary losses. */
-  private async writeScoreGradient({ context, routing, tokens, lossScale }: Routed): Promise<void> {
-    const { device, moe, place } = this.parts;
-    const { num_experts: E, top_k: K } = moe;
-    const [{ logits_RE, probs_RE }, dGates_RK] = await Promise.all([
-      this.scoresOf(context, tokens),
-      this.head(context.combine.d_gates_RK, tokens * K),
-    ]);
-    const { dProbs_RE, dLogits_RE } = this.zeroScoreGradient(tokens * E);
-    for (let i = 0; i < dGates_RK.length; i++) dProbs_RE[Math.floor(i / K) * E + routing.experts_RK[i]] = dGates_RK[i];
-    const share = lossScale / place.globalMicrobatches;
-    addBalanceGradient(logits_RE, probs_RE, routing.first_E, this.rule, share, dProbs_RE, dLogits_RE);
-    device.write(context.score.d_probs_RE, dProbs_RE);
-    device.write(context.score.d_logits_RE, dLogits_RE);
-  }
-
-  /** Zeros, in memory that serves one microbatch after another. */
-  private zeroScoreGradient(length: number): { dProbs_RE: Float32Array; dLogits_RE: Float32Array } {
-    if (this.dScores === null || this.dScores.dProbs.length < length) {
-      this.dScores = { dProbs: new Float32Array(length), dLogits: new Float32Array(length) };
-    }
-    const { dProbs, dLogits } = this.dScores;
-    return { dProbs_RE: dProbs.subarray(0, length).fill(0), dLogits_RE: dLogits.subarray(0, length).fill(0) };
-  }
-
-  private reportOf({ unit, tokens, slots, routing }: Routed, { logits_RE, probs_RE }: Scores): RoutingReport {
+  private reportOf({ unit, tokens, slots, routing }: Routed, scores: Scores): RoutingReport {
     const { moe, place } = this.parts;
     return {
       layer: place.layer,
@@ -247,7 +196,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
       spilled: 0,
       dropped: tokens * moe.top_k - slots,
       load: Array.from(routing.routed_E),
-      ...balance(logits_RE, probs_RE, routing.first_E, this.rule),
+      ...this.scores.losses(scores, routing),
     };
   }
 
@@ -277,19 +226,6 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
 
   private group(group: number) {
     return this.scope.ref(expertGroupProtocol, groupAddress(this.parts.place.layer, group));
-  }
-
-  private async scoresOf({ score }: RouterContext, tokens: number): Promise<Scores> {
-    const length = tokens * this.parts.moe.num_experts;
-    const [logits_RE, probs_RE] = await Promise.all([
-      this.head(score.logits_RE, length),
-      this.head(score.probs_RE, length),
-    ]);
-    return { logits_RE, probs_RE };
-  }
-
-  private async head(tensor: Tensor, length: number): Promise<Float32Array> {
-    return floats('router', await this.parts.device.read(tensor, length));
   }
 
   private toStage(tensor: Tensor, rows: number): Promise<Rows> {

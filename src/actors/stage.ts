@@ -3,11 +3,10 @@
  * at a mixture layer it hands its rows to the router and goes on when they come back as a message. The order of its
  * turns is `schedule`'s; everything it sends names the microbatch.
  */
-import { floats } from '../kernels/dtype.ts';
 import type { Tensor } from '../kernels/device.ts';
 import type { Actor, ActorScope, ArgsOf, TensorPayload } from '../runtime/index.ts';
 import { routerAddress, stageAddress } from './addresses.ts';
-import type { BatchPort } from './batch_port.ts';
+import { liveRows, type BatchPort } from './batch_port.ts';
 import type { LogitsHead } from './logits_head.ts';
 import { dataOf, keyOf, type Unit } from './protocol/pass.ts';
 import { routerProtocol } from './protocol/router.ts';
@@ -17,6 +16,7 @@ import { emptyVote, type LossReport, type Vote } from './protocol/stateful.ts';
 import { ReplicatedRole, type ReplicatedParts } from './replicated_role.ts';
 import type { RowsPort } from './rows_port.ts';
 import { schedule, type Turn } from './schedule.ts';
+import { lossOf } from './stage_loss.ts';
 import type { ReadyExchange, StageContext } from './stage_context.ts';
 import { StageRun } from './stage_run.ts';
 
@@ -219,18 +219,10 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
       behind.tell.activations({ ...unit, rows: await this.rowsOf(context.output.rows, behind.address) });
     } else if (pass.prompt !== null) {
       pass.logits = await this.parts.generation.logits!.at(pass.prompt.position);
-    } else pass.losses.push(await this.lossOf(unit, context));
+    } else pass.losses.push(await lossOf(this.parts.device, unit, context));
     if (turn.phase === 'forward' && pass.open.mode === 'train') return;
     pass.runs.delete(unit.microbatch);
     if (unit.mode !== 'generate') this.idle.push(context);
-  }
-
-  private async lossOf({ microbatch }: Unit, { ends }: StageContext): Promise<LossReport> {
-    const { device } = this.parts;
-    const [losses, targets] = await Promise.all([device.read(ends.losses_R!), device.read(ends.targets_R!)]);
-    let tokens = 0;
-    for (const target of targets) if (target >= 0) tokens++;
-    return { microbatch, sum: floats('losses', losses).reduce((sum, loss) => sum + loss, 0), tokens };
   }
 
   private neighbour(by: -1 | 1) {
@@ -245,11 +237,4 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
   private lay(rows: Rows, tensor: Tensor): void {
     this.parts.port.scatter(rows, [{ tensor, rows: rows.shape[0] }]);
   }
-}
-
-/** Rows up to the last one that predicts something: what follows is padding, and takes nobody's slot. */
-function liveRows(targets: Int32Array): number {
-  let live = targets.length;
-  while (live > 0 && targets[live - 1] < 0) live--;
-  return live;
 }

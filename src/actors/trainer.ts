@@ -12,29 +12,22 @@ import {
   type Ref,
   type Reply,
 } from '../runtime/index.ts';
-import type { Mesh, Topology } from '../topology/index.ts';
-import { globalMicrobatch } from '../topology/index.ts';
-import { checkpointerAddress, chronicleAddress, stageAddress, trainerAddress } from './addresses.ts';
+import { checkpointerAddress, chronicleAddress, trainerAddress } from './addresses.ts';
 import type { DecisionStore } from './decision_store.ts';
 import { Judge } from './judge.ts';
+import { Passes, type PassesParts } from './passes.ts';
 import { chronicleProtocol } from './protocol/chronicle.ts';
-import { stageProtocol } from './protocol/stage.ts';
-import type { Decision, Vote } from './protocol/stateful.ts';
+import type { Decision } from './protocol/stateful.ts';
 import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from './protocol/trainer.ts';
-import { rolesOf, type Role } from './roles.ts';
 import { StepNotPassing } from './sentinel.ts';
 import { stepMetrics } from './step_report.ts';
 import { countsOf, since, type Counts } from './system_counts.ts';
-import { meanLoss, tally, type Tally } from './tally.ts';
+import { tally, type Tally } from './tally.ts';
 
 type Messages = typeof trainerProtocol;
 
-export interface TrainerParts {
-  readonly topology: Topology;
-  readonly mesh: Mesh;
+export interface TrainerParts extends PassesParts {
   readonly decisions: DecisionStore;
-  /** Microbatches of the evaluation. */
-  readonly evaluationMicrobatches: number;
   /** Every system of the run; each has an usher. */
   readonly systems: readonly string[];
 }
@@ -62,6 +55,7 @@ const patienceMs = 15 * 60_000;
 export class Trainer implements Actor<Messages> {
   private readonly parts: TrainerParts;
   private readonly scope: ActorScope;
+  private readonly passes: Passes;
   private readonly judge: Judge;
   private finished: Reply<TrainingOutcome> | null = null;
   private isInterrupted = false;
@@ -79,6 +73,7 @@ export class Trainer implements Actor<Messages> {
   constructor(parts: TrainerParts, scope: ActorScope) {
     this.parts = parts;
     this.scope = scope;
+    this.passes = new Passes(parts, scope, patienceMs);
     this.judge = new Judge(parts.topology, parts.decisions, () => this.chronicle(), patienceMs);
   }
 
@@ -142,20 +137,12 @@ export class Trainer implements Actor<Messages> {
   }
 
   private async trainStep(): Promise<void> {
-    const { topology, mesh, decisions } = this.parts;
+    const { mesh, decisions } = this.parts;
     const { step } = this;
     this.countsBefore ??= await this.counts();
     const startMs = this.scope.clock.now();
-    const { micro_batches } = topology.parallelism;
     const lossScale = this.judge.lossScale?.scale ?? null;
-    const scaled = lossScale === null ? {} : { lossScale };
-    for (const { pipelineRank, dataRank } of mesh.stages) {
-      const microbatches = Array.from({ length: micro_batches }, (_, i) =>
-        globalMicrobatch(dataRank, micro_batches, i),
-      );
-      this.stage(pipelineRank, dataRank).tell.open({ mode: 'train', step, microbatches, prompt: null, ...scaled });
-    }
-    const votes = await Promise.all(this.roles().map((role) => this.prepare(role, 'train')));
+    const votes = await this.passes.train(step, lossScale);
     const found = tally(step, votes, mesh.globalMicrobatches, lossScale ?? 1);
     const { loss, gradNorm } = found;
     const { updateStep } = this;
@@ -163,7 +150,7 @@ export class Trainer implements Actor<Messages> {
     const decision = await decisions.decide(proposed);
     const decided = { decision, found, lossScale, startMs };
     this.decided = decided;
-    await Promise.all(this.roles().map((role) => this.apply(role, decision)));
+    await this.passes.apply(decision);
     this.complete(decided);
     this.decided = null;
   }
@@ -187,7 +174,7 @@ export class Trainer implements Actor<Messages> {
     const isEvaluated = training.eval_interval > 0 && (isEnd || this.step % training.eval_interval === 0);
     applied.counts ??= await this.countsOfStep();
     if (!applied.isLogged) {
-      const evalLoss = isEvaluated ? await this.evaluate() : null;
+      const evalLoss = isEvaluated ? await this.passes.evaluate(this.step) : null;
       if (isEvaluated) this.evalLoss = evalLoss;
       applied.isLogged = true;
       // A skipped batch has no finite numbers to log; it is an event.
@@ -217,21 +204,6 @@ export class Trainer implements Actor<Messages> {
     return countsOf(this.scope, this.parts.systems, this.step);
   }
 
-  /** Mean held-out loss in nats a token, at the evaluation's capacity factor and without noise. */
-  private async evaluate(): Promise<number | null> {
-    const { mesh, evaluationMicrobatches, topology } = this.parts;
-    if (evaluationMicrobatches === 0) return null;
-    const all = Array.from({ length: evaluationMicrobatches }, (_, i) => i);
-    const stages = mesh.stages.map(({ pipelineRank, dataRank }) => {
-      const microbatches = all.filter((i) => i % topology.parallelism.data_parallel === dataRank);
-      const stage = this.stage(pipelineRank, dataRank);
-      stage.tell.open({ mode: 'evaluate', step: this.step, microbatches, prompt: null });
-      return stage;
-    });
-    const votes = await Promise.all(stages.map((stage) => this.prepare(stage, 'evaluate')));
-    return meanLoss(votes.flatMap((vote) => vote.losses));
-  }
-
   private async writeCheckpoint(): Promise<void> {
     const { step, updateStep, evalLoss } = this;
     const { lossScale } = this.judge;
@@ -244,21 +216,5 @@ export class Trainer implements Actor<Messages> {
 
   private chronicle(): Ref<typeof chronicleProtocol> {
     return this.scope.ref(chronicleProtocol, chronicleAddress);
-  }
-
-  private stage(pipelineRank: number, dataRank: number): Ref<typeof stageProtocol> {
-    return this.scope.ref(stageProtocol, stageAddress(pipelineRank, dataRank));
-  }
-
-  private roles(): Role[] {
-    return rolesOf(this.scope, this.parts.mesh);
-  }
-
-  private prepare(role: Role, mode: 'train' | 'evaluate'): Promise<Vote> {
-    return role.ask.prepare({ mode, step: this.step }, { timeoutMs: patienceMs });
-  }
-
-  private apply(role: Role, decision: Decision): Promise<void> {
-    return role.ask.apply(decision, { timeoutMs: patienceMs });
   }
 }
