@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', 'runs', 'node_modules'] },
+  { ignores: ['.cache', 'dist', 'runs', 'node_modules'] },
   {
     files: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'examples/**/*.ts', '*.config.ts'],
     extends: [tseslint.configs.strictTypeChecked],

@@ -42,6 +42,7 @@ export const notRun: Readonly<Record<string, NotRun>> = {
     why: 'test/examples runs it',
     instead: isThere('test/examples/custom_block.test.ts'),
   },
+  'npm run replay -- REV': { why: 'REV stands for a revision', instead: isScript('replay') },
   'npm run bench -- step': { why: 'it takes minutes', instead: isThere('bench/step.bench.ts') },
 };
 

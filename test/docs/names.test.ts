@@ -10,6 +10,7 @@ import { verbs } from './verbs.ts';
 const noVerbs = ['join', 'VERB', '…', 'node-0'];
 const wrongKeys = ['training.step'];
 const foreignOptions = [
+  '--programs',
   '--external-memory-accounted-in-global-limit',
   '--onnxruntime-node-install',
   '--import',
