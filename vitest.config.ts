@@ -11,6 +11,9 @@ const plain = ['data', 'runtime/system', 'runtime/testing', 'telemetry', 'topolo
   (folder) => `test/${folder}/**/*.test.ts`,
 );
 
+/** What takes many seconds a file: `npm run test:long`, and not `npm test`. */
+const long = 'test/**/*.long.test.ts';
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -21,9 +24,10 @@ export default defineConfig({
     hookTimeout: 60_000,
     projects: [
       // Native add-ons live in these tests, so each file runs in a process of its own.
-      { extends: true, test: { name: 'whole', include: ['test/**/*.test.ts'], exclude: plain } },
+      { extends: true, test: { name: 'whole', include: ['test/**/*.test.ts'], exclude: [...plain, long] } },
       // These need none, and start in no time where another of them has loaded the modules.
-      { extends: true, test: { name: 'plain', include: plain, isolate: false } },
+      { extends: true, test: { name: 'plain', include: plain, exclude: [long], isolate: false } },
+      { extends: true, test: { name: 'long', include: [long] } },
     ],
   },
 });

@@ -33,6 +33,7 @@ export const notRun: Readonly<Record<string, NotRun>> = {
   'npm install && npm test': { why: wholeSuite, instead: isScript('test') },
   './.ci/run': { why: wholeSuite, instead: isThere('.ci/run') },
   'npm test': { why: wholeSuite, instead: isScript('test') },
+  'npm run test:long': { why: wholeSuite, instead: isScript('test:long') },
   'npx vitest run test/kernels': { why: 'it is a part of the whole suite', instead: isThere('test/kernels') },
   'npm run typecheck': { why: ownJob, instead: isScript('typecheck') },
   'npm run lint': { why: ownJob, instead: isScript('lint') },
