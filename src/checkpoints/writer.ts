@@ -83,7 +83,7 @@ export class CheckpointWriter {
       );
     }
     const shards = this.#shards.toSorted((a, b) => (a.file < b.file ? -1 : 1));
-    const manifest = encodeManifest({ version: 1, ...this.name, ...fields, shards });
+    const manifest = encodeManifest({ ...this.name, ...fields, shards });
     await this.#io(this.#partial, () => writeDurably(this.#disk, this.#partial, MANIFEST_FILE, manifest));
     await this.#io(this.path, async (path) => {
       await this.#disk.rename(this.#partial, path);

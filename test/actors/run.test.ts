@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../../src/actors/run.ts';
 import type { RunEvent, RunOutcome } from '../../src/actors/run_port.ts';
-import { CheckpointStore } from '../../src/checkpoints/index.ts';
+import { CheckpointStore, readManifest } from '../../src/checkpoints/index.ts';
 import { parseTopology } from '../../src/topology/index.ts';
+import { forge } from '../checkpoints/scratch.ts';
 
 const yaml = `
 name: tiny
@@ -163,10 +164,9 @@ describe('a resumed run', () => {
 
   it('is refused on what rounds otherwise, unless that is allowed', async () => {
     takeFinished();
-    const manifest = join(runDir, 'checkpoints', 'step-000004.g1', 'manifest.json');
-    const text = readFileSync(manifest, 'utf8');
-    const [, own] = /"numericsClass":\s*"([^"]+)"/.exec(text) ?? [];
-    writeFileSync(manifest, text.replace(own, 'abacus'));
+    const folder = join(runDir, 'checkpoints', 'step-000004.g1');
+    const { numericsClass: own } = await readManifest(folder);
+    forge(folder, { numericsClass: 'abacus' });
     await expect(launch(true)).rejects.toMatchObject({
       tag: 'ResumeRefused',
       exitCode: 1,

@@ -3,7 +3,9 @@ import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CheckpointStore, DamagedCheckpoint, NoCheckpoint } from '../../src/checkpoints/index.ts';
-import { rejection, scratchFolder, write } from './scratch.ts';
+import { forge, rejection, scratchFolder, write } from './scratch.ts';
+
+const shard = { sha256: '0'.repeat(64), bytes: 1, tensors: [] };
 
 describe('a damaged checkpoint', () => {
   it.each([
@@ -26,17 +28,27 @@ describe('a damaged checkpoint', () => {
     ],
     [
       'a manifest of a later version',
-      (at: string): void => edit(at, '"version": 1', '"version": 2'),
-      'manifest.json: ',
+      (at: string): void => edit(at, '"version": 2', '"version": 3'),
+      'manifest.json: its version is 3, known are 1 and 2',
     ],
     [
       'a manifest with a shard elsewhere',
-      (at: string): void => edit(at, 'stage-0.safetensors', '../x.safetensors'),
-      'manifest.json: ',
+      (at: string): void => forge(at, { shards: [{ ...shard, file: '../x.safetensors' }] }),
+      'manifest.json: shards.0.file: ',
+    ],
+    [
+      'a manifest whose digest was taken away',
+      (at: string): void => edit(at, /,\n {2}"digest": .*/, ''),
+      'manifest.json: its content is not what its digest says',
+    ],
+    [
+      'a manifest that claims to be of the version without a digest',
+      (at: string): void => edit(at, '"version": 2', '"version": 1'),
+      'manifest.json: it has a digest, which version 1 has not',
     ],
     [
       'a manifest of another step',
-      (at: string): void => edit(at, '"step": 200', '"step": 201'),
+      (at: string): void => forge(at, { step: 201 }),
       'its manifest is that of step-000201.g1',
     ],
   ])('refuses a checkpoint with %s by name, and goes to the one before it', async (_, damage, reason) => {
@@ -95,7 +107,7 @@ function flipBit(folder: string): void {
   writeFileSync(path, bytes);
 }
 
-function edit(folder: string, from: string, to: string): void {
+function edit(folder: string, from: string | RegExp, to: string): void {
   const path = join(folder, 'manifest.json');
   writeFileSync(path, readFileSync(path, 'utf8').replace(from, to));
 }

@@ -1,11 +1,12 @@
 /**
  * A folder for the checkpoints of one test, gone after it; and small states to put into them.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { f32Tensor, i32Tensor } from '../../src/checkpoints/index.ts';
+import { encodeManifest, type Manifest } from '../../src/checkpoints/manifest.ts';
 import type { CheckpointName, CheckpointStore, ManifestFields, TensorBytes } from '../../src/checkpoints/index.ts';
 
 export function scratchFolder(): string {
@@ -38,6 +39,24 @@ export async function write(store: CheckpointStore, step: number, gen: number): 
   await writer.shard('stage-0', stateOf({ step, gen }));
   await writer.shard('expert-0', [f32Tensor('expert.weight', [1], Float32Array.of(step + gen))], { role: 'expert-0' });
   await writer.commit(FIELDS);
+}
+
+/** Writes the manifest in `folder` anew with some of it changed: damage that its digest cannot tell. */
+export function forge(folder: string, change: Partial<Manifest>): void {
+  const path = join(folder, 'manifest.json');
+  const {
+    digest: _,
+    version: _1,
+    ...manifest
+  } = JSON.parse(readFileSync(path, 'utf8')) as Manifest & { digest: string };
+  writeFileSync(path, encodeManifest({ ...manifest, ...change }));
+}
+
+/** As the first releases wrote it: version 1, without a digest. */
+export function asVersion1(folder: string): void {
+  const path = join(folder, 'manifest.json');
+  const { digest: _, ...manifest } = JSON.parse(readFileSync(path, 'utf8')) as Manifest & { digest: string };
+  writeFileSync(path, `${JSON.stringify({ ...manifest, version: 1 }, null, 2)}\n`);
 }
 
 /** What a promise is rejected with. */

@@ -29,7 +29,7 @@ describe('checkpoint store', () => {
       return { file, sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length, tensors };
     };
     expect(await readManifest(folder)).toEqual({
-      version: 1,
+      version: 2,
       step: 100,
       gen: 7,
       ...FIELDS,

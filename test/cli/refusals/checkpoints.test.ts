@@ -51,7 +51,7 @@ describe('generate', () => {
     [
       'a manifest of another version',
       (name: string) => writeFileSync(inCheckpoint(name, 'manifest.json'), '{"version":9}'),
-      `damaged checkpoint: DIR/spoilt/checkpoints/${newer}/manifest.json: version: Invalid input: expected 1; remove that folder to use an earlier checkpoint`,
+      `damaged checkpoint: DIR/spoilt/checkpoints/${newer}/manifest.json: its version is 9, known are 1 and 2; remove that folder to use an earlier checkpoint`,
     ],
     [
       'a shard that is missing',
