@@ -15,6 +15,10 @@ export function diskRemedy(code: string | null, orElse = ''): string {
     case 'EPERM':
     case 'EROFS':
       return 'give permission there';
+    case 'EISDIR':
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return 'remove what is in its place';
     default:
       return 'check that disk';
   }

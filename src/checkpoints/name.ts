@@ -11,6 +11,9 @@ export interface CheckpointName {
 /** Suffix of what is not complete yet, or not any more. */
 export const PARTIAL = '.partial';
 
+/** Largest generation of a name: an envelope carries 32 bits, and a run that resumes goes up from here. */
+export const MAX_GEN = 2 ** 31 - 1;
+
 /** `step-000100.g7`; more than six digits where a step needs them. */
 export function formatName({ step, gen }: CheckpointName): string {
   return `step-${String(step).padStart(6, '0')}.g${gen}`;
@@ -21,7 +24,7 @@ export function parseName(folder: string): CheckpointName | null {
   const match = /^step-(\d{6,})\.g(\d+)$/.exec(folder);
   if (match === null) return null;
   const name = { step: Number(match[1]), gen: Number(match[2]) };
-  return formatName(name) === folder ? name : null;
+  return name.gen <= MAX_GEN && formatName(name) === folder ? name : null;
 }
 
 /** Sorts the newest first: falling generation, then falling step. */

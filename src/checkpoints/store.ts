@@ -3,6 +3,7 @@
  * then pointed at by `latest.json`. A damaged one is refused by name and the one before it is there to go on from.
  * One process writes a store at a time; any number may read it.
  */
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -16,6 +17,8 @@ import type { CheckpointName } from './name.ts';
 import { CheckpointWriter } from './writer.ts';
 
 export const POINTER_FILE = 'latest.json';
+
+const POINTER_REMEDY = 'remove it, the newest checkpoint is used then';
 
 const pointerSchema = z.strictObject({ version: z.literal(1), checkpoint: z.string() });
 
@@ -35,12 +38,19 @@ export class CheckpointStore {
     this.#disk = disk;
   }
 
-  /** Opens a store for writing: makes its directory and removes what a crash left unfinished. Throws `CheckpointIo`. */
+  /**
+   * Opens a store for writing: makes its directory and removes what a crash left unfinished. Throws `CheckpointIo`, and
+   * `DamagedCheckpoint` where a folder is in the place of `latest.json`, which would fail the first checkpoint.
+   */
   static async forWriting(dir: string, disk: Disk = nodeDisk): Promise<CheckpointStore> {
     await io(dir, async () => {
       await disk.ensureFolder(dir);
       for (const name of await disk.names(dir)) if (name.endsWith(PARTIAL)) await disk.remove(join(dir, name));
     });
+    const pointer = join(dir, POINTER_FILE);
+    if (statSync(pointer, { throwIfNoEntry: false })?.isDirectory() === true) {
+      throw new DamagedCheckpoint(pointer, 'it is a folder', POINTER_REMEDY);
+    }
     return new CheckpointStore(dir, disk);
   }
 
@@ -58,24 +68,23 @@ export class CheckpointStore {
 
   /** Names of the complete checkpoints, the newest first; not verified. Empty where there is no directory. */
   async list(): Promise<CheckpointName[]> {
-    const names = await io(this.dir, async () => {
-      try {
-        return await this.#disk.names(this.dir);
-      } catch (cause) {
-        if (codeOf(cause) === 'ENOENT') return [];
-        throw cause;
-      }
-    });
-    return names
+    return (await this.#names())
       .map(parseName)
       .filter((name) => name !== null)
       .sort(newestFirst);
   }
 
+  /** Names that look like a checkpoint's and are none, sorted; whoever made them, they are left alone. */
+  async strangers(): Promise<string[]> {
+    const names = await this.#names();
+    return names
+      .filter((name) => name.startsWith('step-') && !name.endsWith(PARTIAL) && parseName(name) === null)
+      .sort();
+  }
+
   /** The checkpoint that `latest.json` names, or null where there is no pointer; throws `DamagedCheckpoint`. */
   async latest(): Promise<CheckpointName | null> {
     const path = join(this.dir, POINTER_FILE);
-    const remedy = 'remove that file, the newest checkpoint is used then';
     let text: string;
     try {
       text = await readFile(path, 'utf8');
@@ -87,9 +96,9 @@ export class CheckpointStore {
       const name = parseName(pointerSchema.parse(JSON.parse(text)).checkpoint);
       if (name !== null) return name;
     } catch (cause) {
-      throw new DamagedCheckpoint(path, 'it is no pointer to a checkpoint', remedy, cause);
+      throw new DamagedCheckpoint(path, 'it is no pointer to a checkpoint', POINTER_REMEDY, cause);
     }
-    throw new DamagedCheckpoint(path, 'it names no checkpoint', remedy);
+    throw new DamagedCheckpoint(path, 'it names no checkpoint', POINTER_REMEDY);
   }
 
   /** Moves `latest.json`; `commit` does so, and a rollback to an earlier checkpoint may. Throws `CheckpointIo`. */
@@ -144,6 +153,17 @@ export class CheckpointStore {
       });
     }
     return removed;
+  }
+
+  #names(): Promise<string[]> {
+    return io(this.dir, async () => {
+      try {
+        return await this.#disk.names(this.dir);
+      } catch (cause) {
+        if (codeOf(cause) === 'ENOENT') return [];
+        throw cause;
+      }
+    });
   }
 }
 

@@ -55,6 +55,60 @@ describe('checkpoint store', () => {
     expect(await names(store)).toEqual(['1000000.g2', '60.g2', '100.g1', '50.g1']);
   });
 
+  it('takes no name whose generation a run could not go up from, and names it', async () => {
+    const store = await CheckpointStore.forWriting(scratchFolder());
+    await write(store, 50, 2 ** 31 - 1);
+    for (const other of ['step-000200.g4294967295', 'step-99999999999999999999.g1', 'step-1.g3', 'step-000300'])
+      mkdirSync(join(store.dir, other));
+    writeFileSync(join(store.dir, 'step-000400.g2147483648'), '');
+    mkdirSync(join(store.dir, 'notes'));
+    expect(await names(store)).toEqual(['50.g2147483647']);
+    expect(await store.strangers()).toEqual([
+      'step-000200.g4294967295',
+      'step-000300',
+      'step-000400.g2147483648',
+      'step-1.g3',
+      'step-99999999999999999999.g1',
+    ]);
+  });
+
+  it('passes over a file that has the name of a checkpoint', async () => {
+    const store = await CheckpointStore.forWriting(scratchFolder());
+    await write(store, 50, 1);
+    writeFileSync(join(store.dir, 'step-000060.g1'), 'a file');
+    const { checkpoint, refused } = await store.openNewestValid();
+    expect(checkpoint.name.step).toBe(50);
+    expect(refused).toEqual([
+      expect.objectContaining({
+        tag: 'CheckpointIo',
+        message: expect.stringMatching(/step-000060\.g1.*ENOTDIR.*; remove what is in its place$/) as unknown,
+      }),
+    ]);
+    await write(store, 70, 1);
+    expect(await names(store)).toEqual(['70.g1', '60.g1', '50.g1']);
+    await store.prune(1);
+    expect(await names(store)).toEqual(['70.g1']);
+  });
+
+  it('is not opened for writing with a folder in the place of its pointer', async () => {
+    const dir = scratchFolder();
+    mkdirSync(join(dir, 'latest.json'));
+    expect(await rejection(CheckpointStore.forWriting(dir))).toHaveProperty(
+      'message',
+      `damaged checkpoint: ${dir}/latest.json: it is a folder; remove it, the newest checkpoint is used then`,
+    );
+  });
+
+  it('whose pointer becomes a folder keeps the checkpoint, and says what is in the way', async () => {
+    const store = await CheckpointStore.forWriting(scratchFolder());
+    mkdirSync(join(store.dir, 'latest.json'));
+    expect(await rejection(write(store, 50, 1))).toHaveProperty(
+      'message',
+      expect.stringMatching(/latest\.json: EISDIR: .*; remove what is in its place$/),
+    );
+    expect((await store.openNewestValid()).checkpoint.name.step).toBe(50);
+  });
+
   it('opens the pointed one, or one of a step by its highest generation', async () => {
     const store = await CheckpointStore.forWriting(scratchFolder());
     for (const [step, gen] of [
@@ -150,6 +204,6 @@ describe('checkpoint store', () => {
     writeFileSync(path, '');
     const error = await rejection(CheckpointStore.forWriting(join(path, 'checkpoints')));
     expect(error).toBeInstanceOf(CheckpointIo);
-    expect(error).toHaveProperty('message', expect.stringMatching(/; check that disk$/));
+    expect(error).toHaveProperty('message', expect.stringMatching(/; remove what is in its place$/));
   });
 });

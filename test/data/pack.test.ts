@@ -140,7 +140,7 @@ describe('pack', () => {
     expect(error).toBeInstanceOf(PackNotWritten);
     expect(error).toHaveProperty(
       'message',
-      expect.stringMatching(/; check that disk, or set data\.cache_dir to another folder$/),
+      expect.stringMatching(/; remove what is in its place, or set data\.cache_dir to another folder$/),
     );
   });
 

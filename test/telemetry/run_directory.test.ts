@@ -159,7 +159,7 @@ describe('a directory is refused', () => {
     const path = finishedRun();
     mkdirSync(join(path, 'lock'));
     expect(refusal(path, true)).toBe(
-      `run directory ${path}: its file lock cannot be written (EISDIR); check that disk, or give another --run-dir`,
+      `run directory ${path}: its file lock cannot be written (EISDIR); remove what is in its place, or give another --run-dir`,
     );
     expect(readdirSync(join(path, 'lock'))).toEqual([]);
   });

@@ -114,6 +114,16 @@ describe('a resume', () => {
       'spoilt/decisions.jsonl:1: not a decision; restore the file, or start a new run directory',
     ],
     [
+      'with a folder for the pointer',
+      (name: string) => {
+        rmSync(at(name, 'checkpoints', 'latest.json'), { force: true });
+        mkdirSync(at(name, 'checkpoints', 'latest.json'));
+      },
+      [],
+      1,
+      'damaged checkpoint: spoilt/checkpoints/latest.json: it is a folder; remove it, the newest checkpoint is used then',
+    ],
+    [
       'with damaged metrics',
       (name: string) => writeFileSync(at(name, 'metrics.jsonl'), '{"step":1}\nDear reader\n{"step":3}\n'),
       [],
@@ -128,7 +138,7 @@ describe('a resume', () => {
       },
       [],
       1,
-      'spoilt/metrics.jsonl: cannot be read (EISDIR); check that disk, then continue with --resume',
+      'spoilt/metrics.jsonl: cannot be read (EISDIR); remove what is in its place, then continue with --resume',
     ],
   ])('%s is refused', (_what, spoil, set, exitCode, line) => {
     spoilt('spoilt', spoil, 2, 4);

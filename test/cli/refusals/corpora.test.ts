@@ -85,7 +85,7 @@ describe('a launch, and if it writes nothing a dry run, hears of', () => {
       'a cache that is a file',
       'data.cache_dir=tiny.yaml',
       expect.stringMatching(
-        /^troupe: cannot write the packed corpus below DIR\/tiny\.yaml\/[0-9a-f]{64}: ENOTDIR: .+; check that disk, or set data\.cache_dir to another folder$/,
+        /^troupe: cannot write the packed corpus below DIR\/tiny\.yaml\/[0-9a-f]{64}: ENOTDIR: .+; remove what is in its place, or set data\.cache_dir to another folder$/,
       ),
     ],
   ])('%s', (_what, set, line) => {
