@@ -6,6 +6,9 @@ import { OutOfSliceMemory } from './errors.ts';
 
 export const alignmentBytes = 64;
 
+/** Of an allocator that holds no memory: more than anybody has, and sums of it are exact in a float. */
+export const BOUNDLESS_BYTES = 2 ** 52;
+
 export interface Range {
   readonly offset: number;
   readonly bytes: number;

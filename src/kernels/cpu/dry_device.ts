@@ -8,13 +8,10 @@ import { bytesPerElement, type Data, type DType } from '../dtype.ts';
 import { ProgramError } from '../errors.ts';
 import { flatLayout } from '../flat_layout.ts';
 import type { Program } from '../program.ts';
-import { Ranges, type Range } from '../ranges.ts';
+import { BOUNDLESS_BYTES, Ranges, type Range } from '../ranges.ts';
 import { elements } from '../shape.ts';
 import { BESIDE_ROWS, planned } from './planned.ts';
 import { hasWasm } from './wasm/support.ts';
-
-/** More than any plan asks for, and exact in a float. */
-const boundlessBytes = 2 ** 52;
 
 export class DryDevice implements Device {
   readonly kind = 'cpu';
@@ -24,7 +21,7 @@ export class DryDevice implements Device {
   readonly numericsClass = 'dry';
   /** Every slice that was made, in that order. */
   readonly slices: DrySlice[] = [];
-  private readonly memory = new Ranges(boundlessBytes);
+  private readonly memory = new Ranges(BOUNDLESS_BYTES);
   private readonly compiled = new Map<Program, Executable>();
   private readonly tables = new Set<string>();
   private scratch: Range | null = null;

@@ -29,13 +29,14 @@ export function planned(given: Program, hasWasm: boolean): PlannedProgram {
     return lowersToOnnx(node) ? 'onnx' : 'host';
   };
   const parts = partition(program, kindOf);
+  const lastReads = lastReadsOf(program, parts);
   const segments = parts.map((segment, at) => {
-    const later = readLater(program, parts.slice(at + 1));
-    return { ...segment, inside: insideOf(segment, (value) => later.has(value)) };
+    const isReadLater = (value: Value): boolean => (lastReads.get(value) ?? -1) > at;
+    return { ...segment, inside: insideOf(segment, isReadLater) };
   });
   const tables = [...code.values()].flatMap((read) => read ?? []);
   const bound = new Set([...program.inputs, ...program.outputs].map((b) => b.value));
-  return { segments, scratch: planScratch(segments, (value) => bound.has(value)), tables };
+  return { segments, scratch: planScratch(given.name, segments, (value) => bound.has(value)), tables };
 }
 
 /** Can onnxruntime run this node within the numbers contract? */
@@ -44,12 +45,14 @@ function lowersToOnnx(node: Node): boolean {
   return node.onnx !== null && node.onnx(new OnnxGraph('probe'), names) !== null;
 }
 
-/** Values that a later segment or the caller reads. */
-function readLater(program: Program, later: readonly Segment[]): ReadonlySet<Value> {
-  return new Set([
-    ...program.outputs.map((b) => b.value),
-    ...later.flatMap((segment) => segment.nodes.flatMap((node) => node.inputs)),
-  ]);
+/** The last segment that reads each value, by number; the caller comes after all of them. */
+function lastReadsOf(program: Program, parts: readonly Segment[]): ReadonlyMap<Value, number> {
+  const last = new Map<Value, number>();
+  parts.forEach(({ nodes }, at) => {
+    for (const { inputs } of nodes) for (const value of inputs) last.set(value, at);
+  });
+  for (const { value } of program.outputs) last.set(value, parts.length);
+  return last;
 }
 
 function insideOf({ kind, nodes }: Segment, isReadLater: (value: Value) => boolean): ReadonlySet<Value> {

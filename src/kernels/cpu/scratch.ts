@@ -3,7 +3,7 @@
  * another of a segment through memory. Two share memory when their lifetimes (in segments) do not meet. What lives inside
  * an ONNX segment is onnxruntime's own affair.
  */
-import { align } from '../ranges.ts';
+import { align, BOUNDLESS_BYTES, Ranges, type Range } from '../ranges.ts';
 import { bytesPerElement } from '../dtype.ts';
 import type { Value } from '../graph.ts';
 import { maxElements } from '../shape.ts';
@@ -21,8 +21,12 @@ export function valueBytes(value: Value): number {
   return align(maxElements(padded) * bytesPerElement[dtype]);
 }
 
-/** Plans every value that a segment makes and does not keep inside, unless `bound` (a program output). */
-export function planScratch(segments: readonly PlannedSegment[], bound: (value: Value) => boolean): ScratchPlan {
+/** Plans every value that a segment of `program` makes and does not keep inside, unless `bound` (a program output). */
+export function planScratch(
+  program: string,
+  segments: readonly PlannedSegment[],
+  bound: (value: Value) => boolean,
+): ScratchPlan {
   const lives = new Map<Value, { first: number; last: number }>();
   segments.forEach((segment, at) => {
     for (const node of segment.nodes) {
@@ -33,19 +37,22 @@ export function planScratch(segments: readonly PlannedSegment[], bound: (value: 
       for (const value of node.outputs) lives.set(value, { first: at, last: at });
     }
   });
-  const placed: { offset: number; bytes: number; first: number; last: number }[] = [];
+  const memory = new Ranges(BOUNDLESS_BYTES);
+  const endingIn: Range[][] = segments.map(() => []);
   const offsets = new Map<Value, number>();
+  let at = 0;
+  // In the order of their first segment.
   for (const [value, { first, last }] of lives) {
-    if (bound(value) || segments[first].inside.has(value)) continue;
+    for (; at < first; at++) endingIn[at].forEach((range) => memory.give(range));
     const bytes = valueBytes(value);
-    const meeting = placed.filter((p) => p.first <= last && first <= p.last).sort((a, b) => a.offset - b.offset);
-    let offset = 0;
-    for (const p of meeting) {
-      if (offset + bytes <= p.offset) break;
-      offset = Math.max(offset, p.offset + p.bytes);
+    if (bound(value) || segments[first].inside.has(value)) continue;
+    if (bytes === 0) {
+      offsets.set(value, 0);
+      continue;
     }
-    placed.push({ offset, bytes, first, last });
-    offsets.set(value, offset);
+    const range = memory.take(program, `value ${value.id}`, bytes);
+    endingIn[last].push(range);
+    offsets.set(value, range.offset);
   }
-  return { bytes: placed.reduce((max, p) => Math.max(max, p.offset + p.bytes), 0), offsets };
+  return { bytes: memory.peakBytes, offsets };
 }

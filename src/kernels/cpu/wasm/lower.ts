@@ -35,13 +35,24 @@ export function tablesOf(node: Node): readonly Table[] | null {
 export function valuesInside(nodes: readonly Node[], isReadLater: (value: Value) => boolean): ReadonlySet<Value> {
   const inside = new Set<Value>();
   const groups = chainsOf(nodes);
-  groups.forEach((group, at) => {
-    const readByOthers = new Set(groups.flatMap((other, i) => (i === at ? [] : other.flatMap((node) => node.inputs))));
-    if (group.length === 1 && !isChainable(group[0])) return;
-    for (const { outputs } of group) {
-      for (const value of outputs) if (!readByOthers.has(value) && !isReadLater(value)) inside.add(value);
+  const readers = new Map<Value, Set<readonly Node[]>>();
+  for (const group of groups) {
+    for (const value of group.flatMap((node) => node.inputs)) {
+      const known = readers.get(value);
+      if (known === undefined) readers.set(value, new Set([group]));
+      else known.add(group);
     }
-  });
+  }
+  for (const group of groups) {
+    if (group.length === 1 && !isChainable(group[0])) continue;
+    const isReadByOthers = (value: Value): boolean => {
+      const by = readers.get(value);
+      return by !== undefined && (by.size > 1 || !by.has(group));
+    };
+    for (const value of group.flatMap((node) => node.outputs)) {
+      if (!isReadByOthers(value) && !isReadLater(value)) inside.add(value);
+    }
+  }
   return inside;
 }
 
