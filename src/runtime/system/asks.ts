@@ -39,10 +39,10 @@ export class Asks {
     });
   }
 
-  /** The ask that message `id` opened, no longer waiting; undefined if nobody waits. */
-  take(id: number): Pending | undefined {
+  /** The ask that message `id` opened, no longer waiting; undefined if nobody waits, or for an answer from `by`. */
+  take(id: number, by?: Address): Pending | undefined {
     const pending = this.#pending.get(id);
-    if (pending === undefined) return undefined;
+    if (pending === undefined || (by !== undefined && by !== pending.route.to)) return undefined;
     this.#pending.delete(id);
     this.#deadlines.meet(pending);
     return pending;

@@ -188,7 +188,7 @@ export class Post implements Endpoint {
   }
 
   #settle(delivery: Delivery): void {
-    const asked = this.asks.take(delivery.replyTo);
+    const asked = this.asks.take(delivery.replyTo, delivery.route.from);
     if (asked === undefined) this.counters.lateReplies += 1;
     else if (delivery.route.kind === 'reply') asked.resolve(delivery.args);
     else asked.reject(fromErrorForm(delivery.args));

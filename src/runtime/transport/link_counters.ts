@@ -29,6 +29,10 @@ export class LinkCounters {
   /** Of a link that was broken already. */
   broken = 0;
 
+  // Frames that came whole and were dropped.
+  /** Their sender lives on another node than the subject says that they came from, or their lane is another. */
+  misattributed = 0;
+
   // Frames given up.
   /** Not sent: their link was broken, their gen over or their node lost. */
   unsent = 0;

@@ -3,6 +3,7 @@
  * where, what to do.
  */
 
+import type { Route } from '../system/envelope.ts';
 import type { Lane } from '../system/protocol.ts';
 
 /** Why a link is broken. */
@@ -98,5 +99,17 @@ export class FrameTooLarge extends Error {
   override readonly name = 'FrameTooLarge';
   constructor(to: string, bytes: number, limitBytes: number) {
     super(`link to ${to}: a message of ${bytes} bytes, where at most ${limitBytes} are taken; send less at once`);
+  }
+}
+
+/** A message that says it is from an actor of somewhere else, or that came by another lane than its own. */
+export class WrongSender extends Error {
+  readonly tag = 'WrongSender';
+  override readonly name = 'WrongSender';
+  constructor(where: string, lane: Lane, route: Pick<Route, 'from' | 'lane' | 'message' | 'to'>) {
+    super(
+      `${where}: '${route.message}' for ${route.to} says that it is from ${route.from} by lane ${route.lane}, and came by ` +
+        `lane ${lane}; refused, as all from there that others sent: see who else has the token of the cluster`,
+    );
   }
 }

@@ -20,6 +20,7 @@ import type { Gateway, NearTransport } from './gateway.ts';
 import type { LinkCounters } from './link_counters.ts';
 import { LocalTransport } from './local.ts';
 import { NatsLinks, type LinkEvents, type NatsLinksOptions } from './nats_links.ts';
+import { Suspects } from './suspects.ts';
 import { Stamp } from './wire.ts';
 
 /** The node that hosts an address (`@system` addresses among them), or null if nobody does. */
@@ -50,6 +51,7 @@ export class NatsTransport implements Transport, Gateway {
   readonly #endpoints = new Map<Address, Endpoint>();
   readonly #attached = new Set<Endpoint>();
   #links: NatsLinks | null = null;
+  readonly #suspects = new Suspects();
   #bytes = 0;
 
   private constructor(options: NatsTransportOptions) {
@@ -71,7 +73,7 @@ export class NatsTransport implements Transport, Gateway {
     transport.#links = await NatsLinks.open({
       ...links,
       pool: transport.pool,
-      events: { ...events, frame: (_from, _lane, frame, bytes) => transport.#receive(frame, bytes) },
+      events: { ...events, frame: (...arrived) => transport.#receive(...arrived) },
     });
     return transport;
   }
@@ -115,17 +117,16 @@ export class NatsTransport implements Transport, Gateway {
     this.#near.unregister(address, endpoint);
   }
 
-  /** Whatever the directory says, an actor that is registered here is here. */
   send(envelope: Envelope): number {
     const { to, lane } = envelope.route;
-    const node = this.#endpoints.has(to) ? this.#node : this.#directory(to);
+    const node = this.#nodeOf(to);
     if (node === null) return 0;
     if (node === this.#node) return this.#near.send(envelope);
     return this.#sendTo(node, lane, envelope.gen, this.#codec.gather(envelope));
   }
 
   forward({ to, lane }: Route, { bytes, view, length }: Encoded): boolean {
-    const node = this.#endpoints.has(to) ? this.#node : this.#directory(to);
+    const node = this.#nodeOf(to);
     if (node === null || node === this.#node) return false;
     this.#sendTo(node, lane, view.getUint32(Stamp.genU32, true), [bytes.subarray(0, length)]);
     return true;
@@ -154,11 +155,20 @@ export class NatsTransport implements Transport, Gateway {
     return bytes;
   }
 
+  /** Whatever the directory says, an actor that is registered here is here. */
+  #nodeOf(address: Address): string | null {
+    return this.#endpoints.has(address) ? this.#node : this.#directory(address);
+  }
+
   /** To the system where the actor lives, here or on another thread; if it has ended, to one that answers for it. */
-  #receive(frame: Frame, length: number): void {
+  #receive(node: string, lane: Lane, frame: Frame, length: number): void {
     const encoded: Encoded = { bytes: frame.bytes, view: frame.view, length, frame };
     try {
       const route = this.#codec.routeOf(encoded);
+      if (this.#nodeOf(route.from) !== node || route.lane !== lane) {
+        frame.release();
+        return this.#suspect(node, lane, route);
+      }
       const known = this.#endpoints.get(route.to);
       if (known === undefined && this.#threads?.relay(route.to, encoded) === true) return;
       const [first = null] = this.#attached;
@@ -169,5 +179,13 @@ export class NatsTransport implements Transport, Gateway {
       if (!(error instanceof MalformedFrame)) throw error;
       for (const endpoint of this.#attached) endpoint.malformed(error);
     }
+  }
+
+  /** A node speaks for its own actors only, and each lane has its own subjects: the server's permissions bind both. */
+  #suspect(node: string, lane: Lane, route: Route): void {
+    this.counters.misattributed += 1;
+    const error = this.#suspects.add(`node ${node}`, lane, route);
+    if (error === null) return;
+    for (const endpoint of this.#attached) endpoint.malformed(error);
   }
 }

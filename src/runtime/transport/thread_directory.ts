@@ -24,6 +24,12 @@ export class ThreadDirectory {
     return this.#lost.has(thread) ? NOWHERE : thread;
   }
 
+  /** Whether what comes from `thread` may be by `address`: who is nowhere may have ended, and these are its last words. */
+  mayHost(address: Address, thread: number): boolean {
+    const host = this.find(address);
+    return host === thread || host === NOWHERE;
+  }
+
   add(address: Address, thread: number): void {
     this.#announced.set(address, thread);
   }

@@ -7,9 +7,8 @@
  * once more: an announcement that was made before this thread could learn of the address has then been read.
  */
 
-import { receiveMessageOnPort } from 'node:worker_threads';
 import type { Address } from '../system/address.ts';
-import type { Envelope } from '../system/envelope.ts';
+import type { Envelope, Route } from '../system/envelope.ts';
 import { describeError, MalformedFrame, ProtocolError } from '../system/errors.ts';
 import type { Endpoint } from '../system/transport_port.ts';
 import { blank, Codec, type Encoded } from './codec.ts';
@@ -18,10 +17,12 @@ import type { Gateway, NearTransport } from './gateway.ts';
 import { LocalTransport } from './local.ts';
 import { SharedFrame } from './shared_frame.ts';
 import { SharedPool } from './shared_pool.ts';
+import { Suspects } from './suspects.ts';
 import { ThreadArrivals } from './thread_arrivals.ts';
 import { NOWHERE, ThreadDirectory } from './thread_directory.ts';
-import { isNotice, ThreadLink, type ThreadNotice } from './thread_link.ts';
-import { MAIL_STRIDE, type ThreadSeat } from './thread_mesh.ts';
+import { isNotice, type ThreadLink, type ThreadNotice } from './thread_link.ts';
+import { ThreadLinks } from './thread_links.ts';
+import type { ThreadSeat } from './thread_mesh.ts';
 import { TextFrames } from './thread_text.ts';
 import { Flag, Stamp } from './wire.ts';
 
@@ -33,26 +34,22 @@ export class ThreadTransport implements NearTransport {
   /** Frames between actors of this thread. */
   readonly localPool: HeapFramePool;
   readonly arrivals: ThreadArrivals;
-  readonly #index: number;
+  readonly #names: readonly string[];
   readonly #local: LocalTransport;
   readonly #codec: Codec;
   readonly #directory: ThreadDirectory;
-  readonly #links: (ThreadLink | null)[];
-  readonly #mail: Int32Array;
+  readonly #links: ThreadLinks;
   readonly #small = new TextFrames();
   readonly #arrival = blank();
+  readonly #suspects = new Suspects();
   #started = false;
   #endpoint: Endpoint | null = null;
   #gateway: Gateway | null = null;
   #bytes = 0;
-  /** Messages received; equal to the count of mail when none wait. */
-  #taken = 0;
-  /** The channel that is looked through first; it moves on, so that a busy one does not starve others. */
-  #firstLink = 0;
 
   constructor(seat: ThreadSeat) {
-    const { index, names, pools, ports } = seat;
-    this.#index = index;
+    const { index, names, pools } = seat;
+    this.#names = names;
     this.name = names[index];
     this.pool = new SharedPool(pools[index]);
     this.localPool = new HeapFramePool({ poison: pools[index].poison });
@@ -60,13 +57,17 @@ export class ThreadTransport implements NearTransport {
     this.#local = new LocalTransport({ pool: this.localPool });
     this.#codec = new Codec(this.pool);
     this.#directory = new ThreadDirectory(seat.placement);
-    this.#mail = new Int32Array(seat.mail);
-    this.#links = ports.map((port, i) => (port === null ? null : new ThreadLink(i, port, pools[i], this.#mail)));
+    this.#links = new ThreadLinks(seat);
   }
 
   /** Frames in use: sent by this thread and held by any, or passed between its own actors. */
   get leased(): number {
     return this.pool.leased + this.localPool.leased;
+  }
+
+  /** Messages that were dropped since their sender lives on another thread than they came from. */
+  get misattributed(): number {
+    return this.#suspects.count;
   }
 
   get bytesSent(): Readonly<Record<string, number>> {
@@ -80,8 +81,7 @@ export class ThreadTransport implements NearTransport {
     this.#endpoint = endpoint;
     this.#local.attach(endpoint);
     this.#broadcast({ kind: 'started', address: endpoint.outside });
-    for (const link of this.#links) {
-      if (link === null) continue;
+    for (const link of this.#links.open) {
       link.port.on('message', (message: unknown) => {
         this.#take(link, message);
         this.poll();
@@ -135,15 +135,14 @@ export class ThreadTransport implements NearTransport {
 
   /** Takes in what has been sent until now; one atomic load if there is nothing. */
   readonly poll = (): void => {
-    const waiting = (Atomics.load(this.#mail, MAIL_STRIDE * this.#index) - this.#taken) | 0;
-    if (waiting > 0) this.#drain(waiting);
+    const { waiting } = this.#links;
+    if (waiting > 0) this.#links.drain(waiting, (link, message) => this.#take(link, message));
   };
 
   /** `thread` is out of reach for good: asks to its actors are refused, their watchers are told, nothing is sent there. */
   lose(thread: number): void {
-    const link = this.#links[thread];
+    const link = this.#links.drop(thread);
     if (link === null) return;
-    this.#links[thread] = null;
     this.#endpoint?.lost((address) => this.#directory.find(address) === thread);
     this.#directory.lose(thread);
     link.port.close();
@@ -158,10 +157,7 @@ export class ThreadTransport implements NearTransport {
   /** Closes all channels; the other threads lose this one. */
   close(): void {
     this.poll();
-    this.#links.forEach((link, thread) => {
-      this.#links[thread] = null;
-      link?.port.close();
-    });
+    for (const { thread } of this.#links.open) this.#links.drop(thread)?.port.close();
   }
 
   #linkTo(address: Address): ThreadLink | null {
@@ -170,7 +166,7 @@ export class ThreadTransport implements NearTransport {
       this.poll();
       thread = this.#directory.find(address);
     }
-    return thread === NOWHERE ? null : this.#links[thread];
+    return thread === NOWHERE ? null : this.#links.to(thread);
   }
 
   #post(link: ThreadLink, encoded: Encoded): void {
@@ -187,30 +183,15 @@ export class ThreadTransport implements NearTransport {
   }
 
   #broadcast(notice: ThreadNotice, except = NOWHERE): void {
-    for (const link of this.#links) if (link !== null && link.thread !== except) link.postNotice(notice);
-  }
-
-  #drain(waiting: number): void {
-    const { length } = this.#links;
-    const start = this.#firstLink++ % length;
-    let left = waiting;
-    for (let i = 0; i < length && left > 0; i++) {
-      const link = this.#links[(start + i) % length];
-      if (link === null) continue;
-      for (let next = receiveMessageOnPort(link.port); next !== undefined; next = receiveMessageOnPort(link.port)) {
-        this.#take(link, next.message);
-        left -= 1;
-        if (left === 0) break;
-      }
-    }
+    this.#links.broadcast(notice, except);
   }
 
   #take(link: ThreadLink, message: unknown): void {
-    this.#taken = (this.#taken + 1) | 0;
+    this.#links.took();
     if (typeof message === 'string') this.#small.open(message, this.#arrival);
     else if (typeof message === 'number' || message instanceof Uint8Array) this.#openFrame(link, message);
     else return this.#note(link, message);
-    this.#receive();
+    this.#receive(link);
   }
 
   #openFrame(link: ThreadLink, message: number | Uint8Array): void {
@@ -221,13 +202,17 @@ export class ThreadTransport implements NearTransport {
     this.#arrival.frame = frame;
   }
 
-  #receive(): void {
+  #receive(link: ThreadLink): void {
     const endpoint = this.#endpoint;
     const { frame } = this.#arrival;
     // The system has stopped: its asks have been refused, and the senders hear that this thread closes.
     if (endpoint === null) return frame?.release();
     try {
       const route = this.#codec.routeOf(this.#arrival);
+      if (this.#local.hosts(route.from) || !this.#directory.mayHost(route.from, link.thread)) {
+        frame?.release();
+        return this.#suspect(link, route);
+      }
       const isHere = this.#gateway === null || this.#local.hosts(route.to);
       if (!isHere && this.#gateway?.forward(route, this.#arrival) === true) return frame?.release();
       endpoint.receive(this.#codec.decode(this.#arrival, route, endpoint, true));
@@ -235,6 +220,12 @@ export class ThreadTransport implements NearTransport {
       if (!(error instanceof MalformedFrame)) throw error;
       endpoint.malformed(error);
     }
+  }
+
+  /** A thread speaks for its own actors, the node's main thread for those of other nodes too. */
+  #suspect({ thread }: ThreadLink, route: Route): void {
+    const error = this.#suspects.add(`thread ${this.#names[thread]}`, route.lane, route);
+    if (error !== null) this.#endpoint?.malformed(error);
   }
 
   #note(link: ThreadLink, message: unknown): void {

@@ -150,21 +150,21 @@ test('a malformed frame is counted where it is read: its stamp and route at the 
   await open();
   const x: TensorPayload = { dtype: 'f32', shape: [2], data: new Float32Array(2) };
   const codec = new Codec(new HeapFramePool());
-  const route = routeFrom({ address: '@a-main', incarnation: 0 }, 'b/worker/actor', 'double', 'tell', 'data', false);
-  const whole = Buffer.concat(codec.gather(Object.assign(new Outgoing(), { route, args: { x } })));
-  const damaged = (place: number, byte: number): Buffer => {
-    const bytes = Buffer.from(whole);
-    bytes[place] = byte;
-    return bytes;
-  };
-  const argsAt = Stamp.bytes + whole.readUInt32LE(Stamp.routeBytesU32);
-  const noArgs = damaged(argsAt, 0xc1);
-  const noMagic = damaged(Stamp.magicU16, 0);
-  const longRoute = damaged(Stamp.routeBytesU32 + 3, 0x7f);
-  const longArgs = damaged(Stamp.argsBytesU32 + 3, 0x7f);
-  for (const lane of ['data', 'control'] as const)
+  for (const lane of ['data', 'control'] as const) {
+    const route = routeFrom({ address: '@a-main', incarnation: 0 }, 'b/worker/actor', 'double', 'tell', lane, false);
+    const whole = Buffer.concat(codec.gather(Object.assign(new Outgoing(), { route, args: { x } })));
+    const damaged = (place: number, byte: number): Buffer => {
+      const bytes = Buffer.from(whole);
+      bytes[place] = byte;
+      return bytes;
+    };
+    const noArgs = damaged(Stamp.bytes + whole.readUInt32LE(Stamp.routeBytesU32), 0xc1);
+    const noMagic = damaged(Stamp.magicU16, 0);
+    const longRoute = damaged(Stamp.routeBytesU32 + 3, 0x7f);
+    const longArgs = damaged(Stamp.argsBytesU32 + 3, 0x7f);
     for (const bytes of [noArgs, noMagic, longRoute, longArgs, Buffer.from('x')])
       a.nats.links.send('b', lane, 0, [bytes]);
+  }
   await settled();
   for (const system of a.systems) await system.ref(workerProtocol, 'b/worker/actor').ask.double({ x });
   expect(b.systems.map(({ counters }) => counters.malformed)).toEqual([6, 4]);
