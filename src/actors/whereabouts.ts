@@ -7,12 +7,12 @@ import { checkpointerAddress, chronicleAddress, rallyAddress, trainerAddress, us
 
 /** The name of the launcher among the systems; no node has it. */
 export const launcherName = 'launcher';
-export const nodeName = (node: number): string => `node-${node}`;
+export const nodeName = (node: number | '*'): string => `node-${node}`;
 export const workerName = (node: string, worker: number): string => `${node}.worker-${worker}`;
 export const nodeOfSystem = (system: string): string => system.split('.', 1)[0];
 
 /** The callers of a system that are no actors. */
-const outsideOf = (system: string): string => `@${system}`;
+export const outsideOf = (system: string): string => `@${system}`;
 
 export interface WhereaboutsOptions {
   readonly cast: readonly Member[];

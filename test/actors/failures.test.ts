@@ -3,11 +3,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { checkpointerAddress, trainerAddress } from '../../src/actors/addresses.ts';
+import { rolesSpec } from '../../src/actors/crew.ts';
 import { MemoryDecisionStore } from '../../src/actors/decision_store.ts';
+import { openCompany } from '../../src/actors/open_company.ts';
 import { expertProtocol } from '../../src/actors/protocol/expert.ts';
 import { Troupe } from '../../src/actors/troupe.ts';
 import { CheckpointStore } from '../../src/checkpoints/index.ts';
 import { OutOfSliceMemory } from '../../src/kernels/errors.ts';
+import { ask, createLocalSystem, defineProtocol } from '../../src/runtime/index.ts';
 import { FaultPlan } from '../../src/runtime/testing/index.ts';
 import type { Topology } from '../../src/topology/index.ts';
 import { hashedBatches, play, smallTopology, type Played, drawn } from './kit.ts';
@@ -57,6 +62,12 @@ describe('an actor that ends in the third step', () => {
   );
 });
 
+const addressed = z.object({ address: z.string() });
+const decisionsProtocol = defineProtocol('decisions', { apply: ask({ args: addressed }) });
+const digestsProtocol = defineProtocol('digests', {
+  of: ask({ args: addressed, reply: z.record(z.string(), z.string()) }),
+});
+
 describe('a decision', () => {
   it('that comes twice is applied once', async () => {
     const filter = new FaultPlan(1, [{ fault: { kind: 'duplicate' }, message: 'apply', times: Infinity }]);
@@ -68,14 +79,30 @@ describe('a decision', () => {
 
   it('about another step than the one in hand changes nothing', async () => {
     const other = { gen: 1, step: 7, verdict: 'commit', updateStep: 8, lr: 1, clip: 1 } as const;
-    const tamper = async ({ system }: Troupe): Promise<void> => {
-      // `apply` is the same message for every role that holds parameters.
-      for (const address of ['run/stage-p0-d0', 'run/router-l1-d0', 'run/expert-l3-e2']) {
-        await system.ref(expertProtocol, address).ask.apply(other);
-      }
-    };
-    const played = await play(smallTopology(settings), { directory: directory(), tamper });
-    expect(played.digest).toBe(undisturbed.digest);
+    const topology = smallTopology(settings);
+    const blueprint = await drawn(topology);
+    const batches = hashedBatches(topology);
+    const company = { choice: 'cpu', blueprint, batches, hosts: () => true, onLost: () => undefined };
+    const { device, specs } = await openCompany(company);
+    const system = createLocalSystem();
+    system.enter(1);
+    system.start(rolesSpec('w0', specs));
+    // Whom the roles take this from.
+    const digests = system.spawn(digestsProtocol, checkpointerAddress, (scope) => ({
+      of: ({ address }) => scope.ref(expertProtocol, address).ask.digest(),
+    }));
+    const decisions = system.spawn(decisionsProtocol, trainerAddress, (scope) => ({
+      apply: ({ address }) => scope.ref(expertProtocol, address).ask.apply(other),
+    }));
+    // `apply` is the same message for every role that holds parameters.
+    for (const address of ['run/stage-p0-d0', 'run/router-l1-d0', 'run/expert-l3-e2']) {
+      const before = await digests.ask.of({ address });
+      await decisions.ask.apply({ address });
+      expect(await digests.ask.of({ address })).toEqual(before);
+      expect(Object.keys(before).length).toBeGreaterThan(0);
+    }
+    await system.stop();
+    await device.close();
   });
 });
 

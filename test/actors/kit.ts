@@ -2,6 +2,7 @@
  * A small company for tests: a Switch model of a few thousand parameters, tokens from a hash, everything in one process
  * through the real codec, with schemas checked. A curve is what must be equal to the last bit.
  */
+import { z } from 'zod';
 import { blueprintOf, type Blueprint } from '../../src/actors/blueprint.ts';
 import { Troupe } from '../../src/actors/troupe.ts';
 import { Chronicle } from '../../src/actors/chronicle.ts';
@@ -17,7 +18,15 @@ import { CheckpointStore, type Checkpoint } from '../../src/checkpoints/index.ts
 import { identityOf, restore } from '../../src/actors/resume.ts';
 import { floats } from '../../src/kernels/dtype.ts';
 import { hashU32 } from '../../src/data/index.ts';
-import { HeapFramePool, type LocalSystemOptions, type TensorPayload } from '../../src/runtime/index.ts';
+import {
+  ask,
+  defineProtocol,
+  HeapFramePool,
+  tell,
+  tensorSchema,
+  type LocalSystemOptions,
+  type TensorPayload,
+} from '../../src/runtime/index.ts';
 import type { StepMetrics } from '../../src/telemetry/index.ts';
 import { meshOf, parseTopology, type Topology } from '../../src/topology/index.ts';
 
@@ -191,6 +200,11 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
   }
 }
 
+const saverProtocol = defineProtocol('saver', {
+  save: ask({ reply: z.object({ tensors: z.record(z.string(), tensorSchema) }) }),
+  leave: tell(),
+});
+
 /** Changes one parameter of an actor by way of the messages that checkpoints use, before the first step. */
 export async function rewrite(
   { system }: Troupe,
@@ -198,9 +212,21 @@ export async function rewrite(
   name: string,
   change: (values: { readonly data: Float32Array; readonly shape: readonly number[] }) => TensorPayload,
 ): Promise<void> {
-  // `save` and `restore` are the same messages for every role that holds parameters.
+  // `restore` is the same message for every role that holds parameters.
   const role = system.ref(expertProtocol, address);
-  const { tensors } = await role.ask.save({ parameters: [name] });
+  // Saved for the checkpointer only, which is not there yet.
+  const savers = system.spawn(
+    saverProtocol,
+    checkpointerAddress,
+    (scope) => ({
+      save: () => scope.ref(expertProtocol, address).ask.save({ parameters: [name] }),
+      leave: () => scope.stop(),
+    }),
+    { restart: 'temporary' },
+  );
+  const { tensors } = await savers.ask.save();
+  savers.tell.leave();
+  await system.idle();
   const { shape } = tensors[name];
   const data = floats('rewrite', dataOf(tensors[name])).slice();
   await role.ask.restore({ tensors: { [name]: change({ data, shape }) }, dataStep: 0 });

@@ -1,6 +1,7 @@
 /** What the chronicle is told of a run. Asked, not told: a line that cannot be written ends the run. */
 import { z } from 'zod';
 import { ask, defineProtocol } from '../../runtime/index.ts';
+import { rally, trainer } from './callers.ts';
 
 const counts = z.record(z.string(), z.number());
 
@@ -33,10 +34,14 @@ export const lossScaleChangeSchema = z.object({ step: z.int(), from: z.number(),
 export type LossScaleChange = z.infer<typeof lossScaleChangeSchema>;
 
 export const chronicleProtocol = defineProtocol('chronicle', {
-  step: ask({ fenced: false, args: stepMetricsSchema }),
-  evaluated: ask({ fenced: false, args: z.object({ step: z.int(), evalLoss: z.number() }) }),
-  checkpoint: ask({ fenced: false, args: z.object({ step: z.int(), path: z.string() }) }),
-  lossScale: ask({ fenced: false, args: lossScaleChangeSchema }),
+  step: ask({ fenced: false, from: [trainer], args: stepMetricsSchema }),
+  evaluated: ask({ fenced: false, from: [trainer], args: z.object({ step: z.int(), evalLoss: z.number() }) }),
+  checkpoint: ask({ fenced: false, from: [trainer], args: z.object({ step: z.int(), path: z.string() }) }),
+  lossScale: ask({ fenced: false, from: [trainer], args: lossScaleChangeSchema }),
   /** Something went wrong in a step, and what is done about it. */
-  incident: ask({ fenced: false, args: z.object({ step: z.int(), remedy: z.string(), evidence: z.string() }) }),
+  incident: ask({
+    fenced: false,
+    from: [trainer, rally],
+    args: z.object({ step: z.int(), remedy: z.string(), evidence: z.string() }),
+  }),
 });

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { ask, defineProtocol, tell } from '../../runtime/index.ts';
+import { experts, routers, ushers } from './callers.ts';
 import { unitSchema } from './pass.ts';
 import { rowsSchema } from './rows.ts';
 import { statefulMessages } from './stateful.ts';
@@ -18,11 +19,11 @@ export const expertProtocol = defineProtocol('expert', { ...statefulMessages });
 
 export const expertGroupProtocol = defineProtocol('expert_group', {
   /** Rows for the experts of this group. The answer goes to the router that sent them. */
-  dispatch: tell({ lane: 'data', args: dispatched }),
+  dispatch: tell({ lane: 'data', from: [routers], args: dispatched }),
   /** Gradients of the outputs of an earlier dispatch. */
-  outputsGradient: tell({ lane: 'data', args: dispatched }),
+  outputsGradient: tell({ lane: 'data', from: [routers], args: dispatched }),
   /** An expert of the group has reached a parameter version, whatever the gen. */
-  advanced: tell({ fenced: false, args: z.object({ version: z.int() }) }),
+  advanced: tell({ fenced: false, from: [experts], args: z.object({ version: z.int() }) }),
   /** Their gen is over: its experts drop what they hold of the pass under way. */
-  abandon: ask(),
+  abandon: ask({ from: [ushers] }),
 });

@@ -3,7 +3,7 @@
  * to the chunk's owner; the owner folds and sends the sum to all.
  */
 import { z } from 'zod';
-import { tell, tensorSchema } from '../../runtime/index.ts';
+import { tell, tensorSchema, type AddressPattern } from '../../runtime/index.ts';
 
 const place = z.object({
   step: z.int(),
@@ -17,7 +17,8 @@ export type BlockMessage = z.infer<typeof blockSchema>;
 export const sumSchema = place.extend({ values: tensorSchema });
 export type SumMessage = z.infer<typeof sumSchema>;
 
-export const reduceMessages = {
-  block: tell({ lane: 'data', args: blockSchema }),
-  sum: tell({ lane: 'data', args: sumSchema }),
-};
+/** The messages of a role with replicas, which are the actors at `replicas`. */
+export const reduceMessages = (replicas: AddressPattern) => ({
+  block: tell({ lane: 'data', from: [replicas], args: blockSchema }),
+  sum: tell({ lane: 'data', from: [replicas], args: sumSchema }),
+});

@@ -1,6 +1,7 @@
 /** What the router of one layer and one stage rank is told: by its stage, and by the expert groups of the layer. */
 import { z } from 'zod';
 import { defineProtocol, tell } from '../../runtime/index.ts';
+import { expertGroups, routers, stages } from './callers.ts';
 import { unitSchema } from './pass.ts';
 import { reduceMessages } from './reduce.ts';
 import { rowsSchema } from './rows.ts';
@@ -11,13 +12,17 @@ const fromGroup = unitSchema.extend({ group: z.int(), rows: rowsSchema });
 
 export const routerProtocol = defineProtocol('router', {
   ...statefulMessages,
-  ...reduceMessages,
+  ...reduceMessages(routers),
   /** h_RD: the normed rows of a microbatch, of which only the first `live` are tokens; the rest is padding. */
-  route: tell({ lane: 'data', args: fromStage.extend({ live: z.int() }) }),
+  route: tell({ lane: 'data', from: [stages], args: fromStage.extend({ live: z.int() }) }),
   /** d_moe_RD: the gradient of the layer's output, times `lossScale`, which is 1 if left out. */
-  combineGradient: tell({ lane: 'data', args: fromStage.extend({ lossScale: z.number().exactOptional() }) }),
+  combineGradient: tell({
+    lane: 'data',
+    from: [stages],
+    args: fromStage.extend({ lossScale: z.number().exactOptional() }),
+  }),
   /** Expert outputs of a group, in the order of the rows sent. */
-  outputs: tell({ lane: 'data', args: fromGroup }),
+  outputs: tell({ lane: 'data', from: [expertGroups], args: fromGroup }),
   /** Gradients of the rows sent to a group. */
-  rowsGradient: tell({ lane: 'data', args: fromGroup }),
+  rowsGradient: tell({ lane: 'data', from: [expertGroups], args: fromGroup }),
 });

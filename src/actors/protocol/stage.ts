@@ -1,6 +1,7 @@
 /** What a pipeline stage is told: to open a pass, what its routers and its neighbours send, and sums of gradients. */
 import { z } from 'zod';
 import { defineProtocol, tell, tensorSchema } from '../../runtime/index.ts';
+import { owner, routers, stages, trainer } from './callers.ts';
 import { modes, unitSchema } from './pass.ts';
 import { reduceMessages } from './reduce.ts';
 import { rowsSchema } from './rows.ts';
@@ -23,13 +24,14 @@ const activations = unitSchema.extend({ rows: rowsSchema });
 
 export const stageProtocol = defineProtocol('stage', {
   ...statefulMessages,
-  ...reduceMessages,
-  open: tell({ args: openSchema }),
+  ...reduceMessages(stages),
+  /** To generate, the owner opens it. */
+  open: tell({ from: [trainer, ...owner], args: openSchema }),
   /** moe_RD: a mixture layer's output for a microbatch. */
-  combined: tell({ lane: 'data', args: rows }),
+  combined: tell({ lane: 'data', from: [routers], args: rows }),
   /** d_h_RD: the gradient of what was handed to the router. */
-  routed: tell({ lane: 'data', args: rows }),
+  routed: tell({ lane: 'data', from: [routers], args: rows }),
   /** x_RD from the stage before, d_x_RD from the stage behind. */
-  activations: tell({ lane: 'data', args: activations }),
-  activationsGradient: tell({ lane: 'data', args: activations }),
+  activations: tell({ lane: 'data', from: [stages], args: activations }),
+  activationsGradient: tell({ lane: 'data', from: [stages], args: activations }),
 });

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { ask, tensorSchema } from '../../runtime/index.ts';
+import { checkpointer, owner, trainer, ushers } from './callers.ts';
 
 /** What one router did with one microbatch. Counts are of (token, choice) pairs; `load` is before dropping. */
 export const routingReportSchema = z.object({
@@ -61,21 +62,26 @@ export type Decision = z.infer<typeof decisionSchema>;
 const tensorsSchema = z.record(z.string(), tensorSchema);
 
 export const statefulMessages = {
-  /** Answered when the role has all gradients of the step. */
+  /** Answered when the role has all gradients of the step. To generate, the owner asks. */
   prepare: ask({
+    from: [trainer, ...owner],
     args: z.object({ mode: z.enum(['train', 'evaluate', 'generate']), step: z.int() }),
     reply: voteSchema,
   }),
   /** Idempotent: a decision of a step that was applied already changes nothing. */
-  apply: ask({ args: decisionSchema }),
+  apply: ask({ from: [trainer], args: decisionSchema }),
   /** The named parameters with their moments, of those that this role answers for: a few at a time. */
-  save: ask({ args: z.object({ parameters: z.array(z.string()) }), reply: z.object({ tensors: tensorsSchema }) }),
+  save: ask({
+    from: [checkpointer],
+    args: z.object({ parameters: z.array(z.string()) }),
+    reply: z.object({ tensors: tensorsSchema }),
+  }),
   /** Some parameters with their moments, and the step that they belong to. */
-  restore: ask({ args: z.object({ tensors: tensorsSchema, dataStep: z.int() }) }),
+  restore: ask({ from: owner, args: z.object({ tensors: tensorsSchema, dataStep: z.int() }) }),
   /** SHA-256 of each parameter that this role answers for. */
-  digest: ask({ reply: z.record(z.string(), z.string()) }),
+  digest: ask({ from: [checkpointer], reply: z.record(z.string(), z.string()) }),
   /** Its gen is over: the pass under way is dropped, a gradient that was voted on is kept. Answers its data step. */
-  abandon: ask({ reply: z.int() }),
+  abandon: ask({ from: [ushers], reply: z.int() }),
   /** After `abandon`: applies the decision that others have applied already, or lets go of the gradient. */
-  settle: ask({ args: z.object({ decision: decisionSchema.nullable() }) }),
+  settle: ask({ from: [ushers], args: z.object({ decision: decisionSchema.nullable() }) }),
 };

@@ -1,6 +1,7 @@
 /** What the trainer and the checkpointer are told. */
 import { z } from 'zod';
-import { ask, defineProtocol, tell } from '../../runtime/index.ts';
+import { ask, defineProtocol, itself, tell } from '../../runtime/index.ts';
+import { owner, rally, trainer } from './callers.ts';
 import { lossScaleSchema } from './stateful.ts';
 
 export const outcomeSchema = z.object({
@@ -14,6 +15,7 @@ export const trainerProtocol = defineProtocol('trainer', {
   /** Trains from `firstStep`, which a new run checkpoints first; answered when the last step is done or the run was interrupted. */
   train: ask({
     fenced: false,
+    from: owner,
     args: z.object({
       firstStep: z.int(),
       updateStep: z.int(),
@@ -24,16 +26,17 @@ export const trainerProtocol = defineProtocol('trainer', {
     reply: outcomeSchema,
   }),
   /** The trainer tells itself to take the next step, so that it hears others in between. */
-  next: tell({}),
+  next: tell({ from: [itself] }),
   /** All have entered this gen, where `step` data steps are applied; the former one was left because of `what`. */
-  goOn: tell({ args: z.object({ step: z.int(), what: z.string() }) }),
+  goOn: tell({ from: [rally], args: z.object({ step: z.int(), what: z.string() }) }),
   /** Ends after the step in hand, with a checkpoint. */
-  interrupt: tell({ fenced: false }),
+  interrupt: tell({ fenced: false, from: owner }),
 });
 
 export const checkpointerProtocol = defineProtocol('checkpointer', {
   /** Writes a checkpoint of all roles; `step` data steps are done, of which `updateStep` changed parameters. */
   write: ask({
+    from: [trainer],
     args: z.object({
       step: z.int(),
       updateStep: z.int(),

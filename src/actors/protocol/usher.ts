@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { ask, defineProtocol } from '../../runtime/index.ts';
+import { owner, rally, trainer } from './callers.ts';
 import { decisionSchema } from './stateful.ts';
 
 /** What a system counts, from its start. */
@@ -28,10 +29,10 @@ export type DeviceTuning = z.infer<typeof tuningSchema>;
 
 export const usherProtocol = defineProtocol('usher', {
   /** Enters `gen`; answered with the data steps of its roles once all of them have dropped the pass under way. */
-  enter: ask({ fenced: false, args: z.object({ gen: z.int() }), reply: z.array(z.int()) }),
+  enter: ask({ fenced: false, from: [rally], args: z.object({ gen: z.int() }), reply: z.array(z.int()) }),
   /** Has its roles apply the decision that stands, or let go of what they voted on. */
-  settle: ask({ fenced: false, args: z.object({ gen: z.int(), decision: decisionSchema.nullable() }) }),
-  report: ask({ fenced: false, reply: reportSchema }),
+  settle: ask({ fenced: false, from: [rally], args: z.object({ gen: z.int(), decision: decisionSchema.nullable() }) }),
+  report: ask({ fenced: false, from: [trainer], reply: reportSchema }),
   /** Null where the device timed nothing, and where there is none. */
-  tuning: ask({ fenced: false, reply: tuningSchema.nullable() }),
+  tuning: ask({ fenced: false, from: owner, reply: tuningSchema.nullable() }),
 });

@@ -4,11 +4,11 @@
  */
 
 import type { Context } from './actor.ts';
-import { matcher, type Address } from './address.ts';
+import { matcher, type Address, type AddressPattern } from './address.ts';
 import type { Delivery } from './delivery.ts';
 import type { Route } from './envelope.ts';
 import { InvalidArgs, NotAllowed, ProtocolError } from './errors.ts';
-import type { AnyMessageSpec, AnyProtocol } from './protocol.ts';
+import { itself, ownOutside, type AnyMessageSpec, type AnyProtocol } from './protocol.ts';
 import { routeFrom, type Speaker } from './speaker.ts';
 
 export type Handler = (this: unknown, args: unknown, ctx: Context) => unknown;
@@ -24,16 +24,27 @@ export interface Entry {
   readonly refusal: Error | null;
 }
 
+export interface AdmissionOptions {
+  readonly protocol: AnyProtocol;
+  /** The actor. */
+  readonly speaker: Pick<Speaker, 'address' | 'incarnation'>;
+  /** The address of code outside actors, in the actor's system. */
+  readonly outside: Address;
+  readonly validate: Validate;
+}
+
 export class Admission {
   readonly #protocol: AnyProtocol;
-  readonly #speaker: Pick<Speaker, 'address' | 'incarnation'>;
+  readonly #speaker: AdmissionOptions['speaker'];
+  readonly #outside: Address;
   readonly #validate: Validate;
   readonly #entries = new WeakMap<Route, Entry>();
   #actor: object = {};
 
-  constructor(protocol: AnyProtocol, speaker: Pick<Speaker, 'address' | 'incarnation'>, validate: Validate) {
+  constructor({ protocol, speaker, outside, validate }: AdmissionOptions) {
     this.#protocol = protocol;
     this.#speaker = speaker;
+    this.#outside = outside;
     this.#validate = validate;
   }
 
@@ -80,9 +91,17 @@ export class Admission {
       const refusal = new ProtocolError(to, `has no ${kind} '${message}' in protocol '${this.#protocol.name}'`);
       return { handler: ignore, replyRoute, spec: null, refusal };
     }
-    const isAllowed = spec.from === null || matcher(spec.from)(from);
-    const refusal = isAllowed ? this.#misstated(route, spec) : new NotAllowed(to, message, from);
+    const refusal = this.#mayCome(spec, from) ? this.#misstated(route, spec) : new NotAllowed(to, message, from);
     return { handler, replyRoute, spec, refusal };
+  }
+
+  #mayCome({ from: patterns }: AnyMessageSpec, from: Address): boolean {
+    if (patterns === null) return true;
+    const named = (pattern: AddressPattern): AddressPattern => {
+      if (pattern === itself) return this.#speaker.address;
+      return pattern === ownOutside ? this.#outside : pattern;
+    };
+    return matcher(patterns.map(named))(from);
   }
 
   /** Lane and fence are the receiver's to say: a sender cannot talk its way past them. */

@@ -69,7 +69,7 @@ export class Cell implements Runnable, HandOwner {
     this.log = deps.log;
     this.mailbox = new Mailbox(spec.dataCapacity);
     this.hand = new Hand(deps, this);
-    this.#admission = new Admission(spec.protocol, this, deps.validate);
+    this.#admission = new Admission({ ...deps, protocol: spec.protocol, speaker: this, outside: deps.post.outside });
     this.#deferrals = new Deferrals(deps.post, this);
     this.watching = new Watch(deps.post, this);
     this.refs = new RefCache(deps.post, this);

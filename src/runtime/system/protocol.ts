@@ -11,10 +11,18 @@ import { ProtocolError } from './errors.ts';
 /** Control overtakes data and is never dropped; data is bounded, and parked by parameter version. */
 export type Lane = 'control' | 'data';
 
+/** In `from`: the actor that receives the message. */
+export const itself = '.';
+/** In `from`: code outside actors, of the system that the receiver lives in. */
+export const ownOutside = '@';
+
 export interface MessageOptions {
   /** Default `control`. */
   readonly lane?: Lane;
-  /** Patterns of the addresses that may send this message; default anyone. `@*` is code outside actors. */
+  /**
+   * Patterns of the addresses that may send this message; default anyone. `@*` is code outside actors; see `itself` and
+   * `ownOutside`.
+   */
   readonly from?: readonly AddressPattern[];
   /** Whether only messages of the system's current gen are let in; default true. False for those that change the gen. */
   readonly fenced?: boolean;

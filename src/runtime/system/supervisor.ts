@@ -9,7 +9,7 @@ import { checkAddress, type Address } from './address.ts';
 import { DATA_CAPACITY, type CellHost, type ChildOptions, type ChildSpec } from './child_spec.ts';
 import type { Timer } from './clock.ts';
 import { describeError, RestartsExceeded } from './errors.ts';
-import { ask, defineProtocol, tell } from './protocol.ts';
+import { ask, defineProtocol, itself, ownOutside, tell } from './protocol.ts';
 import { decide, SUPERVISION, type SupervisionOptions } from './strategies.ts';
 
 const reasonSchema = z.enum(['stopped', 'failed', 'killed', 'gone']);
@@ -24,9 +24,9 @@ const childSchema = z.object({ address: z.string(), running: z.boolean(), incarn
 export type ChildReport = z.infer<typeof childSchema>;
 
 export const supervisorProtocol = defineProtocol('supervisor', {
-  ended: tell({ fenced: false, from: ['@*'], args: endedSchema }),
-  restart: tell({ fenced: false, from: ['**'], args: z.object({ children: z.array(z.string()) }) }),
-  children: ask({ fenced: false, reply: z.array(childSchema) }),
+  ended: tell({ fenced: false, from: [ownOutside], args: endedSchema }),
+  restart: tell({ fenced: false, from: [itself], args: z.object({ children: z.array(z.string()) }) }),
+  children: ask({ fenced: false, from: [ownOutside], reply: z.array(childSchema) }),
 });
 
 /** Describes a supervisor with `children` in start order; may itself be a child. */

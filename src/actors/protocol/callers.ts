@@ -1,0 +1,21 @@
+/**
+ * Who may send a message: patterns of addresses for the `from` of the tables, one name for each kind of actor of a run.
+ * Whoever is no actor speaks as the outside of its system; only two of those have a say in a run, and `owner` names them.
+ */
+import type { AddressPattern } from '../../runtime/index.ts';
+import { checkpointerAddress, rallyAddress, trainerAddress, usherAddress } from '../addresses.ts';
+import { launcherName, nodeName, outsideOf } from '../whereabouts.ts';
+
+export const trainer: AddressPattern = trainerAddress;
+export const rally: AddressPattern = rallyAddress;
+export const checkpointer: AddressPattern = checkpointerAddress;
+export const ushers: AddressPattern = usherAddress('*');
+export const stages: AddressPattern = 'run/stage-*';
+export const routers: AddressPattern = 'run/router-*';
+export const expertGroups: AddressPattern = 'run/experts-*';
+export const experts: AddressPattern = 'run/expert-*';
+
+/** Code outside actors in whichever process started the run: the launcher, or the only node where there is none. */
+export const owner: readonly AddressPattern[] = [outsideOf(launcherName), outsideOf(nodeName(0))];
+/** Code outside actors in any node's process. */
+export const nodes: AddressPattern = outsideOf(nodeName('*'));
