@@ -1,6 +1,6 @@
 /**
  * The directory of a run: `config.yaml`, `metrics.jsonl`, `events.jsonl`, `checkpoints/`. One process owns it at a time,
- * by a lock file with its process id; a lock of a process that is gone is taken over. Nothing of an earlier run, or of
+ * by a lock file that names it; a lock of a process that is gone is taken over. Nothing of an earlier run, or of
  * anybody else, is ever overwritten.
  */
 import {
@@ -71,16 +71,16 @@ export class RunDirectory {
       throw new RunDirectoryRefused(path, reason);
     };
     const entries = listEntries(path, refuse);
-    const owner = RunLock.holderOf(path);
-    if (owner !== null) refuse(RunLock.inUse(owner));
+    const held = RunLock.heldBy(path);
+    if (held !== null) refuse(held);
     const isOurs = entries.includes('config.yaml');
     if (options.resume && !isOurs) refuse('holds no run to resume; name one with --run-dir, or leave out --resume');
     if (!options.resume && hasBegun(path)) {
       refuse('holds a run already; continue it with --resume, or give another --run-dir');
     }
     // What a launch leaves that was killed in its first moment.
-    const unfinished = [RunLock.fileName, unfinishedConfig];
-    if (!isOurs && entries.some((entry) => !unfinished.includes(entry))) {
+    const isUnfinished = (entry: string): boolean => entry === unfinishedConfig || RunLock.isPart(entry);
+    if (!isOurs && !entries.every(isUnfinished)) {
       refuse('holds files that are no run; give an empty or a new directory to --run-dir');
     }
     if (!existsSync(path)) checkRoom(path);

@@ -1,5 +1,4 @@
 /** Run directories: whose they are, who is in them, and what is never overwritten. */
-import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -151,7 +150,7 @@ describe('a directory is refused', () => {
     const path = finishedRun();
     writeFileSync(join(path, 'lock'), `${process.ppid}\n`);
     expect(refusal(path, true)).toBe(
-      `run directory ${path}: is in use by process ${process.ppid}; wait for it, stop it, or give another --run-dir`,
+      `run directory ${path}: is in use by process ${process.ppid} (${join(path, 'lock')}); wait for it, stop it, or give another --run-dir`,
     );
   });
 
@@ -181,19 +180,5 @@ describe('a directory is refused', () => {
     expect(refusal(path, true)).toContain(`is in use by process ${process.pid}`);
     run.release();
     expect(refusal(path, true)).toBe('taken');
-  });
-});
-
-describe('a run is resumed', () => {
-  test.each([
-    ['a process that is gone', () => String(spawnSync(process.execPath, ['--version']).pid)],
-    ['an earlier process that had our id', () => String(process.pid)],
-    ['nobody that can be read', () => 'torn'],
-  ])('over the lock of %s', (_who, owner) => {
-    const path = finishedRun();
-    writeFileSync(join(path, 'lock'), owner());
-    const run = open(path, true);
-    expect(readFileSync(join(path, 'lock'), 'utf8')).toBe(`${process.pid}\n`);
-    run.release();
   });
 });

@@ -106,7 +106,7 @@ describe('a run directory is refused with 2 and one line, by a dry run too', () 
       'in use',
       'busy',
       ['--resume'],
-      `is in use by process ${process.pid}; wait for it, stop it, or give another --run-dir`,
+      `is in use by process ${process.pid} (busy/lock); wait for it, stop it, or give another --run-dir`,
     ],
   ])('%s', (_what, directory, more, reason) => {
     const line = `troupe: run directory ${directory}: ${reason}`;
