@@ -2,9 +2,19 @@
  * Two nodes of a run, and between them and their nats-server a network that fails on purpose. Each test has a server of
  * its own.
  */
+import type { RunEvent } from '../../src/actors/run_port.ts';
 import { NatsServer } from '../../src/runtime/cluster/nats.ts';
 import { FaultProxy } from '../runtime/transport/fault_proxy.ts';
 import type { Played, PlayOptions, RunFolder, Settings } from './run_kit.ts';
+
+/** Runs whose curves are compared, with a step in the middle in which something may happen. */
+export const settings = { 'training.steps': 12, 'training.eval_interval': 6, 'checkpoint.interval': 6 };
+
+/** Steps that were run again. */
+export const incidents = ({ events }: Played): string[] =>
+  events.flatMap((event) =>
+    event.kind === 'notice' && event.text.includes('running the step again in gen') ? [event.text] : [],
+  );
 
 export class FaultyNetwork {
   readonly server: NatsServer;
@@ -23,6 +33,17 @@ export class FaultyNetwork {
 
   play(folder: RunFolder, settings: Settings, options: PlayOptions): Promise<Played> {
     return folder.play({ ...settings, 'cluster.nodes': 2, 'cluster.nats.url': this.proxy.address.url }, options);
+  }
+
+  /** Plays `settings`; `atStep` is called once, when step 5 has been logged. */
+  playTo(folder: RunFolder, atStep: (events: readonly RunEvent[]) => void = () => undefined): Promise<Played> {
+    const seen: RunEvent[] = [];
+    return this.play(folder, settings, {
+      watch: (event) => {
+        seen.push(event);
+        if (event.kind === 'step' && event.metrics.step === 5) atStep(seen);
+      },
+    });
   }
 
   async close(): Promise<void> {

@@ -4,27 +4,9 @@
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Launched, pidOf } from './remains.ts';
+import { bitsOf, expectToGoOnWithout, long, nothing, onNodes, remainsOf } from './node_runs.ts';
+import { Launched } from './remains.ts';
 import { at, checkpointsOf, curveOf, folder, launch, manifestOf, prepareFolder } from './training.ts';
-
-const nodes = ['--set', 'cluster.nodes=2', '--set', 'cluster.nats.url=auto'];
-/** Long enough to be met in the middle. */
-const long = ['--steps', '70', '--set', 'training.eval_interval=0', '--set', 'checkpoint.interval=10'];
-
-const onNodes = (runDir: string, ...more: string[]): Launched =>
-  new Launched(['launch', 'tiny.yaml', '--run-dir', runDir, ...nodes, ...more]);
-
-const bitsOf = (runDir: string) =>
-  curveOf(runDir).map((line) =>
-    Object.fromEntries(Object.entries(line).filter(([key]) => key !== 'nodes' && key !== 'workers')),
-  );
-
-/** What is left of a run that has ended, by itself or not. */
-async function remainsOf(launched: Launched) {
-  await launched.gone();
-  return { processes: launched.processes, files: launched.files };
-}
-const nothing = { processes: [], files: [] };
 
 beforeAll(() => {
   prepareFolder();
@@ -92,33 +74,9 @@ describe('a run on two nodes', () => {
     expect(await remainsOf(resumed)).toEqual(nothing);
   });
 
-  test('whose launcher is killed leaves nothing behind, and goes on to the same bits', async () => {
-    const launched = onNodes('killed', ...long);
-    await launched.said(/^step 20\//);
-    launched.process.kill('SIGKILL');
-    expect(await launched.ended).toBe('SIGKILL');
-    expect(await remainsOf(launched)).toEqual(nothing);
-    const resumed = onNodes('killed', ...long, '--resume');
-    expect(await resumed.ended).toBe(0);
-    expect(bitsOf('killed')).toEqual(bitsOf('whole'));
+  test('of which the second is killed ends with 1, names it, and goes on to the same bits', async () => {
+    await expectToGoOnWithout('node-1');
   });
-
-  test.each(['node-0', 'node-1'])(
-    'of which %s is killed ends with 1, names it, and goes on to the same bits',
-    async (node) => {
-      const launched = onNodes(`lost-${node}`, ...long);
-      await launched.said(/^step 20\//);
-      process.kill(pidOf(`lost-${node}`, node), 'SIGKILL');
-      expect(await launched.ended).toBe(1);
-      expect(launched.stderr).toEqual([
-        `troupe: ${node}: ended (SIGKILL); what was checkpointed is safe, continue with --resume`,
-      ]);
-      expect(await remainsOf(launched)).toEqual(nothing);
-      const resumed = onNodes(`lost-${node}`, ...long, '--resume');
-      expect(await resumed.ended).toBe(0);
-      expect(bitsOf(`lost-${node}`)).toEqual(bitsOf('whole'));
-    },
-  );
 });
 
 describe('one node', () => {
