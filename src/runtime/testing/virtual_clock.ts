@@ -76,9 +76,11 @@ export class VirtualClock implements Clock {
 
   /** Resolves when nothing more happens without time passing. */
   async settle(): Promise<void> {
-    for (let before = -1; before !== this.#begun || this.#outstanding > 0;) {
-      before = this.#begun;
+    for (let isQuiet = false; !isQuiet;) {
+      const before = this.#begun;
+      // What promises alone bring about is over by the next turn; so is what the end of native work does, one turn later.
       await new Promise((resolve) => setImmediate(resolve));
+      isQuiet = this.#begun === before && this.#outstanding === 0;
       if (this.#outstanding > 0) await new Promise<void>((resolve) => this.#quiet.push(resolve));
     }
   }

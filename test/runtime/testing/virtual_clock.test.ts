@@ -42,6 +42,19 @@ test('time waits for a native call that is outstanding', async () => {
   expect(() => clock.endNative()).toThrow('virtual clock: endNative without beginNative; pair the calls');
 });
 
+test('nothing is settled before what promises do once the last native call has ended', async () => {
+  const clock = new VirtualClock();
+  const events: string[] = [];
+  clock.beginNative();
+  const settled = clock.settle().then(() => events.push('settled'));
+  await new Promise((resolve) => setImmediate(resolve));
+  clock.endNative();
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+  events.push('promises are through');
+  await settled;
+  expect(events).toEqual(['promises are through', 'settled']);
+});
+
 test('time waits for messages to be handled', async () => {
   const { system, clock } = createTestSystem();
   const probe = new Probe(system, counterProtocol, 'probe');
