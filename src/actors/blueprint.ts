@@ -2,10 +2,9 @@
  * The blueprint of a run: what every thread of it knows without asking. It follows from the topology, the tokenizer's
  * vocabulary and the module of sublayers, if there is one, and so is the same wherever it is drawn.
  */
-import { resolve } from 'node:path';
 import { buildModel } from '../models/decoder.ts';
 import { modelShapeOf } from '../models/from_topology.ts';
-import { BadSublayers, firstLine, loadSublayers } from '../models/load_sublayers.ts';
+import { BadSublayers, firstLine, loadSublayers, sublayersFile } from '../models/load_sublayers.ts';
 import type { Model, ModelShape } from '../models/model.ts';
 import type { SequenceShape, Sublayers } from '../models/sublayer.ts';
 import { sublayerCosts, type SublayerCosts } from '../models/sublayer_costs.ts';
@@ -26,7 +25,7 @@ export interface Blueprint {
   readonly sublayersDigest: string | null;
 }
 
-/** What a blueprint is drawn from; the digest where another thread has drawn it before. */
+/** What a blueprint is drawn from; the digest where it is known which module it must be. */
 export type BlueprintSource = Pick<Blueprint, 'topology' | 'baseDir' | 'vocabulary'> &
   Partial<Pick<Blueprint, 'sublayersDigest'>>;
 
@@ -37,10 +36,7 @@ export async function blueprintOf({
   vocabulary,
   sublayersDigest,
 }: BlueprintSource): Promise<Blueprint> {
-  const { digest, ...sublayers } = await loadSublayers(topology, baseDir);
-  if (sublayersDigest !== undefined && digest !== sublayersDigest) {
-    throw new BadSublayers(moduleOf({ topology, baseDir }), 'was changed while the run began; start it again');
-  }
+  const { digest, ...sublayers } = await loadSublayers(topology, baseDir, sublayersDigest);
   const mesh = meshOf(topology);
   const rows = { batch: mesh.microbatchSequences, sequence: topology.training.sequence_length };
   const shape = modelShapeOf(topology, vocabulary, rows.batch * rows.sequence);
@@ -69,9 +65,7 @@ function measured(
   try {
     return sublayerCosts(shape, rows, sublayers);
   } catch (error) {
-    throw new BadSublayers(moduleOf(from), `${firstLine(error)}; correct the module`, error);
+    const file = sublayersFile(from.topology, from.baseDir) ?? '';
+    throw new BadSublayers(file, `${firstLine(error)}; correct the module`, error);
   }
 }
-
-const moduleOf = ({ topology, baseDir }: Pick<Blueprint, 'topology' | 'baseDir'>): string =>
-  resolve(baseDir, topology.model.sublayers ?? '');

@@ -1,7 +1,6 @@
 /**
  * The checkpointer: gathers the state of every role, one shard an actor, and makes it a checkpoint, complete or absent.
  */
-import { createHash } from 'node:crypto';
 import {
   CheckpointIo,
   f32Tensor,
@@ -14,6 +13,7 @@ import { floats } from '../kernels/dtype.ts';
 import { freeAnswered } from '../runtime/index.ts';
 import type { Actor, ActorScope, ArgsOf, Context, Reply, TensorPayload } from '../runtime/index.ts';
 import { batchesOf, type Member } from './cast.ts';
+import { paramsDigest } from './params_digest.ts';
 import { expertProtocol } from './protocol/expert.ts';
 import { dataOf } from './protocol/pass.ts';
 import type { checkpointerProtocol } from './protocol/trainer.ts';
@@ -60,7 +60,7 @@ export class Checkpointer implements Actor<Messages> {
   private async writeOnce({ step, evalLoss, ...counts }: ArgsOf<Messages, 'write'>): Promise<Written> {
     const { store, keep, fields, holders } = this.parts;
     const known = (await store.list()).find((name) => name.step === step && name.gen === this.scope.gen);
-    const digest = await this.digest();
+    const digest = await paramsDigest(this.scope, holders, patienceMs);
     // A step is checkpointed once a gen: asked again, the checkpoint that is there answers.
     if (known !== undefined) return { path: `${store.dir}/${formatName(known)}`, digest };
     const writer = await store.begin(step, this.scope.gen);
@@ -93,17 +93,6 @@ export class Checkpointer implements Actor<Messages> {
     const from =
       step === undefined ? 'it begins anew, as no checkpoint was written yet' : `it goes on from step ${step}`;
     return new CheckpointIo(path, cause, `, then launch again with --resume: ${from}`);
-  }
-
-  /** SHA-256 over the names and digests of all parameters, in the order of their names. */
-  private async digest(): Promise<string> {
-    const parts = await Promise.all(
-      this.parts.holders.map(({ address }) =>
-        this.scope.ref(expertProtocol, address).ask.digest(undefined, { timeoutMs: patienceMs }),
-      ),
-    );
-    const lines = parts.flatMap((part) => Object.entries(part).map(([name, sha]) => `${name} ${sha}\n`)).sort();
-    return createHash('sha256').update(lines.join('')).digest('hex');
   }
 }
 

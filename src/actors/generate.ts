@@ -3,14 +3,19 @@ import { existsSync, statSync, type Stats } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CheckpointIo, CheckpointStore, NoCheckpoint, openCheckpoint, type Checkpoint } from '../checkpoints/index.ts';
 import { loadTokenizer } from '../data/index.ts';
-import { arenaLimitBytes, topologySchema, type Topology } from '../topology/index.ts';
+import { sublayersDigest } from '../models/load_sublayers.ts';
+import { arenaLimitBytes, type Topology } from '../topology/index.ts';
 import { blueprintOf } from './blueprint.ts';
 import { Generator } from './generator.ts';
-import { checkSublayers, restore, ResumeRefused } from './resume.ts';
+import { sublayersOf, topologyOf } from './identity.ts';
+import { restore, ResumeRefused } from './resume.ts';
 import type { GenerateOptions } from './run_port.ts';
 import { Troupe } from './troupe.ts';
 
-/** Writes text as it is made; `notice` hears of damaged checkpoints that are passed over. Throws `NoCheckpoint`, `DamagedCheckpoint`, `ResumeRefused`. */
+/**
+ * Writes text as it is made; `notice` hears of damaged checkpoints that are passed over. Throws `NoCheckpoint`,
+ * `DamagedCheckpoint`, `ResumeRefused`.
+ */
 export async function generate({
   checkpointDir,
   prompt,
@@ -24,14 +29,15 @@ export async function generate({
   const topology = singleWorker(checkpoint);
   // Paths in a checkpoint's topology are relative to the run directory, two folders above it.
   const baseDir = resolve(checkpoint.path, '..', '..');
+  const digest = checkSublayers(checkpoint, topology, baseDir);
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
   const batches = {
     microbatch: () => {
       throw new Error('generation has no corpus');
     },
   };
-  const blueprint = await blueprintOf({ topology, baseDir, vocabulary: tokenizer.vocabSize });
-  checkSublayers(checkpoint, blueprint);
+  const { vocabSize: vocabulary } = tokenizer;
+  const blueprint = await blueprintOf({ topology, baseDir, vocabulary, sublayersDigest: digest });
   const troupe = await Troupe.start({
     blueprint,
     batches,
@@ -45,6 +51,13 @@ export async function generate({
   } finally {
     await troupe.stop();
   }
+}
+
+/** The digest of the model's module, read before anything of it runs. Throws `ResumeRefused` where it has changed. */
+function checkSublayers(checkpoint: Checkpoint, topology: Topology, baseDir: string): string | null {
+  const digest = sublayersDigest(topology, baseDir);
+  if (digest === sublayersOf(checkpoint)) return digest;
+  throw new ResumeRefused(checkpoint.path, 'the module at model.sublayers has changed since; restore it as it was', 2);
 }
 
 /** A checkpoint, a folder of checkpoints, or a run directory. */
@@ -75,12 +88,9 @@ function passedOver(refused: readonly Error[], { path }: Checkpoint): string {
 }
 
 /** The checkpoint's topology with every rank on one worker and one sequence at a time. */
-function singleWorker({ path, manifest }: Checkpoint): Topology {
-  const parsed = topologySchema.safeParse(manifest.topology);
-  if (!parsed.success) {
-    throw new ResumeRefused(path, 'its topology is not one this version reads; use the version that wrote it');
-  }
-  const { parallelism, training, cluster } = parsed.data;
+function singleWorker(checkpoint: Checkpoint): Topology {
+  const trained = topologyOf(checkpoint);
+  const { parallelism, training, cluster } = trained;
   // One worker now has what all of them had; pages that nothing touches cost nothing.
   const bytes = cluster.nodes * cluster.workers_per_node * cluster.memory_per_worker;
   const memory = { memory_per_worker: Math.min(bytes, arenaLimitBytes) };
@@ -88,7 +98,7 @@ function singleWorker({ path, manifest }: Checkpoint): Topology {
   const single = { ...cluster, workers_per_node: 1, device: 'cpu', ...memory };
   const mesh = { data_parallel: 1, pipeline_parallel: 1, expert_parallel: 1, micro_batches: 1 } as const;
   return {
-    ...parsed.data,
+    ...trained,
     cluster: single,
     parallelism: { ...parallelism, ...mesh },
     training: { ...training, global_batch_size: 1 },

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { CheckpointStore, type Checkpoint, type Json } from '../checkpoints/index.ts';
 import { loadTokenizer, Order1, type Blend, type HeldOutWindows } from '../data/index.ts';
+import { sublayersDigest } from '../models/load_sublayers.ts';
 import { compactHeap } from '../runtime/cluster/index.ts';
 import { countParameters, rebaseTopology, toPlain, type Topology } from '../topology/index.ts';
 import { checkpointerAddress, chronicleAddress, trainerAddress } from './addresses.ts';
@@ -16,12 +17,14 @@ import type { WorkerDevice } from './chosen_device.ts';
 import { Chronicle } from './chronicle.ts';
 import { packedBlend } from './corpora.ts';
 import { Generator } from './generator.ts';
+import { identityOf } from './identity.ts';
 import { chronicleProtocol } from './protocol/chronicle.ts';
 import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from './protocol/trainer.ts';
-import { checkIdentity, identityOf, ResumeRefused, restore } from './resume.ts';
+import { ResumeRefused } from './resume.ts';
 import { RunLogs } from './run_logs.ts';
 import type { RunOptions, RunOutcome } from './run_port.ts';
 import { openRunServer } from './run_server.ts';
+import { newestOf, takeUp } from './take_up.ts';
 import { Troupe } from './troupe.ts';
 import { tunedDevices } from './tuned_devices.ts';
 
@@ -33,15 +36,17 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
   const { topology, baseDir, runDir, observe, signal } = options;
   const store = await CheckpointStore.forWriting(join(runDir, 'checkpoints'));
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
-  const blueprint = await blueprintOf({ topology, baseDir, vocabulary: tokenizer.vocabSize });
+  // A module of sublayers is hashed and compared before it is imported.
+  const digest = sublayersDigest(topology, baseDir);
   // A run that ended before its first checkpoint begins again; one that has steps had a checkpoint before them.
   const hasBegun = (await store.list()).length > 0 || RunLogs.hasSteps(runDir);
-  const found = options.resume && hasBegun ? await newest(store, blueprint, observe) : null;
-  if (found !== null && found.manifest.step >= topology.training.steps) {
-    const { step } = found.manifest;
-    observe({ kind: 'notice', text: `step ${step} is the last already; to go on, give --steps more than ${step}` });
-  }
+  const newest =
+    options.resume && hasBegun ? await newestOf(store, { topology, sublayersDigest: digest }, observe) : null;
+  const found = newest?.checkpoint ?? null;
+  const { vocabSize: vocabulary } = tokenizer;
+  const blueprint = await blueprintOf({ topology, baseDir, vocabulary, sublayersDigest: digest });
   using logs = new RunLogs(runDir, found === null);
+  for (const { path, message } of newest?.refused ?? []) logs.events.append('refused', { path, reason: message });
 
   observe({ kind: 'phase', text: 'packing corpora' });
   let packed: Awaited<ReturnType<typeof packedBlend>>;
@@ -171,17 +176,6 @@ const forever = 2 ** 31 - 1;
 /** The topology's name, as far as a name of a cluster goes. */
 const clusterName = ({ name }: Topology): string => name.replaceAll(/[^a-zA-Z0-9_-]/g, '_').slice(0, 64);
 
-async function newest(
-  store: CheckpointStore,
-  blueprint: Blueprint,
-  observe: RunOptions['observe'],
-): Promise<Checkpoint> {
-  const { checkpoint, refused } = await store.openNewestValid();
-  for (const error of refused) observe({ kind: 'notice', text: error.message });
-  checkIdentity(checkpoint, blueprint);
-  return checkpoint;
-}
-
 /** What the model has learnt to write; less of it if the run is interrupted. */
 async function sampleOf(generator: Generator, { topology, signal }: RunOptions): Promise<string> {
   const { sequence_length: sequenceLength, seed } = topology.training;
@@ -193,16 +187,6 @@ async function sampleOf(generator: Generator, { topology, signal }: RunOptions):
     if (signal.aborted) break;
   }
   return text;
-}
-
-/** Gives the roles their state back. Throws `ResumeRefused`. */
-async function takeUp({ crew, holders }: Troupe, found: Checkpoint, topology: Topology): Promise<void> {
-  const { numericsClass } = found.manifest;
-  if (numericsClass !== crew.numericsClass && !topology.recovery.allow_class_change) {
-    const what = `it was made on ${numericsClass}, this is ${crew.numericsClass}, which rounds otherwise; set cluster.device to what it was, or recovery.allow_class_change=true`;
-    throw new ResumeRefused(found.path, what);
-  }
-  await restore(crew.system, found, holders);
 }
 
 /** The order-1 model's held-out loss, computed when first asked for; null for vocabularies too large to count. */

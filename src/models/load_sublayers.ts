@@ -25,11 +25,32 @@ export interface LoadedSublayers extends Sublayers {
   readonly digest: string | null;
 }
 
-/** The sublayers of a topology's model; paths are relative to `baseDir`. Throws `BadSublayers`. */
-export async function loadSublayers({ model }: Topology, baseDir: string): Promise<LoadedSublayers> {
-  if (model.sublayers === null) return { ...usualSublayers, digest: null };
-  const file = resolve(baseDir, model.sublayers);
+/** The module that a topology's model names, absolute; null where it names none. */
+export function sublayersFile({ model }: Pick<Topology, 'model'>, baseDir: string): string | null {
+  return model.sublayers === null ? null : resolve(baseDir, model.sublayers);
+}
+
+/** SHA-256 of that module, which is not run for it; null where there is none. Throws `BadSublayers`. */
+export function sublayersDigest(topology: Pick<Topology, 'model'>, baseDir: string): string | null {
+  const file = sublayersFile(topology, baseDir);
+  return file === null ? null : digestOf(file);
+}
+
+/**
+ * The sublayers of a topology's model; paths are relative to `baseDir`. The module is imported, and thereby run, only
+ * when it has the digest that is `expected`, where one is. Throws `BadSublayers`.
+ */
+export async function loadSublayers(
+  topology: Pick<Topology, 'model'>,
+  baseDir: string,
+  expected?: string | null,
+): Promise<LoadedSublayers> {
+  const file = sublayersFile(topology, baseDir);
+  if (file === null) return { ...usualSublayers, digest: null };
   const digest = digestOf(file);
+  if (expected !== undefined && digest !== expected) {
+    throw new BadSublayers(file, 'was changed while the run began; start it again');
+  }
   const { mixer, feedForward } = await imported(file);
   if (mixer === undefined && feedForward === undefined) {
     throw new BadSublayers(file, 'exports neither mixer nor feedForward; export one of them, or both');

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { payload } from '../../src/actors/protocol/pass.ts';
-import { checkIdentity } from '../../src/actors/resume.ts';
+import { checkIdentity } from '../../src/actors/identity.ts';
 import type { Troupe } from '../../src/actors/troupe.ts';
-import { CheckpointStore, type Checkpoint } from '../../src/checkpoints/index.ts';
+import { CheckpointStore, type Checkpoint, type Json } from '../../src/checkpoints/index.ts';
 import { denseTopology, play, rewrite, smallTopology, drawn } from './kit.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'troupe-model-'));
@@ -26,11 +26,19 @@ beforeAll(async () => {
   finished = (await new CheckpointStore(where).openNewestValid()).checkpoint;
 });
 
+/** The checkpoint as an older release would have made it, that did not know this key. */
+function without(section: string, key: string): Checkpoint {
+  const topology = finished.manifest.topology as Record<string, Record<string, Json>>;
+  const { [key]: taken, ...rest } = topology[section];
+  expect(taken).toBeDefined();
+  return { ...finished, manifest: { ...finished.manifest, topology: { ...topology, [section]: rest } } };
+}
+
 describe('a checkpoint of another model', () => {
   it.each([
     ['model.hidden_size', 64, 'model.hidden_size was 32 and is 64 now'],
     ['moe.num_experts', 2, 'moe.num_experts was 4 and is 2 now'],
-    ['parallelism.micro_batches', 2, 'parallelism.micro_batches was 4 and is 2 now'],
+    ['parallelism.micro_batches', 2, 'parallelism.data_parallel x micro_batches was 4 and is 2 now'],
     ['optimizer.lr', 0.5, 'optimizer.lr was 0.01 and is 0.5 now'],
     ['training.seed', 4, 'training.seed was 3 and is 4 now'],
   ])('is refused by the key that differs: %s', async (key, value, difference) => {
@@ -51,9 +59,45 @@ describe('a checkpoint of another model', () => {
     ['training.steps', 40],
     ['checkpoint.interval', 1],
     ['cluster.memory_per_worker', '1GiB'],
+    ['parallelism', { data_parallel: 2, micro_batches: 2, expert_parallel: 2, pipeline_parallel: 2 }],
+    ['training.loss_scale.initial', 1024],
   ])('is not one that differs only in %s', async (key, value) => {
     const blueprint = await drawn(smallTopology({ ...settings, [key]: value }));
     expect(() => checkIdentity(finished, blueprint)).not.toThrow();
+  });
+
+  it.each([
+    ['optimizer', 'eps'],
+    ['moe', 'min_capacity'],
+    ['training', 'precision'],
+    ['recovery', 'step_retries'],
+  ])('is not one from before there was a key that has its default: %s.%s', async (section, key) => {
+    const blueprint = await drawn(smallTopology(settings));
+    expect(() => checkIdentity(without(section, key), blueprint)).not.toThrow();
+  });
+
+  it('is refused where a key that it was made without has another value than its default', async () => {
+    const blueprint = await drawn(smallTopology(settings));
+    expect(() => checkIdentity(without('moe', 'z_loss_coef'), blueprint)).toThrow(
+      'moe.z_loss_coef was 0 and is 0.001 now; resume with what the run began with',
+    );
+  });
+
+  it('is refused where its topology has a key that this version does not know', async () => {
+    const manifest = { ...finished.manifest, topology: { name: 'later', model: { hidden_sizes: [1, 2] } } };
+    const blueprint = await drawn(smallTopology(settings));
+    expect(() => checkIdentity({ path: 'later', manifest }, blueprint)).toThrow(
+      'checkpoint later: its topology is not one this version reads (model: Unrecognized key: "hidden_sizes"); use the version that wrote it',
+    );
+  });
+
+  it('whose parameters are others than it says is found out when they are in place', async () => {
+    const manifest = { ...finished.manifest, extra: { params_digest: '0'.repeat(64) } };
+    const from = { ...finished, manifest };
+    await expect(play(smallTopology(settings), { directory: directory(), from })).rejects.toMatchObject({
+      tag: 'DamagedCheckpoint',
+      message: `damaged checkpoint: ${finished.path}: its parameters are not those that its params_digest is of; remove that checkpoint to use the one before it`,
+    });
   });
 
   it('that lacks a tensor names it', async () => {

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MemoryDecisionStore } from '../../src/actors/decision_store.ts';
+import { checkIdentity } from '../../src/actors/identity.ts';
 import { CheckpointStore } from '../../src/checkpoints/index.ts';
 import { CpuDevice } from '../../src/kernels/cpu/device.ts';
 import { FaultPlan } from '../../src/runtime/testing/index.ts';
+import type { Topology } from '../../src/topology/index.ts';
 import { readRemotely } from '../kernels/remote_device.ts';
 import { play, smallTopology, type Played } from './kit.ts';
 
@@ -95,6 +97,27 @@ describe('a resumed run', () => {
     const { checkpoint } = await new CheckpointStore(where).openNewestValid();
     expect(checkpoint.name).toEqual({ step: stopAfter, gen: 1 });
     const second = await play(smallTopology(fourMicrobatches), { directory: where, from: checkpoint });
+    expect([...first.curve, ...second.curve]).toEqual(alone.curve);
+    expect(second.digest).toBe(alone.digest);
+  });
+
+  it.each([
+    [
+      { data_parallel: 2, micro_batches: 2 },
+      { data_parallel: 1, micro_batches: 4 },
+    ],
+    [
+      { data_parallel: 1, micro_batches: 4, pipeline_parallel: 2 },
+      { data_parallel: 4, micro_batches: 1, expert_parallel: 2 },
+    ],
+  ])('begun on the mesh %j goes on to the same bits on %j', async (before, after) => {
+    const on = (mesh: object): Topology =>
+      smallTopology(Object.fromEntries(Object.entries(mesh).map(([key, value]) => [`parallelism.${key}`, value])));
+    const where = directory();
+    const first = await play(on(before), { directory: where, stopAfter: 2 });
+    const { checkpoint } = await new CheckpointStore(where).openNewestValid();
+    expect(() => checkIdentity(checkpoint, { topology: on(after), sublayersDigest: null })).not.toThrow();
+    const second = await play(on(after), { directory: where, from: checkpoint });
     expect([...first.curve, ...second.curve]).toEqual(alone.curve);
     expect(second.digest).toBe(alone.digest);
   });

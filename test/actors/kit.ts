@@ -14,8 +14,9 @@ import { dataOf } from '../../src/actors/protocol/pass.ts';
 import { chronicleProtocol, type LossScaleChange } from '../../src/actors/protocol/chronicle.ts';
 import { checkpointerProtocol, trainerProtocol } from '../../src/actors/protocol/trainer.ts';
 import type { BatchPort } from '../../src/actors/batch_port.ts';
-import { CheckpointStore, type Checkpoint } from '../../src/checkpoints/index.ts';
-import { identityOf, restore } from '../../src/actors/resume.ts';
+import { CheckpointStore, type Checkpoint, type Json } from '../../src/checkpoints/index.ts';
+import { identityOf } from '../../src/actors/identity.ts';
+import { restore } from '../../src/actors/resume.ts';
 import { floats } from '../../src/kernels/dtype.ts';
 import { hashU32 } from '../../src/data/index.ts';
 import {
@@ -28,7 +29,7 @@ import {
   type TensorPayload,
 } from '../../src/runtime/index.ts';
 import type { StepMetrics } from '../../src/telemetry/index.ts';
-import { meshOf, parseTopology, type Topology } from '../../src/topology/index.ts';
+import { meshOf, parseTopology, toPlain, type Topology } from '../../src/topology/index.ts';
 
 export const vocabulary = 32;
 
@@ -154,7 +155,7 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
       numericsClass: 'test',
       corpusDigest: 'test',
       model: identityOf(blueprint),
-      topology: {},
+      topology: JSON.parse(JSON.stringify(toPlain(topology))) as Json,
     };
     system.spawn(
       checkpointerProtocol,

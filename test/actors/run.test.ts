@@ -1,5 +1,5 @@
 /** A run and its directory, without the command around it: what it takes up, what it refuses, and what it starts anew. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -8,6 +8,7 @@ import type { RunEvent, RunOutcome } from '../../src/actors/run_port.ts';
 import { CheckpointStore, readManifest } from '../../src/checkpoints/index.ts';
 import { parseTopology } from '../../src/topology/index.ts';
 import { forge } from '../checkpoints/scratch.ts';
+import { eventsOf } from './run_kit.ts';
 
 const yaml = `
 name: tiny
@@ -141,9 +142,28 @@ describe('a resumed run', () => {
         text: expect.stringMatching(/^damaged checkpoint: .*step-000004\.g2/) as unknown,
       }),
     );
+    expect(eventsOf(runDir, 'refused')).toEqual([
+      {
+        path: join(runDir, 'checkpoints', 'step-000004.g2', 'run-stage-p0-d0.safetensors'),
+        reason: expect.stringMatching(/^damaged checkpoint: .*step-000004\.g2/) as unknown,
+      },
+    ]);
     expect(steps(ran)).toEqual([3, 4]);
     expect(written(ran)).toEqual(['step-000004.g3']);
     expect((await store().openNewestValid()).checkpoint.name).toEqual({ step: 4, gen: 3 });
+  });
+
+  it('leaves alone what has almost the name of a checkpoint, and says so', async () => {
+    takeFinished();
+    const stranger = join(runDir, 'checkpoints', 'step-000002.g4294967295');
+    mkdirSync(stranger);
+    const ran = await launch(true, { settings: { 'training.steps': 5 } });
+    expect(ran.events).toContainEqual({
+      kind: 'notice',
+      text: `${stranger}: not the name of a checkpoint; it is left as it is`,
+    });
+    expect(written(ran)).toEqual(['step-000005.g2']);
+    expect(existsSync(stranger)).toBe(true);
   });
 
   it('goes on to more steps than it was begun with', async () => {

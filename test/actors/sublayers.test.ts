@@ -1,5 +1,5 @@
 /** A model of somebody's own sublayers trains like any other: the same bits everywhere, resumed, and generating. */
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -63,19 +63,21 @@ it('generates from its checkpoint', async () => {
   expect(text).toMatch(/^actor .+/);
 });
 
-it('is neither resumed nor asked for text with a module that has changed', async () => {
+const more = {
+  prompt: 'actor ',
+  maxTokens: 1,
+  temperature: 0,
+  seed: 1,
+  write: () => undefined,
+  notice: () => undefined,
+};
+
+it('is neither resumed nor asked for text with a module that has changed, and nothing of it is run', async () => {
   const file = join(folder.path, 'mine.ts');
   const before = readFileSync(file, 'utf8');
-  writeFileSync(file, `${before}\n// Changed.\n`);
+  const trace = join(folder.path, 'trace');
+  writeFileSync(file, `import { writeFileSync } from 'node:fs';\nwriteFileSync('${trace}', '');\n${before}`);
   try {
-    const more = {
-      prompt: 'actor ',
-      maxTokens: 1,
-      temperature: 0,
-      seed: 1,
-      write: () => undefined,
-      notice: () => undefined,
-    };
     await expect(generate({ checkpointDir: alone.runDir, ...more })).rejects.toMatchObject({
       tag: 'ResumeRefused',
       exitCode: 2,
@@ -86,6 +88,7 @@ it('is neither resumed nor asked for text with a module that has changed', async
       tag: 'ResumeRefused',
       message: expect.stringMatching(/model\.sublayers was "[0-9a-f]{64}" and is "[0-9a-f]{64}" now/) as unknown,
     });
+    expect(existsSync(trace)).toBe(false);
   } finally {
     writeFileSync(file, before);
   }

@@ -1,10 +1,10 @@
 /** Modules of sublayers: which are taken, and what is said of the others. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { usualSublayers } from '../../src/models/usual_sublayers.ts';
-import { loadSublayers } from '../../src/models/load_sublayers.ts';
+import { loadSublayers, sublayersDigest } from '../../src/models/load_sublayers.ts';
 import { defineTopology } from '../../src/topology/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'troupe-sublayers-'));
@@ -47,4 +47,26 @@ it.each([
     exitCode: 2,
     message: expect.stringMatching(new RegExp(`^model\\.sublayers ${join(folder, name)}: ${reason}.*$`)) as unknown,
   });
+});
+
+it('are hashed and compared before anything of them is run', async () => {
+  const trace = join(folder, 'trace');
+  const topology = defineTopology({
+    model: {
+      sublayers: write(
+        'traced.ts',
+        `import { writeFileSync } from 'node:fs';
+        writeFileSync('${trace}', '');
+        export const feedForward = { weights: () => ({}), apply: (h: unknown) => h };`,
+      ),
+    },
+  });
+  await expect(loadSublayers(topology, folder, '0'.repeat(64))).rejects.toMatchObject({
+    tag: 'BadSublayers',
+    message: `model.sublayers ${join(folder, 'traced.ts')}: was changed while the run began; start it again`,
+  });
+  const digest = sublayersDigest(topology, folder);
+  expect(existsSync(trace)).toBe(false);
+  expect(await loadSublayers(topology, folder, digest)).toMatchObject({ digest });
+  expect(existsSync(trace)).toBe(true);
 });

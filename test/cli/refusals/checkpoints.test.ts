@@ -107,6 +107,13 @@ describe('a resume', () => {
       `checkpoint spoilt/checkpoints/${newer}: moe.num_experts was 2 and is 4 now; resume with what the run began with`,
     ],
     [
+      'to fewer steps than are done',
+      () => undefined,
+      ['--steps', '3'],
+      2,
+      `checkpoint spoilt/checkpoints/${newer}: step 4 is done, and training.steps is 3; to go on, give --steps more than 4`,
+    ],
+    [
       'with damaged decisions',
       (name: string) => writeFileSync(at(name, 'decisions.jsonl'), 'Dear reader\n'),
       [],

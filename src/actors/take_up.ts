@@ -1,0 +1,48 @@
+/**
+ * Taking up a run that ended before its last step: which of its checkpoints is whole, whether it is of the run that the
+ * topology describes, and its state into the roles.
+ */
+import type { Checkpoint, CheckpointStore, NewestValid } from '../checkpoints/index.ts';
+import type { Topology } from '../topology/index.ts';
+import type { Blueprint } from './blueprint.ts';
+import { checkIdentity } from './identity.ts';
+import { ResumeRefused, restore } from './resume.ts';
+import type { RunOptions } from './run_port.ts';
+import type { Troupe } from './troupe.ts';
+
+/**
+ * The newest checkpoint that is whole, and what was passed over for it, which `observe` hears of. Throws `NoCheckpoint`,
+ * and `ResumeRefused` where it is of another run, or of more steps than the topology asks for.
+ */
+export async function newestOf(
+  store: CheckpointStore,
+  now: Pick<Blueprint, 'topology' | 'sublayersDigest'>,
+  observe: RunOptions['observe'],
+): Promise<NewestValid> {
+  const notice = (text: string): void => observe({ kind: 'notice', text });
+  for (const name of await store.strangers()) {
+    notice(`${store.dir}/${name}: not the name of a checkpoint; it is left as it is`);
+  }
+  const newest = await store.openNewestValid();
+  const { checkpoint, refused } = newest;
+  for (const error of refused) notice(error.message);
+  checkIdentity(checkpoint, now);
+  const { step } = checkpoint.manifest;
+  const { steps } = now.topology.training;
+  const more = `to go on, give --steps more than ${step}`;
+  if (step > steps) {
+    throw new ResumeRefused(checkpoint.path, `step ${step} is done, and training.steps is ${steps}; ${more}`, 2);
+  }
+  if (step === steps) notice(`step ${step} is the last already; ${more}`);
+  return newest;
+}
+
+/** Gives the roles their state back. Throws `ResumeRefused`, `BadTensor`, `DamagedCheckpoint`. */
+export async function takeUp({ crew, holders }: Troupe, found: Checkpoint, { recovery }: Topology): Promise<void> {
+  const { numericsClass } = found.manifest;
+  if (numericsClass !== crew.numericsClass && !recovery.allow_class_change) {
+    const what = `it was made on ${numericsClass}, this is ${crew.numericsClass}, which rounds otherwise; set cluster.device to what it was, or recovery.allow_class_change=true`;
+    throw new ResumeRefused(found.path, what);
+  }
+  await restore(crew.system, found, holders);
+}
