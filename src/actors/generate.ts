@@ -6,6 +6,7 @@ import { loadTokenizer } from '../data/index.ts';
 import { sublayersDigest } from '../models/load_sublayers.ts';
 import { arenaLimitBytes, type Topology } from '../topology/index.ts';
 import { blueprintOf } from './blueprint.ts';
+import { checkForeignCode } from './foreign_code.ts';
 import { Generator } from './generator.ts';
 import { sublayersOf, topologyOf } from './identity.ts';
 import { restore, ResumeRefused } from './resume.ts';
@@ -14,7 +15,7 @@ import { Troupe } from './troupe.ts';
 
 /**
  * Writes text as it is made; `notice` hears of damaged checkpoints that are passed over. Throws `NoCheckpoint`,
- * `DamagedCheckpoint`, `ResumeRefused`.
+ * `DamagedCheckpoint`, `ResumeRefused`, and `CodeNotAllowed` where the checkpoint names a module and `allowCode` is not set.
  */
 export async function generate({
   checkpointDir,
@@ -22,6 +23,7 @@ export async function generate({
   maxTokens,
   temperature,
   seed,
+  allowCode = false,
   write,
   notice,
 }: GenerateOptions): Promise<void> {
@@ -29,6 +31,7 @@ export async function generate({
   const topology = singleWorker(checkpoint);
   // Paths in a checkpoint's topology are relative to the run directory, two folders above it.
   const baseDir = resolve(checkpoint.path, '..', '..');
+  checkForeignCode(`checkpoint ${checkpoint.path}`, { topology, baseDir, isAllowed: allowCode });
   const digest = checkSublayers(checkpoint, topology, baseDir);
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
   const batches = {

@@ -51,6 +51,8 @@ export interface GenerateOptions {
   /** 0 takes the likeliest token. */
   readonly temperature: number;
   readonly seed: number;
+  /** Whether a module that the checkpoint names may run; default: no. */
+  readonly allowCode?: boolean;
   readonly write: (text: string) => void;
   /** Told in one line of what is passed over. */
   readonly notice: (text: string) => void;

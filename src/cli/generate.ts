@@ -10,6 +10,7 @@ interface GenerateFlags {
   readonly maxTokens: number;
   readonly temperature: number;
   readonly seed: number;
+  readonly allowCode?: true;
 }
 
 /** Adds the command; `finish` is told its exit code. */
@@ -26,6 +27,7 @@ export function addGenerate(program: Command, finish: (exitCode: number) => void
     .option('--max-tokens <N>', 'tokens to generate', wholeNumber(1), 200)
     .option('--temperature <T>', 'randomness: 0 takes the likeliest token', notNegative, 0.8)
     .option('--seed <S>', 'seed of the random choices', wholeNumber(0), 1)
+    .option('--allow-code', 'run the module of sublayers that the checkpoint names, if it names one')
     .option('--verbose', 'show the stack of a failure')
     .addHelpText(
       'after',
@@ -45,6 +47,7 @@ async function generate(flags: GenerateFlags): Promise<number> {
     maxTokens: flags.maxTokens,
     temperature: flags.temperature,
     seed: flags.seed,
+    allowCode: flags.allowCode === true,
     write: (text) => void process.stdout.write(text),
     notice: (text) => console.error(`troupe: ${text}`),
   });

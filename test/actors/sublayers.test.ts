@@ -57,6 +57,7 @@ it('generates from its checkpoint', async () => {
     maxTokens: 8,
     temperature: 0,
     seed: 1,
+    allowCode: true,
     write: (part) => (text += part),
     notice: (line) => expect.unreachable(line),
   });
@@ -72,13 +73,23 @@ const more = {
   notice: () => undefined,
 };
 
+it('does not run for text unless that is allowed, and the refusal says which module it is', async () => {
+  await expect(generate({ checkpointDir: alone.runDir, ...more })).rejects.toMatchObject({
+    tag: 'CodeNotAllowed',
+    exitCode: 2,
+    message: expect.stringMatching(
+      /^checkpoint .+step-000004\.g1: its model is code, the module .+\/mine\.ts; give --allow-code to run it, if you trust it$/,
+    ) as unknown,
+  });
+});
+
 it('is neither resumed nor asked for text with a module that has changed, and nothing of it is run', async () => {
   const file = join(folder.path, 'mine.ts');
   const before = readFileSync(file, 'utf8');
   const trace = join(folder.path, 'trace');
   writeFileSync(file, `import { writeFileSync } from 'node:fs';\nwriteFileSync('${trace}', '');\n${before}`);
   try {
-    await expect(generate({ checkpointDir: alone.runDir, ...more })).rejects.toMatchObject({
+    await expect(generate({ checkpointDir: alone.runDir, ...more, allowCode: true })).rejects.toMatchObject({
       tag: 'ResumeRefused',
       exitCode: 2,
       message: expect.stringContaining('the module at model.sublayers has changed since') as unknown,
