@@ -66,13 +66,13 @@ function checkSublayers(checkpoint: Checkpoint, topology: Topology, baseDir: str
 /** A checkpoint, a folder of checkpoints, or a run directory. */
 async function find(path: string, notice: (text: string) => void): Promise<Checkpoint> {
   const stats = statsOf(path);
-  if (stats === undefined) throw new NoCheckpoint(resolve(path), 'there is no such folder');
-  if (!stats.isDirectory()) throw new NoCheckpoint(resolve(path), 'it is no folder');
+  if (stats === undefined) throw new NoCheckpoint(resolve(path), 'there is no such folder', 2);
+  if (!stats.isDirectory()) throw new NoCheckpoint(resolve(path), 'it is no folder', 2);
   if (existsSync(join(path, 'manifest.json'))) return await openCheckpoint(resolve(path));
   const inRun = join(path, 'checkpoints');
-  const { checkpoint, refused } = await new CheckpointStore(
-    resolve(existsSync(inRun) ? inRun : path),
-  ).openNewestValid();
+  const store = new CheckpointStore(resolve(existsSync(inRun) ? inRun : path));
+  if ((await store.list()).length === 0) throw new NoCheckpoint(store.dir, 'it holds none', 2);
+  const { checkpoint, refused } = await store.openNewestValid();
   if (refused.length > 0) notice(passedOver(refused, checkpoint));
   return checkpoint;
 }

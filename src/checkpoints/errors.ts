@@ -44,9 +44,12 @@ export class CheckpointExists extends Error {
 export class NoCheckpoint extends Error {
   readonly tag = 'NoCheckpoint';
   readonly path: string;
-  constructor(path: string, reason: string) {
+  readonly exitCode: 1 | 2;
+  /** `exitCode`: 2 where it is no place of checkpoints. */
+  constructor(path: string, reason: string, exitCode: 1 | 2 = 1) {
     super(`no checkpoint to open in ${path}: ${reason}; start a new run or name another directory`);
     this.path = path;
+    this.exitCode = exitCode;
   }
 }
 

@@ -44,7 +44,7 @@ function rowsOfPage(): Row[] {
     const name = /^`(\w+)`$/.exec(tag ?? '')?.[1];
     if (name === undefined) return [];
     const [meaning, remedy] = cells.slice(-3);
-    const codes = cells.length === 4 ? cells[0] : (/Exit code (\d)/.exec(line)?.[1] ?? '1');
+    const codes = cells.length === 4 ? cells[0] : (/Exit code (\d(?:, \d)*)/.exec(line)?.[1] ?? '1');
     return [{ tag: name, codes, meaning, remedy }];
   });
 }

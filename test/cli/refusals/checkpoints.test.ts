@@ -70,11 +70,11 @@ describe('generate', () => {
       (name: string) => rmSync(inCheckpoint(name, 'manifest.json')),
       `no checkpoint to open in DIR/spoilt/checkpoints/${newer}: it holds none; start a new run or name another directory`,
     ],
-  ])('refuses a checkpoint with %s', (_what, spoil, line) => {
+  ])('refuses a checkpoint with %s', (what, spoil, line) => {
     spoilt('spoilt', spoil, 2, 4);
     const { lines, ...rest } = refusalOf(generate(`spoilt/checkpoints/${newer}`));
     expect(lines).toEqual([typeof line === 'string' ? `troupe: ${line}` : expect.stringMatching(line)]);
-    expect(rest).toEqual({ exitCode: 1, changed: [], made: [] });
+    expect(rest).toEqual({ exitCode: what === 'no manifest' ? 2 : 1, changed: [], made: [] });
     rmSync(at('spoilt'), { recursive: true });
   });
 
@@ -84,7 +84,7 @@ describe('generate', () => {
     ['tiny.yaml', 'it is no folder'],
   ])('refuses what holds no checkpoint: %s', (name, reason) => {
     const line = `troupe: no checkpoint to open in DIR/${name}: ${reason}; start a new run or name another directory`;
-    expect(refusalOf(generate(name))).toEqual(plainly(line, 1));
+    expect(refusalOf(generate(name))).toEqual(plainly(line, 2));
   });
 });
 
