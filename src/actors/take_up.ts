@@ -2,7 +2,9 @@
  * Taking up a run that ended before its last step: which of its checkpoints is whole, whether it is of the run that the
  * topology describes, and its state into the roles.
  */
-import type { Checkpoint, CheckpointStore, NewestValid } from '../checkpoints/index.ts';
+import { join } from 'node:path';
+import { CheckpointStore, type Checkpoint, type NewestValid } from '../checkpoints/index.ts';
+import { sublayersDigest } from '../models/load_sublayers.ts';
 import type { Topology } from '../topology/index.ts';
 import type { Blueprint } from './blueprint.ts';
 import { checkIdentity } from './identity.ts';
@@ -35,6 +37,15 @@ export async function newestOf(
   }
   if (step === steps) notice(`step ${step} is the last already; ${more}`);
   return newest;
+}
+
+/**
+ * What a resume would refuse that can be known from the newest manifest that is whole, before anything is started and any
+ * module is run. Throws `ResumeRefused`, `BadSublayers`.
+ */
+export async function checkResume(topology: Topology, baseDir: string, runDir: string): Promise<void> {
+  const found = await new CheckpointStore(join(runDir, 'checkpoints')).newestManifest();
+  if (found !== null) checkIdentity(found, { topology, sublayersDigest: sublayersDigest(topology, baseDir) });
 }
 
 /** Gives the roles their state back. Throws `ResumeRefused`, `BadTensor`, `DamagedCheckpoint`. */

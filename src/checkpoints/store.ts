@@ -12,6 +12,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import { nodeDisk, writeDurably } from './disk.ts';
 import type { Disk } from './disk.ts';
 import { CheckpointExists, CheckpointIo, DamagedCheckpoint, NoCheckpoint, codeOf } from './errors.ts';
+import { readManifest, type Manifest } from './manifest.ts';
 import { PARTIAL, formatName, newestFirst, parseName } from './name.ts';
 import type { CheckpointName } from './name.ts';
 import { CheckpointWriter } from './writer.ts';
@@ -136,6 +137,19 @@ export class CheckpointStore {
     const [newest, ...others] = refused;
     const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
     throw new NoCheckpoint(this.dir, `all are refused: ${newest.message}${more}`);
+  }
+
+  /** The newest manifest that can be read, with its folder; the shards are not looked at. Null where there is none. */
+  async newestManifest(): Promise<{ readonly path: string; readonly manifest: Manifest } | null> {
+    for (const name of await this.list()) {
+      const path = join(this.dir, formatName(name));
+      try {
+        return { path, manifest: await readManifest(path) };
+      } catch (error) {
+        if (!(error instanceof DamagedCheckpoint || error instanceof CheckpointIo)) throw error;
+      }
+    }
+    return null;
   }
 
   /** Removes all but the newest `keep` checkpoints and the one `latest.json` names; returns what was removed. */

@@ -5,11 +5,13 @@
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { RunEvent } from '../actors/run_port.ts';
+import type { Topology } from '../topology/index.ts';
 import { RunDirectory } from '../telemetry/index.ts';
 import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
 import { interruptSignal } from './interrupt.ts';
 import { watchedParent, watchParent } from './parent.ts';
+import { launchTarget } from './launch_target.ts';
 import { pathArgument } from './path_argument.ts';
 import { checkFits } from './preflight.ts';
 import { Progress } from './progress.ts';
@@ -17,14 +19,15 @@ import { rehearse } from './rehearse.ts';
 import { screenOf } from './screen.ts';
 import { summaryLines } from './summary.ts';
 import { readTopology, setOption, stepsOption, type TopologyFlags } from './topology_file.ts';
-import { UsageError } from './usage_error.ts';
 
 /** The parent at the start: by the time that a run begins it may be gone. */
 const parentPid = process.ppid;
 
 interface LaunchFlags extends TopologyFlags {
   readonly runDir?: string;
-  readonly resume?: true;
+  /** True where it has no value. */
+  readonly resume?: string | true;
+  readonly allowCode?: true;
   readonly quiet?: true;
   readonly dryRun?: true;
 }
@@ -34,11 +37,19 @@ export function addLaunch(program: Command, finish: (exitCode: number) => void):
   program
     .command('launch')
     .description('train the model that a topology file describes')
-    .argument('<FILE.yaml>', 'topology file, for example configs/quickstart.yaml', pathArgument)
+    .argument('[FILE.yaml]', 'topology file, for example configs/quickstart.yaml', pathArgument)
     .option(...setOption)
     .option(...stepsOption)
     .option('--run-dir <DIR>', 'run directory (default: runs/<name>-<time>)', pathArgument)
-    .option('--resume', 'continue the run in --run-dir from its newest checkpoint')
+    .option(
+      '--resume [RUN_DIR]',
+      'continue a run from its newest checkpoint, by its own config or FILE.yaml',
+      pathArgument,
+    )
+    .option(
+      '--allow-code',
+      'with --resume RUN_DIR alone: run the module of sublayers that its config names, if it does',
+    )
     .option('--dry-run', 'check file, texts and run directory, show the plan, and start nothing')
     .option('--quiet', 'print the result only')
     .option('--verbose', 'show the stack of a failure')
@@ -48,41 +59,42 @@ export function addLaunch(program: Command, finish: (exitCode: number) => void):
         ['launch configs/quickstart.yaml', 'train'],
         ['launch my.yaml --dry-run', 'check everything, start nothing'],
         ['launch my.yaml --set cluster.nodes=4 --steps 1000', 'change keys for this run'],
-        ['launch my.yaml --run-dir runs/mine --resume', 'go on from the newest checkpoint'],
+        ['launch --resume runs/mine', 'go on from the newest checkpoint'],
+        ['launch my.yaml --resume runs/mine', 'go on with what has changed in the file'],
       ]),
     )
-    .action(async (file: string, flags: LaunchFlags) => finish(await train(file, flags)));
+    .action(async (file: string | undefined, flags: LaunchFlags) => finish(await train(file, flags)));
 }
 
-async function train(file: string, flags: LaunchFlags): Promise<number> {
-  if (flags.resume === true && flags.runDir === undefined) {
-    throw new UsageError('--resume needs --run-dir: name the directory of the run to continue');
-  }
+async function train(named: string | undefined, flags: LaunchFlags): Promise<number> {
+  const { file, runDir: directory, resume, isOfRun } = launchTarget(named, flags);
+  const nowMs = Date.now();
+  // Before its config is read, which says less of what is wrong.
+  if (isOfRun) RunDirectory.check({ directory: directory ?? null, parent: 'runs', name: '', resume, nowMs });
   const topology = readTopology(file, flags);
   const baseDir = dirname(resolve(file));
-  const place = {
-    directory: flags.runDir ?? null,
-    parent: 'runs',
-    name: topology.name,
-    resume: flags.resume === true,
-    nowMs: Date.now(),
-  };
+  const place = { directory: directory ?? null, parent: 'runs', name: topology.name, resume, nowMs };
   const runDir = RunDirectory.check(place);
+  if (resume) await checkResumable({ topology, baseDir, runDir, isOfRun, allowCode: flags.allowCode === true });
   if (flags.dryRun === true) return await rehearse(topology, baseDir, runDir);
   await checkFits(topology, baseDir);
 
-  const nowMs = (): number => performance.now();
-  const startMs = nowMs();
+  const clockMs = (): number => performance.now();
+  const startMs = clockMs();
   const screen = await screenOf(process.stdout);
-  const progress = flags.quiet === true ? null : new Progress({ screen, totalSteps: topology.training.steps, nowMs });
+  const progress =
+    flags.quiet === true ? null : new Progress({ screen, totalSteps: topology.training.steps, nowMs: clockMs });
   let checkpointPath: string | null = null;
+  // A new run has its config from the start, one that is resumed once it is ready.
+  let hasConfig = !resume;
   const observe = (event: RunEvent): void => {
     if (event.kind === 'checkpoint') checkpointPath = event.path;
+    if (event.kind === 'ready') hasConfig = true;
     progress?.observe(event);
   };
 
   using interrupt = interruptSignal({
-    nowMs,
+    nowMs: clockMs,
     announce: () => progress?.observe({ kind: 'notice', text: 'interrupted: writing a checkpoint ...' }),
     // Not an exit: native code in a worker could not be left in the middle.
     kill: () => process.kill(process.pid, 'SIGKILL'),
@@ -95,21 +107,39 @@ async function train(file: string, flags: LaunchFlags): Promise<number> {
   });
   try {
     const { launch } = await import('../actors/launch.ts');
-    const named = flags.runDir === undefined ? {} : { runDir: flags.runDir };
-    const resume = flags.resume === true;
-    const outcome = await launch(topology, { baseDir, ...named, resume, signal: interrupt.signal, observe });
+    const there = directory === undefined ? {} : { runDir: directory };
+    const outcome = await launch(topology, { baseDir, ...there, resume, signal: interrupt.signal, observe });
     progress?.end();
-    const elapsedMs = nowMs() - startMs;
-    const summary = { outcome, elapsedMs, arguments: argumentsOf(file, flags), checkpointPath };
-    for (const line of summaryLines(summary)) console.log(line);
+    const elapsedMs = clockMs() - startMs;
+    const runsCode = topology.model.sublayers !== null;
+    const overrides = hasConfig ? [] : overridesOf(flags);
+    for (const line of summaryLines({ outcome, elapsedMs, runsCode, overrides, checkpointPath })) console.log(line);
     return outcome.status === 'done' ? exitCodes.done : exitCodes.interrupted;
   } finally {
     progress?.end();
   }
 }
 
-/** What a resume has to be given again: its config must be the one that the run began with. */
-function argumentsOf(file: string, flags: LaunchFlags): string[] {
+interface Resumption {
+  readonly topology: Topology;
+  readonly baseDir: string;
+  readonly runDir: string;
+  readonly isOfRun: boolean;
+  readonly allowCode: boolean;
+}
+
+/** Before anything of the model's module is run: may it be, and is it, with all else, what the run began with? */
+async function checkResumable({ topology, baseDir, runDir, isOfRun, allowCode }: Resumption): Promise<void> {
+  const [{ checkForeignCode }, { checkResume }] = await Promise.all([
+    import('../actors/foreign_code.ts'),
+    import('../actors/take_up.ts'),
+  ]);
+  if (isOfRun) checkForeignCode(`run directory ${runDir}`, { topology, baseDir, isAllowed: allowCode });
+  await checkResume(topology, baseDir, runDir);
+}
+
+/** The options that changed the topology, as they were given. */
+function overridesOf(flags: LaunchFlags): string[] {
   const steps = flags.steps === undefined ? [] : ['--steps', flags.steps];
-  return [file, ...(flags.set ?? []).flatMap((override) => ['--set', override]), ...steps];
+  return [...(flags.set ?? []).flatMap((override) => ['--set', override]), ...steps];
 }

@@ -61,6 +61,6 @@ optimizer:
   warmup_steps: 20
 
 checkpoint:
-  interval: 100 # Steps. An interrupted run goes on from the last one: troupe launch FILE --run-dir DIR --resume
+  interval: 100 # Steps. An interrupted run goes on from the last one: troupe launch --resume DIR
 `;
 }

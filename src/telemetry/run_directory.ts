@@ -74,7 +74,7 @@ export class RunDirectory {
     const held = RunLock.heldBy(path);
     if (held !== null) refuse(held);
     const isOurs = entries.includes('config.yaml');
-    if (options.resume && !isOurs) refuse('holds no run to resume; name one with --run-dir, or leave out --resume');
+    if (options.resume && !isOurs) refuse('holds no run to resume; name the directory of one, or leave out --resume');
     if (!options.resume && hasBegun(path)) {
       refuse('holds a run already; continue it with --resume, or give another --run-dir');
     }

@@ -85,16 +85,18 @@ describe('a resumed run', () => {
   });
 
   test('that was interrupted by Ctrl-C had written a checkpoint, and draws that curve too', () => {
-    const cut = troupe(['launch', 'tiny.yaml', '--run-dir', 'cut'], ['--import', interrupting]);
+    const begun = ['launch', 'tiny.yaml', '--run-dir', 'cut', '--set', 'checkpoint.keep=8'];
+    const cut = troupe(begun, ['--import', interrupting]);
     expect(cut).toMatchObject({ exitCode: 130, stderr: '' });
     const [, step] = /\ninterrupted at step (\d+) after /.exec(cut.stdout) ?? [];
     expect(Number(step)).toBeGreaterThanOrEqual(2);
     expect(Number(step)).toBeLessThan(12);
     expect(checkpointsOf('cut').at(-1)).toBe(`step-${step.padStart(6, '0')}.g1`);
-    expect(cut.stdout).toContain('\ncontinue with: npx troupe launch tiny.yaml --run-dir cut --resume\n');
+    expect(cut.stdout).toContain('\ncontinue with: npx troupe launch --resume cut\n');
     expect(curveOf('cut')).toEqual(curveOf('whole').slice(0, Number(step)));
 
-    expect(launch('cut', '--resume')).toMatchObject({ exitCode: 0, stderr: '' });
+    // Nothing but the directory is needed, with whatever options the run was begun.
+    expect(troupe(['launch', '--resume', 'cut'])).toMatchObject({ exitCode: 0, stderr: '' });
     expect(curveOf('cut')).toEqual(curveOf('whole'));
     expect(manifestOf('cut', 'step-000012.g2').extra.params_digest).toBe(
       manifestOf('whole', 'step-000012.g1').extra.params_digest,

@@ -141,7 +141,7 @@ describe('a directory is refused', () => {
   test('when there is nothing to resume', () => {
     const path = join(parent, 'none');
     expect(refusal(path, true)).toBe(
-      `run directory ${path}: holds no run to resume; name one with --run-dir, or leave out --resume`,
+      `run directory ${path}: holds no run to resume; name the directory of one, or leave out --resume`,
     );
     expect(existsSync(path)).toBe(false);
   });

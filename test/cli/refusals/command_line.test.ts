@@ -10,6 +10,7 @@ import { plainly, refusalOf } from './refusal.ts';
 
 const help = '(troupe --help lists what there is)';
 const config = 'for example configs/quickstart.yaml';
+const allow = 'give --allow-code to run it, if you trust it';
 const long = 'x'.repeat(300);
 
 beforeAll(() => {
@@ -17,6 +18,8 @@ beforeAll(() => {
   mkdirSync(at('run'));
   writeFileSync(at('run', 'config.yaml'), 'name: tiny\n');
   writeFileSync(at('run', 'metrics.jsonl'), '{"step":1}\n');
+  mkdirSync(at('coded'));
+  writeFileSync(at('coded', 'config.yaml'), 'model: { sublayers: ../mine.ts }\n');
   mkdirSync(at('busy'));
   writeFileSync(at('busy', 'config.yaml'), 'name: tiny\n');
   writeFileSync(at('busy', 'lock'), `${process.pid}\n`);
@@ -36,7 +39,7 @@ describe('a command line is refused with 2 and one line', () => {
   test.each([
     ['lunch', [], `unknown command 'lunch' (Did you mean launch?) ${help}`],
     ['--trace', [], `unknown option '--trace' ${help}`],
-    ['launch', [], `missing required argument 'FILE.yaml' ${help}`],
+    ['launch', [], `launch: name a topology file, ${config}, or a run to go on with: --resume RUN_DIR`],
     ['launch', [''], `command-argument value '' is invalid for argument 'FILE.yaml'. Allowed: a path. ${help}`],
     [
       'launch',
@@ -50,7 +53,13 @@ describe('a command line is refused with 2 and one line', () => {
       ['tiny.yaml', '--run-dir', ''],
       `option '--run-dir <DIR>' argument '' is invalid. Allowed: a path. ${help}`,
     ],
-    ['launch', ['tiny.yaml', '--resume'], '--resume needs --run-dir: name the directory of the run to continue'],
+    ['launch', ['tiny.yaml', '--resume'], '--resume needs the directory of the run to continue: --resume RUN_DIR'],
+    [
+      'launch',
+      ['--resume', 'nowhere'],
+      'run directory nowhere: holds no run to resume; name the directory of one, or leave out --resume',
+    ],
+    ['launch', ['--resume', 'coded'], `run directory coded: its model is code, the module DIR/mine.ts; ${allow}`],
     ['plan', ['none.yaml'], `none.yaml: no such file; give a topology file, ${config}`],
     ['generate', ['--prompt', 'x'], `required option '--checkpoint <DIR>' not specified ${help}`],
     ['generate', ['--checkpoint', 'x'], `required option '--prompt <TEXT>' not specified ${help}`],
@@ -100,7 +109,7 @@ describe('a run directory is refused with 2 and one line, by a dry run too', () 
       'without a run to resume',
       'letters',
       ['--resume'],
-      'holds no run to resume; name one with --run-dir, or leave out --resume',
+      'holds no run to resume; name the directory of one, or leave out --resume',
     ],
     [
       'in use',
@@ -153,7 +162,7 @@ describe.skipIf(!isOrdinary)('what one may not touch is refused with one line', 
     ],
     [
       ['generate', '--prompt', 'x', '--checkpoint', 'closed'],
-      1,
+      2,
       `no checkpoint to open in DIR/closed: it holds none; ${open}`,
     ],
   ])('%j', (args, exitCode, line) => {
