@@ -18,8 +18,25 @@ export interface Member {
   readonly parameters: readonly Parameter[];
 }
 
-/** Every placed actor, in the mesh's order: stages and their routers, then expert groups and their experts. */
-export function castOf({ mesh, model, shape }: Blueprint): Member[] {
+const casts = new WeakMap<Blueprint, readonly Member[]>();
+
+/** Every placed actor, in the mesh's order: stages and their routers, then expert groups and their experts. Drawn up once. */
+export function castOf(blueprint: Blueprint): readonly Member[] {
+  const known = casts.get(blueprint) ?? membersOf(blueprint);
+  casts.set(blueprint, known);
+  return known;
+}
+
+const roles = new WeakMap<Blueprint, ReadonlyMap<string, string>>();
+
+/** The role of every placed actor, by its address. */
+export function rolesByAddress(blueprint: Blueprint): ReadonlyMap<string, string> {
+  const known = roles.get(blueprint) ?? new Map(castOf(blueprint).map(({ address, role }) => [address, role]));
+  roles.set(blueprint, known);
+  return known;
+}
+
+function membersOf({ mesh, model, shape }: Blueprint): Member[] {
   const stages = mesh.stages.flatMap((rank): Member[] => {
     const parameters = stepsOf(model, rank).flatMap((step) =>
       step.kind === 'exchange' ? [] : Object.values(step.weights),

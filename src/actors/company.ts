@@ -14,15 +14,16 @@ import {
   type Topology,
 } from '../topology/index.ts';
 import { expertAddress, groupAddress, routerAddress, stageAddress } from './addresses.ts';
+import { alike, alikeInTurn } from './alike.ts';
 import type { BatchPort } from './batch_port.ts';
 import type { Blueprint } from './blueprint.ts';
 import { weightBindings } from './bindings.ts';
-import { castOf, stepsOf } from './cast.ts';
+import { rolesByAddress, stepsOf } from './cast.ts';
 import { Expert } from './expert.ts';
-import { ExpertCore } from './expert_core.ts';
+import { createExpertContexts, ExpertCore } from './expert_core.ts';
 import { ExpertGroup } from './expert_group.ts';
 import { ExpertPrograms } from './expert_programs.ts';
-import { gradientsAlive } from './leaf_gradients.ts';
+import { gradientsAlive } from './gradients_alive.ts';
 import { ParameterSet } from './parameter_set.ts';
 import { expertGroupProtocol, expertProtocol } from './protocol/expert.ts';
 import { routerProtocol } from './protocol/router.ts';
@@ -43,26 +44,36 @@ export interface CompanyOptions {
   readonly device: Device;
   /** Whether this worker hosts a role. */
   readonly hosts: (role: string) => boolean;
+  /** Whether a role that it hosts is made now; left out: all are. A rehearsal makes one at a time. */
+  readonly makes?: (role: string) => boolean;
 }
 
 /** Makes everything that the actors of this worker need. Throws `OutOfSliceMemory`. */
 export async function gather(options: CompanyOptions): Promise<ChildSpec[]> {
-  const { blueprint, hosts, device } = options;
+  const { blueprint, hosts, makes = hosts, device } = options;
   const { mesh, shape, model, single } = blueprint;
-  const here = new Set(castOf(blueprint).flatMap(({ role, address }) => (hosts(role) ? [address] : [])));
-  const worker = { ...options, port: new RowsPort(device, (address) => here.has(address)) };
+  const worker = { ...options, port: new RowsPort(device, isHereOf(options)) };
   const specs: ChildSpec[] = [];
-  for (const rank of mesh.stages.filter(({ role }) => hosts(role))) {
+  for (const rank of mesh.stages.filter(({ role }) => makes(role))) {
     const logits = rank.isLast ? single.logits : null;
     specs.push(await stageSpec(worker, rank, stepsOf(model, rank), stepsOf(single, rank), logits));
     for (const layer of rank.layers.filter((l) => isSparse(shape, l))) {
       specs.push(await routerSpec(worker, rank, layer, model.mixture!));
     }
   }
-  for (const group of mesh.expertGroups.filter(({ role }) => hosts(role))) {
+  for (const group of mesh.expertGroups.filter(({ role }) => makes(role))) {
     specs.push(...(await groupSpecs(worker, group, model.mixture!)));
   }
   return specs;
+}
+
+/** Whether the actor of an address lives on the worker that hosts these roles. */
+export function isHereOf({ blueprint, hosts }: Pick<CompanyOptions, 'blueprint' | 'hosts'>) {
+  const roles = rolesByAddress(blueprint);
+  return (address: string): boolean => {
+    const role = roles.get(address);
+    return role !== undefined && hosts(role);
+  };
 }
 
 interface WorkerOptions extends CompanyOptions {
@@ -82,8 +93,7 @@ async function stageSpec(
   const { pipeline_parallel: pipelineRanks, data_parallel: dataRanks, micro_batches } = topology.parallelism;
   parameters.reserveGradients(gradientsAlive(micro_batches, rank.dataRank, 1));
   const count = depth(rank.pipelineRank, pipelineRanks, micro_batches);
-  const contexts = [];
-  for (let i = 0; i < count; i++) contexts.push(await createStageContext(device, slice, steps, parameters.values));
+  const contexts = await alikeInTurn(device, count, () => createStageContext(device, slice, steps, parameters.values));
   const context = await createStageContext(device, slice, single, parameters.values);
   reserveRooms(port, slice, { mesh, rank, mixture: model.mixture, contexts: [...contexts, context] });
   const head = logits && (await LogitsHead.create(device, slice, logits, context, parameters.values));
@@ -145,7 +155,7 @@ async function routerSpec(
       globalMicrobatches: mesh.globalMicrobatches,
     },
     programs,
-    contexts: Array.from({ length: count }, () => createRouterContext(slice, programs, bindings)),
+    contexts: alike(device, count, () => createRouterContext(slice, programs, bindings)),
     seed: training.seed,
     capacity,
     grant: Math.max(capacity(tokens, true), capacity(tokens, false)),
@@ -161,23 +171,24 @@ async function groupSpecs(
 ): Promise<ChildSpec[]> {
   const { pipeline_parallel, data_parallel, micro_batches } = topology.parallelism;
   const stage = mesh.stages.find((rank) => rank.layers.includes(layer))!;
-  const contexts = data_parallel * depth(stage.pipelineRank, pipeline_parallel, micro_batches);
+  const count = data_parallel * depth(stage.pipelineRank, pipeline_parallel, micro_batches);
   const { top_k, num_experts } = moeOf(topology);
   const tokens = mesh.microbatchSequences * topology.training.sequence_length;
   const programs = await ExpertPrograms.compile(device, mixture.programs.expert, {
     count: experts.length,
     rows: (tokens * top_k) / num_experts,
   });
-  const cores: ExpertCore[] = [];
-  for (const [at, expert] of experts.entries()) {
+  const cores = await alikeInTurn(device, experts.length, async (at) => {
+    const expert = experts[at];
     const bank = { bank: groupAddress(layer, group), count: experts.length, at };
     const slice = sliceOf(device, topology, expertAddress(layer, expert), bank);
     const weights = mixture.expert(layer, expert);
     const parameters = await ParameterSet.create(device, slice, Object.values(weights), topology.training.seed);
     parameters.reserveGradients(gradientsAlive(micro_batches, 0, data_parallel));
-    const parts = { slice, parameters, weights, programs };
-    cores.push(new ExpertCore(expert, parts, { contexts, expected: mesh.globalMicrobatches }));
-  }
+    const tensors = weightBindings(weights, parameters.values);
+    const contexts = createExpertContexts(device, count, { slice, programs, weights: tensors });
+    return new ExpertCore({ expert, parameters, weights, contexts }, mesh.globalMicrobatches);
+  });
   const groupSpec = actor(
     expertGroupProtocol,
     groupAddress(layer, group),

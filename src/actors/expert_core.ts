@@ -3,8 +3,9 @@
  * expert's actor answers for it; its group, on the same worker, runs what it gives to be run, since the rows of all experts
  * of a group travel together.
  */
-import type { Bindings, Slice, Tensor } from '../kernels/device.ts';
+import type { Bindings, Device, Slice, Tensor } from '../kernels/device.ts';
 import type { Weights } from '../models/model.ts';
+import { alike } from './alike.ts';
 import { tensorFor, weightBindings } from './bindings.ts';
 import type { ExpertPrograms, ExpertRun } from './expert_programs.ts';
 import { LeafGradients } from './leaf_gradients.ts';
@@ -24,22 +25,15 @@ export class ExpertCore {
   private processed = 0;
   private onComplete: (() => void) | null = null;
 
-  /**
-   * Takes memory for `contexts` microbatches from the expert's slice; `expected` microbatches make a step. Throws
-   * `OutOfSliceMemory`.
-   */
-  constructor(
-    expert: number,
-    { slice, parameters, weights, programs }: ExpertParts,
-    { contexts, expected }: { contexts: number; expected: number },
-  ) {
+  /** `expected` microbatches make a step. */
+  constructor({ expert, parameters, weights, contexts }: ExpertParts, expected: number) {
     this.expert = expert;
     this.parameters = parameters;
     this.weights = weights;
     this.leaves = new LeafGradients(parameters);
     this.expected = expected;
-    this.contexts = createContexts(contexts, slice, programs, weightBindings(weights, parameters.values));
-    this.idle = [...this.contexts];
+    this.contexts = contexts;
+    this.idle = [...contexts];
   }
 
   /** What runs for so many rows, once they are laid into rows_SD. */
@@ -107,17 +101,29 @@ export class ExpertCore {
 }
 
 export interface ExpertParts {
-  readonly slice: Slice;
+  readonly expert: number;
   readonly parameters: ParameterSet;
   readonly weights: Weights;
+  /** Of the microbatches that may be with it at once. */
+  readonly contexts: readonly Bindings[];
+}
+
+interface ContextParts {
+  readonly slice: Slice;
   readonly programs: ExpertPrograms;
+  /** By the names that the programs have for them. */
+  readonly weights: Bindings;
 }
 
 /**
- * A context has for itself what passes from forward to backward. All else is of use within one message only, and is one
- * tensor for all contexts.
+ * Takes memory for `count` microbatches from the expert's slice. A context has for itself what passes from forward to
+ * backward; all else is of use within one message only, and is one tensor for all contexts. Throws `OutOfSliceMemory`.
  */
-function createContexts(count: number, slice: Slice, { derivative }: ExpertPrograms, weights: Bindings): Bindings[] {
+export function createExpertContexts(
+  device: Pick<Device, 'dry'>,
+  count: number,
+  { slice, programs: { derivative }, weights }: ContextParts,
+): Bindings[] {
   const passing = new Set([...derivative.kept, ...derivative.residuals.map(({ name }) => name)]);
   const bindings = [derivative.forward, derivative.backwardInput].flatMap(({ inputs, outputs }) => [
     ...inputs,
@@ -125,7 +131,7 @@ function createContexts(count: number, slice: Slice, { derivative }: ExpertProgr
   ]);
   const common: Record<string, Tensor> = { ...weights };
   for (const { name, value } of bindings) if (!passing.has(name)) common[name] ??= tensorFor(slice, name, value.type);
-  return Array.from({ length: count }, () => {
+  return alike(device, count, () => {
     const own: Record<string, Tensor> = {};
     for (const { name, value } of bindings) if (passing.has(name)) own[name] ??= tensorFor(slice, name, value.type);
     return { ...common, ...own };

@@ -2,23 +2,9 @@
  * The gradients of a role's own microbatches on their way into the sum: a leaf is open while backward programs write it,
  * then folds with its siblings.
  */
-import { blocksOf } from '../topology/index.ts';
 import type { AllReduce } from './all_reduce.ts';
 import { GradientTree } from './gradient_tree.ts';
 import type { Gradient, ParameterSet } from './parameter_set.ts';
-
-/**
- * Gradients of one role that are alive at once at most, when `ranks` ranks send it the leaves of `microbatches` each, in
- * order within a rank: the blocks of every rank, and the leaf being made.
- */
-export function gradientsAlive(microbatches: number, firstRank: number, ranks: number): number {
-  let blocks = 0;
-  for (let rank = firstRank; rank < firstRank + ranks; rank++) {
-    const counts = Array.from({ length: microbatches + 1 }, (_, done) => blocksOf(rank * microbatches, done));
-    blocks += Math.max(...counts.slice(0, -1));
-  }
-  return blocks + 1;
-}
 
 export class LeafGradients {
   private readonly parameters: ParameterSet;

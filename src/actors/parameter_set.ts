@@ -9,6 +9,7 @@ import type { Bindings, Device, Executable, FlatArena, Slice, Tensor } from '../
 import { initialValues, type Parameter } from '../models/parameter.ts';
 import type { TensorPayload } from '../runtime/index.ts';
 import type { OptimizerSection } from '../topology/index.ts';
+import { alike } from './alike.ts';
 import { DeviceSquares } from './device_squares.ts';
 import { sumOfSquares } from './gradient_norm.ts';
 import { accumulateProgram, adamwProgram } from './optimizer_programs.ts';
@@ -41,6 +42,7 @@ export class ParameterSet {
   /** Null where the host sums the squares, over the device's own memory. */
   private readonly deviceSquares: DeviceSquares | null;
   private readonly spare: Gradient[] = [];
+  private reserved = 0;
 
   private constructor(
     device: Device,
@@ -82,7 +84,7 @@ export class ParameterSet {
     }
     const deviceSquares = device.sharesMemory ? null : await DeviceSquares.create(device, slice, parameters);
     const set = new ParameterSet(device, slice, parameters, { groups, deviceSquares });
-    if (device.isDry) return set;
+    if (device.dry !== undefined) return set;
     for (const parameter of parameters) device.write(set.values[parameter.name], initialValues(parameter, seed));
     return set;
   }
@@ -92,18 +94,21 @@ export class ParameterSet {
     return this.groups.map((group) => group.values.flat.shape[0]);
   }
 
-  /** Takes the memory of `count` gradients from the slice now. Throws `OutOfSliceMemory`. */
+  /** Takes the memory of all gradients that will ever be alive at once. Throws `OutOfSliceMemory`. */
   reserveGradients(count: number): void {
-    const taken = Array.from({ length: count }, () => this.takeGradient());
-    for (const gradient of taken) this.giveGradient(gradient);
+    const taken = alike(this.device, count, () => {
+      const arenas = this.groups.map((group) => this.slice.arena('gradients', shapesOf(group.parameters)));
+      return { arenas, views: viewsOf(arenas) };
+    });
+    this.reserved += count;
+    this.spare.push(...taken);
   }
 
-  /** Memory for one gradient, from those given back or from the slice. Its content is unspecified. */
+  /** Memory for one gradient, of those that were reserved. Its content is unspecified. Throws `GradientsExhausted`. */
   takeGradient(): Gradient {
     const spare = this.spare.pop();
-    if (spare !== undefined) return spare;
-    const arenas = this.groups.map((group) => this.slice.arena('gradients', shapesOf(group.parameters)));
-    return { arenas, views: viewsOf(arenas) };
+    if (spare === undefined) throw new GradientsExhausted(this.slice.owner, this.reserved);
+    return spare;
   }
 
   giveGradient(gradient: Gradient): void {
@@ -191,6 +196,17 @@ export class ParameterSet {
 
 /** The names under which a parameter and its moments are stored. */
 export const storedNames = (name: string): string[] => [name, `${name}.exp_avg`, `${name}.exp_avg_sq`];
+
+/** More gradients are alive than were reserved: a plan and its run would part. A fault of this program, not of its user. */
+export class GradientsExhausted extends Error {
+  readonly tag = 'GradientsExhausted';
+  constructor(owner: string, reserved: number) {
+    super(
+      `${owner}: all ${reserved} gradients that were reserved are in use, and a run takes no more; please report this with the topology file`,
+    );
+    this.name = 'GradientsExhausted';
+  }
+}
 
 /** A checkpoint lacks a tensor that the model has: it is another model's. */
 export class MissingTensor extends Error {

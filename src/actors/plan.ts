@@ -1,38 +1,24 @@
 /**
  * What a run will take, before it runs: where its roles live, their memory, their work, and what crosses between workers.
- * Memory is no formula beside the code but a rehearsal of it: each worker's company is gathered over a device that only
- * measures, so that the plan and the run cannot disagree.
+ * Memory is no formula beside the code but a rehearsal of it (`rehearsal.ts`), so that the plan and the run cannot disagree.
  */
 import { arenaBytes } from '../kernels/arena.ts';
-import { DryDevice, type DrySlice } from '../kernels/cpu/dry_device.ts';
-import { bytesPerElement } from '../kernels/dtype.ts';
+import { DryMemory, type Taking } from '../kernels/cpu/dry_memory.ts';
+import { OutOfSliceMemory } from '../kernels/errors.ts';
 import {
   countParameters,
   deviceOf,
   flopsByRole,
   trafficOf,
   workersOf,
-  type Mesh,
   type ParameterCount,
   type StepTraffic,
   type Worker,
 } from '../topology/index.ts';
-import type { BatchPort } from './batch_port.ts';
 import type { Blueprint } from './blueprint.ts';
 import { castOf } from './cast.ts';
-import { gather } from './company.ts';
 import { placeRoles } from './place_roles.ts';
-
-/** Bytes of an actor's slice. */
-export interface SliceMemory {
-  readonly parameters: number;
-  /** Gradients that are alive at once. */
-  readonly gradients: number;
-  /** Both moments of Adam. */
-  readonly moments: number;
-  /** Inputs, outputs and residuals of every microbatch under way, and of generation. */
-  readonly activations: number;
-}
+import { Rehearsals, type RehearsedSlice, type SliceMemory } from './rehearsal.ts';
 
 /** An actor that has a slice: a stage, a router or an expert. */
 export interface ActorPlan {
@@ -67,28 +53,51 @@ export interface Plan {
   readonly traffic: StepTraffic;
 }
 
-/** Plans a run. Nothing is allocated, compiled or started. */
+/** A model of which the bytes cannot be counted, let alone had. */
+export class TooLargeToPlan extends Error {
+  readonly tag = 'TooLargeToPlan';
+  readonly exitCode = 2;
+  constructor(cause: OutOfSliceMemory) {
+    const { owner, askedBytes, usedBytes, budgetBytes } = cause;
+    super(
+      `${owner}: ${usedBytes} + ${askedBytes} bytes on one worker, and a plan counts to ${budgetBytes}; lower model.hidden_size, model.intermediate_size or the microbatch, or add workers`,
+      { cause },
+    );
+    this.name = 'TooLargeToPlan';
+  }
+}
+
+/** Plans a run. Nothing is allocated, compiled or started. Throws `TooLargeToPlan`. */
 export async function planRun(blueprint: Blueprint): Promise<Plan> {
   const { topology, mesh, sizes } = blueprint;
   const { global_batch_size, sequence_length } = topology.training;
   const flops = flopsByRole(mesh, sizes, global_batch_size * sequence_length);
-  const placement = placeRoles(blueprint, workersOf(topology.cluster));
-  const roleOf = new Map(castOf(blueprint).map(({ address, role }) => [address, role]));
+  const everyone = workersOf(topology.cluster);
+  const placement = placeRoles(blueprint, everyone);
+  const rolesOf = new Map<Worker, string[]>(everyone.map((worker) => [worker, []]));
+  for (const [role, worker] of placement) rolesOf.get(worker)!.push(role);
 
+  const rehearsals = new Rehearsals(blueprint);
+  const owners = ownersOf(blueprint);
   const workers: WorkerPlan[] = [];
   const arenas = new Map<string, number[]>();
-  for (const worker of workersOf(topology.cluster)) {
-    const roles = [...placement].filter(([, at]) => isSame(at, worker)).map(([role]) => role);
-    const device = new DryDevice({ sharesMemory: isProcessor(topology, worker) });
-    await gather({ blueprint, batches: noBatches, device, hosts: (role) => roles.includes(role) });
-    const actors = device.slices.map((slice): ActorPlan => {
-      const { owner } = slice;
-      // The slice of a stage goes by its role.
-      const role = roleOf.get(owner) ?? owner;
-      arenas.set(role, [...(arenas.get(role) ?? []), ...arenasOf(slice)]);
-      return { owner, role, memory: memoryOf(slice), flops: flopsOf(owner, role, mesh, flops.get(role)!) };
-    });
-    const { usedBytes, scratchBytes, peakBytes } = device;
+  for (const [worker, roles] of rolesOf) {
+    const memory = new DryMemory();
+    const place = { sharesMemory: isProcessor(topology, worker), hosts: hostsOf(roles) };
+    const slices: RehearsedSlice[] = [];
+    const actors: ActorPlan[] = [];
+    for (const role of roles) {
+      const rehearsed = await rehearsals.of(role, place);
+      book(memory, role, rehearsed.takings);
+      const work = workOf(owners.get(role)!, role, flops.get(role)!);
+      rehearsed.slices.forEach((slice, at) => actors.push({ ...work[at], memory: slice.memory }));
+      for (const slice of rehearsed.slices) slices.push(slice);
+      arenas.set(
+        role,
+        rehearsed.slices.flatMap((slice) => slice.arenas),
+      );
+    }
+    const { usedBytes, scratchBytes, peakBytes } = memory;
     const budget = topology.cluster.memory_per_worker;
     workers.push({
       worker,
@@ -98,7 +107,7 @@ export async function planRun(blueprint: Blueprint): Promise<Plan> {
       scratchBytes,
       holeBytes: peakBytes - usedBytes,
       totalBytes: peakBytes,
-      fits: peakBytes <= arenaBytes(budget) && device.slices.every((slice) => slice.usedBytes <= budget),
+      fits: peakBytes <= arenaBytes(budget) && slices.every((slice) => slice.usedBytes <= budget),
       flops: roles.reduce((sum, role) => sum + flops.get(role)!, 0),
     });
   }
@@ -106,38 +115,39 @@ export async function planRun(blueprint: Blueprint): Promise<Plan> {
   return { blueprint, parameters: countParameters(sizes), workers, traffic };
 }
 
-/** Bytes of a slice by what they were taken for. */
-function memoryOf({ taken }: DrySlice): SliceMemory {
-  const bytesOf = (...kinds: readonly string[]): number =>
-    taken.reduce((sum, { what, bytes }) => sum + (kinds.includes(what) ? bytes : 0), 0);
-  const parameters = bytesOf('parameters');
-  const gradients = bytesOf('gradients');
-  const moments = bytesOf('first moments', 'second moments');
-  const all = taken.reduce((sum, { bytes }) => sum + bytes, 0);
-  return { parameters, gradients, moments, activations: all - parameters - gradients - moments };
+function book(memory: DryMemory, role: string, takings: readonly Taking[]): void {
+  try {
+    for (const taking of takings) memory.take(role, taking);
+  } catch (error) {
+    throw error instanceof OutOfSliceMemory ? new TooLargeToPlan(error) : error;
+  }
 }
 
-/** Elements of the flat arenas that a slice keeps its parameters in. */
-function arenasOf({ taken }: DrySlice): number[] {
-  return taken.filter(({ what }) => what === 'parameters').map(({ bytes }) => bytes / bytesPerElement.f32);
+/** Whose slices a role has, in the order of the cast; that of a stage goes by its role. */
+function ownersOf(blueprint: Blueprint): Map<string, string[]> {
+  const owners = new Map<string, string[]>();
+  for (const { role, address, isGroup } of castOf(blueprint)) {
+    const known = owners.get(role);
+    if (known === undefined) owners.set(role, isGroup ? [] : [role]);
+    else known.push(address);
+  }
+  return owners;
 }
 
 /** A role's work is its stage's, or is divided among its experts; that of routers is not counted. */
-function flopsOf(owner: string, role: string, mesh: Mesh, flops: number): number {
-  const group = mesh.expertGroups.find((g) => g.role === role);
-  if (group !== undefined) return flops / group.experts.length;
-  return owner === role ? flops : 0;
+function workOf(owners: readonly string[], role: string, flops: number): Omit<ActorPlan, 'memory'>[] {
+  const hasStage = owners[0] === role;
+  return owners.map((owner, at) => {
+    const own = hasStage ? (at === 0 ? flops : 0) : flops / owners.length;
+    return { owner, role, flops: own };
+  });
 }
 
 /** Where the word for a worker's device is `auto`, the plan is for the processor. */
 const isProcessor = ({ cluster }: Blueprint['topology'], { node, worker }: Worker): boolean =>
   !deviceOf(cluster, node, worker).startsWith('webgpu');
 
-const isSame = (a: Worker, b: Worker): boolean => a.node === b.node && a.worker === b.worker;
-
-/** A rehearsal ends before the first batch. */
-const noBatches: BatchPort = {
-  microbatch: () => {
-    throw new Error('a plan reads no batches');
-  },
-};
+function hostsOf(roles: readonly string[]): (role: string) => boolean {
+  const here = new Set(roles);
+  return (role) => here.has(role);
+}

@@ -24,22 +24,40 @@ export interface RoomsOptions {
   readonly contexts: readonly StageContext[];
 }
 
+/** Who of those that a stage exchanges rows with lives on its worker: what its rooms depend on. */
+export interface Company {
+  readonly hasNeighbour: boolean;
+  /** Most expert groups of one of its layers. */
+  readonly groups: number;
+}
+
+export function companyOf(
+  isHere: RowsPort['isHere'],
+  mesh: Mesh,
+  { pipelineRank, dataRank, layers }: StageRank,
+): Company {
+  const here = new Map(layers.map((layer) => [layer, 0]));
+  for (const { layer, group } of mesh.expertGroups) {
+    const count = here.get(layer);
+    if (count !== undefined && isHere(groupAddress(layer, group))) here.set(layer, count + 1);
+  }
+  return {
+    hasNeighbour: [-1, 1].some((by) => isHere(stageAddress(pipelineRank + by, dataRank))),
+    groups: [...here.values()].reduce((most, count) => Math.max(most, count), 0),
+  };
+}
+
 /** Takes rooms from the slice of a stage, for what it and its routers exchange with others of the worker. */
 export function reserveRooms(port: RowsPort, slice: Slice, { mesh, rank, mixture, contexts }: RoomsOptions): void {
-  const { pipelineRank, dataRank } = rank;
-  const hasNeighbour = [-1, 1].some((by) => port.isHere(stageAddress(pipelineRank + by, dataRank)));
+  const { hasNeighbour, groups } = companyOf(port.isHere, mesh, rank);
   for (const { steps, input, output } of contexts) {
     const exchange = steps.find((step) => step.kind === 'exchange');
     const rows = exchange?.routed ?? (hasNeighbour ? (output?.rows ?? input?.rows) : undefined);
     if (rows !== undefined) port.reserve(slice, rows.dtype, rows.shape);
   }
-  const groups = mesh.expertGroups.filter(({ layer }) => rank.layers.includes(layer));
-  const [first] = groups;
+  const first = mesh.expertGroups.find(({ layer }) => rank.layers.includes(layer));
   if (first === undefined || mixture === null) return;
-  const here = rank.layers.map(
-    (layer) => groups.filter((group) => group.layer === layer && port.isHere(groupAddress(layer, group.group))).length,
-  );
   const { dtype, shape } = typeOf(mixture.programs.expert, 'rows_SD');
   const room = [groupRoom(mixture, first.experts.length), Number(shape[1])];
-  for (let i = 0; i < contexts.length * Math.max(...here); i++) port.reserve(slice, dtype, room);
+  port.reserve(slice, dtype, room, contexts.length * groups);
 }

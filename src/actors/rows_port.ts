@@ -5,6 +5,7 @@
 import type { Device, Slice, Tensor } from '../kernels/device.ts';
 import { bytesPerElement, type Data, type DType } from '../kernels/dtype.ts';
 import type { TensorPayload } from '../runtime/index.ts';
+import { alike } from './alike.ts';
 import { dataOf, payload } from './protocol/pass.ts';
 import type { Rows } from './protocol/rows.ts';
 
@@ -34,9 +35,11 @@ export class RowsPort {
     this.isHere = isHere;
   }
 
-  /** Takes memory for rows under way from `slice`, where rows go by lease at all. Throws `OutOfSliceMemory`. */
-  reserve(slice: Slice, dtype: DType, shape: readonly number[]): void {
-    if (!this.device.sharesMemory) this.spareOf(dtype, shape).push(slice.tensor('rows under way', dtype, shape));
+  /** Takes `count` rooms for rows under way from `slice`, where rows go by lease at all. Throws `OutOfSliceMemory`. */
+  reserve(slice: Slice, dtype: DType, shape: readonly number[], count = 1): void {
+    if (this.device.sharesMemory) return;
+    const rooms = alike(this.device, count, () => slice.tensor('rows under way', dtype, shape));
+    this.spareOf(dtype, shape).push(...rooms);
   }
 
   /**

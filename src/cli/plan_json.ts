@@ -1,7 +1,10 @@
 /** A plan as one JSON object, with the keys that docs/reference/command-line.md lists. Bytes and FLOPs are whole numbers. */
 import type { Plan } from '../actors/plan.ts';
 import type { Traffic } from '../topology/index.ts';
-import { nameOf } from './plan_tables.ts';
+import { heaviest, nameOf } from './plan_tables.ts';
+
+/** Links that are listed: thousands of workers have millions, which make no text. */
+const mostLinks = 100_000;
 
 export function planJson({ blueprint, parameters, workers, traffic }: Plan): string {
   const { topology, mesh, vocabulary } = blueprint;
@@ -40,12 +43,13 @@ export function planJson({ blueprint, parameters, workers, traffic }: Plan): str
         flops: work,
       })),
     })),
-    links: traffic.links.map((link) => ({
+    links: heaviest(traffic.links, mostLinks).map((link) => ({
       from: nameOf(link.from),
       to: nameOf(link.to),
       transport: link.transport,
       ...trafficOf(link),
     })),
+    links_left_out: Math.max(traffic.links.length - mostLinks, 0),
     by_transport: Object.fromEntries(
       Object.entries(traffic.byTransport).map(([transport, total]) => [transport, trafficOf(total)]),
     ),

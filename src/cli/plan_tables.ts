@@ -1,7 +1,8 @@
 /** A plan as a person reads it: who lives where, what it weighs, what it computes and what it sends, in tables. */
-import type { ActorPlan, Plan, SliceMemory } from '../actors/plan.ts';
+import type { ActorPlan, Plan } from '../actors/plan.ts';
+import type { SliceMemory } from '../actors/rehearsal.ts';
 import { nodeName, workerName } from '../actors/whereabouts.ts';
-import type { Link, Mesh, Traffic, Worker } from '../topology/index.ts';
+import type { Link, Mesh, StageRank, Traffic, Worker } from '../topology/index.ts';
 import { byteUnit, count, flopUnit, inUnit, mebibytes, percent, plural } from './figures.ts';
 import { numbers, table, words } from './table.ts';
 
@@ -71,24 +72,25 @@ function parameterTable({ parameters }: Plan): string[] {
 }
 
 function roleTable({ workers, blueprint: { mesh } }: Plan): string[] {
-  const rows = inMeshOrder(
-    mesh,
-    workers.flatMap(({ worker, roles }) => roles.map((role) => ({ role, worker }))),
-  ).map(({ role, worker }) => [role, holdings(mesh, role), nameOf(worker)]);
-  return table([words('role'), words('holds'), words('worker')], rows, mostRows);
+  const homes = new Map(workers.flatMap(({ worker, roles }) => roles.map((role) => [role, worker] as const)));
+  const rows = [
+    ...mesh.stages.slice(0, mostRows).map((stage) => [stage.role, heldByStage(mesh, stage)]),
+    ...mesh.expertGroups
+      .slice(0, mostRows)
+      .map(({ role, layer, experts }) => [role, `${spans('expert', experts)} of layer ${layer}`]),
+  ].map(([role, holds]) => [role, holds, nameOf(homes.get(role)!)]);
+  return table([words('role'), words('holds'), words('worker')], rows, mostRows, homes.size);
 }
 
-/** What a role holds of the model, in words. */
-function holdings(mesh: Mesh, role: string): string {
-  const group = mesh.expertGroups.find((g) => g.role === role);
-  if (group !== undefined) return `${spans('expert', group.experts)} of layer ${group.layer}`;
-  const stage = mesh.stages.find((s) => s.role === role)!;
-  const routers = stage.layers.filter((layer) => mesh.moeLayers.includes(layer)).length;
+/** What a stage rank holds of the model, in words. */
+function heldByStage({ moeLayers }: Mesh, { layers, isFirst, isLast }: StageRank): string {
+  const sparse = new Set(moeLayers);
+  const routers = layers.filter((layer) => sparse.has(layer)).length;
   return [
-    ...(stage.isFirst ? ['embedding'] : []),
-    spans('layer', stage.layers),
+    ...(isFirst ? ['embedding'] : []),
+    spans('layer', layers),
     ...(routers > 0 ? [plural(routers, 'router')] : []),
-    ...(stage.isLast ? ['head'] : []),
+    ...(isLast ? ['head'] : []),
   ].join(', ');
 }
 
@@ -103,13 +105,15 @@ function memoryTable({ workers, blueprint: { mesh } }: Plan): [string, string[]]
   const bytes = byteUnit(all.map(({ memory }) => totalOf(memory)));
   const flops = flopUnit(all.map((role) => role.flops));
   const kinds = ['parameters', 'gradients', 'moments', 'activations'] as const;
-  const rows = all.map(({ role, memory, flops: work }) => [
-    role,
-    ...[...kinds.map((kind) => memory[kind]), totalOf(memory)].map((value) => inUnit(value, bytes)),
-    inUnit(work, flops),
-  ]);
+  const rows = all
+    .slice(0, mostRows)
+    .map(({ role, memory, flops: work }) => [
+      role,
+      ...[...kinds.map((kind) => memory[kind]), totalOf(memory)].map((value) => inUnit(value, bytes)),
+      inUnit(work, flops),
+    ]);
   const columns = [words('role'), ...[...kinds, 'total', flops.name].map(numbers)];
-  return [`memory of each role (${bytes.name}), and its work in a step`, table(columns, rows, mostRows)];
+  return [`memory of each role (${bytes.name}), and its work in a step`, table(columns, rows, mostRows, all.length)];
 }
 
 function added(before: { memory: SliceMemory; flops: number } | undefined, { role, memory, flops }: ActorPlan) {
@@ -128,17 +132,19 @@ function workerTable({ workers, blueprint }: Plan): [string, string[]] {
   const bytes = byteUnit(workers.map(({ totalBytes }) => totalBytes));
   const flops = flopUnit(workers.map((worker) => worker.flops));
   const allFlops = workers.reduce((sum, worker) => sum + worker.flops, 0);
-  const rows = workers.map(({ worker, sliceBytes, scratchBytes, holeBytes, totalBytes, flops: work }) => [
-    nameOf(worker),
-    ...[sliceBytes, scratchBytes, holeBytes, totalBytes].map((value) => inUnit(value, bytes)),
-    percent(totalBytes / budget),
-    inUnit(work, flops),
-    percent(work / allFlops),
-  ]);
+  const rows = workers
+    .slice(0, mostRows)
+    .map(({ worker, sliceBytes, scratchBytes, holeBytes, totalBytes, flops: work }) => [
+      nameOf(worker),
+      ...[sliceBytes, scratchBytes, holeBytes, totalBytes].map((value) => inUnit(value, bytes)),
+      percent(totalBytes / budget),
+      inUnit(work, flops),
+      percent(work / allFlops),
+    ]);
   const titles = ['slices', 'scratch', 'holes', 'total', 'of budget', flops.name, 'share'];
   return [
     `workers: memory (${bytes.name}), and work in a step`,
-    table([words('worker'), ...titles.map(numbers)], rows, mostRows),
+    table([words('worker'), ...titles.map(numbers)], rows, mostRows, workers.length),
   ];
 }
 
@@ -148,10 +154,12 @@ function linkTable({ traffic: { links, byTransport } }: Plan): [string, string[]
     const { dispatchEven, dispatchMost, handOver, pipeline, allReduce } = traffic;
     return [dispatchEven, dispatchMost, handOver, pipeline, allReduce, mostBytes(traffic)].map((v) => inUnit(v, unit));
   };
-  // Of too many links the heaviest that leave their worker are worth seeing.
-  const weight = (link: Link): number => (link.transport === 'local' ? 0 : mostBytes(link));
-  const shown = links.length > mostRows ? links.toSorted((a, b) => weight(b) - weight(a)) : links;
-  const rows = shown.map((link) => [nameOf(link.from), nameOf(link.to), link.transport, ...figures(link)]);
+  const rows = heaviest(links, mostRows).map((link) => [
+    nameOf(link.from),
+    nameOf(link.to),
+    link.transport,
+    ...figures(link),
+  ]);
   const heads = ['even', 'most', 'hand-over', 'pipeline', 'all-reduce', 'at most'].map(numbers);
   const columns = [words('from'), words('to'), words('by'), ...heads];
   const totals = Object.entries(byTransport)
@@ -159,8 +167,19 @@ function linkTable({ traffic: { links, byTransport } }: Plan): [string, string[]
     .map(([transport, traffic]) => [transport, String(traffic.messages), ...figures(traffic)]);
   return [
     `from worker to worker in a step (${unit.name}; even, most: token dispatch)`,
-    [...table(columns, rows, mostRows), '', ...table([words('all by'), numbers('messages'), ...heads], totals)],
+    [
+      ...table(columns, rows, mostRows, links.length),
+      '',
+      ...table([words('all by'), numbers('messages'), ...heads], totals),
+    ],
   ];
+}
+
+/** Of more than `most` links those that are worth seeing: the heaviest that leave their worker, in that order. */
+export function heaviest(links: readonly Link[], most: number): readonly Link[] {
+  if (links.length <= most) return links;
+  const weight = (link: Link): number => (link.transport === 'local' ? 0 : mostBytes(link));
+  return links.toSorted((a, b) => weight(b) - weight(a)).slice(0, most);
 }
 
 const totalOf = ({ parameters, gradients, moments, activations }: SliceMemory): number =>

@@ -8,8 +8,16 @@ export interface Column {
 export const words = (title: string): Column => ({ title, side: 'left' });
 export const numbers = (title: string): Column => ({ title, side: 'right' });
 
-/** The table's lines, the first of them its titles. Rows past `most` are counted in a last line and left out. */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[], most = Infinity): string[] {
+/**
+ * The table's lines, the first of them its titles. Rows past `most` are counted in a last line and left out; `of` says how
+ * many rows there are where only those that are shown were made.
+ */
+export function table(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  most = Infinity,
+  of = rows.length,
+): string[] {
   const shown = rows.slice(0, most);
   const cells = [columns.map(({ title }) => title), ...shown];
   const widths = columns.map((_, at) => cells.reduce((width, row) => Math.max(width, row[at].length), 0));
@@ -19,5 +27,5 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
       .join('  ')
       .trimEnd(),
   );
-  return rows.length > shown.length ? [...lines, `... and ${rows.length - shown.length} more; --json has all`] : lines;
+  return of > shown.length ? [...lines, `... and ${of - shown.length} more; --json has all`] : lines;
 }

@@ -82,6 +82,12 @@ export interface FlatArena {
   readonly views: Bindings;
 }
 
+/** What is taken from a dry device from `begin` to `end` is booked so many times. */
+export interface DryBook {
+  begin(count: number): void;
+  end(): void;
+}
+
 export interface Device {
   readonly kind: 'cpu' | 'webgpu';
   /** What must be equal for two devices to give the same bits. */
@@ -98,8 +104,8 @@ export interface Device {
   readonly besideRows: number;
   /** Which of several forms of equal bits it took by timing them, by what for; absent where there is nothing to choose. */
   readonly choices?: Readonly<Record<string, string>>;
-  /** It measures only: nothing is stored, so that initial values need not be made. */
-  readonly isDry?: true;
+  /** Of one that measures only: nothing is stored, so that initial values need not be made, and what is alike is made once. */
+  readonly dry?: DryBook;
   /** Everything compiled so far, with its times. */
   executables(): Promise<readonly Executable[]>;
   compile(program: Program): Promise<Executable>;

@@ -16,6 +16,9 @@ export interface Range {
 
 export const align = (bytes: number): number => Math.ceil(bytes / alignmentBytes) * alignmentBytes;
 
+/** What a range of at least so many bytes takes. */
+export const rangeBytes = (bytes: number): number => Math.max(align(bytes), alignmentBytes);
+
 export class Ranges {
   readonly bytes: number;
   private free: Range[];
@@ -38,9 +41,15 @@ export class Ranges {
     return this.peak;
   }
 
+  /** Largest range that is free below the highest end of those that are taken. */
+  get largestHole(): number {
+    const { free, bytes } = this;
+    return free.reduce((most, range) => (range.offset + range.bytes === bytes ? most : Math.max(most, range.bytes)), 0);
+  }
+
   /** Takes a range of at least `bytes`. Throws `OutOfSliceMemory` in the name of `owner`. */
   take(owner: string, what: string, bytes: number): Range {
-    const wanted = Math.max(align(bytes), alignmentBytes);
+    const wanted = rangeBytes(bytes);
     const index = this.free.findIndex((range) => range.bytes >= wanted);
     const found = this.free[index];
     if (found === undefined) throw new OutOfSliceMemory(owner, what, wanted, this.usedBytes, this.bytes);

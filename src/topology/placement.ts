@@ -40,6 +40,44 @@ export function place(mesh: Mesh, flopsByRole: ReadonlyMap<string, number>, work
     placement.set(role, ordered[index]);
   };
   mesh.stages.forEach((stage, order) => put(stage.role, order % ordered.length));
-  for (const group of mesh.expertGroups) put(group.role, load.indexOf(Math.min(...load)));
+  const byLoad = new LeastLoaded(load);
+  for (const group of mesh.expertGroups) {
+    put(group.role, byLoad.first);
+    byLoad.rose();
+  }
   return placement;
+}
+
+/** Which worker has the least to do, of equals the first: a heap, since a large mesh asks it once for each of many groups. */
+class LeastLoaded {
+  private readonly load: readonly number[];
+  private readonly heap: number[];
+
+  /** `load` by worker; whoever changes that of the first one says so. */
+  constructor(load: readonly number[]) {
+    this.load = load;
+    this.heap = load.map((_, worker) => worker).sort((a, b) => (this.isBefore(a, b) ? -1 : 1));
+  }
+
+  get first(): number {
+    return this.heap[0];
+  }
+
+  /** The load of the first one rose. */
+  rose(): void {
+    const { heap } = this;
+    for (let at = 0; ;) {
+      let least = at;
+      for (const child of [2 * at + 1, 2 * at + 2]) {
+        if (child < heap.length && this.isBefore(heap[child], heap[least])) least = child;
+      }
+      if (least === at) return;
+      [heap[at], heap[least]] = [heap[least], heap[at]];
+      at = least;
+    }
+  }
+
+  private isBefore(a: number, b: number): boolean {
+    return this.load[a] < this.load[b] || (this.load[a] === this.load[b] && a < b);
+  }
 }

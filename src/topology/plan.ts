@@ -57,8 +57,9 @@ export function flopsByRole(mesh: Mesh, sizes: ModelSizes, tokensPerStep: number
   const flops = new Map<string, number>();
   const { mixer, feedForward } = sizes;
   const dataRanks = mesh.stages.filter((stage) => stage.isFirst).length;
+  const moeLayers = new Set(sizes.moeLayers);
   for (const { role, layers, isLast } of mesh.stages) {
-    const dense = layers.filter((layer) => !sizes.moeLayers.includes(layer)).length;
+    const dense = layers.filter((layer) => !moeLayers.has(layer)).length;
     const perToken =
       layers.length * mixer.flopsPerToken + dense * feedForward.flopsPerToken + (isLast ? headFlops(sizes) : 0);
     flops.set(role, (trainingPasses * perToken * tokensPerStep) / dataRanks);

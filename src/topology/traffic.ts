@@ -3,11 +3,12 @@
  * function of mesh and placement. All of it is exact but token dispatch, which follows the routing: of that there is
  * what evenly loaded experts make of it, and the most that capacity lets through. Headers of messages are not counted.
  */
-import type { Mesh, StageRank } from './mesh.ts';
+import { stageRole, type Mesh, type StageRank } from './mesh.ts';
 import type { Placement, Worker } from './placement.ts';
 import { expertCapacity } from './plan.ts';
 import { blocksOf, chunkRange } from './reduction.ts';
 import type { Topology } from './schema.ts';
+import { TrafficLedger, transportOf } from './traffic_ledger.ts';
 
 /** Within a worker, between the threads of a node, between nodes. */
 export type TransportName = 'local' | 'thread' | 'nats';
@@ -56,31 +57,55 @@ const crossingsEachWay = 2;
 export function trafficOf(sources: TrafficSources): StepTraffic {
   const { topology, mesh, placement } = sources;
   const { micro_batches } = topology.parallelism;
-  const ledger = new Ledger();
+  const ledger = new TrafficLedger();
+  const moeLayers = new Set(mesh.moeLayers);
+  const stages = new Map(mesh.stages.map((rank) => [rank.role, rank]));
+  const homes = homesOf(sources);
   const tokens = mesh.microbatchSequences * topology.training.sequence_length;
   const rowsBytes = tokens * topology.model.hidden_size * bytesPerFloat;
   for (const rank of mesh.stages) {
     const here = placement.get(rank.role)!;
-    const next = mesh.stages.find((s) => s.dataRank === rank.dataRank && s.pipelineRank === rank.pipelineRank + 1);
+    const next = stages.get(stageRole(rank.pipelineRank + 1, rank.dataRank));
     if (next !== undefined) {
       const there = placement.get(next.role)!;
       const pipeline = { messages: micro_batches, pipeline: micro_batches * rowsBytes };
       ledger.send(here, there, pipeline);
       ledger.send(there, here, pipeline);
     }
-    for (const layer of rank.layers.filter((l) => mesh.moeLayers.includes(l))) {
+    for (const layer of rank.layers.filter((l) => moeLayers.has(l))) {
       const handOvers = 2 * crossingsEachWay * micro_batches;
       ledger.send(here, here, { messages: handOvers, handOver: handOvers * rowsBytes });
-      dispatch(ledger, sources, here, layer, tokens);
+      dispatch(ledger, sources, here, homes.get(layer) ?? new Map(), tokens);
     }
     allReduce(ledger, sources, rank);
   }
   return ledger.close();
 }
 
+/** How many groups of a layer live on a worker, and how many experts these have. */
+type Homes = ReadonlyMap<Worker, { readonly groups: number; readonly experts: number }>;
+
+/** Where the experts of each layer live. */
+function homesOf({ mesh, placement }: TrafficSources): ReadonlyMap<number, Homes> {
+  const homes = new Map<number, Map<Worker, { groups: number; experts: number }>>();
+  for (const { layer, role, experts } of mesh.expertGroups) {
+    const ofLayer = homes.get(layer) ?? new Map<Worker, { groups: number; experts: number }>();
+    homes.set(layer, ofLayer);
+    const worker = placement.get(role)!;
+    const before = ofLayer.get(worker) ?? { groups: 0, experts: 0 };
+    ofLayer.set(worker, { groups: before.groups + 1, experts: before.experts + experts.length });
+  }
+  return homes;
+}
+
 /** Rows of one router with the expert groups of its layer, wherever these live. */
-function dispatch(ledger: Ledger, sources: TrafficSources, router: Worker, layer: number, tokens: number): void {
-  const { topology, mesh, placement } = sources;
+function dispatch(
+  ledger: TrafficLedger,
+  { topology }: TrafficSources,
+  router: Worker,
+  homes: Homes,
+  tokens: number,
+): void {
   const { moe, model, parallelism } = topology;
   if (moe === undefined) return;
   const { num_experts, top_k } = moe;
@@ -92,21 +117,14 @@ function dispatch(ledger: Ledger, sources: TrafficSources, router: Worker, layer
     dispatchEven: passes * rowBytes * Math.min((tokens * top_k * experts) / num_experts, experts * capacity),
     dispatchMost: passes * rowBytes * Math.min(tokens * Math.min(top_k, experts), experts * capacity),
   });
-  const groups = mesh.expertGroups.filter((group) => group.layer === layer);
-  const perWorker = new Map<Worker, { groups: number; experts: number }>();
   const perTransport = new Map<TransportName, number>();
-  for (const { role, experts } of groups) {
-    const worker = placement.get(role)!;
-    const before = perWorker.get(worker) ?? { groups: 0, experts: 0 };
-    perWorker.set(worker, { groups: before.groups + 1, experts: before.experts + experts.length });
+  for (const [worker, { groups: count, experts }] of homes) {
     const transport = transportOf(router, worker);
-    perTransport.set(transport, (perTransport.get(transport) ?? 0) + experts.length);
-  }
-  for (const [worker, { groups: count, experts }] of perWorker) {
+    perTransport.set(transport, (perTransport.get(transport) ?? 0) + experts);
     const part = { messages: passes * count, ...bytesOf(experts) };
     ledger.onLink(router, worker, part);
     ledger.onLink(worker, router, part);
-    ledger.inTotal(transportOf(router, worker), { messages: 2 * passes * count });
+    ledger.inTotal(transport, { messages: 2 * passes * count });
   }
   for (const [transport, experts] of perTransport) {
     const { dispatchEven, dispatchMost } = bytesOf(experts);
@@ -115,16 +133,17 @@ function dispatch(ledger: Ledger, sources: TrafficSources, router: Worker, layer
 }
 
 /** What one rank sends its replicas: blocks of the chunks that they own, and the sum of its own chunk. */
-function allReduce(ledger: Ledger, sources: TrafficSources, { role, pipelineRank, dataRank }: StageRank): void {
-  const { topology, mesh, placement, arenas } = sources;
+function allReduce(ledger: TrafficLedger, sources: TrafficSources, { role, pipelineRank, dataRank }: StageRank): void {
+  const { topology, placement, arenas } = sources;
   const { data_parallel: ranks, micro_batches } = topology.parallelism;
   const blocks = blocksOf(dataRank * micro_batches, micro_batches);
-  for (const other of mesh.stages) {
-    if (other.pipelineRank !== pipelineRank || other.dataRank === dataRank) continue;
+  const here = placement.get(role)!;
+  for (let other = 0; other < ranks; other++) {
+    if (other === dataRank) continue;
+    const there = placement.get(stageRole(pipelineRank, other))!;
     for (const length of arenas.get(role)!) {
-      const elements = blocks * chunkLength(length, ranks, other.dataRank) + chunkLength(length, ranks, dataRank);
-      const part = { messages: blocks + 1, allReduce: elements * bytesPerFloat };
-      ledger.send(placement.get(role)!, placement.get(other.role)!, part);
+      const elements = blocks * chunkLength(length, ranks, other) + chunkLength(length, ranks, dataRank);
+      ledger.send(here, there, { messages: blocks + 1, allReduce: elements * bytesPerFloat });
     }
   }
 }
@@ -132,51 +151,4 @@ function allReduce(ledger: Ledger, sources: TrafficSources, { role, pipelineRank
 function chunkLength(length: number, ranks: number, chunk: number): number {
   const [start, end] = chunkRange(length, ranks, chunk);
   return end - start;
-}
-
-const nothing: Traffic = { messages: 0, dispatchEven: 0, dispatchMost: 0, handOver: 0, pipeline: 0, allReduce: 0 };
-
-/** Sums by link and by transport. */
-class Ledger {
-  private readonly links = new Map<string, Link>();
-  private readonly totals: Record<TransportName, Traffic> = { local: nothing, thread: nothing, nats: nothing };
-
-  /** Books what one worker sends another. */
-  send(from: Worker, to: Worker, part: Partial<Traffic>): void {
-    this.onLink(from, to, part);
-    this.inTotal(transportOf(from, to), part);
-  }
-
-  onLink(from: Worker, to: Worker, part: Partial<Traffic>): void {
-    const key = `${from.node}.${from.worker} ${to.node}.${to.worker}`;
-    const link = this.links.get(key) ?? { from, to, transport: transportOf(from, to), ...nothing };
-    this.links.set(key, { ...link, ...sum(link, part) });
-  }
-
-  inTotal(transport: TransportName, part: Partial<Traffic>): void {
-    this.totals[transport] = sum(this.totals[transport], part);
-  }
-
-  close(): StepTraffic {
-    const links = [...this.links.values()].sort((a, b) => byPlace(a.from, b.from) || byPlace(a.to, b.to));
-    return { links, byTransport: this.totals };
-  }
-}
-
-function sum(a: Traffic, b: Partial<Traffic>): Traffic {
-  return {
-    messages: a.messages + (b.messages ?? 0),
-    dispatchEven: a.dispatchEven + (b.dispatchEven ?? 0),
-    dispatchMost: a.dispatchMost + (b.dispatchMost ?? 0),
-    handOver: a.handOver + (b.handOver ?? 0),
-    pipeline: a.pipeline + (b.pipeline ?? 0),
-    allReduce: a.allReduce + (b.allReduce ?? 0),
-  };
-}
-
-const byPlace = (a: Worker, b: Worker): number => a.node - b.node || a.worker - b.worker;
-
-function transportOf(from: Worker, to: Worker): TransportName {
-  if (from.node !== to.node) return 'nats';
-  return from.worker === to.worker ? 'local' : 'thread';
 }

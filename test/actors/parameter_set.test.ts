@@ -21,6 +21,7 @@ const valuesOf = (name: string, length: number): Float32Array =>
 
 async function made(device: Device): Promise<{ set: ParameterSet; gradient: Gradient }> {
   const set = await ParameterSet.create(device, device.slice('test', 2 ** 25), parameters, 1);
+  set.reserveGradients(1);
   const gradient = set.takeGradient();
   // What lies between tensors is nobody's.
   for (const { flat } of gradient.arenas) device.write(flat, new Float32Array(flat.shape[0]).fill(NaN));
@@ -34,6 +35,24 @@ async function made(device: Device): Promise<{ set: ParameterSet; gradient: Grad
 const near = new CpuDevice({ bytes: 2 ** 25 });
 const far = new RemoteDevice({ bytes: 2 ** 25 });
 afterAll(() => Promise.all([near.close(), far.close()]));
+
+it('takes no gradient beyond those that were reserved, and the same memory again', async () => {
+  const slice = near.slice('run/stage-p0-d0', 2 ** 25);
+  const set = await ParameterSet.create(near, slice, parameters, 1);
+  set.reserveGradients(2);
+  const used = slice.usedBytes;
+  const [first] = [set.takeGradient(), set.takeGradient()];
+  expect(() => set.takeGradient()).toThrow(
+    expect.objectContaining({
+      tag: 'GradientsExhausted',
+      message:
+        'run/stage-p0-d0: all 2 gradients that were reserved are in use, and a run takes no more; please report this with the topology file',
+    }),
+  );
+  set.giveGradient(first);
+  expect(set.takeGradient()).toBe(first);
+  expect(slice.usedBytes).toBe(used);
+});
 
 describe('the squares of a gradient', () => {
   it('are summed by the host where it shares the memory', async () => {

@@ -5,7 +5,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { blueprintOf } from '../../src/actors/blueprint.ts';
 import { castOf } from '../../src/actors/cast.ts';
@@ -13,6 +13,7 @@ import { gather } from '../../src/actors/company.ts';
 import { planRun, type Plan } from '../../src/actors/plan.ts';
 import { run } from '../../src/actors/run.ts';
 import { CpuDevice } from '../../src/kernels/cpu/device.ts';
+import { DryDevice } from '../../src/kernels/cpu/dry_device.ts';
 import type { Slice } from '../../src/kernels/device.ts';
 import { isTensor, type DeliveryFilter, type Envelope } from '../../src/runtime/index.ts';
 import type { Topology, Worker } from '../../src/topology/index.ts';
@@ -92,6 +93,45 @@ describe.each(Object.entries(topologies))('the memory of %s', (_, topology) => {
       await expect(gathered(plan, roles, totalBytes - pageBytes)).rejects.toMatchObject({ tag: 'OutOfSliceMemory' });
     }
   });
+});
+
+describe.each(Object.entries(topologies))('each distinct role of %s is rehearsed once', (_, topology) => {
+  it.each(['cpu', 'webgpu'])('and a worker on %s takes what all of its roles take together', async (device) => {
+    const blueprint = await drawn({ ...topology, cluster: { ...topology.cluster, device } });
+    const { workers } = await planRun(blueprint);
+    for (const { roles, sliceBytes, scratchBytes, totalBytes } of workers) {
+      const dry = new DryDevice({ sharesMemory: device === 'cpu' });
+      const hosts = (role: string): boolean => roles.includes(role);
+      await gather({ blueprint, batches: hashedBatches(topology), device: dry, hosts });
+      const { usedBytes, peakBytes } = dry.memory;
+      expect({ usedBytes, peakBytes }).toEqual({ usedBytes: sliceBytes + scratchBytes, peakBytes: totalBytes });
+    }
+  });
+});
+
+it('plans a mesh of 6,144 stage ranks, each on a worker of its own', async () => {
+  const blueprint = await drawn(
+    smallTopology({
+      'model.num_hidden_layers': 96,
+      'parallelism.pipeline_parallel': 96,
+      'parallelism.data_parallel': 64,
+      'parallelism.micro_batches': 96,
+      'training.global_batch_size': 64 * 96,
+      'cluster.nodes': 64 * 96,
+    }),
+  );
+  const rehearsed = vi.spyOn(DryDevice.prototype, 'compile');
+  const { workers, traffic } = await planRun(blueprint);
+  const devices = new Set(rehearsed.mock.contexts);
+  rehearsed.mockRestore();
+  expect(workers.map(({ roles }) => roles.filter((role) => role.startsWith('stage')).length)).toEqual(
+    workers.map(() => 1),
+  );
+  // A stage differs by its pipeline rank, and by the blocks of gradients that its data rank keeps.
+  expect(devices.size).toBeLessThan(3 * 96 + 96);
+  // Every replica sends its 63 others, and stages their neighbours both ways.
+  const crossing = traffic.links.filter(({ allReduce }) => allReduce > 0);
+  expect(crossing).toHaveLength(96 * 64 * 63);
 });
 
 it('is enough for a whole run, evaluation, checkpoint and all', async () => {

@@ -61,8 +61,9 @@ describe('what is printed', () => {
 
   test('has what the formulas say in its tables', async () => {
     const lines = planLines(await planOf(two));
-    // 4 experts of 131,072 parameters in fp32, one gradient, two moments; 3 * 2 * 131,072 FLOPs for half of 4096 tokens.
-    expect(lines.find((line) => /^ {2}experts-l1-g0 .*2\.00/.test(line))).toMatch(/ 2\.00 +2\.00 +4\.00 .* 1\.61$/);
+    // 4 experts of 131,072 parameters in fp32, a gradient of one rank beside that of the other, two moments;
+    // 3 * 2 * 131,072 FLOPs for half of 4096 tokens.
+    expect(lines.find((line) => /^ {2}experts-l1-g0 .*2\.00/.test(line))).toMatch(/ 2\.00 +4\.00 +4\.00 .* 1\.61$/);
     // Half of 2048 rows of 128 in bf16, in two layers, there and back, of two routers.
     expect(lines).toContainEqual(
       expect.stringMatching(
@@ -98,7 +99,7 @@ describe('what is printed', () => {
 test('the verdict names the fullest worker, what it asks for and the budget', async () => {
   const plan = await planOf(two.replace('workers_per_node: 2', 'workers_per_node: 2, memory_per_worker: 100MiB'));
   expect(verdict(plan)).toMatch(
-    /^does not fit on 2 of 2 workers: node-0\.worker-0 asks for 141\.\d\d MiB of a budget of 100\.00 MiB; raise /,
+    /^does not fit on 2 of 2 workers: node-0\.worker-0 asks for 145\.\d\d MiB of a budget of 100\.00 MiB; raise /,
   );
 });
 

@@ -43,7 +43,7 @@ async function take(device: Device): Promise<unknown> {
 it('takes what the cpu device takes', async () => {
   const dry = new DryDevice();
   expect(await take(dry)).toEqual(await take(cpu));
-  expect(dry.usedBytes).toBe(cpu.usedBytes);
+  expect(dry.memory.usedBytes).toBe(cpu.usedBytes);
   expect(dry.slices.map(({ owner, taken }) => [owner, taken.map(({ what }) => what)])).toEqual([
     ['expert-0', ['parameters', 'rows', 'empty']],
   ]);
@@ -55,12 +55,26 @@ it('never refuses, however much is asked', () => {
   expect(slice.usedBytes).toBe(2 ** 42);
 });
 
-it('gives released slices back', () => {
-  const dry = new DryDevice();
-  const slice = dry.slice('expert-0', 1);
-  slice.tensor('rows', 'f32', [100]);
-  slice.release();
-  expect([slice.usedBytes, dry.usedBytes, dry.peakBytes]).toEqual([0, 0, 448]);
+it('books what is alike as often as it is said', () => {
+  const asked = (dry: DryDevice, many: (count: number, make: () => void) => void): DryDevice => {
+    many(3, () => {
+      const slice = dry.slice('expert', 2 ** 24);
+      slice.arena('parameters', { up: [64, 32] });
+      many(5, () => slice.tensor('rows', 'bf16', [100, 32]));
+    });
+    return dry;
+  };
+  const one = new DryDevice();
+  asked(one, (count, make) => {
+    one.dry.begin(count);
+    make();
+    one.dry.end();
+  });
+  const each = asked(new DryDevice(), (count, make) => Array.from({ length: count }).forEach(make));
+  expect(one.memory.usedBytes).toBe(each.memory.usedBytes);
+  expect(one.slices.flatMap(({ alike, usedBytes }) => Array.from({ length: alike }).fill(usedBytes))).toEqual(
+    each.slices.map(({ usedBytes }) => usedBytes),
+  );
 });
 
 it('holds no data and runs nothing', async () => {

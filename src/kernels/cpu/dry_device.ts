@@ -1,49 +1,45 @@
 /**
  * The `cpu` device without memory and without sessions: slices count their bytes, programs are measured and never
  * compiled. It allocates as the real one does, in the same order and from the same allocator, so that what a company
- * takes is known to the byte before anybody has it.
+ * takes is known to the byte before anybody has it. What was asked of it can be asked again of another worker's memory.
  */
-import type { Device, Executable, FlatArena, Slice, Tensor } from '../device.ts';
+import type { Device, DryBook, Executable, FlatArena, Slice, Tensor } from '../device.ts';
 import { bytesPerElement, type Data, type DType } from '../dtype.ts';
 import { ProgramError } from '../errors.ts';
 import { flatLayout } from '../flat_layout.ts';
 import type { Program } from '../program.ts';
-import { BOUNDLESS_BYTES, Ranges, type Range } from '../ranges.ts';
+import { rangeBytes } from '../ranges.ts';
 import { elements } from '../shape.ts';
-import { BESIDE_ROWS, planned } from './planned.ts';
-import { hasWasm } from './wasm/support.ts';
+import { DryMemory, measured, type Taking } from './dry_memory.ts';
+import { BESIDE_ROWS } from './planned.ts';
 
 export class DryDevice implements Device {
   readonly kind = 'cpu';
   readonly sharesMemory: boolean;
   readonly besideRows = BESIDE_ROWS;
-  readonly isDry = true;
+  readonly dry: DryBook = { begin: (count) => this.begin(count), end: () => this.end() };
   readonly numericsClass = 'dry';
-  /** Every slice that was made, in that order. */
+  /** Every slice that was made, in that order; of alike ones the first. */
   readonly slices: DrySlice[] = [];
-  private readonly memory = new Ranges(BOUNDLESS_BYTES);
   private readonly compiled = new Map<Program, Executable>();
-  private readonly tables = new Set<string>();
-  private scratch: Range | null = null;
+  /** What was asked for; above it the repetitions that have not ended, the innermost last. */
+  private readonly books: { readonly count: number; readonly takings: Taking[] }[] = [{ count: 1, takings: [] }];
 
   /** `sharesMemory`: whether the device that is meant does; one that does not keeps more on itself. */
   constructor({ sharesMemory = true }: { readonly sharesMemory?: boolean } = {}) {
     this.sharesMemory = sharesMemory;
   }
 
-  /** Bytes of all slices and of scratch. */
-  get usedBytes(): number {
-    return this.memory.usedBytes;
+  /** What was asked for so far, in order. */
+  get takings(): readonly Taking[] {
+    return this.books[0].takings;
   }
 
-  /** Bytes of scratch, which all programs share. */
-  get scratchBytes(): number {
-    return this.scratch?.bytes ?? 0;
-  }
-
-  /** Least memory of a real device that has room for all of this: `usedBytes` and the holes that are left between. */
-  get peakBytes(): number {
-    return this.memory.peakBytes;
+  /** A worker's memory that has given all of it. */
+  get memory(): DryMemory {
+    const memory = new DryMemory();
+    for (const taking of this.takings) memory.take('device', taking);
+    return memory;
   }
 
   compile(program: Program): Promise<Executable> {
@@ -58,7 +54,14 @@ export class DryDevice implements Device {
 
   /** A slice that counts and never refuses: who asks wants to know how much it would be. */
   slice(owner: string, budgetBytes: number): Slice {
-    const slice = new DrySlice(this.memory, owner, budgetBytes);
+    const alike = this.times;
+    const slice = new DrySlice(owner, budgetBytes, {
+      alike,
+      book: (what, bytes) => {
+        this.book({ kind: 'range', what, bytes });
+        return this.times / alike;
+      },
+    });
     this.slices.push(slice);
     return slice;
   }
@@ -80,46 +83,58 @@ export class DryDevice implements Device {
   }
 
   private measure(program: Program): Executable {
-    const { scratch, tables } = planned(program, hasWasm());
-    const { bytes } = scratch;
-    this.reserveScratch(program.name, bytes);
-    for (const { name, length } of tables) {
-      if (this.tables.has(name)) continue;
-      this.tables.add(name);
-      this.memory.take('device', `table ${name}`, length * bytesPerElement.f32);
-    }
+    this.book({ kind: 'program', program });
     return {
       program,
-      scratchBytes: bytes,
+      scratchBytes: measured(program).scratchBytes,
       times: { runs: 0, nativeMs: 0, wasmMs: 0, hostMs: 0 },
       run: () => Promise.reject(new ProgramError(program.name, 'a dry device runs nothing')),
     };
   }
 
-  /** As `CpuDevice` does. */
-  private reserveScratch(program: string, bytes: number): void {
-    if (bytes <= this.scratchBytes) return;
-    if (this.scratch !== null) this.memory.give(this.scratch);
-    this.scratch = this.memory.take('device', `scratch of program ${program}`, bytes);
+  /** How many times is booked what is asked for now. */
+  private get times(): number {
+    return this.books.reduce((product, { count }) => product * count, 1);
   }
+
+  private book(taking: Taking): void {
+    this.books[this.books.length - 1].takings.push(taking);
+  }
+
+  private begin(count: number): void {
+    this.books.push({ count, takings: [] });
+  }
+
+  private end(): void {
+    const { count, takings } = this.books.pop()!;
+    this.book({ kind: 'repeat', count, takings });
+  }
+}
+
+interface SliceBook {
+  readonly alike: number;
+  /** Answers how many times it is taken from each slice. */
+  readonly book: (what: string, bytes: number) => number;
 }
 
 export class DrySlice implements Slice {
   readonly owner: string;
   readonly budgetBytes: number;
-  /** What was taken, in order. */
-  readonly taken: { readonly what: string; readonly bytes: number }[] = [];
-  private readonly memory: Ranges;
-  private ranges: Range[] = [];
+  /** How many slices this one stands for. */
+  readonly alike: number;
+  /** What was taken, in order, and how often. */
+  readonly taken: { readonly what: string; readonly bytes: number; readonly times: number }[] = [];
+  private readonly book: SliceBook['book'];
 
-  constructor(memory: Ranges, owner: string, budgetBytes: number) {
-    this.memory = memory;
+  constructor(owner: string, budgetBytes: number, { alike, book }: SliceBook) {
     this.owner = owner;
     this.budgetBytes = budgetBytes;
+    this.alike = alike;
+    this.book = book;
   }
 
   get usedBytes(): number {
-    return this.ranges.reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.taken.reduce((sum, { bytes, times }) => sum + bytes * times, 0);
   }
 
   tensor(what: string, dtype: DType, shape: readonly number[]): Tensor {
@@ -143,14 +158,10 @@ export class DrySlice implements Slice {
   }
 
   release(): void {
-    this.ranges.forEach((range) => this.memory.give(range));
-    this.ranges = [];
-    this.taken.length = 0;
+    throw new ProgramError(this.owner, 'a rehearsal gives nothing back');
   }
 
   private take(what: string, bytes: number): void {
-    const range = this.memory.take(this.owner, what, bytes);
-    this.ranges.push(range);
-    this.taken.push({ what, bytes: range.bytes });
+    this.taken.push({ what, bytes: rangeBytes(bytes), times: this.book(what, bytes) });
   }
 }
