@@ -23,7 +23,8 @@ export async function run(): Promise<void> {
       for (const rows of [1, 4, 16, 32]) {
         const runs = tensors.map((bindings): ExpertRun => ({ bindings, rows }));
         const alone = runs.map((each) => [each]);
-        const [apart, beside] = [await time(programs, part, alone), await time(programs, part, programs.batches(runs))];
+        const batched = programs.batches(runs).map((batch) => batch.map((i) => runs[i]));
+        const [apart, beside] = [await time(programs, part, alone), await time(programs, part, batched)];
         times.push(`${rows} rows ${apart.toFixed(2)} -> ${beside.toFixed(2)} ms`);
       }
       console.log(`  ${hidden} x ${inner}, ${part}: ${times.join(', ')}`);

@@ -49,7 +49,7 @@ export class ExpertGroup implements Actor<Messages> {
     this.router(ctx).tell.rowsGradient({ ...unit, group: this.group, rows: gradients });
     // The router goes on with the input gradients while these are made, one batch after another.
     for (const batch of this.programs.batches(runs)) {
-      const cores = this.cores.filter((_, i) => batch.includes(runs[i]));
+      const cores = batch.map((i) => this.cores[i]);
       await this.programs.run(
         'backwardWeight',
         cores.map((core) => core.openLeaf(unit)),
@@ -73,7 +73,8 @@ export class ExpertGroup implements Actor<Messages> {
 
   /** All at once: the device runs them in order, and nothing of its worker's own comes between. */
   private async runAll(part: ExpertPart, runs: readonly ExpertRun[]): Promise<void> {
-    await Promise.all(this.programs.batches(runs).map((batch) => this.programs.run(part, batch)));
+    const batches = this.programs.batches(runs).map((batch) => batch.map((i) => runs[i]));
+    await Promise.all(batches.map((batch) => this.programs.run(part, batch)));
   }
 
   private router(ctx: Context) {

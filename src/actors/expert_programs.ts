@@ -68,14 +68,17 @@ export class ExpertPrograms {
     return new ExpertPrograms(derivative, most, { alone: await compiled((part) => derivative[part]), beside });
   }
 
-  /** The runs of a group's experts as they go to the device: beside one another if no one has too many rows, else one by one. */
-  batches(runs: readonly ExpertRun[]): (readonly ExpertRun[])[] {
-    if (this.beside.size === 0 || runs.some(({ rows }) => rows > this.most)) return runs.map((run) => [run]);
-    let at = 0;
-    return batchSizes(runs.length).map((size) => runs.slice(at, (at += size)));
+  /**
+   * How the runs of a group's experts go to the device, by their indices: beside one another if no one has too many rows,
+   * else one by one.
+   */
+  batches(runs: readonly ExpertRun[]): (readonly number[])[] {
+    if (this.beside.size === 0 || runs.some(({ rows }) => rows > this.most)) return runs.map((_, i) => [i]);
+    let next = 0;
+    return batchSizes(runs.length).map((size) => Array.from({ length: size }, () => next++));
   }
 
-  /** Runs a batch of `batches`. */
+  /** Runs those of one batch. */
   run(part: ExpertPart, batch: readonly ExpertRun[]): Promise<void> {
     const [first] = batch;
     if (batch.length === 1) return this.alone[part].run(first.bindings, { rows: first.rows });
