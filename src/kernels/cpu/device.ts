@@ -1,7 +1,7 @@
 /**
  * The `cpu` device: one arena, one queue, programs compiled to onnxruntime sessions and generated code. One scratch range
  * serves all programs of the device, since one runs at a time; it grows when a program is compiled that needs more, and its
- * views are made anew then. So nothing may run while a program is compiled.
+ * views are made anew then. So compiling has its turn in the queue, as a run has.
  */
 import os from 'node:os';
 import { createRequire } from 'node:module';
@@ -43,7 +43,7 @@ export class CpuDevice implements Device {
   readonly numericsClass: string;
   private readonly arena: Arena;
   private readonly wasm: boolean;
-  private readonly compiled = new Compilations<CpuExecutable>((program) => this.build(program));
+  private readonly compiled = new Compilations<CpuExecutable>((program) => this.enqueue(() => this.build(program)));
   private readonly tables = new Map<string, number>();
   private scratchRange: Range | null = null;
   private scratchViews = new WeakMap<ScratchPlan, ReadonlyMap<Value, CpuTensor>>();
@@ -149,9 +149,12 @@ export class CpuDevice implements Device {
   }
 
   /** Runs jobs one after another, in the order of the calls; a job that fails fails its own caller only. */
-  private enqueue(job: () => Promise<void>): Promise<void> {
+  private enqueue<T>(job: () => Promise<T>): Promise<T> {
     const result = this.tail.then(job);
-    this.tail = result.catch(() => undefined);
+    this.tail = result.then(
+      () => undefined,
+      () => undefined,
+    );
     return result;
   }
 }
