@@ -59,13 +59,18 @@ export class ParameterSet {
     this.hyper = slice.tensor('optimizer settings', 'f32', [8]);
   }
 
-  /** Takes the memory from `slice` and fills in initial values. Throws `OutOfSliceMemory`. */
+  /** Takes the memory from `slice` and fills in initial values. Throws `OutOfSliceMemory`, `ParameterUsedTwice`. */
   static async create(
     device: Device,
     slice: Slice,
     parameters: readonly Parameter[],
     seed: number,
   ): Promise<ParameterSet> {
+    const names = new Set<string>();
+    for (const { name } of parameters) {
+      if (names.has(name)) throw new ParameterUsedTwice(slice.owner, name);
+      names.add(name);
+    }
     const groups: Group[] = [];
     for (const decays of [true, false]) {
       const members = parameters.filter((parameter) => parameter.decays === decays);
@@ -196,6 +201,18 @@ export class ParameterSet {
 
 /** The names under which a parameter and its moments are stored. */
 export const storedNames = (name: string): string[] => [name, `${name}.exp_avg`, `${name}.exp_avg_sq`];
+
+/** A role uses one parameter in two places: the gradient of one would be written over that of the other. */
+export class ParameterUsedTwice extends Error {
+  readonly tag = 'ParameterUsedTwice';
+  readonly exitCode = 1;
+  constructor(owner: string, name: string) {
+    super(
+      `${owner}: two of its parameters are named ${name}, and gradients of shared parameters are not summed yet; give each use a name of its own`,
+    );
+    this.name = 'ParameterUsedTwice';
+  }
+}
 
 /** More gradients are alive than were reserved: a plan and its run would part. A fault of this program, not of its user. */
 export class GradientsExhausted extends Error {

@@ -3,6 +3,7 @@
  * and the gradients that flow there. Bindings are made once; a training step only runs programs over them.
  */
 import type { Bindings, Device, Slice, Tensor } from '../kernels/device.ts';
+import { showShape } from '../kernels/shape.ts';
 import type { Type } from '../kernels/type.ts';
 import type { ProgramStep, Step } from '../models/model.ts';
 import { tensorFor, weightBindings } from './bindings.ts';
@@ -45,10 +46,11 @@ export async function createStageContext(
 ): Promise<StageContext> {
   const pool = new Map<string, Tensor>();
   const everything = new Map<string, Tensor>();
-  /** One tensor serves all steps of the context, unless the way back reads it again (`kept`). */
+  /** One tensor serves all steps that have one of its name and type, unless the way back reads it again (`kept`). */
   const shared = (name: string, type: Type, kept = false): Tensor => {
-    const tensor = kept ? tensorFor(slice, name, type) : (pool.get(name) ?? tensorFor(slice, name, type));
-    if (!kept) pool.set(name, tensor);
+    const key = `${name}: ${type.dtype}${showShape(type.shape)}`;
+    const tensor = kept ? tensorFor(slice, name, type) : (pool.get(key) ?? tensorFor(slice, name, type));
+    if (!kept) pool.set(key, tensor);
     everything.set(name, tensor);
     return tensor;
   };

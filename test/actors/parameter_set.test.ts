@@ -36,6 +36,17 @@ const near = new CpuDevice({ bytes: 2 ** 25 });
 const far = new RemoteDevice({ bytes: 2 ** 25 });
 afterAll(() => Promise.all([near.close(), far.close()]));
 
+it('refuses a parameter that is used twice', async () => {
+  const twice = [...parameters, { ...parameters[1], shape: [3, 3] }];
+  const slice = near.slice('run/stage-p0-d0', 2 ** 25);
+  await expect(ParameterSet.create(near, slice, twice, 1)).rejects.toMatchObject({
+    tag: 'ParameterUsedTwice',
+    message:
+      'run/stage-p0-d0: two of its parameters are named a part and more, and gradients of shared parameters are not summed yet; give each use a name of its own',
+  });
+  expect(slice.usedBytes).toBe(0);
+});
+
 it('takes no gradient beyond those that were reserved, and the same memory again', async () => {
   const slice = near.slice('run/stage-p0-d0', 2 ** 25);
   const set = await ParameterSet.create(near, slice, parameters, 1);
