@@ -35,6 +35,7 @@ import { compileRouter, createRouterContext } from './router_context.ts';
 import { depth } from './schedule.ts';
 import { Stage } from './stage.ts';
 import { createStageContext } from './stage_context.ts';
+import { unmasked } from './unmasked_batches.ts';
 import { LogitsHead } from './logits_head.ts';
 
 export interface CompanyOptions {
@@ -111,7 +112,7 @@ async function stageSpec(
     port,
     contexts,
     generation: { context, logits: head },
-    batches,
+    batches: unmasked(batches),
     tokensPerStep: topology.training.global_batch_size * topology.training.sequence_length,
   };
   const create = (scope: ActorScope): Stage => new Stage(parts, scope);
