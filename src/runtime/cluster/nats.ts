@@ -11,7 +11,8 @@ export { NatsLinks, type LinkEvents, type NatsLinksOptions } from '../transport/
 export { NatsTransport, type NatsTransportOptions, type NodeDirectory } from '../transport/nats_transport.ts';
 export { checkPort, findNatsServer, NatsServer, type NatsServerOptions } from './nats_server.ts';
 export * from './nats_server_errors.ts';
-export type { GuardianNews } from './nats_guardian_port.ts';
+export type { NatsServerNews } from './nats_guardian_port.ts';
+export { endOrphan } from './nats_orphan.ts';
 export type { KvEntry, KvStore } from './kv_store.ts';
 export { MemoryKvStore } from './memory_kv_store.ts';
 export { NatsKvStore } from './nats_kv_store.ts';

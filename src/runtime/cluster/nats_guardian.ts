@@ -1,12 +1,13 @@
 /**
  * A small process between the launcher and nats-server. It restarts a server that ends, at the same port, and ends the
- * server when the pipe from its parent closes: so a launcher that is killed leaves nothing behind. Run as a program, with
- * its arguments as one JSON object.
+ * server when the pipe from its parent closes: so a launcher that is killed leaves nothing behind. Where the system offers
+ * it, a killed guardian takes the server with it too. Run as a program, with its arguments as one JSON object.
  */
 
-import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { codeOf } from '../../system_error.ts';
 import {
   CONFIG_FILE,
   guardianArgsSchema,
@@ -14,6 +15,7 @@ import {
   type GuardianArgs,
   type GuardianNews,
 } from './nats_guardian_port.ts';
+import type { ServerRecord } from './nats_orphan.ts';
 import { parsePorts } from './nats_server_config.ts';
 
 const POLL_MS = 5;
@@ -22,65 +24,74 @@ const RESTART_MS = 100;
 /** More ends than this within the period, and the guardian gives up. */
 const MAX_RESTARTS = 5;
 const RESTART_PERIOD_MS = 60_000;
-/** Of what nats-server wrote last. */
-const KEPT_TEXT = 4_096;
+
+/** A program that has the kernel end what it starts with its parent; it replaces itself by that. */
+const WITH_PARENT = ['setpriv', '--pdeathsig', 'KILL', '--'];
 
 class Guardian {
   readonly #args: GuardianArgs;
   readonly #config: string;
   readonly #portsDir: string;
   readonly #endsMs: number[] = [];
+  readonly #before: readonly string[];
   #server: ChildProcess | null = null;
   #port = 0;
   #ending = false;
-  #said = '';
 
   constructor(args: GuardianArgs) {
     this.#args = args;
     this.#config = path.join(args.workDir, CONFIG_FILE);
     this.#portsDir = path.join(args.workDir, PORTS_DIR);
+    this.#before = canEndWithParent() ? WITH_PARENT : [];
   }
 
   start(): void {
     if (this.#ending) return;
     for (const file of this.#portsFiles()) rmSync(file, { force: true });
-    const server = spawn(this.#args.binary, ['-c', this.#config], { stdio: ['ignore', 'ignore', 'pipe'] });
+    // Clients come back to where the server was.
+    const port = this.#port === 0 ? [] : ['-p', String(this.#port)];
+    const [program, ...args] = [...this.#before, this.#args.binary, ...port, '-c', this.#config];
+    const log = openSync(this.#args.logFile, this.#port === 0 ? 'w' : 'a', 0o600);
+    // In a group of its own: whatever it starts can be ended with it.
+    const server = spawn(program, args, { stdio: ['ignore', 'ignore', log], detached: true });
+    closeSync(log);
     this.#server = server;
-    this.#said = '';
-    server.stderr.on('data', (text: Buffer) => (this.#said = (this.#said + text.toString()).slice(-KEPT_TEXT)));
-    server.on('error', (error) => (this.#said += error.message));
-    server.on('close', (code, signal) => this.#ended(server, signal ?? `exit code ${code ?? 'unknown'}`));
-    this.#awaitPort(server);
+    server.on('error', (error) => this.#ended(server, codeOf(error)));
+    server.on('exit', (code, signal) => this.#ended(server, signal ?? `exit code ${code ?? 'unknown'}`));
+    if (server.pid === undefined) return;
+    this.#record(server.pid);
+    say({ kind: 'started', pid: server.pid });
+    this.#awaitPort(server, server.pid);
   }
 
   /** Ends nats-server, then this process. */
   end(): void {
     if (this.#ending) return;
     this.#ending = true;
-    const server = this.#server;
-    if (server === null) return this.#leave();
-    server.kill('SIGTERM');
-    setTimeout(() => server.kill('SIGKILL'), TERMINATE_MS);
+    const pid = this.#server?.pid;
+    if (pid === undefined) return this.#leave();
+    signalGroup(pid, 'SIGTERM');
+    setTimeout(() => signalGroup(pid, 'SIGKILL'), TERMINATE_MS);
   }
 
-  #awaitPort(server: ChildProcess): void {
+  /** Something here went wrong: says so, and ends. */
+  fail(reason: string): void {
+    say({ kind: 'failed', reason });
+    process.exitCode = 1;
+    this.end();
+  }
+
+  #awaitPort(server: ChildProcess, pid: number): void {
     if (this.#server !== server) return;
     const port = this.#portsFiles()
       .map((file) => parsePorts(readFileSync(file, 'utf8')))
       .find((found) => found !== null);
     if (port === undefined) {
-      setTimeout(() => this.#awaitPort(server), POLL_MS);
+      setTimeout(() => this.#awaitPort(server, pid), POLL_MS);
       return;
     }
-    if (this.#port === 0) this.#keepPort(port);
-    say({ kind: 'ready', pid: server.pid ?? 0, port });
-  }
-
-  /** Clients come back to where the server was. */
-  #keepPort(port: number): void {
     this.#port = port;
-    const text = readFileSync(this.#config, 'utf8').replace(/^port: .*$/m, `port: ${port}`);
-    writeFileSync(this.#config, text, { mode: 0o600 });
+    say({ kind: 'ready', pid, port });
   }
 
   #ended(server: ChildProcess, how: string): void {
@@ -91,19 +102,28 @@ class Guardian {
     this.#endsMs.push(nowMs);
     const reason = this.#reason(how);
     const recent = this.#endsMs.filter((endMs) => nowMs - endMs < RESTART_PERIOD_MS).length;
-    if (this.#port === 0 || recent > MAX_RESTARTS) {
-      say({ kind: 'failed', reason });
-      process.exitCode = 1;
-      return this.#leave();
-    }
+    if (this.#port === 0 || recent > MAX_RESTARTS) return this.fail(reason);
     say({ kind: 'restarting', reason });
     setTimeout(() => this.start(), RESTART_MS);
   }
 
   /** What nats-server said last that was an error, else how it ended. */
   #reason(how: string): string {
-    const fatal = this.#said.split('\n').findLast((line) => / \[FTL\] /.test(line) || line.startsWith('nats-server: '));
+    const lines = readFileSync(this.#args.logFile, 'utf8').split('\n');
+    const fatal = lines.findLast((line) => / \[FTL\] |^panic: /.test(line) || line.startsWith('nats-server: '));
     return fatal === undefined ? `nats-server ended (${how})` : fatal.replace(/^.*\[FTL\] /, '');
+  }
+
+  /** A disk that takes no record takes none of the rest either: that is for the server to say. */
+  #record(pid: number): void {
+    const { recordFile, storeDir } = this.#args;
+    if (recordFile === null) return;
+    const record: ServerRecord = { pid, config: this.#config, storeDir };
+    try {
+      writeFileSync(recordFile, `${JSON.stringify(record)}\n`);
+    } catch (error) {
+      process.stderr.write(`nats-server: ${recordFile} cannot be written (${codeOf(error)})\n`);
+    }
   }
 
   #portsFiles(): string[] {
@@ -114,8 +134,24 @@ class Guardian {
   }
 
   #leave(): void {
-    for (const directory of this.#args.scratchDirs) rmSync(directory, { recursive: true, force: true });
+    const { workDir, recordFile } = this.#args;
+    rmSync(workDir, { recursive: true, force: true });
+    if (recordFile !== null) rmSync(recordFile, { force: true });
     process.exit();
+  }
+}
+
+function canEndWithParent(): boolean {
+  if (process.platform !== 'linux') return false;
+  const [program, ...args] = [...WITH_PARENT, 'true'];
+  return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(process.platform === 'win32' ? pid : -pid, signal);
+  } catch {
+    // It has ended already, which is what is wanted.
   }
 }
 
@@ -124,6 +160,7 @@ function say(news: GuardianNews): void {
 }
 
 const guardian = new Guardian(guardianArgsSchema.parse(JSON.parse(process.argv[2] ?? '')));
+process.on('uncaughtException', (error) => guardian.fail(`its guardian failed (${error.message})`));
 // Nothing is ever written to the pipe: it ends when the parent does, whatever killed it.
 process.stdin.on('end', () => guardian.end()).on('error', () => guardian.end());
 process.stdin.resume();

@@ -3,26 +3,18 @@
  * guardian process, out of reach of the terminal's Ctrl-C. It ends with `close`, or when this process does.
  */
 
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
-import type { Readable, Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
-import { codeOf } from '../../system_error.ts';
+import { codeOf, diskRemedy } from '../../system_error.ts';
 import type { NatsAddress } from '../transport/nats_connection.ts';
-import {
-  CONFIG_FILE,
-  guardianNewsSchema,
-  PORTS_DIR,
-  type GuardianArgs,
-  type GuardianNews,
-} from './nats_guardian_port.ts';
+import { CONFIG_FILE, PORTS_DIR, WORK_DIR_PREFIX, type NatsServerNews } from './nats_guardian_port.ts';
+import { GuardianProcess } from './nats_guardian_process.ts';
+import { recordFileOf } from './nats_orphan.ts';
 import { formatConfig } from './nats_server_config.ts';
-import { NatsServerFailed, NatsServerMissing, PortInUse } from './nats_server_errors.ts';
+import { NatsServerFailed, NatsServerMissing, NatsServerSilent, PortInUse } from './nats_server_errors.ts';
 
 export interface NatsServerOptions {
   /** Keeps streams over the life of a run; default: a temporary one, removed at the end. */
@@ -33,74 +25,87 @@ export interface NatsServerOptions {
   readonly maxPendingBytes?: number;
   /** Where to look; default: PATH. */
   readonly searchPath?: string;
+  /** How long it may take until it listens. */
+  readonly startMs?: number;
+  /** How long server and guardian may take to end by themselves; then they are killed. */
+  readonly endMs?: number;
+  /** When aborted, a start is given up, with the signal's reason. */
+  readonly signal?: AbortSignal;
   /** nats-server ended and is started again, or (`failed`, once) will not be. */
   readonly onNews?: NewsListener;
 }
 
 const MAX_PAYLOAD_BYTES = 2 ** 20;
 const MAX_PENDING_BYTES = 256 * 2 ** 20;
+const START_MS = 60_000;
+/** Longer than a guardian gives its server. */
+const END_MS = 5_000;
 
-type NewsListener = (news: GuardianNews) => void;
-type ReadyNews = Extract<GuardianNews, { kind: 'ready' }>;
-type GuardianProcess = ChildProcessByStdio<Writable, Readable, null>;
+type NewsListener = (news: NatsServerNews) => void;
+type ReadyNews = Extract<NatsServerNews, { kind: 'ready' }>;
+
+/** What its guardian is given, made on disk. */
+interface Premises {
+  readonly workDir: string;
+  readonly storeDir: string;
+  readonly logFile: string;
+}
 
 export class NatsServer {
   /** Give it to nodes by the environment or a 0600 file, never in argv. */
   readonly address: NatsAddress;
   readonly port: number;
   readonly #guardian: GuardianProcess;
-  readonly #onNews: NewsListener;
-  readonly #ended: Promise<void>;
   #pid: number;
-  #state: GuardianNews['kind'] | 'closing' = 'ready';
+  #isOver = false;
 
-  private constructor(
-    guardian: GuardianProcess,
-    { ready, token, workDir, onNews }: { ready: ReadyNews; token: string; workDir: string; onNews: NewsListener },
-  ) {
+  private constructor(guardian: GuardianProcess, ready: ReadyNews, address: NatsAddress) {
     this.#guardian = guardian;
-    this.#onNews = onNews;
     this.#pid = ready.pid;
     this.port = ready.port;
-    this.address = { url: `nats://127.0.0.1:${ready.port}`, token };
-    this.#ended = new Promise((resolve) => {
-      guardian.once('close', (code, signal) => {
-        // Ending otherwise than with 0, it may have left its server and its files behind.
-        if (code !== 0) {
-          if (this.#state !== 'restarting' && this.#state !== 'failed') endProcess(this.#pid);
-          rmSync(workDir, { recursive: true, force: true, maxRetries: 5 });
-        }
-        this.#heard({ kind: 'failed', reason: `its guardian ended (${signal ?? `exit code ${code ?? 'unknown'}`})` });
-        resolve();
-      });
-    });
+    this.address = address;
   }
 
-  /** Starts one and waits until it listens. Throws `NatsServerMissing`, `PortInUse`, `NatsServerFailed`. */
+  /**
+   * Starts one and waits until it listens. Throws `NatsServerMissing`, `PortInUse`, `NatsServerFailed`, `NatsServerSilent`;
+   * whatever it throws, nothing is left.
+   */
   static async start(options: NatsServerOptions = {}): Promise<NatsServer> {
-    const { port = -1, onNews = () => undefined } = options;
+    const { port = -1, startMs = START_MS, endMs = END_MS, signal, onNews = () => undefined } = options;
+    signal?.throwIfAborted();
     const binary = findNatsServer(options.searchPath);
     if (port > 0) await checkPort(port);
-    const workDir = makeWorkDir();
     const token = randomBytes(24).toString('base64url');
-    const storeDir = options.storeDir ?? path.join(workDir, 'store');
-    const portsDir = path.join(workDir, PORTS_DIR);
-    const maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
-    const maxPendingBytes = Math.max(options.maxPendingBytes ?? MAX_PENDING_BYTES, maxPayloadBytes);
-    const config = formatConfig({ port, token, storeDir, portsDir, maxPayloadBytes, maxPendingBytes });
-    writeFileSync(path.join(workDir, CONFIG_FILE), config, { mode: 0o600 });
-    const guardian = startGuardian({ binary, workDir, scratchDirs: [workDir] });
-    return new Promise((resolve, reject) => {
-      let server: NatsServer | null = null;
-      createInterface({ input: guardian.stdout }).on('line', (line) => {
-        const news = guardianNewsSchema.parse(JSON.parse(line));
-        if (server !== null) server.#heard(news);
-        else if (news.kind === 'ready')
-          resolve((server = new NatsServer(guardian, { ready: news, token, workDir, onNews })));
-        else reject(new NatsServerFailed(binary, news.reason));
-      });
-      guardian.once('close', () => reject(new NatsServerFailed(binary, 'its guardian ended')));
+    const premises = prepare(options, token, port);
+    const started = Promise.withResolvers<ReadyNews>();
+    let server: NatsServer | null = null;
+    const recordFile = options.storeDir === undefined ? null : recordFileOf(premises.storeDir);
+    const guardian = new GuardianProcess({ binary, ...premises, recordFile }, endMs, (news) => {
+      if (server !== null) server.#heard(news, onNews);
+      else if (news.kind === 'ready') started.resolve(news);
+      else started.reject(new NatsServerFailed(binary, news.reason));
     });
+    const { logFile, storeDir } = premises;
+    const log = options.storeDir === undefined ? {} : { log: logFile };
+    const silent = new NatsServerSilent(binary, startMs, storeDir, log.log);
+    const timer = setTimeout(() => started.reject(silent), startMs);
+    const giveUp = (): void => started.reject(signal?.reason);
+    signal?.addEventListener('abort', giveUp);
+    void guardian.ended.then((how) => started.reject(new NatsServerFailed(binary, how)));
+    try {
+      const ready = await started.promise;
+      const address = { url: `nats://127.0.0.1:${ready.port}`, token, ...log };
+      const opened = new NatsServer(guardian, ready, address);
+      server = opened;
+      void guardian.ended.then((reason) => opened.#heard({ kind: 'failed', reason }, onNews));
+      return opened;
+    } catch (error) {
+      await guardian.end();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', giveUp);
+    }
   }
 
   /** The process id of nats-server itself. */
@@ -108,40 +113,57 @@ export class NatsServer {
     return this.#pid;
   }
 
+  /** Ends nats-server by force, for one that hangs; its guardian starts it again, at the same port. */
+  restart(): void {
+    this.#guardian.restartServer();
+  }
+
   /** Ends nats-server, and waits until it has ended. */
   async close(): Promise<void> {
-    this.#state = 'closing';
-    this.#guardian.stdin.end();
-    await this.#ended;
+    this.#isOver = true;
+    await this.#guardian.end();
   }
 
   /** Nothing is news after the end. */
-  #heard(news: GuardianNews): void {
-    if (this.#state === 'closing' || this.#state === 'failed') return;
-    this.#state = news.kind;
+  #heard(news: NatsServerNews, onNews: NewsListener): void {
+    if (this.#isOver) return;
+    if (news.kind === 'failed') this.#isOver = true;
     if (news.kind === 'ready') this.#pid = news.pid;
-    this.#onNews(news);
+    onNews(news);
   }
 }
 
-/** A new folder with one for ports in it. Throws `NatsServerFailed`. */
-function makeWorkDir(): string {
+/** Makes the folders, and the config with the token. Throws `NatsServerFailed`, and leaves nothing in the folder for temporary files. */
+function prepare(options: NatsServerOptions, token: string, port: number): Premises {
+  let workDir: string | null = null;
   try {
-    const workDir = mkdtempSync(path.join(os.tmpdir(), 'troupe-nats-'));
-    mkdirSync(path.join(workDir, PORTS_DIR));
-    return workDir;
+    workDir = mkdtempSync(path.join(os.tmpdir(), WORK_DIR_PREFIX));
+    const portsDir = path.join(workDir, PORTS_DIR);
+    mkdirSync(portsDir);
+    const storeDir = path.resolve(options.storeDir ?? path.join(workDir, 'store'));
+    const maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
+    const maxPendingBytes = Math.max(options.maxPendingBytes ?? MAX_PENDING_BYTES, maxPayloadBytes);
+    const config = formatConfig({ port, token, storeDir, portsDir, maxPayloadBytes, maxPendingBytes });
+    writeFileSync(path.join(workDir, CONFIG_FILE), config, { mode: 0o600 });
+    return { workDir, storeDir, logFile: openLog(options.storeDir === undefined ? workDir : storeDir) };
+  } catch (error) {
+    if (workDir !== null) rmSync(workDir, { recursive: true, force: true });
+    if (error instanceof NatsServerFailed) throw error;
+    const reason = `nothing can be written below ${os.tmpdir()} (${codeOf(error)})`;
+    throw new NatsServerFailed('nats-server', reason, 'set TMPDIR to a folder that can be written and has room');
+  }
+}
+
+/** The server's log, empty. Throws `NatsServerFailed` where its store cannot be. */
+function openLog(folder: string): string {
+  const logFile = path.join(folder, 'nats-server.log');
+  try {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(logFile, '', { mode: 0o600 });
+    return logFile;
   } catch (error) {
     const code = codeOf(error);
-    const reason = `nothing can be written below ${os.tmpdir()} (${code})`;
-    throw new NatsServerFailed('nats-server', reason, 'set TMPDIR to a folder that can be written');
-  }
-}
-
-function endProcess(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended already, which is what is wanted.
+    throw new NatsServerFailed('nats-server', `its store ${folder} cannot be written (${code})`, diskRemedy(code));
   }
 }
 
@@ -176,17 +198,5 @@ export function checkPort(port: number): Promise<void> {
     const probe = createServer();
     probe.once('error', () => reject(new PortInUse(port)));
     probe.listen(port, '127.0.0.1', () => probe.close(() => resolve()));
-  });
-}
-
-/** In a process group of its own, so that Ctrl-C of the terminal reaches neither it nor nats-server. */
-function startGuardian(args: GuardianArgs): GuardianProcess {
-  const extension = path.extname(fileURLToPath(import.meta.url));
-  const program = fileURLToPath(new URL(`./nats_guardian${extension}`, import.meta.url));
-  return spawn(process.execPath, [program, JSON.stringify(args)], {
-    detached: true,
-    stdio: ['pipe', 'pipe', 'inherit'],
-    // The pipe is the guardian's life line: what else this process has open does not concern it.
-    env: { ...process.env, NODE_OPTIONS: '' },
   });
 }

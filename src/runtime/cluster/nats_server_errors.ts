@@ -49,6 +49,21 @@ export class NatsServerFailed extends Error {
   }
 }
 
+/** nats-server's process lives, and does not listen. */
+export class NatsServerSilent extends Error {
+  readonly tag = 'NatsServerSilent';
+  override readonly name = 'NatsServerSilent';
+  readonly exitCode = 1;
+  /** `log`: where it wrote what it said; undefined if that is gone with its temporary store. */
+  constructor(binary: string, waitedMs: number, storeDir: string, log?: string) {
+    const said = log === undefined ? '' : `see ${log}, and `;
+    super(
+      `${binary}: started, and does not listen after ${Math.round(waitedMs / 1000)} s; ` +
+        `${said}whether the disk of ${storeDir} answers`,
+    );
+  }
+}
+
 /** nats-server ended in the middle of a run, and is not started again. */
 export class NatsServerLost extends Error {
   readonly tag = 'NatsServerLost';

@@ -61,13 +61,23 @@ export class InvalidNodeName extends Error {
   }
 }
 
+/** What a client quotes may be whatever came over the wire: one line of it, as far as it can be printed. */
+const printable = (text: string): string => text.replaceAll(/[^\x20-\x7e]+/g, '?').slice(0, QUOTED);
+
+const QUOTED = 120;
+
 /** No NATS server answers at the address. */
 export class NatsUnreachable extends Error {
   readonly tag = 'NatsUnreachable';
   override readonly name = 'NatsUnreachable';
-  constructor(url: string, cause: unknown) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    super(`${url}: no NATS server answers (${detail}); start one there or correct cluster.nats.url`, { cause });
+  /** `log`: of a server that the run has started itself. */
+  constructor(url: string, cause: unknown, log?: string) {
+    const detail = printable(cause instanceof Error ? cause.message : String(cause));
+    const remedy =
+      log === undefined
+        ? 'start one there or correct cluster.nats.url'
+        : `it was started for this run: see ${log}, and launch again`;
+    super(`${url}: no NATS server answers (${detail}); ${remedy}`, { cause });
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type ProtocolHandler,
   type Status,
 } from 'nats';
+import type { Clock } from '../system/clock.ts';
 import { NatsRefused, NatsUnreachable, PayloadTooSmall } from './link_errors.ts';
 import { LEAST_PAYLOAD_BYTES } from './link_limits.ts';
 import { makeRoomForWholeMessages } from './nats_reader.ts';
@@ -21,6 +22,8 @@ import { connectNats } from './nats_socket.ts';
 export interface NatsAddress {
   readonly url: string;
   readonly token?: string;
+  /** Of a server that was started for the run: the file with what it says. */
+  readonly log?: string;
 }
 
 /** What happens to a connection; each is called in order, never during `open`. */
@@ -33,6 +36,14 @@ export interface NatsHooks {
   readonly slowConsumer?: () => void;
   /** It will not come back, for instance because the token is refused now. */
   readonly closed?: (error: Error | null) => void;
+}
+
+/** How long a server that does not answer is asked. */
+export interface Patience {
+  readonly clock: Clock;
+  readonly patienceMs: number;
+  /** When aborted, it is asked no more. */
+  readonly signal?: AbortSignal;
 }
 
 /** How long connecting, and a lost server, go unnoticed. */
@@ -56,8 +67,25 @@ export class NatsConnection {
     void this.#follow();
   }
 
+  /**
+   * As `open`, but asks again for `patienceMs` while no server answers. Throws what `open` throws, and the signal's reason.
+   */
+  static async openPatiently(address: NatsAddress, name: string, patience: Patience): Promise<NatsConnection> {
+    const { clock, patienceMs, signal } = patience;
+    const untilMs = clock.now() + patienceMs;
+    for (;;) {
+      signal?.throwIfAborted();
+      try {
+        return await NatsConnection.open(address, name);
+      } catch (error) {
+        if (!(error instanceof NatsUnreachable) || clock.now() >= untilMs) throw error;
+      }
+      await new Promise<void>((resolve) => clock.after(RECONNECT_MS, resolve));
+    }
+  }
+
   /** Connects; throws `NatsUnreachable`, `NatsRefused`, `PayloadTooSmall`. `name` is what the server calls us. */
-  static async open({ url, token }: NatsAddress, name: string): Promise<NatsConnection> {
+  static async open({ url, token, log }: NatsAddress, name: string): Promise<NatsConnection> {
     const options: ConnectionOptions = {
       servers: url,
       name,
@@ -70,7 +98,7 @@ export class NatsConnection {
     };
     const client = await connectNats(options).catch((error: unknown) => {
       if (error instanceof errors.AuthorizationError) throw new NatsRefused(url, token !== undefined);
-      throw new NatsUnreachable(url, error);
+      throw new NatsUnreachable(url, error, log);
     });
     if (!(client instanceof NatsConnectionImpl))
       throw new RangeError('nats: not the client that is pinned; reinstall it');

@@ -1,13 +1,22 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { findNatsServer, NatsServer } from '../../../src/runtime/cluster/nats_server.ts';
-import type { GuardianNews } from '../../../src/runtime/cluster/nats_guardian_port.ts';
+import type { NatsServerNews } from '../../../src/runtime/cluster/nats_guardian_port.ts';
 import { NatsServerMissing } from '../../../src/runtime/cluster/nats_server_errors.ts';
 import { NatsConnection } from '../../../src/runtime/transport/nats_connection.ts';
 
@@ -82,9 +91,11 @@ test('where there is no nats-server the error says how to get one', () => {
   expect(lines[3]).toContain("(Debian), 'brew install nats-server' (macOS) or");
 });
 
-test('a store that cannot be written is reported with what the server said', async () => {
+test('a store that cannot be written is reported', async () => {
   const storeDir = path.join(process.execPath, 'store');
-  await expect(NatsServer.start({ storeDir })).rejects.toThrow(/^\S+nats-server: .*not a directory.*; try /);
+  await expect(NatsServer.start({ storeDir })).rejects.toThrow(
+    `nats-server: its store ${storeDir} cannot be written (ENOTDIR); check that disk`,
+  );
 });
 
 test('a server that is killed comes back at the same port with what it stored', async () => {
@@ -112,7 +123,7 @@ test.each([
   ['SIGKILL', 'its guardian ended (SIGKILL)'],
   ['SIGTERM', 'its guardian ended (exit code 0)'],
 ] as const)('when the guardian gets %s, its server ends too, and that is told once', async (signal, reason) => {
-  const news: GuardianNews[] = [];
+  const news: NatsServerNews[] = [];
   const told = Promise.withResolvers<undefined>();
   const server = await NatsServer.start({
     onNews: (one) => {
@@ -145,3 +156,92 @@ test('when its launcher is killed, nothing is left of the server: no process, no
   await Promise.all([gone(pid), gone(Number(guardian))]);
   expect(existsSync(path.dirname(config))).toBe(false);
 });
+
+describe.runIf(process.platform === 'linux')('a program that starts and never listens', () => {
+  let folder: string;
+  let pidFile: string;
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(os.tmpdir(), 'troupe-imposter-'));
+    pidFile = path.join(folder, 'pids');
+    const script = `#!/bin/sh\nsleep 600 &\necho "$$ $!" > ${pidFile}.new\nmv ${pidFile}.new ${pidFile}\nwait\n`;
+    writeFileSync(path.join(folder, 'nats-server'), script, { mode: 0o755 });
+    mkdirSync(path.join(folder, 'tmp'));
+    vi.stubEnv('TMPDIR', path.join(folder, 'tmp'));
+  });
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true });
+  });
+
+  const temporary = (): string[] => readdirSync(path.join(folder, 'tmp'));
+
+  /** Its processes, once they are there. */
+  async function pids(): Promise<number[]> {
+    while (!existsSync(pidFile)) await new Promise((resolve) => setImmediate(resolve));
+    return readFileSync(pidFile, 'utf8').trim().split(' ').map(Number);
+  }
+
+  test('is given up after the time that it has, by its name, its log and its store, and leaves nothing', async () => {
+    const storeDir = path.join(folder, 'store');
+    const start = NatsServer.start({ searchPath: folder, storeDir, startMs: 1_000 });
+    await expect(start).rejects.toThrow(
+      `${folder}/nats-server: started, and does not listen after 1 s; ` +
+        `see ${storeDir}/nats-server.log, and whether the disk of ${storeDir} answers`,
+    );
+    if (existsSync(pidFile)) await Promise.all((await pids()).map(gone));
+    expect([temporary(), existsSync(path.join(storeDir, 'server.json'))]).toEqual([[], false]);
+  });
+
+  test('is given up at once when the start is, and leaves nothing', async () => {
+    const interrupted = new AbortController();
+    const start = NatsServer.start({ searchPath: folder, startMs: 600_000, signal: interrupted.signal });
+    const refused = expect(start).rejects.toThrow('enough');
+    const started = await pids();
+    interrupted.abort(new Error('enough'));
+    await refused;
+    await Promise.all(started.map(gone));
+    expect(temporary()).toEqual([]);
+  });
+});
+
+test('a guardian that is stopped does not hold the end, and its server ends with it', async () => {
+  const server = await NatsServer.start({ endMs: 100 });
+  const [args, guardian] = ['args=', 'ppid='].map((field) => ps(field, server.pid));
+  process.kill(Number(guardian), 'SIGSTOP');
+  await server.close();
+  await Promise.all([gone(server.pid), gone(Number(guardian))]);
+  expect(existsSync(path.dirname(args.split(' ').at(-1) ?? ''))).toBe(false);
+});
+
+test('a server that hangs is started again when it is asked to be, at the same port', async () => {
+  const back = Promise.withResolvers<undefined>();
+  const server = await NatsServer.start({ onNews: ({ kind }) => kind === 'ready' && back.resolve(undefined) });
+  const { pid } = server;
+  process.kill(pid, 'SIGSTOP');
+  server.restart();
+  await back.promise;
+  const connection = await NatsConnection.open(server.address, 'test');
+  await connection.close();
+  await server.close();
+  await Promise.all([gone(pid), gone(server.pid)]);
+});
+
+test.runIf(process.platform === 'linux')(
+  'where nothing can be written, that is said in one line, and no folder is left',
+  async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'troupe-full-'));
+    const program = path.join(import.meta.dirname, 'nats_launcher.ts');
+    // A limit on the size of files is as good as a disk that is full.
+    const launcher = spawn('sh', ['-c', 'ulimit -f 0; exec "$@"', 'sh', process.execPath, program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, TMPDIR: folder },
+    });
+    const [line] = (await once(createInterface({ input: launcher.stdout }), 'line')) as [string];
+    expect(JSON.parse(line)).toEqual({
+      tag: 'NatsServerFailed',
+      message: `nats-server: nothing can be written below ${folder} (EFBIG); set TMPDIR to a folder that can be written and has room`,
+    });
+    expect(readdirSync(folder).filter((name) => name.startsWith('troupe-'))).toEqual([]);
+    rmSync(folder, { recursive: true });
+  },
+);
