@@ -5,20 +5,20 @@
  */
 import { ConfigError } from './config_error.ts';
 import { nodeAt } from './key_tree.ts';
-import { valueAt, withoutSecret, withValueAt } from './plain.ts';
+import { shortened, valueAt, withoutSecret, withValueAt } from './plain.ts';
 import { readYaml } from './yaml_text.ts';
 
 export interface Override {
   readonly path: readonly string[];
   readonly value: unknown;
-  /** The argument as given, such as `--set training.steps=100`, but for a secret in it. */
+  /** The argument as given, such as `--set training.steps=100`, but for a secret in it and the rest of a long value. */
   readonly source: string;
 }
 
 /** Reads `KEY=VALUE`. Throws ConfigError naming the argument. */
 export function parseOverride(argument: string): Override {
-  const source = `--set ${withoutSecret(argument)}`;
   const split = argument.indexOf('=');
+  const source = `--set ${argument.slice(0, split + 1)}${shortened(withoutSecret(argument.slice(split + 1)))}`;
   const path = argument.slice(0, Math.max(split, 0)).trim().split('.');
   if (split < 0 || path.includes('')) {
     throw new ConfigError(source, '', 'not of the form KEY=VALUE, for example training.steps=100');

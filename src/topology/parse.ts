@@ -1,6 +1,6 @@
 /**
  * From the text of a topology file to a resolved `Topology`, or to one line that says what is wrong and where. Four
- * stages: YAML, overrides, schema, rules between keys; the first fault in the file is reported, the others are counted.
+ * stages: YAML, overrides, schema, rules between keys; all faults of the first stage that has any are reported.
  */
 import { type Document, LineCounter } from 'yaml';
 import { checkTopology } from './checks.ts';
@@ -80,10 +80,9 @@ interface Located {
 
 function report(problems: readonly Problem[], source: Source, overrides: readonly Override[]): ConfigError {
   const located = problems.map((problem) => locate(problem, source, overrides)).sort((a, b) => a.offset - b.offset);
-  const [first] = located;
-  const more = located.length - 1;
-  const suffix = more === 0 ? '' : ` (and ${more} more ${more === 1 ? 'error' : 'errors'})`;
-  return new ConfigError(first.where, first.key, first.text + suffix);
+  const [first, ...others] = located;
+  const errors = others.map(({ where, key, text }) => new ConfigError(where, key, text));
+  return new ConfigError(first.where, first.key, first.text, errors);
 }
 
 function locate(problem: Problem, source: Source, overrides: readonly Override[]): Located {

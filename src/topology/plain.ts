@@ -59,7 +59,8 @@ const secretInUrl = /\/\/[^@/\s]*@/;
 /** Text that may hold a URL, without what stands before its host. */
 export const withoutSecret = (text: string): string => text.replace(secretInUrl, '//…@');
 
-const shortened = (text: string): string => (text.length > 40 ? `${text.slice(0, 39)}…` : text);
+/** Text as a message has it: of a long one, the beginning. */
+export const shortened = (text: string): string => (text.length > 40 ? `${text.slice(0, 39)}…` : text);
 
 /** A value in a message: `"abc"`, `3`, `a list of 2`, `nothing`. */
 export function describeValue(value: unknown): string {

@@ -14,6 +14,21 @@ function messageOf(text: string, ...overrides: string[]): string {
 
 const sections = 'name, cluster, model, moe, parallelism, training, optimizer, data, checkpoint, recovery' as const;
 
+test('an error of several faults counts them in its message, and has a line for each', () => {
+  try {
+    parseTopology('training: { steps: 0 }\nmodel: { hidden_size: 0 }', 'run.yaml');
+  } catch (error) {
+    expect(error).toMatchObject({
+      key: 'training.steps',
+      faults: [
+        'run.yaml:1:20: training.steps: found 0, allowed: a whole number, 1 or more',
+        'run.yaml:2:23: model.hidden_size: found 0, allowed: a whole number, 1 or more',
+      ],
+    });
+  }
+  expect.hasAssertions();
+});
+
 describe('a faulty file is refused in one line that names place, key, what was found and what is allowed', () => {
   test.each([
     [
