@@ -41,7 +41,7 @@ export class Pace {
       `loss ${metrics.loss.toFixed(3)}`,
       `${count(median(rates))} tokens/s`,
       ...(metrics.routed > 0 ? [`dropped ${percent(metrics.dropped / metrics.routed)}`] : []),
-      ...(remainingMs === null ? [] : [`ETA ${duration(remainingMs)}`]),
+      ...(remainingMs === null || metrics.step >= this.#totalSteps ? [] : [`ETA ${duration(remainingMs)}`]),
     ].join('  ');
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Progress of a run: turns its events into lines. `linesOf` says what an event reads like; `Progress` decides what is
- * shown, which on a terminal is every step in place and elsewhere one line every ten steps.
+ * shown, which on a terminal is every step in place, and elsewhere the first step, every tenth, the last, and one each half
+ * minute where steps take long.
  */
 import { styleText } from 'node:util';
 import type { RunEvent } from '../actors/run_port.ts';
@@ -9,6 +10,7 @@ import { Pace } from './pace.ts';
 import type { Screen } from './screen.ts';
 
 const plainInterval = 10;
+const plainIntervalMs = 30_000;
 
 export interface ProgressOptions {
   readonly screen: Screen;
@@ -22,6 +24,8 @@ export class Progress {
   readonly #totalSteps: number;
   readonly #nowMs: () => number;
   readonly #pace: Pace;
+  /** When a step was last told of where there is no live line. */
+  #toldMs: number | null = null;
 
   constructor({ screen, totalSteps, nowMs }: ProgressOptions) {
     this.#screen = screen;
@@ -49,8 +53,12 @@ export class Progress {
 
   #step(step: number, record: () => void): void {
     record();
-    if (this.#screen.isLive) this.#screen.draw(this.#pace.line);
-    else if (step % plainInterval === 0 || step === this.#totalSteps) this.#screen.print(this.#pace.line);
+    if (this.#screen.isLive) return this.#screen.draw(this.#pace.line);
+    const nowMs = this.#nowMs();
+    const isDue = this.#toldMs === null || nowMs - this.#toldMs >= plainIntervalMs;
+    if (!isDue && step % plainInterval !== 0 && step !== this.#totalSteps) return;
+    this.#toldMs = nowMs;
+    this.#screen.print(this.#pace.line);
   }
 }
 

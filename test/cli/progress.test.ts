@@ -45,6 +45,13 @@ describe('the pace of a run', () => {
     expect(pace.remainingMs).toBe(196_000);
   });
 
+  test('has no ETA at the last step', () => {
+    const pace = new Pace(250);
+    pace.add(stepMetrics(249), 0);
+    pace.add(stepMetrics(250), 1000);
+    expect(pace.line).toBe('step 250/250  loss 2.500  5.0 k tokens/s  dropped 2.3 %');
+  });
+
   test('of a dense model drops nothing and says nothing of it', () => {
     const pace = new Pace(10);
     pace.add(stepMetrics(1, { routed: 0, processed: 0, dropped: 0 }), 0);
@@ -80,7 +87,7 @@ describe('an event reads', () => {
 });
 
 describe('progress', () => {
-  test('is a line every ten steps and at the end where there is no terminal', () => {
+  test('is a line at once, every ten steps and at the end where there is no terminal', () => {
     const screen = new RecordedScreen(false);
     const progress = new Progress({ screen, totalSteps: 25, nowMs: () => 0 });
     progress.observe({ kind: 'phase', text: 'packing corpora' });
@@ -88,11 +95,23 @@ describe('progress', () => {
     progress.observe({ kind: 'checkpoint', step: 25, path: 'c' });
     expect(screen.printed.map(withoutColours).map((line) => line.split('  ')[0])).toEqual([
       'packing corpora',
+      'step 1/25',
       'step 10/25',
       'step 20/25',
       'step 25/25',
       'step 25: checkpoint c',
     ]);
+  });
+
+  test('is a line each half minute where steps take long and there is no terminal, the first that of a resume', () => {
+    const screen = new RecordedScreen(false);
+    let nowMs = 0;
+    const progress = new Progress({ screen, totalSteps: 900, nowMs: () => nowMs });
+    for (let step = 101; step <= 109; step += 1) {
+      progress.observe({ kind: 'step', metrics: stepMetrics(step) });
+      nowMs += 12_000;
+    }
+    expect(screen.printed.map((line) => line.split('  ')[0])).toEqual(['step 101/900', 'step 104/900', 'step 107/900']);
   });
 
   test('is drawn in place at every step on a terminal, below the lines that stay', () => {
