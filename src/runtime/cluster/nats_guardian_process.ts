@@ -29,7 +29,8 @@ export class GuardianProcess {
     const extension = path.extname(fileURLToPath(import.meta.url));
     const program = fileURLToPath(new URL(`./nats_guardian${extension}`, import.meta.url));
     // In a process group of its own, so that Ctrl-C of the terminal reaches neither it nor nats-server.
-    const child = spawn(process.execPath, [program, JSON.stringify(args)], {
+    // SIGUSR1 would open a port for debuggers.
+    const child = spawn(process.execPath, ['--disable-sigusr1', program, JSON.stringify(args)], {
       detached: true,
       stdio: ['pipe', 'pipe', 'inherit'],
       // The pipe is the guardian's life line: what else this process has open does not concern it.

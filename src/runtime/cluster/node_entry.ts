@@ -47,6 +47,8 @@ export async function enterNode(setup: (scope: NodeScope) => Promise<() => Promi
   lines.on('close', () => {
     if (!isStopping) vanish();
   });
+  // Its launcher ends it, by the pipe. A batch system, or systemd, sends its signals to all processes of a job.
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(name, () => undefined);
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
   const { name, data } = nodeBirthSchema.parse(await birth.promise);

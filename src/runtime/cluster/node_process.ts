@@ -42,7 +42,8 @@ export class NodeProcess {
   constructor(options: NodeProcessOptions) {
     this.#options = options;
     this.name = options.name;
-    this.#child = spawn(process.execPath, [fileURLToPath(options.entry)], {
+    // SIGUSR1 would open a port for debuggers.
+    this.#child = spawn(process.execPath, ['--disable-sigusr1', fileURLToPath(options.entry)], {
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       // What this process was started with (inspector, loader, a test's hooks) is not the node's.
