@@ -40,8 +40,15 @@ function runAsChild(ownNode, source) {
     pass('SIGINT', process.stdin.isTTY ? 'SIGHUP' : 'SIGINT');
     pass('SIGTERM');
     pass('SIGHUP');
+    // Of a batch system. The first is Node's own too, and would open its debugger here.
+    pass('SIGUSR1');
+    pass('SIGUSR2');
   }
   // npm's shell passes no signal on: see src/cli/parent.ts.
+  child.on('error', ({ message }) => {
+    console.error(`troupe: Node 24 of this folder cannot be started (${message}); npm install puts it there again`);
+    process.exit(1);
+  });
   const parent = process.ppid;
   const isOfNpm = process.env.npm_lifecycle_event !== undefined || process.env.npm_execpath !== undefined;
   const watch = setInterval(() => {
@@ -52,6 +59,8 @@ function runAsChild(ownNode, source) {
   return new Promise((resolve) => {
     child.on('exit', (code, signal) => {
       clearInterval(watch);
+      // It hears signals from its first module on; one that comes before that ends it as it ends any program.
+      if (heard !== null && signal !== null && signal !== 'SIGKILL') console.error('troupe: interrupted');
       process.exitCode = code ?? 128 + (constants.signals[heard ?? signal] ?? 0);
       resolve();
     });

@@ -42,7 +42,7 @@ const slow = [
   'cli/refusals/checkpoints',
   'examples/custom_block',
   'actors/precision_webgpu',
-  'cli/unread_output',
+  'cli/output',
   'runtime/transport/nats_outages',
   'actors/leased_rows',
   'actors/run',

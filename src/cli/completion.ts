@@ -2,12 +2,14 @@
 import type { Command } from 'commander';
 import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
+import type { Finish } from './finish.ts';
+import { stdout } from './output.ts';
 import { UsageError } from './usage_error.ts';
 
 const shells = { bash: bashScript, zsh: zshScript, fish: fishScript };
 
 /** Adds the command, which is to be the last; `finish` is told its exit code. */
-export function addCompletion(program: Command, finish: (exitCode: number) => void): void {
+export function addCompletion(program: Command, finish: Finish): void {
   program
     .command('completion')
     .description('print a script that lets a shell complete this command')
@@ -21,8 +23,8 @@ export function addCompletion(program: Command, finish: (exitCode: number) => vo
     )
     .action((shell: string) => {
       if (!(shell in shells)) throw new UsageError(`completion: found ${shell}, allowed: bash, zsh, fish`);
-      process.stdout.write(shells[shell as keyof typeof shells](verbsOf(program)));
-      finish(exitCodes.done);
+      stdout.write(shells[shell as keyof typeof shells](verbsOf(program)));
+      finish(exitCodes.done, 'output');
     });
 }
 

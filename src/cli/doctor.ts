@@ -5,17 +5,19 @@
 import type { Command } from 'commander';
 import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
+import type { Finish } from './finish.ts';
+import { stdout } from './output.ts';
 import { canRun, type Finding } from './checks/finding.ts';
 
 /** Adds the command; `finish` is told its exit code. */
-export function addDoctor(program: Command, finish: (exitCode: number) => void): void {
+export function addDoctor(program: Command, finish: Finish): void {
   program
     .command('doctor')
     .description('check what this machine has for a run, and say how to mend what it lacks')
     .option('--json', 'print the findings as one JSON object')
     .option('--verbose', 'show the stack of a failure')
     .addHelpText('after', examples([['doctor', 'what is missing, and how to mend it']]))
-    .action(async (flags: { readonly json?: true }) => finish(await doctor(flags.json === true)));
+    .action(async (flags: { readonly json?: true }) => finish(await doctor(flags.json === true), 'output'));
 }
 
 async function doctor(asJson: boolean): Promise<number> {
@@ -23,10 +25,10 @@ async function doctor(asJson: boolean): Promise<number> {
   const findings: Finding[] = [];
   for await (const finding of findingsOfThisMachine()) {
     findings.push(finding);
-    if (!asJson) for (const row of rowsOf(finding)) console.log(row);
+    if (!asJson) for (const row of rowsOf(finding)) stdout.print(row);
   }
-  if (asJson) console.log(JSON.stringify({ can_run: canRun(findings), findings }, null, 2));
-  else console.log(verdictOf(findings));
+  if (asJson) stdout.print(JSON.stringify({ can_run: canRun(findings), findings }, null, 2));
+  else stdout.print(verdictOf(findings));
   return canRun(findings) ? exitCodes.done : exitCodes.failed;
 }
 

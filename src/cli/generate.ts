@@ -2,6 +2,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
+import type { Finish } from './finish.ts';
+import { stderr, stdout } from './output.ts';
 import { pathArgument } from './path_argument.ts';
 
 interface GenerateFlags {
@@ -14,7 +16,7 @@ interface GenerateFlags {
 }
 
 /** Adds the command; `finish` is told its exit code. */
-export function addGenerate(program: Command, finish: (exitCode: number) => void): void {
+export function addGenerate(program: Command, finish: Finish): void {
   program
     .command('generate')
     .description('continue a prompt with a trained model')
@@ -36,7 +38,7 @@ export function addGenerate(program: Command, finish: (exitCode: number) => void
         ['generate --checkpoint runs/mine --prompt "" --temperature 0', 'the likeliest beginning'],
       ]),
     )
-    .action(async (flags: GenerateFlags) => finish(await generate(flags)));
+    .action(async (flags: GenerateFlags) => finish(await generate(flags), 'output'));
 }
 
 async function generate(flags: GenerateFlags): Promise<number> {
@@ -48,10 +50,10 @@ async function generate(flags: GenerateFlags): Promise<number> {
     temperature: flags.temperature,
     seed: flags.seed,
     allowCode: flags.allowCode === true,
-    write: (text) => void process.stdout.write(text),
-    notice: (text) => console.error(`troupe: ${text}`),
+    write: (text) => stdout.write(text),
+    notice: (text) => stderr.print(`troupe: ${text}`),
   });
-  process.stdout.write('\n');
+  stdout.write('\n');
   return exitCodes.done;
 }
 

@@ -7,6 +7,8 @@ import { codeOf } from '../system_error.ts';
 import { parseTopology } from '../topology/index.ts';
 import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
+import type { Finish } from './finish.ts';
+import { stdout } from './output.ts';
 import { pathArgument } from './path_argument.ts';
 import { starter } from './starter.ts';
 import { UsageError } from './usage_error.ts';
@@ -17,7 +19,7 @@ interface InitFlags {
 }
 
 /** Adds the command; `finish` is told its exit code. */
-export function addInit(program: Command, finish: (exitCode: number) => void): void {
+export function addInit(program: Command, finish: Finish): void {
   program
     .command('init')
     .description('write a commented topology file for texts of your own')
@@ -32,7 +34,7 @@ export function addInit(program: Command, finish: (exitCode: number) => void): v
         ["init poems.yaml --data '../poems/*.md' --name poems", 'another file, other texts'],
       ]),
     )
-    .action((file: string, flags: InitFlags) => finish(init(file, flags)));
+    .action((file: string, flags: InitFlags) => finish(init(file, flags), 'files'));
 }
 
 function init(file: string, { data, name = nameOf(resolve('.')) }: InitFlags): number {
@@ -46,8 +48,8 @@ function init(file: string, { data, name = nameOf(resolve('.')) }: InitFlags): n
     const reason = reasons.get(code) ?? `cannot be written (${code})`;
     throw new UsageError(`${file}: ${reason}; name another file: troupe init other.yaml`);
   }
-  console.log(`wrote ${file}: a small Switch Transformer on ${data}`);
-  console.log(`next: npx troupe launch ${file} --dry-run`);
+  stdout.print(`wrote ${file}: a small Switch Transformer on ${data}`);
+  stdout.print(`next: npx troupe launch ${file} --dry-run`);
   return exitCodes.done;
 }
 

@@ -1,7 +1,7 @@
 /**
- * Ctrl-C, and a terminal that is closed. The first sign asks the run to write a checkpoint and end. A second Ctrl-C kills,
- * but only when it comes more than a second later: npm and the terminal may both deliver it. A hang-up never kills, since
- * the shell and the kernel each send it when they find the time.
+ * Ctrl-C, a terminal that is closed, and a batch system's warning. The first sign asks the run to write a checkpoint and
+ * end. A second Ctrl-C kills, but only when it comes more than a second later: npm and the terminal may both deliver it. A
+ * hang-up or a warning (SIGUSR1, SIGUSR2) never kills, since shell, kernel and batch system send them as often as they like.
  */
 import { basename } from 'node:path';
 
@@ -16,6 +16,12 @@ export function onInterrupt(firstAtMs: number | null, nowMs: number): 'abort' | 
  * ignored, so this goes by what bash and zsh write down of how they started it.
  */
 export const isNohup = (env: NodeJS.ProcessEnv): boolean => basename(env._ ?? '') === 'nohup';
+
+/** Ends this process by SIGINT, whatever it is at: native code in a worker cannot be left by an exit. */
+export function endAtOnce(): void {
+  process.removeAllListeners('SIGINT');
+  process.kill(process.pid, 'SIGINT');
+}
 
 export interface InterruptOptions {
   /** Milliseconds of any clock that only goes forward. */
@@ -33,7 +39,7 @@ export interface Interrupt extends Disposable {
   hangUp(): void;
 }
 
-/** Listens for SIGINT, SIGTERM and SIGHUP; `dispose` stops listening. */
+/** Listens for SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2; `dispose` stops listening. */
 export function interruptSignal({ nowMs, announce, kill, env }: InterruptOptions): Interrupt {
   const controller = new AbortController();
   let firstAtMs: number | null = null;
@@ -48,8 +54,14 @@ export function interruptSignal({ nowMs, announce, kill, env }: InterruptOptions
   const hangUp = (): void => {
     if (firstAtMs === null) interrupt();
   };
-  const listeners = { SIGINT: interrupt, SIGTERM: interrupt, SIGHUP: isNohup(env) ? () => undefined : hangUp } as const;
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const listeners = {
+    SIGINT: interrupt,
+    SIGTERM: interrupt,
+    SIGHUP: isNohup(env) ? () => undefined : hangUp,
+    SIGUSR1: hangUp,
+    SIGUSR2: hangUp,
+  } as const;
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
   for (const name of signals) process.on(name, listeners[name]);
   return {
     signal: controller.signal,

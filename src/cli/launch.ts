@@ -7,9 +7,13 @@ import type { Command } from 'commander';
 import type { RunEvent } from '../actors/run_port.ts';
 import type { Topology } from '../topology/index.ts';
 import { RunDirectory } from '../telemetry/index.ts';
+import { continueLine } from './continue_line.ts';
+import { endEarly, hearPending } from './early_interrupt.ts';
 import { examples } from './examples.ts';
-import { exitCodes } from './failure.ts';
-import { interruptSignal } from './interrupt.ts';
+import { exitCodes, reportFailure } from './failure.ts';
+import type { Finish } from './finish.ts';
+import { endAtOnce, interruptSignal } from './interrupt.ts';
+import { stderr, stdout } from './output.ts';
 import { watchedParent, watchParent } from './parent.ts';
 import { launchTarget } from './launch_target.ts';
 import { pathArgument } from './path_argument.ts';
@@ -30,10 +34,11 @@ interface LaunchFlags extends TopologyFlags {
   readonly allowCode?: true;
   readonly quiet?: true;
   readonly dryRun?: true;
+  readonly verbose?: true;
 }
 
 /** Adds the command; `finish` is told its exit code. */
-export function addLaunch(program: Command, finish: (exitCode: number) => void): void {
+export function addLaunch(program: Command, finish: Finish): void {
   program
     .command('launch')
     .description('train the model that a topology file describes')
@@ -63,7 +68,9 @@ export function addLaunch(program: Command, finish: (exitCode: number) => void):
         ['launch my.yaml --resume runs/mine', 'go on with what has changed in the file'],
       ]),
     )
-    .action(async (file: string | undefined, flags: LaunchFlags) => finish(await train(file, flags)));
+    .action(async (file: string | undefined, flags: LaunchFlags) =>
+      finish(await train(file, flags), flags.dryRun === true ? 'output' : 'files'),
+    );
 }
 
 async function train(named: string | undefined, flags: LaunchFlags): Promise<number> {
@@ -78,26 +85,41 @@ async function train(named: string | undefined, flags: LaunchFlags): Promise<num
   if (resume) await checkResumable({ topology, baseDir, runDir, isOfRun, allowCode: flags.allowCode === true });
   if (flags.dryRun === true) return await rehearse(topology, baseDir, runDir);
   await checkFits(topology, baseDir);
+  await hearPending();
 
   const clockMs = (): number => performance.now();
   const startMs = clockMs();
-  const screen = await screenOf(process.stdout);
+  const screen = await screenOf(process.stdout, stdout);
   const progress =
     flags.quiet === true ? null : new Progress({ screen, totalSteps: topology.training.steps, nowMs: clockMs });
   let checkpointPath: string | null = null;
   // A new run has its config from the start, one that is resumed once it is ready.
   let hasConfig = !resume;
+  let hasBegun = false;
+  /** Its directory, once it has a checkpoint. */
+  let resumable = resume ? (directory ?? null) : null;
   const observe = (event: RunEvent): void => {
-    if (event.kind === 'checkpoint') checkpointPath = event.path;
-    if (event.kind === 'ready') hasConfig = true;
+    if (event.kind === 'checkpoint') {
+      checkpointPath = event.path;
+      resumable = directory ?? dirname(dirname(event.path));
+    }
+    if (event.kind === 'ready') hasConfig = hasBegun = true;
     progress?.observe(event);
+  };
+  const runsCode = topology.model.sublayers !== null;
+  const sayHowToGoOn = (): void => {
+    if (hasBegun && resumable !== null) stderr.print(continueLine({ runDir: resumable, runsCode, overrides: [] }));
   };
 
   using interrupt = interruptSignal({
     nowMs: clockMs,
-    announce: () => progress?.observe({ kind: 'notice', text: 'interrupted: writing a checkpoint ...' }),
-    // Not an exit: native code in a worker could not be left in the middle.
-    kill: () => process.kill(process.pid, 'SIGKILL'),
+    announce: () => progress?.observe({ kind: 'notice', text: announcement }),
+    kill: () => {
+      progress?.end();
+      stderr.print('troupe: ended at once, without the checkpoint');
+      sayHowToGoOn();
+      endAtOnce();
+    },
     env: process.env,
   });
   using _parent = watchParent({
@@ -105,20 +127,27 @@ async function train(named: string | undefined, flags: LaunchFlags): Promise<num
     parentPid: () => process.ppid,
     onGone: () => interrupt.hangUp(),
   });
+  endEarly();
   try {
     const { launch } = await import('../actors/launch.ts');
     const there = directory === undefined ? {} : { runDir: directory };
     const outcome = await launch(topology, { baseDir, ...there, resume, signal: interrupt.signal, observe });
     progress?.end();
     const elapsedMs = clockMs() - startMs;
-    const runsCode = topology.model.sublayers !== null;
     const overrides = hasConfig ? [] : overridesOf(flags);
-    for (const line of summaryLines({ outcome, elapsedMs, runsCode, overrides, checkpointPath })) console.log(line);
+    for (const line of summaryLines({ outcome, elapsedMs, runsCode, overrides, checkpointPath })) {
+      stdout.print(line);
+    }
     return outcome.status === 'done' ? exitCodes.done : exitCodes.interrupted;
-  } finally {
+  } catch (error) {
     progress?.end();
+    const exitCode = reportFailure(error, stderr, flags.verbose === true);
+    if (error instanceof Error && error.message.includes('--resume')) sayHowToGoOn();
+    return exitCode;
   }
 }
+
+const announcement = 'interrupted: writing a checkpoint ... (a second Ctrl-C ends the run at once, without one)';
 
 interface Resumption {
   readonly topology: Topology;

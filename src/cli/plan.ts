@@ -7,6 +7,8 @@ import type { Command } from 'commander';
 import type { Topology } from '../topology/index.ts';
 import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
+import type { Finish } from './finish.ts';
+import { stdout } from './output.ts';
 import { pathArgument } from './path_argument.ts';
 import { planJson } from './plan_json.ts';
 import { planLines } from './plan_tables.ts';
@@ -18,7 +20,7 @@ interface PlanFlags extends TopologyFlags {
 }
 
 /** Adds the command; `finish` is told its exit code. */
-export function addPlan(program: Command, finish: (exitCode: number) => void): void {
+export function addPlan(program: Command, finish: Finish): void {
   program
     .command('plan')
     .description('show what a run would take: placement, memory, FLOPs, bytes between workers')
@@ -35,7 +37,7 @@ export function addPlan(program: Command, finish: (exitCode: number) => void): v
         ['plan my.yaml --json', 'for a script'],
       ]),
     )
-    .action(async (file: string, flags: PlanFlags) => finish(await plan(file, flags)));
+    .action(async (file: string, flags: PlanFlags) => finish(await plan(file, flags), 'output'));
 }
 
 function plan(file: string, flags: PlanFlags): Promise<number> {
@@ -49,6 +51,6 @@ export async function showPlan(
   flags: { readonly json?: true } = {},
 ): Promise<number> {
   const planned = await planOf(topology, baseDir);
-  process.stdout.write(`${flags.json === true ? planJson(planned) : planLines(planned).join('\n')}\n`);
+  stdout.write(`${flags.json === true ? planJson(planned) : planLines(planned).join('\n')}\n`);
   return planned.workers.every(({ fits }) => fits) ? exitCodes.done : exitCodes.failed;
 }

@@ -1,45 +1,59 @@
 /**
  * The `troupe` command: its verbs, and what becomes of failures. Usage errors end with 2, failures with 1 or the code that
- * the error carries; each is one line on standard error, with the stack where `--verbose` was given.
+ * the error carries; each is a line on standard error, with the stack where `--verbose` was given.
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addCompletion } from './completion.ts';
 import { addDoctor } from './doctor.ts';
-import { exitCodes, failureOf } from './failure.ts';
+import { endEarly } from './early_interrupt.ts';
+import { exitCodes, reportFailure } from './failure.ts';
+import type { Finish, Product } from './finish.ts';
 import { addGenerate } from './generate.ts';
 import { addInit } from './init.ts';
 import { addLaunch } from './launch.ts';
+import { stderr, stdout } from './output.ts';
 import { addPlan } from './plan.ts';
 
 /** Runs one command line, without the program's name; returns the exit code. */
 export async function runProgram(args: readonly string[]): Promise<number> {
-  let exitCode: number = exitCodes.done;
-  const finish = (code: number): void => {
-    exitCode = code;
-  };
+  const ended: { exitCode: number; product: Product } = { exitCode: exitCodes.done, product: 'output' };
+  try {
+    await commandsOf((exitCode, product) => Object.assign(ended, { exitCode, product })).parseAsync(args, {
+      from: 'user',
+    });
+  } catch (error) {
+    ended.exitCode =
+      error instanceof CommanderError ? usageExit(error) : reportFailure(error, stderr, args.includes('--verbose'));
+  }
+  await Promise.all([stdout.settled(), stderr.settled()]);
+  for (const { lossLine } of [stdout, stderr]) if (lossLine !== null) stderr.print(`troupe: ${lossLine}`);
+  const isFailed = stdout.lost !== null && ended.product === 'output' && ended.exitCode === exitCodes.done;
+  return isFailed ? exitCodes.failed : ended.exitCode;
+}
+
+function commandsOf(finish: Finish): Command {
   const program = new Command('troupe')
     .description('Trains mixture-of-experts language models as a company of actors.')
     .version(version())
     // Our own line is printed below; commander would add its own.
-    .configureOutput({ outputError: () => undefined })
-    .exitOverride();
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      outputError: () => undefined,
+    })
+    .exitOverride()
+    .hook('preAction', (_program, command) => {
+      // A launch has something to lose, and hears the signals itself.
+      if (command.name() !== 'launch') endEarly();
+    });
   addInit(program, finish);
   addLaunch(program, finish);
   addPlan(program, finish);
   addGenerate(program, finish);
   addDoctor(program, finish);
   addCompletion(program, finish);
-  try {
-    await program.parseAsync(args, { from: 'user' });
-    return exitCode;
-  } catch (error) {
-    if (error instanceof CommanderError) return usageExit(error);
-    const failure = failureOf(error);
-    console.error(failure.line);
-    if (args.includes('--verbose') && error instanceof Error) console.error(error.stack);
-    return failure.exitCode;
-  }
+  return program;
 }
 
 /** Help and version are no errors; help that was not asked for was printed where usage was wrong. */
@@ -47,7 +61,7 @@ function usageExit(error: CommanderError): number {
   if (error.exitCode === 0) return exitCodes.done;
   if (error.code !== 'commander.help') {
     const message = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
-    console.error(`troupe: ${message} (troupe --help lists what there is)`);
+    stderr.print(`troupe: ${message} (troupe --help lists what there is)`);
   }
   return exitCodes.usage;
 }

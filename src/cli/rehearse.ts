@@ -5,6 +5,7 @@ import { checkRunServer } from '../actors/run_server.ts';
 import { loadTokenizer, type FoundCorpus } from '../data/index.ts';
 import { meshOf, type Topology } from '../topology/index.ts';
 import { byteUnit, inUnit, percent } from './figures.ts';
+import { stdout } from './output.ts';
 import { showPlan } from './plan.ts';
 import { numbers, table, words } from './table.ts';
 
@@ -13,12 +14,12 @@ export async function rehearse(topology: Topology, baseDir: string, runDir: stri
   await checkRunServer(topology, baseDir);
   const { corpora, blend } = rehearsedBlend(topology, baseDir, loadTokenizer(topology.data.tokenizer, baseDir));
   const { heldOut } = batchesOf(blend, topology, meshOf(topology).globalMicrobatches);
-  for (const line of corporaLines(corpora)) console.log(line);
+  for (const line of corporaLines(corpora)) stdout.print(line);
   if (heldOut.rows < heldOut.asked) {
-    console.log(`held-out text has room for ${heldOut.rows} of ${heldOut.asked} evaluation sequences\n`);
+    stdout.print(`held-out text has room for ${heldOut.rows} of ${heldOut.asked} evaluation sequences\n`);
   }
   const exitCode = await showPlan(topology, baseDir);
-  console.log(`dry run: nothing was started or written; the run would be written to ${runDir}`);
+  stdout.print(`dry run: nothing was started or written; the run would be written to ${runDir}`);
   return exitCode;
 }
 

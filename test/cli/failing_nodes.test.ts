@@ -51,6 +51,7 @@ test("the end of nats-server's guardian ends the run", async () => {
     exitCode: 1,
     stderr: [
       'troupe: nats-server: its guardian ended (SIGKILL); what was checkpointed is safe, continue with --resume',
+      'continue with: npx troupe launch --resume unguarded',
     ],
     files: [],
   });

@@ -21,5 +21,5 @@ test.each<[string, unknown, string, number]>([
   ['a long message', new OutOfMemory('one\n  two\n'), 'troupe: one two', 1],
   ['something that is no error', 'oops', 'troupe: oops', 1],
 ])('%s', (_what, thrown, line, exitCode) => {
-  expect(failureOf(thrown)).toEqual({ line, exitCode });
+  expect(failureOf(thrown)).toEqual({ line, more: [], exitCode });
 });

@@ -35,7 +35,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (name) => {
   });
 });
 
-describe('SIGHUP', () => {
+describe.each(['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)('%s', (name) => {
   /** What two of them do that are a minute apart. */
   function twice(env: NodeJS.ProcessEnv): string[] {
     const log: string[] = [];
@@ -47,20 +47,20 @@ describe('SIGHUP', () => {
       env,
     });
     interrupt.signal.addEventListener('abort', () => log.push('aborted'));
-    process.emit('SIGHUP');
+    process.emit(name);
     nowMs = 60_000;
-    process.emit('SIGHUP');
+    process.emit(name);
     return log;
   }
 
-  test('aborts, and never kills, however often the shell and the kernel send it', () => {
-    const before = process.listenerCount('SIGHUP');
+  test('aborts, and never kills, however often shell, kernel and batch system send it', () => {
+    const before = process.listenerCount(name);
     expect(twice({})).toEqual(['announced', 'aborted']);
-    expect(process.listenerCount('SIGHUP')).toBe(before);
+    expect(process.listenerCount(name)).toBe(before);
   });
 
-  test('is ignored under nohup', () => {
-    expect(twice({ _: '/usr/bin/nohup' })).toEqual([]);
+  test('is ignored under nohup if it is that of a closed terminal', () => {
+    expect(twice({ _: '/usr/bin/nohup' })).toEqual(name === 'SIGHUP' ? [] : ['announced', 'aborted']);
   });
 });
 

@@ -30,6 +30,7 @@ export async function expectToGoOnWithout(node: string): Promise<void> {
   expect(await launched.ended).toBe(1);
   expect(launched.stderr).toEqual([
     `troupe: ${node}: ended (SIGKILL); what was checkpointed is safe, continue with --resume`,
+    `continue with: npx troupe launch --resume lost-${node}`,
   ]);
   expect(await remainsOf(launched)).toEqual(nothing);
   const resumed = onNodes(`lost-${node}`, ...long, '--resume');

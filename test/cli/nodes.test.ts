@@ -5,6 +5,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bitsOf, expectToGoOnWithout, long, nothing, onNodes, remainsOf } from './node_runs.ts';
+import { pidOf } from './remains.ts';
 import { Launched } from './remains.ts';
 import { at, checkpointsOf, curveOf, folder, launch, manifestOf, prepareFolder } from './training.ts';
 
@@ -62,9 +63,15 @@ describe('a run on two nodes', () => {
 
   test('that is interrupted in a step ends with 130 after a checkpoint, and goes on to the same bits', async () => {
     const launched = onNodes('interrupted', ...long);
+    await launched.said(/^step 10\//);
+    // As a batch system does, which knows no launcher: none of these ends a node, or opens its debugger.
+    for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGTERM'] as const) {
+      for (const node of ['node-0', 'node-1']) process.kill(pidOf('interrupted', node), signal);
+    }
     await launched.said(/^step 20\//);
     launched.process.kill('SIGINT');
     expect(await launched.ended).toBe(130);
+    expect(launched.stderr).toEqual([]);
     expect(await remainsOf(launched)).toEqual(nothing);
     const resumed = onNodes('interrupted', ...long, '--resume');
     expect(await resumed.ended).toBe(0);

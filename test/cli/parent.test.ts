@@ -84,13 +84,18 @@ describe.skipIf(process.platform === 'win32')('a run', () => {
     await expectCheckpoint(launched, 'disowned');
   });
 
-  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)("on a clone's own Node hears of %s", async (signal) => {
-    const launched = start(`older-${signal}`, older, {});
-    await launched.said(/^step 10\//);
-    launched.process.kill(signal);
-    expect(await launched.ended).toBe(130);
-    await expectCheckpoint(launched, `older-${signal}`);
-  });
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)(
+    "on a clone's own Node hears of %s",
+    async (signal) => {
+      const launched = start(`older-${signal}`, older, {});
+      await launched.said(/^step 10\//);
+      launched.process.kill(signal);
+      expect(await launched.ended).toBe(130);
+      // No debugger listens, for one.
+      expect(launched.stderr).toEqual([]);
+      await expectCheckpoint(launched, `older-${signal}`);
+    },
+  );
 
   test("on a clone's own Node ends by a checkpoint when the outer one is killed", async () => {
     const launched = start('older-killed', older, {});

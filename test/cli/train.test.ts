@@ -1,5 +1,5 @@
 /** Training from the command line, end to end: what a run leaves behind, how it goes on, and what it writes. */
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   at,
@@ -17,6 +17,8 @@ import {
 } from './training.ts';
 
 const interrupting = new URL('./interrupt_at_checkpoint.ts', import.meta.url).href;
+const interruptingTwice = new URL('./interrupt_twice.ts', import.meta.url).href;
+const interruptingAtOnce = new URL('./interrupt_at_once.ts', import.meta.url).href;
 
 let whole: Ended;
 beforeAll(() => {
@@ -63,6 +65,15 @@ describe('a run', () => {
   });
 });
 
+test.each(['SIGINT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2'])(
+  '%s before anything is begun ends with 130 and one line',
+  (signal) => {
+    const cut = troupe(['launch', 'tiny.yaml', '--run-dir', 'early'], ['--import', `${interruptingAtOnce}?${signal}`]);
+    expect(cut).toEqual({ exitCode: 130, stdout: '', stderr: 'troupe: interrupted before anything was begun\n' });
+    expect(existsSync(at('early'))).toBe(false);
+  },
+);
+
 describe('a resumed run', () => {
   test('that died after its last checkpoint draws the curve of the undisturbed one', () => {
     const died = copyOf('whole', 'died', 2, 4);
@@ -101,6 +112,20 @@ describe('a resumed run', () => {
     expect(manifestOf('cut', 'step-000012.g2').extra.params_digest).toBe(
       manifestOf('whole', 'step-000012.g1').extra.params_digest,
     );
+  });
+
+  test('that a second Ctrl-C ended at once had said so beforehand, and says how to go on', () => {
+    const cut = troupe(['launch', 'tiny.yaml', '--run-dir', 'twice'], ['--import', interruptingTwice]);
+    // It dies of the signal, which a shell has no word for.
+    expect(cut.exitCode).toBeNull();
+    expect(cut.stdout).toContain(
+      '\ninterrupted: writing a checkpoint ... (a second Ctrl-C ends the run at once, without one)\n',
+    );
+    expect(cut.stderr).toBe(
+      'troupe: ended at once, without the checkpoint\ncontinue with: npx troupe launch --resume twice\n',
+    );
+    expect(launch('twice', '--resume')).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(curveOf('twice')).toEqual(curveOf('whole'));
   });
 
   test('whose checkpoints are gone is refused, and its curve stays', () => {

@@ -61,6 +61,7 @@ describe('a disk that is full', () => {
       lines: [
         'troupe: checkpoint later/checkpoints/step-000006.g2.partial/run-stage-p0-d0.safetensors: EFBIG: file too large, write; ' +
           'check that disk, then launch again with --resume: it goes on from step 4',
+        'continue with: npx troupe launch --resume later',
       ],
       exitCode: 1,
       made: [],
@@ -127,6 +128,8 @@ describe('a log that cannot grow ends the run with its name, and keeps its lines
     const { lines: said, exitCode, made } = launchOn(limited(large), run, '--resume');
     expect(said).toEqual([
       `troupe: ${run}/${log}: cannot be written (EFBIG); check that disk, then continue with --resume`,
+      // The first event is written before the run has begun.
+      ...(log === 'events.jsonl' ? [] : [`continue with: npx troupe launch --resume ${run}`]),
     ]);
     expect([exitCode, made]).toEqual([1, []]);
     expect(readFileSync(at(run, log), 'utf8')).toBe(before);
