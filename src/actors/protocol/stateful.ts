@@ -79,7 +79,7 @@ export const statefulMessages = {
   /** Some parameters with their moments, and the step that they belong to. */
   restore: ask({ from: owner, args: z.object({ tensors: tensorsSchema, dataStep: z.int() }) }),
   /** SHA-256 of each parameter that this role answers for. */
-  digest: ask({ from: [checkpointer], reply: z.record(z.string(), z.string()) }),
+  digest: ask({ from: [checkpointer, ...owner], reply: z.record(z.string(), z.string()) }),
   /** Its gen is over: the pass under way is dropped, a gradient that was voted on is kept. Answers its data step. */
   abandon: ask({ from: [ushers], reply: z.int() }),
   /** After `abandon`: applies the decision that others have applied already, or lets go of the gradient. */
