@@ -12,6 +12,7 @@ import {
 import { floats } from '../kernels/dtype.ts';
 import { freeAnswered } from '../runtime/index.ts';
 import type { Actor, ActorScope, ArgsOf, Context, Reply, TensorPayload } from '../runtime/index.ts';
+import { LogIo } from '../telemetry/index.ts';
 import { batchesOf, type Member } from './cast.ts';
 import { paramsDigest } from './params_digest.ts';
 import { expertProtocol } from './protocol/expert.ts';
@@ -27,6 +28,8 @@ export interface CheckpointerParts {
   readonly keep: number;
   /** What every checkpoint of the run says about it. */
   readonly fields: Omit<ManifestFields, 'updateStep' | 'lossScale' | 'extra'>;
+  /** Makes durable what the logs have of the steps before, so that no checkpoint is ever beyond them. Throws `LogIo`. */
+  readonly syncLogs: () => void;
 }
 
 interface Written {
@@ -50,9 +53,9 @@ export class Checkpointer implements Actor<Messages> {
     try {
       return await this.writeOnce(args);
     } catch (error) {
-      if (!(error instanceof CheckpointIo)) throw error;
+      if (!(error instanceof CheckpointIo || error instanceof LogIo)) throw error;
       const reply = ctx.defer<Written>();
-      reply.reject(await this.withWayOn(error));
+      reply.reject(error instanceof LogIo ? error : await this.withWayOn(error));
       return reply;
     }
   }
@@ -76,6 +79,7 @@ export class Checkpointer implements Actor<Messages> {
           for (const [, tensor] of entries) freeAnswered(tensor);
         }
       }
+      this.parts.syncLogs();
       await writer.commit({ ...fields, ...counts, extra: { params_digest: digest, eval_loss: evalLoss } });
     } catch (error) {
       // Where even that fails, the next run removes what is left.

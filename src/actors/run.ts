@@ -102,7 +102,13 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
       if (cluster.device !== 'cpu') for (const line of new Set(troupe.crew.devices.map(deviceLine))) notice(line);
       if (found !== null) await troupe.unlessFailed(takeUp(troupe, found, topology));
       // Only now is it sure that the run goes on from there.
-      logs.metrics.truncateAfter(found?.manifest.step ?? 0);
+      const lost = logs.cutTo(found?.manifest ?? { step: 0, updateStep: 0 });
+      if (lost.length > 0) {
+        logs.events.append('lost', { steps: rangesOf(lost) });
+        notice(
+          `metrics.jsonl has no line of steps ${rangesOf(lost)}: they were lost, and the run goes on to the same numbers without them`,
+        );
+      }
       if (found !== null) notice(`resumed from step ${found.manifest.step} of ${found.path}`);
       compactHeap();
       const parameters = countParameters(blueprint.sizes);
@@ -157,7 +163,13 @@ async function train(options: RunOptions, parts: Parts): Promise<TrainingOutcome
   };
   const observer = logs.observer(observe, baseline);
   system.spawn(chronicleProtocol, chronicleAddress, () => new Chronicle(observer));
-  const checkpointerParts = { holders: troupe.holders, store, keep: topology.checkpoint.keep, fields };
+  const checkpointerParts = {
+    holders: troupe.holders,
+    store,
+    keep: topology.checkpoint.keep,
+    fields,
+    syncLogs: () => logs.sync(),
+  };
   system.spawn(checkpointerProtocol, checkpointerAddress, (scope) => new Checkpointer(checkpointerParts, scope));
   const { step: firstStep = 0, updateStep = 0, lossScale } = found?.manifest ?? {};
   const from = { firstStep, updateStep, ...(lossScale === undefined ? {} : { lossScale }) };
@@ -166,6 +178,13 @@ async function train(options: RunOptions, parts: Parts): Promise<TrainingOutcome
   signal.addEventListener('abort', () => trainer.tell.interrupt(), { once: true });
   if (signal.aborted) trainer.tell.interrupt();
   return await troupe.unlessFailed(trainer.ask.train({ ...from, isNew: found === null }, { timeoutMs: forever }));
+}
+
+/** `3, 17 to 30`. */
+function rangesOf(steps: readonly number[]): string {
+  const begins = steps.filter((step, i) => step !== steps[i - 1] + 1);
+  const ends = steps.filter((step, i) => step !== steps[i + 1] - 1);
+  return begins.map((begin, i) => (begin === ends[i] ? String(begin) : `${begin} to ${ends[i]}`)).join(', ');
 }
 
 const deviceLine = ({ adapter, reason }: WorkerDevice): string => `device: ${adapter ?? 'cpu'} (${reason})`;

@@ -1,8 +1,9 @@
 /** The files that a run writes as it goes, and what is written there of what the chronicle hears. */
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { describeError } from '../runtime/index.ts';
-import { EventsLog, LogIo, MetricsLog } from '../telemetry/index.ts';
+import { EventsLog, LogIo, MetricsLog, readLog } from '../telemetry/index.ts';
 import type { TrainingObserver } from './chronicle.ts';
 import { FileDecisionStore } from './decision_store.ts';
 import type { RunEvent } from './run_port.ts';
@@ -29,6 +30,24 @@ export class RunLogs implements Disposable {
   /** Where a run in one process decides its steps; made when first asked for. */
   get decisions(): FileDecisionStore {
     return (this.#decisions ??= new FileDecisionStore(this.#decisionsPath));
+  }
+
+  /**
+   * Cuts the metrics to the checkpoint that a run goes on from. Returns the steps up to there whose lines were lost: a
+   * skipped batch never had one, and the updates that were made say how many there should be.
+   */
+  cutTo({ step, updateStep }: { readonly step: number; readonly updateStep: number }): number[] {
+    this.metrics.truncateAfter(step);
+    const missing = this.metrics.missing(step);
+    if (missing.length <= step - updateStep) return [];
+    const skipped = skippedSteps(readLog(this.events.path));
+    return missing.filter((each) => !skipped.has(each));
+  }
+
+  /** Returns once all that is written would survive a loss of power. Throws `LogIo`. */
+  sync(): void {
+    this.metrics.sync();
+    this.events.sync();
   }
 
   /** Writes down what happens, then tells `observe`. `baseline`: the order-1 model's held-out loss, if there is one. */
@@ -78,6 +97,23 @@ export class RunLogs implements Disposable {
     closing.defer(() => this.metrics.close());
   }
 }
+
+/** Steps whose batch was skipped, by the text of `events.jsonl`; lines that are no events say nothing. */
+function skippedSteps(events: string): Set<number> {
+  const skips = events.split('\n').flatMap((line) => {
+    try {
+      return [skipSchema.parse(JSON.parse(line)).step];
+    } catch {
+      return [];
+    }
+  });
+  return new Set(skips);
+}
+
+const skipSchema = z.union([
+  z.object({ kind: z.literal('incident'), remedy: z.literal('skip'), step: z.int() }),
+  z.object({ kind: z.literal('loss_scale'), reason: z.string().startsWith('gradient norm'), step: z.int() }),
+]);
 
 /** The sentinel's remedies as a report; the rally's are one. */
 function doing(remedy: string): string {

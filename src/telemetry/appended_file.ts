@@ -1,8 +1,8 @@
 /**
- * A log that grows by lines: each is there whole or not at all, also when the disk fills up in the middle. What the disk
- * refuses is said with the file's path and what to do.
+ * A log that grows by lines: each is there whole or not at all, also when the disk fills up in the middle, and after a
+ * crash. What the disk refuses is said with the file's path and what to do.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { LogIo } from './errors.ts';
 
 /** A file that only grows. What cannot be written leaves it as it was. */
@@ -12,10 +12,16 @@ export class AppendedFile {
   readonly descriptor: number;
   #isOpen = true;
 
-  /** Opens or creates the file. Throws `LogIo`. */
+  /** Opens or creates the file; a last line that a crash tore is cut off. Throws `LogIo`. */
   constructor(path: string) {
     this.path = path;
-    this.descriptor = writing(path, () => openSync(path, 'a'));
+    this.descriptor = writing(path, () => {
+      const descriptor = openSync(path, 'a+');
+      const { size } = fstatSync(descriptor);
+      const whole = wholeBytes(descriptor, size);
+      if (whole < size) ftruncateSync(descriptor, whole);
+      return descriptor;
+    });
   }
 
   /** Writes `line` and a newline at the end. Throws `LogIo`. */
@@ -32,6 +38,11 @@ export class AppendedFile {
     });
   }
 
+  /** Returns once the lines would survive a loss of power. Throws `LogIo`. */
+  sync(): void {
+    writing(this.path, () => fsyncSync(this.descriptor));
+  }
+
   get isOpen(): boolean {
     return this.#isOpen;
   }
@@ -42,6 +53,19 @@ export class AppendedFile {
     this.#isOpen = false;
     closeSync(this.descriptor);
   }
+}
+
+/** Bytes up to the last newline; what follows it was torn. */
+function wholeBytes(descriptor: number, size: number): number {
+  const block = Buffer.alloc(64 * 1024);
+  for (let end = size; end > 0;) {
+    const begin = Math.max(0, end - block.length);
+    const read = readSync(descriptor, block, 0, end - begin, begin);
+    const at = block.subarray(0, read).lastIndexOf('\n');
+    if (at >= 0) return begin + at + 1;
+    end = begin;
+  }
+  return 0;
 }
 
 /** The text of a log; throws `LogIo`. */

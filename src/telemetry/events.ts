@@ -9,11 +9,13 @@ type EventField = string | number | boolean | null;
 export type EventFields = Readonly<Record<string, EventField | Readonly<Record<string, EventField>>>>;
 
 export class EventsLog {
+  readonly path: string;
   readonly #file: AppendedFile;
   readonly #nowMs: () => number;
 
-  /** Opens or creates the log. `nowMs` is milliseconds since 1970. Throws `LogIo`. */
+  /** Opens or creates the log; a torn last line, left by a crash, is cut off. `nowMs`: since 1970. Throws `LogIo`. */
   constructor(path: string, nowMs: () => number = Date.now) {
+    this.path = path;
     this.#file = new AppendedFile(path);
     this.#nowMs = nowMs;
   }
@@ -22,6 +24,11 @@ export class EventsLog {
   append(kind: string, fields: EventFields = {}): void {
     const time = new Date(this.#nowMs()).toISOString();
     this.#file.append(JSON.stringify({ time, kind, ...fields }));
+  }
+
+  /** Returns once the events would survive a loss of power. Throws `LogIo`. */
+  sync(): void {
+    this.#file.sync();
   }
 
   close(): void {

@@ -2,7 +2,7 @@
  * `metrics.jsonl`: the curve of a run, one JSON object a step, numbers in full precision. Append-only, except that a run
  * which goes back to a checkpoint first cuts the log there, so that the file holds each step once and in order.
  */
-import { existsSync, fsyncSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { AppendedFile, readLog, writing } from './appended_file.ts';
 import { DamagedLog, MetricsOutOfOrder, NonFiniteMetric } from './errors.ts';
 import type { StepMetrics } from './step_metrics.ts';
@@ -15,10 +15,13 @@ export class MetricsLog {
   /** Opens or creates the log; a torn last line, left by a crash, is cut off. Throws DamagedLog and LogIo. */
   constructor(path: string) {
     this.path = path;
-    const lines = existsSync(path) ? completeLines(path) : [];
-    if (existsSync(path)) rewrite(path, lines);
-    this.#lastStep = lines.at(-1)?.step ?? -Infinity;
     this.#file = new AppendedFile(path);
+    try {
+      this.#lastStep = completeLines(path).at(-1)?.step ?? -Infinity;
+    } catch (error) {
+      this.#file.close();
+      throw error;
+    }
   }
 
   /** Step of the last line; null where there is none. */
@@ -46,11 +49,22 @@ export class MetricsLog {
     this.#file = new AppendedFile(this.path);
   }
 
+  /** Of the steps from 1 to `step` those without a line, in order. */
+  missing(step: number): number[] {
+    const logged = new Set(completeLines(this.path).map((line) => line.step));
+    return Array.from({ length: step }, (_, i) => i + 1).filter((each) => !logged.has(each));
+  }
+
+  /** Returns once the lines would survive a loss of power. Throws `LogIo`. */
+  sync(): void {
+    this.#file.sync();
+  }
+
   /** Waits until the lines are on disk, and closes the file. */
   close(): void {
     if (!this.#file.isOpen) return;
     try {
-      writing(this.path, () => fsyncSync(this.#file.descriptor));
+      this.sync();
     } finally {
       this.#file.close();
     }

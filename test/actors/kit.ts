@@ -123,6 +123,8 @@ export interface PlayOptions {
   /** Writes a checkpoint here at the end of the run, and at the topology's interval. */
   readonly directory: string;
   readonly from?: Checkpoint;
+  /** What a checkpoint does before it is complete. */
+  readonly syncLogs?: () => void;
   readonly stopAfter?: number;
   /** Default: `hashedBatches`. */
   readonly batches?: BatchPort;
@@ -134,7 +136,14 @@ export interface PlayOptions {
 
 /** Trains the topology to its end, or until after the step `stopAfter`. */
 export async function play(topology: Topology, options: PlayOptions): Promise<Played> {
-  const { directory, from, stopAfter, decisions = new MemoryDecisionStore(), incidents = [] } = options;
+  const {
+    directory,
+    from,
+    stopAfter,
+    syncLogs = () => undefined,
+    decisions = new MemoryDecisionStore(),
+    incidents = [],
+  } = options;
   const blueprint = await drawn(topology);
   const pool = new HeapFramePool({ poison: true });
   const troupe = await Troupe.start({
@@ -160,7 +169,7 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
     system.spawn(
       checkpointerProtocol,
       checkpointerAddress,
-      (scope) => new Checkpointer({ holders: troupe.holders, store, keep: 9, fields }, scope),
+      (scope) => new Checkpointer({ holders: troupe.holders, store, keep: 9, fields, syncLogs }, scope),
     );
     const curve: Curve[] = [];
     const scaleChanges: LossScaleChange[] = [];

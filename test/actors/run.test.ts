@@ -166,6 +166,22 @@ describe('a resumed run', () => {
     expect(existsSync(stranger)).toBe(true);
   });
 
+  it('names the steps whose lines of metrics were lost, and goes on to the same numbers', async () => {
+    takeFinished();
+    const path = join(runDir, 'metrics.jsonl');
+    const [one, two] = readFileSync(path, 'utf8').split('\n');
+    writeFileSync(path, `${one}\n${two}\n{"step":3,"lo`);
+    const ran = await launch(true, { settings: { 'training.steps': 5 } });
+    expect(ran.events).toContainEqual({
+      kind: 'notice',
+      text: 'metrics.jsonl has no line of steps 3 to 4: they were lost, and the run goes on to the same numbers without them',
+    });
+    expect(eventsOf(runDir, 'lost')).toEqual([{ steps: '3 to 4' }]);
+    const logged = readFileSync(path, 'utf8').trimEnd().split('\n');
+    expect(logged.map((line) => (JSON.parse(line) as { step: number }).step)).toEqual([1, 2, 5]);
+    expect(eventsOf(finished, 'lost')).toEqual([]);
+  });
+
   it('goes on to more steps than it was begun with', async () => {
     takeFinished();
     const ran = await launch(true, { settings: { 'training.steps': 6 } });

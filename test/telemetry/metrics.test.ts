@@ -98,6 +98,14 @@ test('a last line that a crash tore is cut off', () => {
   log.close();
 });
 
+test('a hole is told by the steps that are missing, at the end too', () => {
+  const log = new MetricsLog(path);
+  for (const step of [1, 2, 5]) log.append(stepMetrics(step));
+  expect(log.missing(7)).toEqual([3, 4, 6, 7]);
+  expect(log.missing(2)).toEqual([]);
+  log.close();
+});
+
 test('a log with a foreign line is refused with the line, and left as it is', () => {
   const text = `${JSON.stringify(stepMetrics(1))}\nhello\n{"step":3}\n`;
   writeFileSync(path, text);

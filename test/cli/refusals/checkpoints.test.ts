@@ -145,7 +145,7 @@ describe('a resume', () => {
       },
       [],
       1,
-      'spoilt/metrics.jsonl: cannot be read (EISDIR); remove what is in its place, then continue with --resume',
+      'spoilt/metrics.jsonl: cannot be written (EISDIR); remove what is in its place, then continue with --resume',
     ],
   ])('%s is refused', (_what, spoil, set, exitCode, line) => {
     spoilt('spoilt', spoil, 2, 4);
