@@ -1,6 +1,8 @@
 /**
  * The checkpointer: gathers the state of every role, one shard an actor, and makes it a checkpoint, complete or absent.
  */
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import {
   CheckpointIo,
   f32Tensor,
@@ -12,7 +14,7 @@ import {
 import { floats } from '../kernels/dtype.ts';
 import { freeAnswered } from '../runtime/index.ts';
 import type { Actor, ActorScope, ArgsOf, Context, Reply, TensorPayload } from '../runtime/index.ts';
-import { LogIo } from '../telemetry/index.ts';
+import { LogIo, RunDirectoryGone } from '../telemetry/index.ts';
 import { batchesOf, type Member } from './cast.ts';
 import { paramsDigest } from './params_digest.ts';
 import { expertProtocol } from './protocol/expert.ts';
@@ -30,6 +32,8 @@ export interface CheckpointerParts {
   readonly fields: Omit<ManifestFields, 'updateStep' | 'lossScale' | 'extra'>;
   /** Makes durable what the logs have of the steps before, so that no checkpoint is ever beyond them. Throws `LogIo`. */
   readonly syncLogs: () => void;
+  /** Hears the names of checkpoints that were removed early, for a disk that is full. */
+  readonly onPruned: (names: readonly string[]) => void;
 }
 
 interface Written {
@@ -51,7 +55,7 @@ export class Checkpointer implements Actor<Messages> {
   /** A disk that refuses is no fault of this actor: it says so once, to whoever asked, and does not fail itself. */
   async write(args: ArgsOf<Messages, 'write'>, ctx: Context): Promise<Written | Reply<Written>> {
     try {
-      return await this.writeOnce(args);
+      return await this.writeWithRoom(args);
     } catch (error) {
       if (!(error instanceof CheckpointIo || error instanceof LogIo)) throw error;
       const reply = ctx.defer<Written>();
@@ -60,12 +64,31 @@ export class Checkpointer implements Actor<Messages> {
     }
   }
 
+  /** On a full disk, once more without those checkpoints that would go after this one anyway. */
+  private async writeWithRoom(args: ArgsOf<Messages, 'write'>): Promise<Written> {
+    const { store, keep, onPruned } = this.parts;
+    try {
+      return await this.writeOnce(args);
+    } catch (error) {
+      if (!(error instanceof CheckpointIo && error.isFull)) throw error;
+      // Where that fails, the disk is as full as it was.
+      const removed = await store.makeRoom(keep).catch(() => []);
+      if (removed.length === 0) throw error;
+      onPruned(removed.map(formatName));
+      return await this.writeOnce(args);
+    }
+  }
+
   private async writeOnce({ step, evalLoss, ...counts }: ArgsOf<Messages, 'write'>): Promise<Written> {
     const { store, keep, fields, holders } = this.parts;
     const known = (await store.list()).find((name) => name.step === step && name.gen === this.scope.gen);
     const digest = await paramsDigest(this.scope, holders, patienceMs);
     // A step is checkpointed once a gen: asked again, the checkpoint that is there answers.
-    if (known !== undefined) return { path: `${store.dir}/${formatName(known)}`, digest };
+    if (known !== undefined) {
+      // A full disk may have kept the pointer from it.
+      await store.pointAt(known);
+      return { path: `${store.dir}/${formatName(known)}`, digest };
+    }
     const writer = await store.begin(step, this.scope.gen);
     try {
       for (const { address, parameters } of holders) {
@@ -91,13 +114,34 @@ export class Checkpointer implements Actor<Messages> {
   }
 
   /** The error with how to go on: from the newest checkpoint that is whole, if there is one. */
-  private async withWayOn({ path, cause }: CheckpointIo): Promise<CheckpointIo> {
-    const newest = await this.parts.store.openNewestValid().catch(() => null);
-    const step = newest?.checkpoint.name.step;
+  private async withWayOn({ path, cause, code }: CheckpointIo): Promise<Error> {
+    const { store } = this.parts;
+    if (code === 'ENOENT' && !existsSync(store.dir)) {
+      const runDir = dirname(store.dir);
+      return new RunDirectoryGone(existsSync(runDir) ? store.dir : runDir);
+    }
+    const newest = await store.newestValid().catch(() => null);
     const from =
-      step === undefined ? 'it begins anew, as no checkpoint was written yet' : `it goes on from step ${step}`;
-    return new CheckpointIo(path, cause, `, then launch again with --resume: ${from}`);
+      newest === null
+        ? 'it begins anew, as no checkpoint was written yet'
+        : `it goes on from step ${newest.checkpoint.name.step}`;
+    const then = `, then launch again with --resume: ${from}`;
+    return new CheckpointIo(path, cause, { forSpace: newest === null ? '' : adviceForSpace(newest), then });
   }
+}
+
+/**
+ * What else helps on a full disk. A run keeps `keep - 1` checkpoints while it writes the next, but at least one; so a
+ * lower `keep` frees the room of one checkpoint as long as there are two.
+ */
+function adviceForSpace({
+  checkpoint,
+  older,
+}: NonNullable<Awaited<ReturnType<CheckpointStore['newestValid']>>>): string {
+  if (older.length > 0) return ` or lower checkpoint.keep to ${older.length + 1}`;
+  const bytes = checkpoint.manifest.shards.reduce((sum, shard) => sum + shard.bytes, 0);
+  const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  return `: a checkpoint takes ${size}, and the one there is stays until the next is complete, whatever checkpoint.keep is`;
 }
 
 function toBytes([name, tensor]: [string, TensorPayload]): TensorBytes {

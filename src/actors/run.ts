@@ -163,13 +163,13 @@ async function train(options: RunOptions, parts: Parts): Promise<TrainingOutcome
   };
   const observer = logs.observer(observe, baseline);
   system.spawn(chronicleProtocol, chronicleAddress, () => new Chronicle(observer));
-  const checkpointerParts = {
-    holders: troupe.holders,
-    store,
-    keep: topology.checkpoint.keep,
-    fields,
-    syncLogs: () => logs.sync(),
+  const { keep } = topology.checkpoint;
+  const onPruned = (names: readonly string[]): void => {
+    const removed = names.join(', ');
+    logs.events.append('pruned', { removed });
+    observe({ kind: 'notice', text: `the disk is full: removed ${removed} to make room for the next checkpoint` });
   };
+  const checkpointerParts = { holders: troupe.holders, store, keep, fields, syncLogs: () => logs.sync(), onPruned };
   system.spawn(checkpointerProtocol, checkpointerAddress, (scope) => new Checkpointer(checkpointerParts, scope));
   const { step: firstStep = 0, updateStep = 0, lossScale } = found?.manifest ?? {};
   const from = { firstStep, updateStep, ...(lossScale === undefined ? {} : { lossScale }) };

@@ -20,13 +20,18 @@ export class CheckpointIo extends Error {
   readonly path: string;
   /** The system's code, such as `ENOSPC`; null where there is none. */
   readonly code: string | null;
-  /** `then`: how to go on once that is mended, where the one who writes knows. */
-  constructor(path: string, cause: unknown, then = '') {
+  /** Where the one who writes knows: another way to get space on a full disk, and how to go on once it is mended. */
+  constructor(path: string, cause: unknown, { forSpace = '', then = '' } = {}) {
     const code = codeOf(cause);
     const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
-    super(`checkpoint ${path}: ${reason}; ${diskRemedy(code, ' or lower checkpoint.keep')}${then}`, { cause });
+    super(`checkpoint ${path}: ${reason}; ${diskRemedy(code, forSpace)}${then}`, { cause });
     this.path = path;
     this.code = code;
+  }
+
+  /** The disk, or somebody's share of it, is full. */
+  get isFull(): boolean {
+    return this.code === 'ENOSPC' || this.code === 'EDQUOT';
   }
 }
 

@@ -154,10 +154,33 @@ export class CheckpointStore {
 
   /** Removes all but the newest `keep` checkpoints and the one `latest.json` names; returns what was removed. */
   async prune(keep: number): Promise<CheckpointName[]> {
+    return await this.#remove((await this.list()).slice(keep));
+  }
+
+  /**
+   * Removes, before the next checkpoint, what `prune(keep)` would remove after it: a full disk may have room for it then.
+   * The newest that is whole stays, since the next may fail. Returns what was removed; throws `CheckpointIo`.
+   */
+  async makeRoom(keep: number): Promise<CheckpointName[]> {
+    const newest = await this.newestValid();
+    return newest === null ? [] : await this.#remove(newest.older.slice(Math.max(0, keep - 2)));
+  }
+
+  /** The newest checkpoint that is whole, and the names of those that are older; null where there is none. */
+  async newestValid(): Promise<{ readonly checkpoint: Checkpoint; readonly older: readonly CheckpointName[] } | null> {
+    try {
+      const { checkpoint } = await this.openNewestValid();
+      const older = (await this.list()).filter((name) => newestFirst(checkpoint.name, name) < 0);
+      return { checkpoint, older };
+    } catch (error) {
+      if (error instanceof NoCheckpoint) return null;
+      throw error;
+    }
+  }
+
+  async #remove(names: readonly CheckpointName[]): Promise<CheckpointName[]> {
     const latest = await this.latest();
-    const removed = (await this.list()).slice(keep).filter((name) => {
-      return latest === null || formatName(name) !== formatName(latest);
-    });
+    const removed = names.filter((name) => latest === null || formatName(name) !== formatName(latest));
     for (const name of removed) {
       const path = join(this.dir, formatName(name));
       await io(path, async () => {

@@ -59,3 +59,16 @@ export class RunDirectoryRefused extends Error {
     this.name = 'RunDirectoryRefused';
   }
 }
+
+/** The directory of a run that is under way is not there any more; what was in it cannot be gone on from here. */
+export class RunDirectoryGone extends Error {
+  readonly tag = 'RunDirectoryGone';
+  readonly exitCode = 1;
+
+  constructor(directory: string) {
+    super(
+      `run directory ${directory}: is gone, removed or renamed while the run wrote to it; where it was renamed, continue it there with --resume, else start a new run`,
+    );
+    this.name = 'RunDirectoryGone';
+  }
+}

@@ -14,7 +14,7 @@ import { dataOf } from '../../src/actors/protocol/pass.ts';
 import { chronicleProtocol, type LossScaleChange } from '../../src/actors/protocol/chronicle.ts';
 import { checkpointerProtocol, trainerProtocol } from '../../src/actors/protocol/trainer.ts';
 import type { BatchPort } from '../../src/actors/batch_port.ts';
-import { CheckpointStore, type Checkpoint, type Json } from '../../src/checkpoints/index.ts';
+import { CheckpointStore, type Checkpoint, type Disk, type Json } from '../../src/checkpoints/index.ts';
 import { identityOf } from '../../src/actors/identity.ts';
 import { restore } from '../../src/actors/resume.ts';
 import { floats } from '../../src/kernels/dtype.ts';
@@ -123,6 +123,11 @@ export interface PlayOptions {
   /** Writes a checkpoint here at the end of the run, and at the topology's interval. */
   readonly directory: string;
   readonly from?: Checkpoint;
+  /** What checkpoints are written to; default: the file system. */
+  readonly disk?: Disk;
+  /** Checkpoints that stay; default: all. */
+  readonly keep?: number;
+  readonly onPruned?: (names: readonly string[]) => void;
   /** What a checkpoint does before it is complete. */
   readonly syncLogs?: () => void;
   readonly stopAfter?: number;
@@ -136,14 +141,8 @@ export interface PlayOptions {
 
 /** Trains the topology to its end, or until after the step `stopAfter`. */
 export async function play(topology: Topology, options: PlayOptions): Promise<Played> {
-  const {
-    directory,
-    from,
-    stopAfter,
-    syncLogs = () => undefined,
-    decisions = new MemoryDecisionStore(),
-    incidents = [],
-  } = options;
+  const { directory, from, stopAfter, decisions = new MemoryDecisionStore(), incidents = [] } = options;
+  const { keep = 9, syncLogs = () => undefined, onPruned = () => undefined } = options;
   const blueprint = await drawn(topology);
   const pool = new HeapFramePool({ poison: true });
   const troupe = await Troupe.start({
@@ -158,7 +157,7 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
     const { system } = troupe;
     if (from !== undefined) await restore(system, from, troupe.holders);
     await options.tamper?.(troupe);
-    const store = await CheckpointStore.forWriting(directory);
+    const store = await CheckpointStore.forWriting(directory, options.disk);
     const fields = {
       runId: 'test',
       numericsClass: 'test',
@@ -169,7 +168,7 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
     system.spawn(
       checkpointerProtocol,
       checkpointerAddress,
-      (scope) => new Checkpointer({ holders: troupe.holders, store, keep: 9, fields, syncLogs }, scope),
+      (scope) => new Checkpointer({ holders: troupe.holders, store, keep, fields, syncLogs, onPruned }, scope),
     );
     const curve: Curve[] = [];
     const scaleChanges: LossScaleChange[] = [];

@@ -43,7 +43,7 @@ describe('writing a checkpoint', () => {
   );
 
   it.each([
-    ['ENOSPC', 'free space on that disk or lower checkpoint.keep'],
+    ['ENOSPC', 'free space on that disk'],
     ['EACCES', 'give permission there'],
     ['EROFS', 'give permission there'],
     ['EIO', 'check that disk'],

@@ -188,6 +188,37 @@ describe('checkpoint store', () => {
     expect((await store.open(1)).fileOf.size).toBe(2);
   });
 
+  it.each([
+    [9, []],
+    [4, [10]],
+    [3, [10, 20]],
+    [2, [10, 20, 30]],
+    [1, [10, 20, 30]],
+  ])(
+    'makes room before a checkpoint for what prune(%i) would remove after it, but for the last',
+    async (keep, gone) => {
+      const store = await CheckpointStore.forWriting(scratchFolder());
+      for (const step of [10, 20, 30, 40]) await write(store, step, 1);
+      const removed = await store.makeRoom(keep);
+      expect(removed.map(({ step }) => step).sort((a, b) => a - b)).toEqual(gone);
+      expect(await store.makeRoom(keep)).toEqual([]);
+      await write(store, 50, 1);
+      await store.prune(keep);
+      expect((await store.list()).map(({ step }) => step)).toEqual([50, 40, 30, 20, 10].slice(0, keep));
+    },
+  );
+
+  it('makes no room at the cost of the newest one that is whole', async () => {
+    const store = await CheckpointStore.forWriting(scratchFolder());
+    expect(await store.makeRoom(1)).toEqual([]);
+    for (const step of [10, 20, 30]) await write(store, step, 1);
+    writeFileSync(join(store.dir, 'step-000030.g1', 'stage-0.safetensors'), 'damaged');
+    expect(await store.makeRoom(1)).toEqual([{ step: 10, gen: 1 }]);
+    expect(await names(store)).toEqual(['30.g1', '20.g1']);
+    writeFileSync(join(store.dir, 'step-000020.g1', 'stage-0.safetensors'), 'damaged');
+    expect(await store.makeRoom(1)).toEqual([]);
+  });
+
   it('prunes the oldest, but never the one that the pointer names', async () => {
     const store = await CheckpointStore.forWriting(scratchFolder());
     for (const step of [10, 20, 30, 40]) await write(store, step, 1);
