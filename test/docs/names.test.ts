@@ -13,6 +13,8 @@ const foreignOptions = [
   '--programs',
   '--external-memory-accounted-in-global-limit',
   '--onnxruntime-node-install',
+  '--loglevel',
+  '--now',
   '--import',
   '--conditions',
   '--version',
