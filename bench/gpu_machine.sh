@@ -113,7 +113,7 @@ run_all() {
   done
   part ops 70 node bench/main.ts ops --device "$device"
   part quickstart "$last" node src/cli/main.ts launch configs/quickstart.yaml --run-dir "$work/run" --verbose \
-    --set cluster.device="$device" --set cluster.nodes=1 --set cluster.nats.url=none --set training.steps=20 \
+    --set cluster.device="$device" --set cluster.workers_per_node=1 --set training.steps=20 \
     --set optimizer.warmup_steps=0 --set training.eval_interval=0 --set checkpoint.interval=0 \
     --set 'data.blend=[{ name: code, glob: "../src/**/*.ts" }]' "${small[@]}"
   [ ! -e "$work/run/metrics.jsonl" ] || cp "$work/run/metrics.jsonl" "$out/quickstart.jsonl"

@@ -78,7 +78,9 @@ export async function run([minutesGiven]: readonly string[] = []): Promise<void>
 function launch(runDir: string): ChildProcess {
   const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
   const args = [at('../src/cli/main.ts'), 'launch', at('../configs/quickstart.yaml'), '--quiet', '--run-dir', runDir];
-  return spawn(process.execPath, [...args, '--steps', '1000000'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const nodes = ['cluster.nodes=2', 'cluster.workers_per_node=1', 'cluster.nats.url=auto'];
+  const sets = nodes.flatMap((key) => ['--set', key]);
+  return spawn(process.execPath, [...args, ...sets, '--steps', '1000000'], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await run(process.argv.slice(2));

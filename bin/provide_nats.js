@@ -1,4 +1,4 @@
-// Called before `npm start` and `npm test`: sees to it that there is a nats-server. Says nothing where there is one.
+// Sees to it that there is a nats-server; says nothing where there is one. With --ask it changes nothing unasked.
 import module from 'node:module';
 import { runOnOwnNode } from './own_node.js';
 

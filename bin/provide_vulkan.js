@@ -1,4 +1,4 @@
-// Called before `npm test`: sees to it that WebGPU has an adapter. Says nothing where there is one.
+// Sees to it that WebGPU has an adapter, for the tests; says nothing where there is one.
 import module from 'node:module';
 import { runOnOwnNode } from './own_node.js';
 

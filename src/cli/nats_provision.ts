@@ -1,7 +1,7 @@
 /**
- * Sees to it that there is a nats-server before a run: looks, and where there is none installs Debian's package, if it
- * may. The package would start a server for everybody at port 4222; Troupe starts its own on loopback, with a token, so
- * that service is kept off.
+ * Sees to it that there is a nats-server: looks, and where there is none installs Debian's package, if it may and the user
+ * agrees. The package would start a server for everybody at port 4222; Troupe starts its own on loopback, with a token,
+ * so that service is kept off.
  */
 // Not by the face of the cluster, which loads the client too: this runs before every start.
 import { findNatsServer } from '../runtime/cluster/nats_server.ts';
@@ -19,23 +19,27 @@ export interface NatsProvisionOptions {
   readonly shell: Shell;
   readonly platform: NodeJS.Platform;
   readonly say: (line: string) => void;
+  /** Whether the user agrees to what the question says; null where nobody can be asked. */
+  readonly agree: (question: string) => Promise<boolean | null>;
 }
 
 export class NatsProvision {
   readonly #shell: Shell;
   readonly #platform: NodeJS.Platform;
   readonly #say: (line: string) => void;
+  readonly #agree: NatsProvisionOptions['agree'];
 
-  constructor({ shell, platform, say }: NatsProvisionOptions) {
+  constructor({ shell, platform, say, agree }: NatsProvisionOptions) {
     this.#shell = shell;
     this.#platform = platform;
     this.#say = say;
+    this.#agree = agree;
   }
 
   /** The exit code: done if there is a nats-server, perhaps since now. */
-  provide(): number {
+  async provide(): Promise<number> {
     if (this.#isThere()) return exitCodes.done;
-    const failure = this.#install();
+    const failure = await this.#install();
     if (failure === null && this.#isThere()) return exitCodes.done;
     if (failure === null) {
       this.#say(
@@ -59,13 +63,19 @@ export class NatsProvision {
   }
 
   /** Null once the package is installed, else why it is not. */
-  #install(): string | null {
+  async #install(): Promise<string | null> {
     if (this.#platform !== 'linux') return `or take it from ${releases}`;
     if (!Apt.isIn(this.#shell)) {
       return `there is no apt-get here: take it from ${releases}, into a folder of PATH`;
     }
     const asRoot = rootAccess(this.#shell, 'apt-get install nats-server');
     if (typeof asRoot === 'string') return asRoot;
+    const command = [...asRoot, 'apt-get install nats-server'].join(' ');
+    const isAgreed = await this.#agree(
+      `troupe: nodes talk through nats-server, and there is none; install Debian's package, its service switched off ('${command}')?`,
+    );
+    if (isAgreed === null) return "not done here without being asked to; 'npm run provide' does it";
+    if (!isAgreed) return 'not done, as you said';
     this.#say(`troupe: no nats-server: installing it with apt-get, its service ${unitName} switched off ...`);
     const apt = new Apt(this.#shell, asRoot);
     const unit = new SystemdUnit(this.#shell, asRoot, unitName);

@@ -1,4 +1,4 @@
-/** The program behind `npm test` that provides a driver for WebGPU. Tests of other things run without one. */
+/** The program that provides a driver for WebGPU, for `npm run provide`. Only tests have a use for it. */
 import { askGpus } from './checks/gpu.ts';
 import { Shell } from './shell.ts';
 import { VulkanProvision } from './vulkan_provision.ts';

@@ -1,5 +1,5 @@
 /**
- * Sees to it that WebGPU has an adapter before the tests: looks, and where there is none installs Mesa's driver, which
+ * Sees to it that WebGPU has an adapter for the tests: looks, and where there is none installs Mesa's driver, which
  * computes on the processor, if it may. Debian 12's own is too old for WebGPU: there it is taken from the backports.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ export class VulkanProvision {
     this.#options = options;
   }
 
-  /** Says so where there is no adapter even now: tests of WebGPU then fail, all others do not. */
+  /** Says so where there is no adapter even now: tests of WebGPU are then skipped, or fail under `CI`. */
   async provide(): Promise<void> {
     const { look, say, platform } = this.#options;
     const before = await look();
@@ -43,7 +43,9 @@ export class VulkanProvision {
     if (hasAdapter(after)) return;
     const { found, mend } = judgeGpu(after, platform);
     const why = failure ?? `apt-get has installed ${packages[0]}, and WebGPU finds: ${found}`;
-    say(`troupe: no adapter for WebGPU, so that its tests will fail; to mend: ${mend ?? 'see troupe doctor'} (${why})`);
+    say(
+      `troupe: no adapter for WebGPU, so that its tests are skipped; to mend: ${mend ?? 'see troupe doctor'} (${why})`,
+    );
   }
 
   /** Null once the packages are installed, else why they are not. */

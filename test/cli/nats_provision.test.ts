@@ -1,4 +1,4 @@
-/** What happens before `npm start` where there is no nats-server: every branch, with stand-ins for the programs. */
+/** What is done about a nats-server that is missing: every branch, with stand-ins for the programs. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,8 +10,9 @@ import { Stubs } from './stubs.ts';
 
 const install = 'install --yes --no-install-recommends -o DPkg::Lock::Timeout=120 nats-server';
 const update = 'update -o DPkg::Lock::Timeout=120 -o APT::Update::Error-Mode=any';
-const missing = "troupe: PATH: no nats-server, which carries messages between nodes; run 'apt-get install nats-server'";
-const byHand = `${missing}, or name a running server in cluster.nats.url`;
+const missing =
+  "troupe: there is no nats-server on PATH, and nodes talk through one; run 'apt-get install nats-server'";
+const byHand = `${missing}, name a running server in cluster.nats.url, or train on one node (cluster.nodes=1)`;
 const installing =
   'troupe: no nats-server: installing it with apt-get, its service nats-server.service switched off ...';
 
@@ -36,29 +37,47 @@ interface Provided {
   readonly calls: readonly string[];
 }
 
-function provide(scripts: Readonly<Record<string, string>>, platform: NodeJS.Platform = 'linux'): Provided {
+interface Asked {
+  readonly platform?: NodeJS.Platform;
+  /** What the user says to the question; null where there is no terminal. */
+  readonly answer?: boolean | null;
+  readonly asked?: (question: string) => void;
+}
+
+async function provide(
+  scripts: Readonly<Record<string, string>>,
+  { platform = 'linux', answer = true, asked = () => undefined }: Asked = {},
+): Promise<Provided> {
   using stubs = new Stubs(scripts);
   const said: string[] = [];
   const shell = new Shell({ PATH: stubs.folder });
-  const exitCode = new NatsProvision({ shell, platform, say: (line) => said.push(line) }).provide();
+  const agree = (question: string): Promise<boolean | null> => {
+    asked(question);
+    return Promise.resolve(answer);
+  };
+  const exitCode = await new NatsProvision({ shell, platform, say: (line) => said.push(line), agree }).provide();
   return { exitCode, said, calls: stubs.calls };
 }
 
 describe.skipIf(process.platform === 'win32')('nats-server', () => {
-  test('that is there is left alone, in silence, and nothing is run', () => {
-    expect(provide({ 'nats-server': '', 'apt-get': apt(), id: root })).toEqual({ exitCode: 0, said: [], calls: [] });
+  test('that is there is left alone, in silence, and nothing is run', async () => {
+    expect(await provide({ 'nats-server': '', 'apt-get': apt(), id: root })).toEqual({
+      exitCode: 0,
+      said: [],
+      calls: [],
+    });
   });
 
-  test('is installed by root, without questions, where there is no systemd', () => {
-    expect(provide({ 'apt-get': apt(), id: root })).toEqual({
+  test('is installed by root, without questions, where there is no systemd', async () => {
+    expect(await provide({ 'apt-get': apt(), id: root })).toEqual({
       exitCode: 0,
       said: [installing],
       calls: ['apt-get --version', 'id -u', `apt-get ${install}`, 'noninteractive C'],
     });
   });
 
-  test('is installed after the lists of packages, where those are not there yet', () => {
-    expect(provide({ 'apt-get': apt(true), id: root })).toEqual({
+  test('is installed after the lists of packages, where those are not there yet', async () => {
+    expect(await provide({ 'apt-get': apt(true), id: root })).toEqual({
       exitCode: 0,
       said: [installing],
       calls: [
@@ -72,9 +91,9 @@ describe.skipIf(process.platform === 'win32')('nats-server', () => {
     });
   });
 
-  test.each(['running', 'degraded', 'starting'])('does not start by itself while systemd is %s', (state) => {
+  test.each(['running', 'degraded', 'starting'])('does not start by itself while systemd is %s', async (state) => {
     const systemctl = `if [ "$1" = is-system-running ]; then echo ${state}; [ ${state} = running ]; fi`;
-    const { calls, ...rest } = provide({ 'apt-get': apt(), id: root, systemctl });
+    const { calls, ...rest } = await provide({ 'apt-get': apt(), id: root, systemctl });
     expect(rest).toEqual({ exitCode: 0, said: [installing] });
     expect(calls.slice(2)).toEqual([
       'systemctl is-system-running',
@@ -86,9 +105,9 @@ describe.skipIf(process.platform === 'win32')('nats-server', () => {
     ]);
   });
 
-  test('does not start by itself when a container that it was installed in is booted', () => {
+  test('does not start by itself when a container that it was installed in is booted', async () => {
     const systemctl = 'if [ "$1" = is-system-running ]; then echo offline; exit 1; fi';
-    const { calls, ...rest } = provide({ 'apt-get': apt(), id: root, systemctl });
+    const { calls, ...rest } = await provide({ 'apt-get': apt(), id: root, systemctl });
     expect(rest).toEqual({ exitCode: 0, said: [installing] });
     expect(calls.slice(2)).toEqual([
       'systemctl is-system-running',
@@ -98,9 +117,9 @@ describe.skipIf(process.platform === 'win32')('nats-server', () => {
     ]);
   });
 
-  test('whose service cannot be switched off is reported, with the command', () => {
+  test('whose service cannot be switched off is reported, with the command', async () => {
     const systemctl = 'if [ "$1" = is-system-running ]; then echo running; fi\n[ "$1" != disable ]';
-    const { exitCode, said } = provide({ 'apt-get': apt(), id: root, systemctl });
+    const { exitCode, said } = await provide({ 'apt-get': apt(), id: root, systemctl });
     expect(exitCode).toBe(0);
     expect(said).toEqual([
       installing,
@@ -109,10 +128,10 @@ describe.skipIf(process.platform === 'win32')('nats-server', () => {
     ]);
   });
 
-  test('is installed by a user whom sudo asks for nothing', () => {
+  test('is installed by a user whom sudo asks for nothing', async () => {
     const sudo = 'shift\n[ "$1" = true ] || exec "$@"';
     const systemctl = 'if [ "$1" = is-system-running ]; then echo running; fi';
-    const { calls, ...rest } = provide({ 'apt-get': apt(), id: user, sudo, systemctl });
+    const { calls, ...rest } = await provide({ 'apt-get': apt(), id: user, sudo, systemctl });
     expect(rest).toEqual({ exitCode: 0, said: [installing] });
     expect(calls.filter((call) => call.startsWith('sudo '))).toEqual([
       'sudo -n true',
@@ -124,24 +143,50 @@ describe.skipIf(process.platform === 'win32')('nats-server', () => {
     expect(calls).toContain('noninteractive C');
   });
 
-  test('is left to a user whom sudo asks for a password', () => {
-    expect(provide({ 'apt-get': apt(), id: user, sudo: 'exit 1' })).toEqual({
+  test('is left to a user whom sudo asks for a password', async () => {
+    expect(await provide({ 'apt-get': apt(), id: user, sudo: 'exit 1' })).toEqual({
       exitCode: 1,
       said: [`${byHand} (not done here: sudo asks for a password; 'sudo apt-get install nats-server' does too)`],
       calls: ['apt-get --version', 'id -u', 'sudo -n true'],
     });
   });
 
-  test('is left to a user who has no sudo', () => {
-    expect(provide({ 'apt-get': apt(), id: user })).toEqual({
+  test('is asked for, by the command that installs it, and is not installed against a no', async () => {
+    const questions: string[] = [];
+    const sudo = 'shift\n[ "$1" = true ] || exec "$@"';
+    const provided = await provide(
+      { 'apt-get': apt(), id: user, sudo },
+      { answer: false, asked: (question) => questions.push(question) },
+    );
+    expect(provided).toEqual({
+      exitCode: 1,
+      said: [`${byHand} (not done, as you said)`],
+      calls: ['apt-get --version', 'id -u', 'sudo -n true'],
+    });
+    expect(questions).toEqual([
+      'troupe: nodes talk through nats-server, and there is none; ' +
+        "install Debian's package, its service switched off ('sudo -n apt-get install nats-server')?",
+    ]);
+  });
+
+  test('is not installed where nobody can be asked', async () => {
+    expect(await provide({ 'apt-get': apt(), id: root }, { answer: null })).toEqual({
+      exitCode: 1,
+      said: [`${byHand} (not done here without being asked to; 'npm run provide' does it)`],
+      calls: ['apt-get --version', 'id -u'],
+    });
+  });
+
+  test('is left to a user who has no sudo', async () => {
+    expect(await provide({ 'apt-get': apt(), id: user })).toEqual({
       exitCode: 1,
       said: [`${byHand} (not done here: it needs root, and there is no sudo)`],
       calls: ['apt-get --version', 'id -u'],
     });
   });
 
-  test('cannot be installed without apt-get', () => {
-    const { exitCode, said, calls } = provide({ id: root });
+  test('cannot be installed without apt-get', async () => {
+    const { exitCode, said, calls } = await provide({ id: root });
     expect([exitCode, calls]).toEqual([1, []]);
     expect(said).toEqual([
       `${byHand} (there is no apt-get here: take it from https://github.com/nats-io/nats-server/releases, into a folder of PATH)`,
@@ -151,15 +196,15 @@ describe.skipIf(process.platform === 'win32')('nats-server', () => {
   test.each<[NodeJS.Platform, string]>([
     ['darwin', 'brew install nats-server'],
     ['win32', 'choco install nats-server'],
-  ])('is never installed on %s, whatever is there', (platform, command) => {
-    const { exitCode, said, calls } = provide({ 'apt-get': apt(), id: root }, platform);
+  ])('is never installed on %s, whatever is there', async (platform, command) => {
+    const { exitCode, said, calls } = await provide({ 'apt-get': apt(), id: root }, { platform });
     expect([exitCode, calls]).toEqual([1, []]);
     expect(said).toHaveLength(1);
-    expect(said[0]).toContain(`run '${command}', or name a running server in cluster.nats.url`);
+    expect(said[0]).toContain(`run '${command}', name a running server in cluster.nats.url, or train on one node`);
   });
 
-  test('that apt-get put where nobody looks is reported, with the way there, and not advised to be installed', () => {
-    const { exitCode, said } = provide({ 'apt-get': '', id: root });
+  test('that apt-get put where nobody looks is reported, with the way there, and not advised to be installed', async () => {
+    const { exitCode, said } = await provide({ 'apt-get': '', id: root });
     expect(exitCode).toBe(1);
     expect(said).toEqual([
       installing,
@@ -187,8 +232,8 @@ describe.skipIf(process.platform === 'win32')('when apt-get fails, its own words
     ],
     ['a lock', fails('E: Could not get lock', 'E: Is another process using it?'), 'E: Is another process using it?'],
     ['without a word', 'exit 100', 'apt-get ended without saying why'],
-  ])('%s', (_what, script, reason) => {
-    const { exitCode, said, calls } = provide({
+  ])('%s', async (_what, script, reason) => {
+    const { exitCode, said, calls } = await provide({
       'apt-get': `[ "$1" = --version ] && exit 0\n${script}`,
       id: root,
       systemctl: 'if [ "$1" = is-system-running ]; then echo running; fi',

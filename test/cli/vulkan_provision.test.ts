@@ -1,4 +1,4 @@
-/** What happens before `npm test` where WebGPU has no adapter: every branch, with stand-ins for the programs. */
+/** What `npm run provide` does where WebGPU has no adapter: every branch, with stand-ins for the programs. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -169,7 +169,7 @@ describe.skipIf(process.platform === 'win32')('a driver for WebGPU', () => {
     const { said, source } = await provide(scripts, machine);
     expect(source).toBeNull();
     expect(said).toHaveLength(1);
-    expect(said[0]).toMatch(/^troupe: no adapter for WebGPU, so that its tests will fail; to mend: \w/);
+    expect(said[0]).toMatch(/^troupe: no adapter for WebGPU, so that its tests are skipped; to mend: \w/);
     expect(said[0].endsWith(` (${reason})`)).toBe(true);
   });
 
@@ -178,7 +178,7 @@ describe.skipIf(process.platform === 'win32')('a driver for WebGPU', () => {
     const { said } = await provide({ 'apt-get': fails, id: 'echo 0', install: copies });
     expect(said).toEqual([
       installingBackport,
-      expect.stringMatching(/ will fail; to mend: .* \(apt-get failed: E: Unable to locate package\)$/),
+      expect.stringMatching(/ are skipped; to mend: .* \(apt-get failed: E: Unable to locate package\)$/),
     ]);
   });
 

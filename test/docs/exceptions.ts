@@ -75,9 +75,9 @@ export const shortened: Readonly<Record<string, readonly (readonly [from: string
   ],
   'README.md': [
     ['npm install && npm start', `npm start -- ${small}`],
+    ['npm run start:nodes', `npm run start:nodes -- ${small}`],
     ['npx troupe launch mine.yaml', `npx troupe launch mine.yaml ${small} ${oneProcess}`],
   ],
-  'docs/concepts/kernels.md': [['--steps 1 ', `--steps 1 ${oneProcess} --set cluster.nodes=1 `]],
   'docs/how-to/library.md': [
     [
       'training: { steps: 300 }',

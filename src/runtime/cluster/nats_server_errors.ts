@@ -19,8 +19,8 @@ export class NatsServerMissing extends Error {
   override readonly name = 'NatsServerMissing';
   constructor(where: string, platform: NodeJS.Platform) {
     super(
-      `${where}: no nats-server, which carries messages between nodes; ${installHint(platform)}, ` +
-        'or name a running server in cluster.nats.url',
+      `there is no nats-server on ${where}, and nodes talk through one; ${installHint(platform)}, ` +
+        'name a running server in cluster.nats.url, or train on one node (cluster.nodes=1)',
     );
   }
 }

@@ -93,7 +93,7 @@ const refusals: readonly Refusal[] = [
     what: 'no nats-server',
     keys: () => ({ 'nats.url': 'auto' }),
     environment: () => ({ PATH: undefined }),
-    line: /^troupe: PATH: no nats-server, .+; run '.+', or name a running server in cluster\.nats\.url$/,
+    line: /^troupe: there is no nats-server on PATH, .+; run '.+', name a running server in cluster\.nats\.url, or .+$/,
     isEarly: true,
   },
   {

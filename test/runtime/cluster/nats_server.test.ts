@@ -83,8 +83,8 @@ test('where there is no nats-server the error says how to get one', () => {
   rmSync(folder, { recursive: true });
   const lines = (['linux', 'darwin', 'win32', 'sunos'] as const).map((os) => new NatsServerMissing('PATH', os).message);
   expect(lines[0]).toBe(
-    "PATH: no nats-server, which carries messages between nodes; run 'apt-get install nats-server', " +
-      'or name a running server in cluster.nats.url',
+    "there is no nats-server on PATH, and nodes talk through one; run 'apt-get install nats-server', " +
+      'name a running server in cluster.nats.url, or train on one node (cluster.nodes=1)',
   );
   expect(lines[1]).toContain("run 'brew install nats-server',");
   expect(lines[2]).toContain("run 'choco install nats-server',");
