@@ -5,6 +5,7 @@ import { exitCodes } from './failure.ts';
 import type { Finish } from './finish.ts';
 import { stderr, stdout } from './output.ts';
 import { pathArgument } from './path_argument.ts';
+import { textWriter } from './visible_text.ts';
 
 interface GenerateFlags {
   readonly checkpoint: string;
@@ -50,7 +51,7 @@ async function generate(flags: GenerateFlags): Promise<number> {
     temperature: flags.temperature,
     seed: flags.seed,
     allowCode: flags.allowCode === true,
-    write: (text) => stdout.write(text),
+    write: textWriter(stdout, process.stdout.isTTY),
     notice: (text) => stderr.print(`troupe: ${text}`),
   });
   stdout.write('\n');
