@@ -32,7 +32,10 @@ export async function run(): Promise<void> {
   const topology = parseTopology(readFileSync(file, 'utf8'), file.pathname, overrides);
   const baseDir = fileURLToPath(new URL('.', file));
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
-  const { source } = await packedBlend(topology, baseDir, tokenizer, new AbortController().signal);
+  const { source } = await packedBlend(
+    { topology, baseDir, signal: new AbortController().signal, observe: () => undefined },
+    tokenizer,
+  );
   const blueprint = await blueprintOf({ topology, baseDir, vocabulary: tokenizer.vocabSize });
   const troupe = await Troupe.start({ blueprint, batches: source, gen: 1 });
   const steps: { readonly metrics: StepMetrics; readonly times: Map<string, RunTimes> }[] = [];

@@ -1,45 +1,67 @@
 /** The blend that a topology's `data` section describes, packed on the first launch and opened after. */
 import { resolve } from 'node:path';
-import { Blend, findCorpus, packBlend, rehearsedCorpus } from '../data/index.ts';
-import type { CorpusSpec, FoundCorpus, Tokenizer } from '../data/index.ts';
+import { blockTokensFor, packBlend, rehearseBlend, rowFiles, skippedText } from '../data/index.ts';
+import type { Blend, CorpusSpec, FoundCorpus, Tokenizer } from '../data/index.ts';
 import type { Topology } from '../topology/index.ts';
 import type { BatchSource } from './batch_source.ts';
+import type { RunOptions } from './run_port.ts';
 
 /** Globs and the cache are relative to `baseDir`. Throws `EmptyCorpus`, `BadBlend` and the other errors of `data`. */
 export async function packedBlend(
-  { data, training }: Topology,
-  baseDir: string,
+  { topology, baseDir, signal, observe }: Pick<RunOptions, 'topology' | 'baseDir' | 'signal' | 'observe'>,
   tokenizer: Tokenizer,
-  signal: AbortSignal,
 ): Promise<{ blend: Blend; source: BatchSource }> {
+  const { data } = topology;
   const { blend, folders } = await packBlend({
-    baseDir,
+    ...optionsOf(topology, baseDir, tokenizer),
     cacheDir: resolve(baseDir, data.cache_dir),
-    tokenizer,
-    heldOutFraction: data.held_out,
-    seed: training.seed,
     signal,
-    corpora: specsOf(data),
+    progress: (progress) => observe({ kind: 'packing', ...progress }),
+    observe: ({ found }) => {
+      for (const text of remarks(found)) observe({ kind: 'notice', text });
+    },
   });
   const weights = data.blend.map(({ weight }) => weight);
   return { blend, source: { folders: [...folders], weights, digest: blend.digest } };
 }
 
 /** The files of each corpus, and their blend as packing would give it; nothing is written. Throws what `packedBlend` does. */
-export function rehearsedBlend(
-  { data, training }: Topology,
+export async function rehearsedBlend(
+  topology: Topology,
   baseDir: string,
   tokenizer: Tokenizer,
-): { corpora: readonly FoundCorpus[]; blend: Blend } {
-  const corpora = specsOf(data).map((spec) => findCorpus(spec, baseDir));
-  const options = { baseDir, tokenizer, heldOutFraction: data.held_out };
-  const weights = data.blend.map(({ weight }) => weight);
-  const blend = new Blend(
-    corpora.map((found) => rehearsedCorpus(found, options)),
-    weights,
-    training.seed,
-  );
-  return { corpora, blend };
+): Promise<{ corpora: readonly FoundCorpus[]; blend: Blend }> {
+  return await rehearseBlend(optionsOf(topology, baseDir, tokenizer));
+}
+
+/** What a user may not have meant, a line each: outputs of runs among the texts, and rows of data read as text. */
+export function remarks(found: FoundCorpus): string[] {
+  const { spec, filesFound, files, skipped } = found;
+  const lines: string[] = [];
+  if (skipped.ownOutput > 0) {
+    const all = skippedText(spec, skipped);
+    lines.push(`corpus '${spec.name}': ${files.length} of ${filesFound} files are its texts; left out: ${all}`);
+  }
+  const rows = rowFiles(found);
+  if (rows.length > 0) {
+    const others = rows.length === 1 ? '' : ` and ${rows.length - 1} more`;
+    lines.push(
+      `corpus '${spec.name}': ${rows[0]}${others} ${rows.length === 1 ? 'holds' : 'hold'} rows of data and will be trained on ` +
+        'as plain text, with its braces, keys and commas; write the texts to .txt files, or exclude it',
+    );
+  }
+  return lines;
+}
+
+function optionsOf({ data, training }: Topology, baseDir: string, tokenizer: Tokenizer) {
+  return {
+    baseDir,
+    tokenizer,
+    heldOutFraction: data.held_out,
+    blockTokens: blockTokensFor(training.sequence_length),
+    seed: training.seed,
+    corpora: specsOf(data),
+  };
 }
 
 const specsOf = ({ blend }: Topology['data']): CorpusSpec[] =>

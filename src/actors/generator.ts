@@ -42,10 +42,11 @@ export class Generator {
 
   /** Yields text as it becomes certain; ends at the separator or after `maxTokens`. */
   async *generate({ prompt, maxTokens, temperature, seed }: GenerationOptions): AsyncGenerator<string> {
-    const ids = Array.from(this.tokenizer.encode(prompt));
+    const ids = Array.from(await this.tokenizer.encode(prompt));
+    // It has seen the prompt: some tokenizers put the space between two words into the second one.
+    const decoder: TokenDecoder = this.tokenizer.decoder(ids);
     // A model begins documents after a separator; an empty prompt is the beginning of a document.
     if (ids.length === 0) ids.push(this.tokenizer.separatorId);
-    const decoder: TokenDecoder = this.tokenizer.decoder();
     for (let i = 0; i < maxTokens; i++) {
       const logits = await this.nextLogits(ids.slice(-this.sequenceLength), i);
       const id = sample(logits, temperature, hashU32(seed, i) / 2 ** 32);

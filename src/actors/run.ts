@@ -51,7 +51,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
   observe({ kind: 'phase', text: 'packing corpora' });
   let packed: Awaited<ReturnType<typeof packedBlend>>;
   try {
-    packed = await packedBlend(topology, baseDir, tokenizer, signal);
+    packed = await packedBlend(options, tokenizer);
   } catch (error) {
     if (!signal.aborted) throw error;
     return { status: 'interrupted', step: found?.manifest.step ?? 0, evalLoss: null, order1Loss: null, runDir };

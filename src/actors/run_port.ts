@@ -33,7 +33,9 @@ export type RunEvent =
   | { readonly kind: 'sample'; readonly prompt: string; readonly text: string }
   | { readonly kind: 'notice'; readonly text: string }
   /** What the run is doing before the first step: `packing corpora`, `compiling programs` ... */
-  | { readonly kind: 'phase'; readonly text: string };
+  | { readonly kind: 'phase'; readonly text: string }
+  /** How far the first of these is, several times a second; null while nobody knows how many bytes there are. */
+  | { readonly kind: 'packing'; readonly doneBytes: number; readonly totalBytes: number | null };
 
 /** Losses are in nats a token and null where nothing was evaluated; `order1Loss` is the order-1 baseline. */
 export interface RunOutcome {

@@ -8,9 +8,13 @@ import type { RunEvent } from '../actors/run_port.ts';
 import { count, plural } from './figures.ts';
 import { Pace } from './pace.ts';
 import type { Screen } from './screen.ts';
+import { visibleText } from './visible_text.ts';
 
 const plainInterval = 10;
 const plainIntervalMs = 30_000;
+
+/** Where there is no live line, how often a long packing is told. */
+const packingIntervalMs = 10_000;
 
 export interface ProgressOptions {
   readonly screen: Screen;
@@ -26,6 +30,7 @@ export class Progress {
   readonly #pace: Pace;
   /** When a step was last told of where there is no live line. */
   #toldMs: number | null = null;
+  #packingToldMs: number | null = null;
 
   constructor({ screen, totalSteps, nowMs }: ProgressOptions) {
     this.#screen = screen;
@@ -37,18 +42,33 @@ export class Progress {
   observe(event: RunEvent): void {
     if (event.kind === 'step') {
       this.#step(event.metrics.step, () => this.#pace.add(event.metrics, this.#nowMs()));
+    } else if (event.kind === 'packing') {
+      this.#packing(event);
     } else if (event.kind === 'node') {
       // In events.jsonl; a screen has no use for it.
     } else if (event.kind === 'phase' && this.#screen.isLive) {
       this.#screen.draw(dim(event.text));
     } else {
-      for (const line of linesOf(event)) this.#screen.print(line);
+      const shown = event.kind === 'sample' && this.#screen.isLive ? visibleSample(event) : event;
+      for (const line of linesOf(shown)) this.#screen.print(line);
       if (this.#pace.line !== '') this.#screen.draw(this.#pace.line);
     }
   }
 
   end(): void {
     this.#screen.end();
+  }
+
+  #packing({ doneBytes, totalBytes }: Extract<RunEvent, { kind: 'packing' }>): void {
+    const what = totalBytes === null ? 'reading corpora' : 'packing corpora';
+    const of = totalBytes === null ? '' : ` of ${wholeMebibytes(totalBytes)}`;
+    const line = dim(`${what}: ${wholeMebibytes(doneBytes)}${of}`);
+    if (this.#screen.isLive) return this.#screen.draw(line);
+    const nowMs = this.#nowMs();
+    this.#packingToldMs ??= nowMs;
+    if (nowMs - this.#packingToldMs < packingIntervalMs) return;
+    this.#packingToldMs = nowMs;
+    this.#screen.print(line);
   }
 
   #step(step: number, record: () => void): void {
@@ -63,7 +83,7 @@ export class Progress {
 }
 
 /** What an event other than a step reads like. Losses are nats a token. */
-export function linesOf(event: Exclude<RunEvent, { kind: 'step' | 'node' }>): string[] {
+export function linesOf(event: Exclude<RunEvent, { kind: 'step' | 'node' | 'packing' }>): string[] {
   switch (event.kind) {
     case 'ready': {
       const { parameters, activeParameters, tokensPerStep, workers, nodes } = event;
@@ -84,6 +104,13 @@ export function linesOf(event: Exclude<RunEvent, { kind: 'step' | 'node' }>): st
       return [dim(event.text)];
   }
 }
+
+const visibleSample = (sample: Extract<RunEvent, { kind: 'sample' }>): typeof sample => ({
+  ...sample,
+  text: visibleText(sample.text),
+});
+
+const wholeMebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;
 
 // Plain text where the output is no terminal, or where NO_COLOR is set.
 const dim = (text: string): string => styleText('dim', text);

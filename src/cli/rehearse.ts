@@ -1,10 +1,10 @@
 /** `troupe launch --dry-run`: all that a launch checks before it starts anything, and the plan of the run. */
 import { batchesOf } from '../actors/batch_source.ts';
-import { rehearsedBlend } from '../actors/corpora.ts';
+import { rehearsedBlend, remarks } from '../actors/corpora.ts';
 import { checkRunServer } from '../actors/run_server.ts';
-import { loadTokenizer, type FoundCorpus } from '../data/index.ts';
+import { loadTokenizer, skippedText, type Blend, type FoundCorpus } from '../data/index.ts';
 import { meshOf, type Topology } from '../topology/index.ts';
-import { byteUnit, inUnit, percent } from './figures.ts';
+import { byteUnit, count, inUnit, percent } from './figures.ts';
 import { stdout } from './output.ts';
 import { showPlan } from './plan.ts';
 import { numbers, table, words } from './table.ts';
@@ -12,9 +12,10 @@ import { numbers, table, words } from './table.ts';
 /** Prints the corpora and the plan; returns the exit code of `troupe plan`. Throws what a launch would. */
 export async function rehearse(topology: Topology, baseDir: string, runDir: string): Promise<number> {
   await checkRunServer(topology, baseDir);
-  const { corpora, blend } = rehearsedBlend(topology, baseDir, loadTokenizer(topology.data.tokenizer, baseDir));
+  const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
+  const { corpora, blend } = await rehearsedBlend(topology, baseDir, tokenizer);
   const { heldOut } = batchesOf(blend, topology, meshOf(topology).globalMicrobatches);
-  for (const line of corporaLines(corpora)) stdout.print(line);
+  for (const line of corporaLines(corpora, blend, topology.training)) stdout.print(line);
   if (heldOut.rows < heldOut.asked) {
     stdout.print(`held-out text has room for ${heldOut.rows} of ${heldOut.asked} evaluation sequences\n`);
   }
@@ -23,17 +24,31 @@ export async function rehearse(topology: Topology, baseDir: string, runDir: stri
   return exitCode;
 }
 
-function corporaLines(corpora: readonly FoundCorpus[]): string[] {
+/** An epoch is a corpus' training text once. */
+function corporaLines(corpora: readonly FoundCorpus[], blend: Blend, training: Topology['training']): string[] {
   const sizes = corpora.map(({ files }) => files.reduce((sum, { bytes }) => sum + bytes, 0));
-  const weights = corpora.reduce((sum, { spec }) => sum + spec.weight, 0);
   const unit = byteUnit(sizes);
-  const columns = [words('corpus'), numbers('share'), numbers('files'), numbers('left out'), numbers(unit.name)];
-  const rows = corpora.map(({ spec, files, filesFound }, at) => [
-    spec.name,
-    percent(spec.weight / weights),
-    String(files.length),
-    String(filesFound - files.length),
-    inUnit(sizes[at], unit),
-  ]);
-  return ['corpora', ...table(columns, rows).map((line) => `  ${line}`), ''];
+  const trainedTokens = training.steps * training.global_batch_size * training.sequence_length;
+  const columns = [
+    ...[words('corpus'), numbers('share'), numbers('files'), numbers('left out'), numbers(unit.name)],
+    ...[numbers('tokens'), numbers('epochs')],
+  ];
+  const rows = corpora.map(({ spec, files, filesFound }, at) => {
+    const { index, trainTokens } = blend.corpora[at];
+    return [
+      spec.name,
+      percent(blend.shares[at]),
+      String(files.length),
+      String(filesFound - files.length),
+      inUnit(sizes[at], unit),
+      count(index.tokenCount),
+      ((trainedTokens * blend.shares[at]) / trainTokens).toFixed(2),
+    ];
+  });
+  const left = corpora.flatMap(({ spec, skipped }) => {
+    const text = skippedText(spec, skipped);
+    return text === '' ? [] : [`  left out of ${spec.name}: ${text}`];
+  });
+  const rowsOfData = corpora.flatMap((found) => remarks({ ...found, skipped: { ...found.skipped, ownOutput: 0 } }));
+  return ['corpora', ...table(columns, rows).map((line) => `  ${line}`), ...left, ...rowsOfData, ''];
 }

@@ -10,12 +10,17 @@ const SEPARATOR = 0;
 /** The tokenizer named `bytes`. */
 export class BytesTokenizer implements Tokenizer {
   readonly name = 'bytes';
+  readonly source = 'bytes';
   readonly identity = 'bytes/1';
   readonly vocabSize = 256;
   readonly separatorId = SEPARATOR;
+  readonly cuts = 'bytes';
 
   encode(text: string): Uint8Array {
-    const bytes = Buffer.from(text, 'utf8');
+    return this.encodeUtf8(Buffer.from(text, 'utf8'));
+  }
+
+  encodeUtf8(bytes: Buffer): Uint8Array {
     return bytes.includes(SEPARATOR) ? bytes.filter((byte) => byte !== SEPARATOR) : bytes;
   }
 
@@ -23,6 +28,7 @@ export class BytesTokenizer implements Tokenizer {
     return utf8().decode(Uint8Array.from(ids));
   }
 
+  /** A text has all bytes of its characters, so that what follows depends on none of it. */
   decoder(): TokenDecoder {
     let stream = utf8();
     return {

@@ -35,6 +35,19 @@ export class BadTokenizer extends Error {
   }
 }
 
+/** A tokenizer has no ids for a text. Packing says in which file it is, as `UnreadableFile`. */
+export class TextNotEncoded extends Error {
+  readonly tag = 'TextNotEncoded';
+  readonly reason: string;
+  constructor(tokenizer: string, path: string, text: string, cause: unknown) {
+    const line = cause instanceof Error ? cause.message : String(cause);
+    const start = JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
+    const reason = `${path} gives no ids for ${start}: ${line}`;
+    super(`tokenizer '${tokenizer}': ${reason}; give it a token for what it does not know`, { cause });
+    this.reason = reason;
+  }
+}
+
 /** A packed corpus on disk is not what its index says it is. */
 export class DamagedPack extends Error {
   readonly tag = 'DamagedPack';

@@ -1,21 +1,35 @@
 /**
- * All corpora of a blend, packed and opened, in one call: what a launcher does before the first step. It gives way to
- * the event loop between corpora, so that an interrupt is seen.
+ * All corpora of a blend, packed and opened, in one call: what a launcher does before the first step. Threads do the work,
+ * so that an interrupt is seen and progress can be told.
  */
-import { setImmediate } from 'node:timers/promises';
 import { Blend } from './blend.ts';
-import type { CorpusSpec } from './corpus.ts';
-import { packCorpus } from './pack.ts';
-import type { PackOptions, PackResult } from './pack.ts';
+import { findCorpus } from './corpus.ts';
+import type { CorpusSpec, FoundCorpus } from './found_corpus.ts';
+import { packFound, rehearsedCorpus, type PackOptions, type PackResult } from './pack.ts';
+import { PackPool } from './pack_pool.ts';
 
-export interface PackBlendOptions extends PackOptions {
+/** How far packing is. While files are found and hashed, nobody knows how many bytes there will be. */
+export interface PackProgress {
+  readonly doneBytes: number;
+  readonly totalBytes: number | null;
+}
+
+export interface BlendOptions {
   readonly corpora: readonly CorpusSpec[];
   readonly seed: number;
-  /** Told after each corpus, in order. */
-  readonly observe?: (result: PackResult) => void;
-  /** Aborted: no further corpus is begun, and the call rejects with its reason. */
+  /** Told several times a second. */
+  readonly progress?: (progress: PackProgress) => void;
+  /** Aborted: the call rejects with its reason at once. */
   readonly signal?: AbortSignal;
+  /** Default: as many as processors, up to 8. The result is the same for any number. */
+  readonly threads?: number;
 }
+
+export type PackBlendOptions = PackOptions &
+  BlendOptions & {
+    /** Told after each corpus, in order. */
+    readonly observe?: (result: PackResult) => void;
+  };
 
 /** A blend, and for each of its corpora the folder that a node can open it from. */
 export interface PackedBlend {
@@ -25,18 +39,50 @@ export interface PackedBlend {
 
 /** Packs what is not packed yet and opens the blend; throws the errors of this layer. */
 export async function packBlend(options: PackBlendOptions): Promise<PackedBlend> {
+  await using pool = poolOf(options);
   const results: PackResult[] = [];
-  for (const spec of options.corpora) {
-    await setImmediate();
-    options.signal?.throwIfAborted();
-    const result = packCorpus(spec, options);
+  const found = await findAll(options, pool);
+  using _progress = told(pool, options, bytesOf(found));
+  for (const corpus of found) {
+    const result = await packFound(corpus, options, pool);
     results.push(result);
     options.observe?.(result);
   }
-  const blend = new Blend(
-    results.map((result) => result.corpus),
-    options.corpora.map((spec) => spec.weight),
-    options.seed,
-  );
-  return { blend, folders: results.map((result) => result.folder) };
+  const corpora = results.map(({ corpus }) => corpus);
+  return { blend: new Blend(corpora, weightsOf(options), options.seed), folders: results.map(({ folder }) => folder) };
 }
+
+/** The blend that packing would give, with nothing written, and the files of its corpora. Throws the same. */
+export async function rehearseBlend(
+  options: Omit<PackOptions, 'cacheDir'> & BlendOptions,
+): Promise<{ readonly corpora: readonly FoundCorpus[]; readonly blend: Blend }> {
+  await using pool = poolOf(options);
+  const corpora = await findAll(options, pool);
+  const packed = [];
+  for (const found of corpora) packed.push(await rehearsedCorpus(found, options, pool));
+  return { corpora, blend: new Blend(packed, weightsOf(options), options.seed) };
+}
+
+async function findAll(options: Omit<PackOptions, 'cacheDir'> & BlendOptions, pool: PackPool): Promise<FoundCorpus[]> {
+  using _progress = told(pool, options, null);
+  const found: FoundCorpus[] = [];
+  for (const spec of options.corpora) found.push(await findCorpus(spec, options, pool));
+  return found;
+}
+
+/** Tells `progress` how far the threads are, until it is disposed of. */
+function told(pool: PackPool, { progress }: BlendOptions, totalBytes: number | null): Disposable {
+  pool.beginCount();
+  const timer = progress && setInterval(() => progress({ doneBytes: pool.bytesRead, totalBytes }), TELL_MS);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+const TELL_MS = 200;
+
+const poolOf = ({ threads, signal }: BlendOptions): PackPool =>
+  new PackPool({ signal, ...(threads === undefined ? {} : { threads }) });
+
+const weightsOf = ({ corpora }: BlendOptions): number[] => corpora.map(({ weight }) => weight);
+
+const bytesOf = (corpora: readonly FoundCorpus[]): number =>
+  corpora.reduce((sum, { files }) => sum + files.reduce((bytes, file) => bytes + file.bytes, 0), 0);

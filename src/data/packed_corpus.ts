@@ -24,7 +24,7 @@ export class PackedCorpus {
 
   /** The index must describe the stream. */
   constructor(index: PackedIndex, stream: TokenStream) {
-    const split = splitHeldOut(index.name, index.tokenCount, index.heldOutFraction);
+    const split = splitHeldOut(index.name, index.tokenCount, index.heldOutFraction, index.blockTokens);
     this.index = index;
     this.#stream = stream;
     this.train = split.train;
@@ -49,12 +49,21 @@ export class PackedCorpus {
     return this.#stream.read(begin, end);
   }
 
-  /** The packed corpus in `folder`; throws `DamagedPack` if it is incomplete or not what its index says. */
-  static open(folder: string): PackedCorpus {
+  /**
+   * The packed corpus in `folder`; throws `DamagedPack` if it is incomplete or not what its index says. `saw` is called
+   * now and then while the stream is read, and may throw to end it.
+   */
+  static open(folder: string, saw: () => void = () => undefined): PackedCorpus {
+    const corpus = PackedCorpus.trusted(folder);
+    const { name, dtype, tokenCount, sha256 } = corpus.index;
+    new FileStream(join(folder, streamFile(name)), dtype).verify(tokenCount, sha256, saw);
+    return corpus;
+  }
+
+  /** The same, of a stream that was verified before. Throws `DamagedPack` for what is wrong with the index. */
+  static trusted(folder: string): PackedCorpus {
     const index = readIndex(folder);
-    const stream = new FileStream(join(folder, streamFile(index.name)), index.dtype);
-    stream.verify(index.tokenCount, index.sha256);
-    const corpus = new PackedCorpus(index, stream);
+    const corpus = new PackedCorpus(index, new FileStream(join(folder, streamFile(index.name)), index.dtype));
     if (JSON.stringify(corpus.heldOut) !== JSON.stringify(index.heldOut)) {
       throw new DamagedPack(folder, 'its held-out ranges follow another rule');
     }

@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { FoundCorpus } from './corpus.ts';
-import { HELD_OUT_RULE } from './held_out.ts';
+import type { FoundCorpus } from './found_corpus.ts';
+import { BLOCK_TOKENS, HELD_OUT_RULE } from './held_out.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 export const INDEX_FILE = 'index.json';
@@ -27,8 +27,17 @@ export const packedIndexSchema = z.strictObject({
   /** Bytes of the source documents. */
   bytes: count,
   filesFound: count,
-  skipped: z.strictObject({ empty: count, tooLarge: count, notUtf8: count, duplicate: count, notAFile: count }),
+  skipped: z.strictObject({
+    empty: count,
+    tooLarge: count,
+    notUtf8: count,
+    duplicate: count,
+    notAFile: count,
+    ownOutput: count.default(0),
+  }),
   heldOutFraction: z.number(),
+  /** Of the blocks of which some are held out. */
+  blockTokens: z.int().min(1).default(BLOCK_TOKENS),
   /** Token ranges kept for evaluation. */
   heldOut: z.array(z.strictObject({ begin: count, end: count })),
   /** Of the stream file. */
@@ -42,11 +51,26 @@ export function streamFile(name: string): string {
   return `${encodeURIComponent(name)}.bin`;
 }
 
-/** The digest of a corpus: sha256 over name, format, tokenizer, held-out rule and fraction, and every file's name and digest. */
-export function corpusDigest(found: FoundCorpus, tokenizer: Tokenizer, heldOutFraction: number): string {
+/** What decides which part of a corpus is held out. */
+export interface HeldOutOptions {
+  /** Share of the corpus to keep for evaluation, in [0, 1). */
+  readonly heldOutFraction: number;
+  /** See `blockTokensFor`. */
+  readonly blockTokens: number;
+}
+
+/**
+ * The digest of a corpus: sha256 over name, format, tokenizer, held-out rule and fraction, and every file's name and digest.
+ * What is not as it usually is adds to that: blocks of another length, and a byte order mark that is no part of the text.
+ */
+export function corpusDigest(found: FoundCorpus, tokenizer: Tokenizer, options: HeldOutOptions): string {
   const { name, format } = found.spec;
-  const head = ['troupe-corpus/1', name, format, tokenizer.identity, HELD_OUT_RULE, heldOutFraction];
+  const { heldOutFraction, blockTokens } = options;
+  const blocks = blockTokens === BLOCK_TOKENS ? [] : [blockTokens];
+  const head = ['troupe-corpus/1', name, format, tokenizer.identity, HELD_OUT_RULE, heldOutFraction, ...blocks];
   const hash = createHash('sha256').update(JSON.stringify(head));
-  for (const file of found.files) hash.update(JSON.stringify([file.name, file.sha256]));
+  for (const { name: file, sha256, isMarked } of found.files) {
+    hash.update(JSON.stringify(isMarked && format === 'text' ? [file, sha256, 'unmarked'] : [file, sha256]));
+  }
   return hash.digest('hex');
 }

@@ -37,8 +37,8 @@ export class FileStream implements TokenStream {
     return viewOf(bytes, this.#dtype);
   }
 
-  /** Reads all of it once; throws `DamagedPack` unless it has `tokens` ids and the hash. */
-  verify(tokens: number, sha256: string): void {
+  /** Reads all of it once, with `saw` called at every part; throws `DamagedPack` unless it has `tokens` ids and the hash. */
+  verify(tokens: number, sha256: string, saw: () => void): void {
     const wanted = tokens * tokenBytes(this.#dtype);
     const hash = createHash('sha256');
     this.#opened((file) => {
@@ -49,6 +49,7 @@ export class FileStream implements TokenStream {
         const part = chunk.subarray(0, Math.min(chunk.length, wanted - at));
         this.#fill(file, part, at);
         hash.update(part);
+        saw();
       }
     });
     if (hash.digest('hex') !== sha256) throw new DamagedPack(this.#path, 'its content is not what its index says');

@@ -13,18 +13,27 @@ export type TokenDtype = 'u8' | 'u16' | 'u32';
 export interface Tokenizer {
   /** As in the topology file: `bytes` or `hf:<path>`. */
   readonly name: string;
+  /** What `loadTokenizer` opens it by in any thread of this machine, whatever the folder. */
+  readonly source: string;
   /** Changes whenever the ids of any text would change. */
   readonly identity: string;
   /** Number of ids; every id is below it. */
   readonly vocabSize: number;
   /** The id that ends each document, and at which generation may stop. */
   readonly separatorId: number;
-  /** Ids of one document's text, without the separator. */
-  encode(text: string): TokenIds;
+  /**
+   * Where a text may be cut so that the ids of its parts, one after the other, are its own: between any two bytes of UTF-8;
+   * after a line break that has a visible character before it and a letter or digit after it; or nowhere.
+   */
+  readonly cuts: 'bytes' | 'lines' | 'whole';
+  /** Ids of one document's text, without the separator. Throws `TextNotEncoded`. */
+  encode(text: string): TokenIds | Promise<TokenIds>;
+  /** The same of UTF-8, cut as `cuts` says. */
+  encodeUtf8(bytes: Buffer): TokenIds | Promise<TokenIds>;
   /** Text of a whole sequence of ids; what is not valid text becomes U+FFFD. */
   decode(ids: Iterable<number>): string;
-  /** Decodes ids as they arrive, one stream a decoder. */
-  decoder(): TokenDecoder;
+  /** Decodes ids as they arrive, one stream a decoder; what it gives continues the text of the ids `before`. */
+  decoder(before?: Iterable<number>): TokenDecoder;
 }
 
 /** Turns a stream of ids into text without cutting characters in two. */

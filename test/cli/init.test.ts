@@ -35,8 +35,9 @@ describe('init', () => {
     expect([dry.error, dry.exitCode]).toEqual(['', 0]);
     expect(dry.out.slice(0, 3)).toEqual([
       'corpora',
-      '  corpus    share  files  left out    KiB',
-      '  texts   100.0 %      1         0  50.78',
+      '  corpus    share  files  left out    KiB  tokens  epochs',
+      // 250 steps of 16 sequences of 256 tokens, of 48 k that are trained on.
+      '  texts   100.0 %      1         0  50.78  52.0 k   21.38',
     ]);
     expect(dry.out.at(-2)).toMatch(/^fits: /);
     expect(dry.out.at(-1)).toMatch(

@@ -61,7 +61,7 @@ describe('the pace of a run', () => {
 
 describe('an event reads', () => {
   const ready = { kind: 'ready', parameters: 2_690_176, activeParameters: 855_168, tokensPerStep: 4096 } as const;
-  test.each<[string, Exclude<RunEvent, { kind: 'step' | 'node' }>, string]>([
+  test.each<[string, Exclude<RunEvent, { kind: 'step' | 'node' | 'packing' }>, string]>([
     [
       'as the size of the run when it is ready',
       { ...ready, workers: 2, nodes: 1 },
@@ -87,6 +87,41 @@ describe('an event reads', () => {
 });
 
 describe('progress', () => {
+  test('of packing is drawn in place, and a line every ten seconds where there is no terminal', () => {
+    const mebibytes = (done: number): RunEvent => ({
+      kind: 'packing',
+      doneBytes: done * 2 ** 20,
+      totalBytes: 600 * 2 ** 20,
+    });
+    for (const isLive of [true, false]) {
+      const screen = new RecordedScreen(isLive);
+      let nowMs = 0;
+      const progress = new Progress({ screen, totalSteps: 25, nowMs: () => nowMs });
+      progress.observe({ kind: 'packing', doneBytes: 5 * 2 ** 20, totalBytes: null });
+      for (nowMs of [200, 9_900, 10_000, 10_200]) progress.observe(mebibytes(nowMs / 100));
+      expect((isLive ? screen.drawn : screen.printed).map(withoutColours)).toEqual(
+        isLive
+          ? [
+              'reading corpora: 5 MiB',
+              'packing corpora: 2 MiB of 600 MiB',
+              'packing corpora: 99 MiB of 600 MiB',
+              'packing corpora: 100 MiB of 600 MiB',
+              'packing corpora: 102 MiB of 600 MiB',
+            ]
+          : ['packing corpora: 100 MiB of 600 MiB'],
+      );
+    }
+  });
+
+  test('shows the control characters of a sample on a terminal, and passes them on elsewhere', () => {
+    for (const isLive of [true, false]) {
+      const screen = new RecordedScreen(isLive);
+      const progress = new Progress({ screen, totalSteps: 25, nowMs: () => 0 });
+      progress.observe({ kind: 'sample', prompt: 'The ', text: 'end\u0007' });
+      expect(screen.printed.map(withoutColours)).toEqual([isLive ? 'sample: The end\\x07' : 'sample: The end\u0007']);
+    }
+  });
+
   test('is a line at once, every ten steps and at the end where there is no terminal', () => {
     const screen = new RecordedScreen(false);
     const progress = new Progress({ screen, totalSteps: 25, nowMs: () => 0 });

@@ -17,7 +17,17 @@ export function byteLevelBpe(): string {
   const vocab = Object.fromEntries(standIns().map((character, byte) => [character, byte]));
   return JSON.stringify({
     version: '1.0',
-    added_tokens: [{ id: 258, content: '<|endoftext|>', special: true, normalized: false }],
+    added_tokens: [
+      {
+        id: 258,
+        content: '<|endoftext|>',
+        special: true,
+        normalized: false,
+        single_word: false,
+        lstrip: false,
+        rstrip: false,
+      },
+    ],
     normalizer: null,
     pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
     post_processor: {

@@ -1,7 +1,8 @@
 /** Which blocks are held out: by hash, the same for ever, at least one, never all. */
 import { describe, expect, it } from 'vitest';
-import { BLOCK_TOKENS, splitHeldOut } from '../../src/data/index.ts';
+import { BLOCK_TOKENS, blockTokensFor, splitHeldOut } from '../../src/data/index.ts';
 import type { HeldOutSplit, TokenRange } from '../../src/data/index.ts';
+import { windowStarts } from '../../src/data/windows.ts';
 
 const tokensIn = (runs: readonly TokenRange[]): number => runs.reduce((sum, run) => sum + run.end - run.begin, 0);
 
@@ -58,6 +59,18 @@ describe('held-out split', () => {
     for (let i = 0; i < 200; i++) {
       const { heldOut } = splitHeldOut(`corpus ${i}`, 2 * BLOCK_TOKENS + 5, 1e-9);
       expect(tokensIn(heldOut)).toBe(BLOCK_TOKENS);
+    }
+  });
+
+  it('keeps its blocks for windows that fit into them, and has room for a longer window in every other', () => {
+    expect([1, 2048, 4095, 4096, 8192].map(blockTokensFor)).toEqual([4096, 4096, 4096, 4097, 8193]);
+    const windows = (sequenceLength: number): number => {
+      const { heldOut } = splitHeldOut('texts', 100e6, 0.02, blockTokensFor(sequenceLength));
+      return windowStarts(heldOut, sequenceLength + 1).length;
+    };
+    // 2 % of the text, whatever the length.
+    for (const length of [4095, 4096, 8192, 65_536]) {
+      expect((windows(length) * (length + 1)) / 100e6).toBeCloseTo(0.02, 2);
     }
   });
 

@@ -14,19 +14,20 @@ import {
 } from '../../src/data/index.ts';
 import type { PackOptions } from '../../src/data/index.ts';
 import { byteLevelBpe } from './byte_level_bpe.ts';
-import { allOf, scratchFolder, spec, thrownBy } from './scratch.ts';
+import { allOf, poolOfFile, rejectionOf, scratchFolder, spec, thrownBy } from './scratch.ts';
 
+const pool = poolOfFile();
 const TEXTS = { 'b.txt': 'second', 'a.txt': 'first\0', 'c.txt': 'second' };
 
 function options(baseDir: string, fields: Partial<PackOptions> = {}): PackOptions {
   const cacheDir = join(baseDir, 'cache');
-  return { baseDir, cacheDir, tokenizer: new BytesTokenizer(), heldOutFraction: 0.1, ...fields };
+  return { baseDir, cacheDir, tokenizer: new BytesTokenizer(), heldOutFraction: 0.1, blockTokens: 4096, ...fields };
 }
 
 describe('pack', () => {
-  it('writes documents in order, each ended by the separator, and an index that describes them', () => {
+  it('writes documents in order, each ended by the separator, and an index that describes them', async () => {
     const folder = scratchFolder(TEXTS);
-    const result = packCorpus(spec(), options(folder));
+    const result = await packCorpus(spec(), options(folder), pool);
     const stream = Buffer.from('first\0second\0');
     expect(Buffer.from(allOf(result.corpus))).toEqual(stream);
     expect(readFileSync(join(result.folder, 'texts.bin'))).toEqual(stream);
@@ -44,49 +45,54 @@ describe('pack', () => {
       documentCount: 2,
       bytes: 12,
       filesFound: 3,
-      skipped: { empty: 0, tooLarge: 0, notUtf8: 0, duplicate: 1, notAFile: 0 },
+      skipped: { empty: 0, tooLarge: 0, notUtf8: 0, duplicate: 1, notAFile: 0, ownOutput: 0 },
       heldOutFraction: 0.1,
+      blockTokens: 4096,
       heldOut: [],
       sha256: createHash('sha256').update(stream).digest('hex'),
     });
   });
 
-  it('stores a larger vocabulary in two bytes, little-endian', () => {
+  it('stores a larger vocabulary in two bytes, little-endian', async () => {
     const folder = scratchFolder({ 'a.txt': 'hel', 'tokenizer.json': byteLevelBpe() });
     const tokenizer = loadTokenizer('hf:tokenizer.json', folder);
-    const { corpus, folder: packed } = packCorpus(spec(), options(folder, { tokenizer }));
+    const { corpus, folder: packed } = await packCorpus(spec(), options(folder, { tokenizer }), pool);
     expect(allOf(corpus)).toEqual(Uint16Array.of(257, 258));
     expect([...readFileSync(join(packed, 'texts.bin'))]).toEqual([1, 1, 2, 1]);
   });
 
-  it('reuses what is packed, without writing', () => {
+  it('reuses what is packed, without writing', async () => {
     const folder = scratchFolder(TEXTS);
-    const first = packCorpus(spec(), options(folder));
+    const first = await packCorpus(spec(), options(folder), pool);
     const written = statSync(join(first.folder, 'texts.bin'), { bigint: true }).mtimeNs;
-    const second = packCorpus(spec(), options(folder));
+    const second = await packCorpus(spec(), options(folder), pool);
     expect([first.reused, second.reused]).toEqual([false, true]);
     expect(second.corpus).toEqual(first.corpus);
     expect(statSync(join(first.folder, 'texts.bin'), { bigint: true }).mtimeNs).toBe(written);
   });
 
-  it('gives another digest to another content, file name, tokenizer, format, name or held-out fraction', () => {
-    const digest = (files: Record<string, string>, fields = {}, packing: Partial<PackOptions> = {}): string => {
+  it('gives another digest to another content, file name, tokenizer, format, name or held-out fraction', async () => {
+    const digest = async (
+      files: Record<string, string>,
+      fields = {},
+      packing: Partial<PackOptions> = {},
+    ): Promise<string> => {
       const folder = scratchFolder({ ...files, 'tokenizer.json': byteLevelBpe() });
-      return packCorpus(spec(fields), options(folder, packing)).corpus.digest;
+      return (await packCorpus(spec(fields), options(folder, packing), pool)).corpus.digest;
     };
     const hf = loadTokenizer('hf:tokenizer.json', scratchFolder({ 'tokenizer.json': byteLevelBpe() }));
     const files = { 'a.txt': '"1"', 'b.txt': '"2"' };
     const digests = [
-      digest(files),
-      digest({ ...files, 'b.txt': '"3"' }),
-      digest({ 'a.txt': '"1"', 'c.txt': '"2"' }),
-      digest(files, {}, { tokenizer: hf }),
-      digest(files, { format: 'json_strings' }),
-      digest(files, { name: 'other' }),
-      digest(files, {}, { heldOutFraction: 0.2 }),
+      await digest(files),
+      await digest({ ...files, 'b.txt': '"3"' }),
+      await digest({ 'a.txt': '"1"', 'c.txt': '"2"' }),
+      await digest(files, {}, { tokenizer: hf }),
+      await digest(files, { format: 'json_strings' }),
+      await digest(files, { name: 'other' }),
+      await digest(files, {}, { heldOutFraction: 0.2 }),
     ];
     expect(new Set(digests).size).toBe(digests.length);
-    expect(digest(files, { weight: 7 })).toBe(digests[0]);
+    expect(await digest(files, { weight: 7 })).toBe(digests[0]);
   });
 
   it.each([
@@ -99,22 +105,22 @@ describe('pack', () => {
     ['lost', (folder: string) => rmSync(join(folder, 'texts.bin')), 'it cannot be opened'],
     ['with a broken index', (folder: string) => writeFileSync(join(folder, 'index.json'), '{'), 'it is not JSON'],
     ['without an index', (folder: string) => rmSync(join(folder, 'index.json')), 'it has no readable index'],
-  ])('refuses to open a stream %s, and packs it again', (_, damage, reason) => {
+  ])('refuses to open a stream %s, and packs it again', async (_, damage, reason) => {
     const base = scratchFolder(TEXTS);
-    const { folder, corpus } = packCorpus(spec(), options(base));
+    const { folder, corpus } = await packCorpus(spec(), options(base), pool);
     const written = allOf(corpus);
     damage(folder);
     const error = thrownBy(() => PackedCorpus.open(folder));
     expect(error).toBeInstanceOf(DamagedPack);
     expect(error).toHaveProperty('message', expect.stringContaining(`: ${reason}; remove that folder`));
-    const again = packCorpus(spec(), options(base));
+    const again = await packCorpus(spec(), options(base), pool);
     expect(again.reused).toBe(false);
     expect(again.corpus).toEqual(corpus);
     expect(allOf(again.corpus)).toEqual(written);
   });
 
-  it('reads from the disk, and says so when the stream is gone or cut', () => {
-    const { folder, corpus } = packCorpus(spec(), options(scratchFolder(TEXTS)));
+  it('reads from the disk, and says so when the stream is gone or cut', async () => {
+    const { folder, corpus } = await packCorpus(spec(), options(scratchFolder(TEXTS)), pool);
     const all = allOf(corpus);
     expect(corpus.read(2, 7)).toEqual(all.slice(2, 7));
     expect(corpus.read(3, 3)).toHaveLength(0);
@@ -124,9 +130,9 @@ describe('pack', () => {
     expect(thrownBy(() => corpus.read(2, 7))).toBeInstanceOf(DamagedPack);
   });
 
-  it('leaves no partial file when a document cannot be packed', () => {
+  it('leaves no partial file when a document cannot be packed', async () => {
     const folder = scratchFolder({ 'a.txt': '"fine"', 'b.txt': 'no JSON' });
-    expect(thrownBy(() => packCorpus(spec({ format: 'json_strings' }), options(folder)))).toHaveProperty(
+    expect(await rejectionOf(packCorpus(spec({ format: 'json_strings' }), options(folder), pool))).toHaveProperty(
       'tag',
       'UnreadableFile',
     );
@@ -134,9 +140,22 @@ describe('pack', () => {
     expect(readdirSync(join(folder, 'cache', digest))).toEqual([]);
   });
 
-  it('says what to do where the cache cannot be written', () => {
+  it('names the file whose text the tokenizer has no ids for', async () => {
+    const model = { type: 'WordLevel', vocab: { '</s>': 0, hello: 1 }, unk_token: '[UNK]' };
+    const json = JSON.stringify({ model, pre_tokenizer: { type: 'WhitespaceSplit' }, added_tokens: [] });
+    const folder = scratchFolder({ 'a.txt': 'hello', 'b.txt': 'zebra', 'tokenizer.json': json });
+    const tokenizer = loadTokenizer('hf:tokenizer.json', folder);
+    const error = await rejectionOf(packCorpus(spec(), options(folder, { tokenizer }), pool));
+    expect(error).toHaveProperty('tag', 'UnreadableFile');
+    expect(error).toHaveProperty(
+      'message',
+      expect.stringMatching(/b\.txt: .*tokenizer\.json gives no ids for "zebra": /),
+    );
+  });
+
+  it('says what to do where the cache cannot be written', async () => {
     const folder = scratchFolder({ ...TEXTS, cache: 'a file in the way' });
-    const error = thrownBy(() => packCorpus(spec(), options(folder)));
+    const error = await rejectionOf(packCorpus(spec(), options(folder), pool));
     expect(error).toBeInstanceOf(PackNotWritten);
     expect(error).toHaveProperty(
       'message',
@@ -144,9 +163,9 @@ describe('pack', () => {
     );
   });
 
-  it('keeps a corpus whose name is no file name', () => {
+  it('keeps a corpus whose name is no file name', async () => {
     const folder = scratchFolder(TEXTS);
-    const result = packCorpus(spec({ name: '../a b' }), options(folder));
+    const result = await packCorpus(spec({ name: '../a b' }), options(folder), pool);
     expect(existsSync(join(result.folder, '..%2Fa%20b.bin'))).toBe(true);
     expect(PackedCorpus.open(result.folder).name).toBe('../a b');
   });

@@ -5,8 +5,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { onTestFinished } from 'vitest';
-import { memoryStream, PackedCorpus, splitHeldOut } from '../../src/data/index.ts';
+import { afterAll, onTestFinished } from 'vitest';
+import { BLOCK_TOKENS, memoryStream, PackedCorpus, PackPool, splitHeldOut } from '../../src/data/index.ts';
 import type { CorpusSpec, TokenIds } from '../../src/data/index.ts';
 
 /** Makes a folder that holds these files, by path below it. */
@@ -40,13 +40,21 @@ export function corpusOf(name: string, tokens: TokenIds, heldOutFraction = 0.1):
       documentCount: 1,
       bytes: tokens.length,
       filesFound: 1,
-      skipped: { empty: 0, tooLarge: 0, notUtf8: 0, duplicate: 0, notAFile: 0 },
+      skipped: { empty: 0, tooLarge: 0, notUtf8: 0, duplicate: 0, notAFile: 0, ownOutput: 0 },
       heldOutFraction,
+      blockTokens: BLOCK_TOKENS,
       heldOut: [...splitHeldOut(name, tokens.length, heldOutFraction).heldOut],
       sha256: '0'.repeat(64),
     },
     memoryStream(tokens),
   );
+}
+
+/** Packing threads for the tests of a file. */
+export function poolOfFile(threads = 2): PackPool {
+  const pool = new PackPool({ threads });
+  afterAll(async () => await pool[Symbol.asyncDispose]());
+  return pool;
 }
 
 /** All its ids. */
@@ -67,4 +75,14 @@ export function thrownBy(action: () => unknown): unknown {
     return error;
   }
   throw new Error('nothing was thrown');
+}
+
+/** What a promise rejects with. */
+export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was rejected');
 }

@@ -20,7 +20,7 @@ beforeAll(() => {
   symlinkSync('nowhere', at('odd', 'loose.link'));
   writeFileSync(at('bare.json'), '{}');
   writeFileSync(at('text.json'), 'Dear reader');
-  writeFileSync(at('other.json'), '{"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}');
+  writeFileSync(at('other.json'), '{"model":{"type":"BPE","vocab":{"a":0},"merges":["a b"]}}');
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -60,7 +60,7 @@ describe('a dry run and a launch hear of', () => {
     [
       'is not understood',
       'other.json',
-      'DIR/other.json is not understood: Tokenizer must contain a "decoder" property; use a fast tokenizer file',
+      'DIR/other.json is not understood: Token `b` out of vocabulary at line 1 column 56; use a fast tokenizer file',
     ],
   ])('a tokenizer that %s, as does plan', (_what, file, reason) => {
     const verb = file === 'none.json' ? ['launch', 'tiny.yaml', '--run-dir', 'new'] : ['plan', 'tiny.yaml'];

@@ -1,0 +1,113 @@
+/**
+ * The threads that pack. They do all that takes time, so that the launcher's own thread hears an interrupt; what they
+ * answer is taken in the order in which it was asked for, so that nothing depends on how many there are.
+ */
+import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
+import type { Examined, Refusal } from './document.ts';
+import type { MatchedFiles, Matching } from './matched_files.ts';
+import type { Encoded, EncodeTask, ExamineTask } from './pack_tasks.ts';
+import { bytesOf, restart, sharedCount, stop } from './shared_count.ts';
+
+const tasks = new URL(import.meta.url.endsWith('.ts') ? './pack_tasks.ts' : './pack_tasks.js', import.meta.url);
+
+/** Disks and the order of the stream gain nothing from more. */
+const MOST_THREADS = 8;
+
+export interface PackPoolOptions {
+  /** Default: as many as processors, up to 8. */
+  readonly threads?: number;
+  /** Aborted: what is under way rejects at once with its reason, and the threads stop. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class PackPool implements AsyncDisposable {
+  readonly threads: number;
+  /** Answers with what the task's function in `pack_tasks` does, which the methods below say. */
+  readonly #pool: Piscina<object, never>;
+  readonly #shared = sharedCount();
+  readonly #signal: AbortSignal | undefined;
+  readonly #aborted: Promise<never>;
+  #onAbort: () => void = () => undefined;
+
+  constructor({ threads = Math.min(availableParallelism(), MOST_THREADS), signal }: PackPoolOptions = {}) {
+    this.threads = threads;
+    this.#signal = signal;
+    this.#pool = new Piscina<object, never>({
+      filename: tasks.href,
+      minThreads: 1,
+      maxThreads: threads,
+      idleTimeout: 60_000,
+      // Else a waiting thread blocks its event loop, by which the tokenizer library answers.
+      atomics: 'disabled',
+    });
+    this.#aborted = new Promise((_, reject) => {
+      this.#onAbort = () => {
+        stop(this.#shared);
+        reject(signal?.reason instanceof Error ? signal.reason : new Error('packing was stopped'));
+      };
+    });
+    this.#aborted.catch(() => undefined);
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (signal?.aborted === true) this.#onAbort();
+  }
+
+  /** Bytes that the threads have read since `beginCount`. */
+  get bytesRead(): number {
+    return bytesOf(this.#shared);
+  }
+
+  beginCount(): void {
+    restart(this.#shared);
+  }
+
+  find(matching: Matching): Promise<MatchedFiles> {
+    return this.#run('find', matching);
+  }
+
+  examine(task: Omit<ExamineTask, 'shared'>): Promise<Examined[]> {
+    return this.#run('examineAll', { ...task, shared: this.#shared });
+  }
+
+  encode(task: Omit<EncodeTask, 'shared'>): Promise<Encoded | Refusal> {
+    return this.#run('encode', { ...task, shared: this.#shared });
+  }
+
+  /** sha256 of a file. */
+  hash(path: string): Promise<string> {
+    return this.#run('hash', { path, shared: this.#shared });
+  }
+
+  /** Whether the packed corpus in a folder is what its index says. */
+  isWhole(folder: string): Promise<boolean> {
+    return this.#run('isWhole', { folder, shared: this.#shared });
+  }
+
+  /** Runs tasks side by side, a few ahead of what is taken, and yields their results in the order of the items. */
+  async *inOrder<T, R>(items: Iterable<T>, run: (item: T) => Promise<R>): AsyncGenerator<R> {
+    const waiting: Promise<R>[] = [];
+    for (const item of items) {
+      const result = run(item);
+      // Whoever takes it hears of its failure; after another's nobody does.
+      result.catch(() => undefined);
+      waiting.push(result);
+      if (waiting.length > 2 * this.threads) yield await waiting[0].finally(() => void waiting.shift());
+    }
+    for (const result of waiting) yield await result;
+  }
+
+  /** Ends the threads, once they are where they can be ended; after an abort nobody waits for that. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    stop(this.#shared);
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    const ended = this.#pool.destroy();
+    if (this.#signal?.aborted !== true) return await ended;
+    ended.catch(() => undefined);
+  }
+
+  async #run<R>(name: string, task: object): Promise<R> {
+    const result: Promise<R> = this.#pool.run(task, { name });
+    result.catch(() => undefined);
+    return await Promise.race([result, this.#aborted]);
+  }
+}

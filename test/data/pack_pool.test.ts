@@ -1,0 +1,115 @@
+/** Packing on threads: the same for any number of them, heard when it is told to stop, and nothing left behind. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { BytesTokenizer, PackPool, hashU32, loadTokenizer, packBlend, rehearseBlend } from '../../src/data/index.ts';
+import type { PackBlendOptions } from '../../src/data/index.ts';
+import { rejectionOf, scratchFolder, spec } from './scratch.ts';
+
+const gpt2 = readFileSync(new URL('tokenizers/gpt2_small.json', import.meta.url));
+const words = Array.from({ length: 200_000 }, (_, i) => `${hashU32(i).toString(36)}${i % 9 === 0 ? '\n' : ' '}`).join(
+  '',
+);
+
+function options(baseDir: string, fields: Partial<PackBlendOptions> = {}): PackBlendOptions {
+  const corpora = [spec({ maxFileBytes: 2 ** 33 })];
+  const tokenizer = new BytesTokenizer();
+  const rest = { tokenizer, heldOutFraction: 0.1, blockTokens: 4096, seed: 1, corpora };
+  return { baseDir, cacheDir: join(baseDir, 'cache'), ...rest, ...fields };
+}
+
+describe('packing on threads', () => {
+  it.each([
+    ['bytes', words.repeat(7)],
+    ['hf:tokenizer.json', words.slice(0, 1.1 * 2 ** 20)],
+  ])('gives the same stream on 1 and on 4 threads with %s', async (name, long) => {
+    const folder = scratchFolder({ 'tokenizer.json': gpt2 });
+    // One of several pieces among small ones.
+    for (let i = 0; i < 40; i++) writeFileSync(join(folder, `${i}.txt`), words.slice(i * 300, i * 333 + 200));
+    writeFileSync(join(folder, '7.txt'), long);
+    const tokenizer = loadTokenizer(name, folder);
+    const streams = [];
+    for (const threads of [1, 4]) {
+      const cacheDir = join(folder, `cache of ${threads}`);
+      const { blend } = await packBlend(options(folder, { tokenizer, threads, cacheDir }));
+      const { sha256, tokenCount } = blend.corpora[0].index;
+      streams.push([blend.digest, sha256, tokenCount]);
+    }
+    expect(streams[1]).toEqual(streams[0]);
+  });
+
+  it('rehearses to the length and the digest that packing gives', async () => {
+    const folder = scratchFolder({ 'a.txt': words, 'b.txt': '\ufeffmarked' });
+    const { blend: packed } = await packBlend(options(folder));
+    const { blend: rehearsed } = await rehearseBlend(options(folder));
+    expect(rehearsed.digest).toBe(packed.digest);
+    expect(rehearsed.corpora[0].index.tokenCount).toBe(packed.corpora[0].index.tokenCount);
+  });
+
+  it('tells how many bytes are done of how many', async () => {
+    const folder = scratchFolder({ 'a.txt': words });
+    await using pool = new PackPool({ threads: 1 });
+    pool.beginCount();
+    const paths = [join(folder, 'a.txt')];
+    await pool.examine({ paths, format: 'text', maxFileBytes: 2 ** 30, cuts: 'bytes' });
+    expect(pool.bytesRead).toBe(words.length);
+  });
+
+  it('rejects with the reason of an abort while a file is being read, and leaves no partial file', async () => {
+    const folder = scratchFolder({ 'a.txt': words.repeat(20) });
+    const controller = new AbortController();
+    // The first that is heard of packing is that it has begun.
+    const progress = (): void => controller.abort(new Error('interrupted'));
+    const error = await rejectionOf(
+      packBlend(options(folder, { signal: controller.signal, progress, observe: progress })),
+    );
+    expect(error).toHaveProperty('message', 'interrupted');
+    const cache = join(folder, 'cache');
+    const left = existsSync(cache) ? readdirSync(cache, { recursive: true, encoding: 'utf8' }) : [];
+    expect(left.filter((name) => name.endsWith('.partial'))).toEqual([]);
+  });
+
+  it('removes partial files of processes that are gone, and no others', async () => {
+    const folder = scratchFolder({ 'a.txt': 'some text' });
+    const digest = join(folder, 'cache', 'b'.repeat(64));
+    mkdirSync(digest, { recursive: true });
+    const host = hostname()
+      .toLowerCase()
+      .replaceAll(/[^0-9a-z]/g, '_');
+    const { pid: gone } = spawnSync(process.execPath, ['-e', '']);
+    const ticks = readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ')[19];
+    const partial = (owner: string): string => join(digest, `texts.bin.${owner}${crypto.randomUUID()}.partial`);
+    const kept = [partial(`${process.pid}-${ticks}-${host}.`), partial(`${gone}-1-another_machine.`), partial('')];
+    const removed = [partial(`${gone}-1-${host}.`), partial(`${process.pid}-1-${host}.`), partial('')];
+    for (const path of [...kept, ...removed]) writeFileSync(path, 'x');
+    utimesSync(removed[2], 0, 0);
+    await packBlend(options(folder));
+    expect([...kept, ...removed].map((path) => existsSync(path))).toEqual([true, true, true, false, false, false]);
+  });
+});
+
+describe('a file too large for what reads it whole', () => {
+  it.each([
+    [
+      'json_strings',
+      'bytes',
+      65,
+      /a\.txt: it has 65 MiB, and format 'json_strings' reads a text as a whole, up to 64 MiB; cut it/,
+    ],
+    [
+      'text',
+      'hf:tokenizer.json',
+      5,
+      /a\.txt: it has 5\.0 MiB, and this tokenizer encodes a text as a whole, up to 4\.0 MiB; cut it/,
+    ],
+  ] as const)('is refused by name and size: %s with %s', async (format, name, mebibytes, line) => {
+    const text = readFileSync(new URL('tokenizers/llama2_like.json', import.meta.url));
+    const folder = scratchFolder({ 'a.txt': ' '.repeat(mebibytes * 2 ** 20), 'tokenizer.json': text });
+    const tokenizer = loadTokenizer(name, folder);
+    const corpora = [spec({ format, maxFileBytes: 2 ** 33 })];
+    const error = await rejectionOf(packBlend(options(folder, { tokenizer, corpora })));
+    expect(error).toHaveProperty('message', expect.stringMatching(line));
+  });
+});
