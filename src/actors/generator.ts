@@ -41,22 +41,8 @@ export class Generator {
   }
 
   /** Yields text as it becomes certain; ends at the separator or after `maxTokens`. */
-  async *generate({ prompt, maxTokens, temperature, seed }: GenerationOptions): AsyncGenerator<string> {
-    const ids = Array.from(await this.tokenizer.encode(prompt));
-    // It has seen the prompt: some tokenizers put the space between two words into the second one.
-    const decoder: TokenDecoder = this.tokenizer.decoder(ids);
-    // A model begins documents after a separator; an empty prompt is the beginning of a document.
-    if (ids.length === 0) ids.push(this.tokenizer.separatorId);
-    for (let i = 0; i < maxTokens; i++) {
-      const logits = await this.nextLogits(ids.slice(-this.sequenceLength), i);
-      const id = sample(logits, temperature, hashU32(seed, i) / 2 ** 32);
-      if (id === this.tokenizer.separatorId) break;
-      ids.push(id);
-      const text = decoder.push(id);
-      if (text !== '') yield text;
-    }
-    const rest = decoder.end();
-    if (rest !== '') yield rest;
+  generate(options: GenerationOptions): AsyncGenerator<string> {
+    return continuation(this.tokenizer, options, (ids, i) => this.nextLogits(ids.slice(-this.sequenceLength), i));
   }
 
   /** Asked again where the gen ended in between. */
@@ -86,6 +72,29 @@ export class Generator {
     if (logits === null) throw new Error('the last stage gave no logits');
     return floats('logits', dataOf(logits));
   }
+}
+
+/** The text that continues a prompt, by the logits `[vocabulary]` that `nextLogits` gives for the i-th token after ids. */
+export async function* continuation(
+  tokenizer: Tokenizer,
+  { prompt, maxTokens, temperature, seed }: GenerationOptions,
+  nextLogits: (ids: readonly number[], i: number) => Promise<Float32Array>,
+): AsyncGenerator<string> {
+  const ids = Array.from(await tokenizer.encode(prompt));
+  // It has seen the prompt: some tokenizers put the space between two words into the second one.
+  const decoder: TokenDecoder = tokenizer.decoder(ids);
+  // A model begins documents after a separator; an empty prompt is the beginning of a document.
+  if (ids.length === 0) ids.push(tokenizer.separatorId);
+  for (let i = 0; i < maxTokens; i++) {
+    const logits = await nextLogits(ids, i);
+    const id = sample(logits, temperature, hashU32(seed, i) / 2 ** 32);
+    if (id === tokenizer.separatorId) break;
+    ids.push(id);
+    const text = decoder.push(id);
+    if (text !== '') yield text;
+  }
+  const rest = decoder.end();
+  if (rest !== '') yield rest;
 }
 
 /** A token by its softmax probability at a temperature, from one uniform number in [0, 1); ties go to the lowest id. */

@@ -1,6 +1,8 @@
-/** The choice of a token from logits: the likeliest, or one in proportion to its probability. */
+/** Generated text: the choice of a token from logits, and how the tokens go on from a prompt. */
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { sample } from '../../src/actors/generator.ts';
+import { continuation, sample } from '../../src/actors/generator.ts';
+import { loadTokenizer } from '../../src/data/index.ts';
 
 const logits = Float32Array.of(Math.log(1), Math.log(4), Math.log(2), Math.log(1));
 
@@ -41,5 +43,33 @@ describe('a sampled token', () => {
   it('is never one of probability 0', () => {
     expect(sample(Float32Array.of(-Infinity, 0, -Infinity), 1, 0)).toBe(1);
     expect(sample(Float32Array.of(-Infinity, 0, -Infinity), 1, 1 - 2 ** -32)).toBe(1);
+  });
+});
+
+describe('a continuation', () => {
+  // It marks a space at the beginning of the word after it.
+  const path = fileURLToPath(new URL('../data/tokenizers/llama2_like.json', import.meta.url));
+  const tokenizer = loadTokenizer(`hf:${path}`, '/');
+
+  /** What a model says after a prompt that is sure of these ids. */
+  async function said(prompt: string, ids: readonly number[], first: number): Promise<string> {
+    const options = { prompt, maxTokens: 100, temperature: 0, seed: 1 };
+    let text = '';
+    const logitsOf = (id: number): Float32Array =>
+      Float32Array.from({ length: tokenizer.vocabSize }, (_, other) => (other === id ? 1 : 0));
+    const next = (before: readonly number[]): Promise<Float32Array> =>
+      Promise.resolve(logitsOf(ids[before.length - first] ?? tokenizer.separatorId));
+    for await (const part of continuation(tokenizer, options, next)) text += part;
+    return text;
+  }
+
+  it('keeps the space between the prompt and the first word', async () => {
+    const ids = [...(await tokenizer.encode('the model of 世界'))];
+    const before = [...(await tokenizer.encode('the'))];
+    expect(await said('the', ids.slice(before.length), before.length)).toBe(' model of 世界');
+  });
+
+  it('begins a document without a space', async () => {
+    expect(await said('', [...(await tokenizer.encode('the model'))], 1)).toBe('the model');
   });
 });
