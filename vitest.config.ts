@@ -6,7 +6,7 @@ import { SlowestFirst } from './test/slowest_first.ts';
 // The many processes that tests start, and the nodes and threads of those, load the same modules: see compile_cache.ts.
 keepCompiled(process.env);
 
-/** What computes on numbers and texts alone: no native add-on, no other process, no change of the environment. */
+/** What computes on numbers and texts alone: no device, no program of ours, no change of the environment. */
 const plain = ['data', 'runtime/system', 'runtime/testing', 'telemetry', 'topology'].map(
   (folder) => `test/${folder}/**/*.test.ts`,
 );
@@ -23,7 +23,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
-      // Native add-ons live in these tests, so each file runs in a process of its own.
+      // Devices live in these tests, so each file runs in a process of its own.
       { extends: true, test: { name: 'whole', include: ['test/**/*.test.ts'], exclude: [...plain, long] } },
       // These need none, and start in no time where another of them has loaded the modules.
       { extends: true, test: { name: 'plain', include: plain, exclude: [long], isolate: false } },

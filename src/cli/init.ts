@@ -13,8 +13,10 @@ import { pathArgument } from './path_argument.ts';
 import { starter } from './starter.ts';
 import { UsageError } from './usage_error.ts';
 
+const usualTexts = 'texts/**/*.txt';
+
 interface InitFlags {
-  readonly data: string;
+  readonly data?: string;
   readonly name?: string;
 }
 
@@ -24,7 +26,7 @@ export function addInit(program: Command, finish: Finish): void {
     .command('init')
     .description('write a commented topology file for texts of your own')
     .argument('[FILE.yaml]', 'file to write', pathArgument, 'troupe.yaml')
-    .option('--data <GLOB>', 'the texts, as seen from the working directory', pathArgument, 'texts/**/*.txt')
+    .option('--data <GLOB>', `the texts, as seen from the working directory (default: ${usualTexts})`, pathArgument)
     .option('--name <NAME>', "the run's name (default: that of the working directory)")
     .option('--verbose', 'show the stack of a failure')
     .addHelpText(
@@ -34,10 +36,13 @@ export function addInit(program: Command, finish: Finish): void {
         ["init poems.yaml --data '../poems/*.md' --name poems", 'another file, other texts'],
       ]),
     )
-    .action((file: string, flags: InitFlags) => finish(init(file, flags), 'files'));
+    .action(async (file: string, flags: InitFlags) => finish(await init(file, flags), 'files'));
 }
 
-function init(file: string, { data, name = nameOf(resolve('.')) }: InitFlags): number {
+async function init(file: string, { data: given, name = nameOf(resolve('.')) }: InitFlags): Promise<number> {
+  const { checkMatches, matchesNothing } = await import('./matching_texts.ts');
+  if (given !== undefined) checkMatches(given, resolve('.'));
+  const data = given ?? usualTexts;
   const folder = dirname(resolve(file));
   const parts = { glob: seenFrom(folder, resolve(data)), schema: schemaSeenFrom(folder) };
   parseTopology(starter({ ...parts, name: 'run' }), file, [{ path: ['name'], value: name, source: `--name ${name}` }]);
@@ -49,6 +54,9 @@ function init(file: string, { data, name = nameOf(resolve('.')) }: InitFlags): n
     throw new UsageError(`${file}: ${reason}; name another file: troupe init other.yaml`);
   }
   stdout.print(`wrote ${file}: a small Switch Transformer on ${data}`);
+  if (matchesNothing(data, resolve('.'))) {
+    stdout.print(`no file matches ${data} yet: put your texts there, or name others by data.blend[0].glob`);
+  }
   stdout.print(`next: npx troupe launch ${file} --dry-run`);
   return exitCodes.done;
 }

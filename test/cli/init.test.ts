@@ -46,6 +46,35 @@ describe('init', () => {
     expect([existsSync(join(folder, 'runs')), existsSync(join(folder, '.corpora'))]).toEqual([false, false]);
   });
 
+  test('refuses a folder and a glob without a match at once, and says which glob would match', () => {
+    writeFileSync(join(folder, 'notes.md'), 'x');
+    const refusal = (data: string): string => {
+      const { error, exitCode } = troupe('init', '--data', data);
+      expect(exitCode).toBe(2);
+      return error.replaceAll(folder, 'DIR');
+    };
+    expect(refusal('texts')).toBe(
+      "troupe: --data texts: is a folder; give a glob of the files in it: 'texts/**/*.txt' would match",
+    );
+    expect(refusal('texts/*.md')).toBe(
+      "troupe: --data texts/*.md: matches no file below DIR; name your texts by a glob: 'texts/**/*.txt' would match",
+    );
+    expect(refusal('none/*.txt')).toMatch(/; name your texts by a glob: '\*\*\/\*\.(?:md|txt)' would match$/);
+    expect(refusal('{a,b}'.repeat(21))).toMatch(
+      /\{a,b\}: stands for more than 4096 patterns; name your texts by a glob: /,
+    );
+    expect(existsSync(join(folder, 'troupe.yaml'))).toBe(false);
+  });
+
+  test('says that no text is there yet, where none was named', () => {
+    rmSync(join(folder, 'texts'), { recursive: true });
+    const { out, exitCode } = troupe('init');
+    expect(out).toContain(
+      'no file matches texts/**/*.txt yet: put your texts there, or name others by data.blend[0].glob',
+    );
+    expect(exitCode).toBe(0);
+  });
+
   test('takes a name that YAML would read as a number', () => {
     expect(troupe('init', '--name', '12').exitCode).toBe(0);
     expect(troupe('plan', 'troupe.yaml').out[0]).toMatch(/^12: /);
