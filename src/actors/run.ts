@@ -16,11 +16,11 @@ import { Checkpointer } from './checkpointer.ts';
 import type { WorkerDevice } from './chosen_device.ts';
 import { Chronicle } from './chronicle.ts';
 import { packedBlend } from './corpora.ts';
+import { checkCorpora, withWeightsOf } from './data_identity.ts';
 import { Generator } from './generator.ts';
 import { identityOf } from './identity.ts';
 import { chronicleProtocol } from './protocol/chronicle.ts';
 import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from './protocol/trainer.ts';
-import { ResumeRefused } from './resume.ts';
 import { RunLogs } from './run_logs.ts';
 import type { RunOptions, RunOutcome } from './run_port.ts';
 import { openRunServer } from './run_server.ts';
@@ -48,21 +48,17 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
   using logs = new RunLogs(runDir, found === null);
   for (const { path, message } of newest?.refused ?? []) logs.events.append('refused', { path, reason: message });
 
+  const resumed = { ...options, topology: withWeightsOf(found, topology) };
   observe({ kind: 'phase', text: 'packing corpora' });
   let packed: Awaited<ReturnType<typeof packedBlend>>;
   try {
-    packed = await packedBlend(options, tokenizer);
+    packed = await packedBlend(resumed, tokenizer);
   } catch (error) {
     if (!signal.aborted) throw error;
     return { status: 'interrupted', step: found?.manifest.step ?? 0, evalLoss: null, order1Loss: null, runDir };
   }
   const { blend, source } = packed;
-  if (found !== null && found.manifest.corpusDigest !== blend.digest) {
-    throw new ResumeRefused(
-      found.path,
-      'the corpora are not those it was trained on; restore the files, or start a new run',
-    );
-  }
+  if (found !== null) checkCorpora(found, blend.digest, resumed);
   const batches = batchesOf(blend, topology, blueprint.mesh.globalMicrobatches);
   const { heldOut, evaluationMicrobatches } = batches;
   const notice = (text: string): void => observe({ kind: 'notice', text });
@@ -121,7 +117,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
         nodes: cluster.nodes,
       });
       const baseline = order1Of(blend, heldOut);
-      const outcome = await train(options, { blueprint, troupe, store, logs, blend, found, runId, baseline });
+      const outcome = await train(resumed, { blueprint, troupe, store, logs, blend, found, runId, baseline });
       if (outcome.status === 'done') {
         const text = await troupe.unlessFailed(sampleOf(new Generator(troupe.crew, tokenizer, topology), options));
         observe({ kind: 'sample', prompt: sample.prompt, text });
