@@ -1,5 +1,5 @@
 /** A Hugging Face `tokenizer.json`, read from disk with or without the configuration beside it. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, truncateSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { BadTokenizer, TextNotEncoded, loadTokenizer } from '../../src/data/index.ts';
 import { byteLevelBpe } from './byte_level_bpe.ts';
@@ -63,6 +63,18 @@ describe('Hugging Face tokenizer', () => {
     const plain = loadTokenizer('hf:tokenizer.json', scratchFolder({ 'tokenizer.json': byteLevelBpe() }));
     const marked = loadTokenizer('hf:tokenizer.json', scratchFolder({ 'tokenizer.json': `\ufeff${byteLevelBpe()}` }));
     expect(marked.identity).toBe(plain.identity);
+  });
+
+  it('refuses a file of any size in one line', () => {
+    const folder = scratchFolder({ 'tokenizer.json': '' });
+    // A hole: no disk is written.
+    truncateSync(`${folder}/tokenizer.json`, 3 * 2 ** 30);
+    expect(thrownBy(() => loadTokenizer('hf:tokenizer.json', folder))).toHaveProperty(
+      'message',
+      expect.stringMatching(
+        /^tokenizer 'hf:tokenizer\.json': cannot read .*: it has more than 256 MiB; check data\.tokenizer$/,
+      ),
+    );
   });
 
   it('has an identity that follows its file and not its place', () => {
