@@ -85,7 +85,7 @@ function shareDifference(before: Blend, now: Blend): KeyDifference | null {
   return at < 0 ? null : differing(`data.blend.${at}.weight`, before[at].weight, now[at].weight);
 }
 
-const corporaText = (blend: Blend): string => blend.length === 1 ? '1 corpus' : `${blend.length} corpora`;
+const corporaText = (blend: Blend): string => (blend.length === 1 ? '1 corpus' : `${blend.length} corpora`);
 
 const differing = (key: string, was: unknown, is: unknown): KeyDifference => ({
   key,

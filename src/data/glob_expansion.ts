@@ -6,9 +6,13 @@
 /** More than any list of folders and endings has. */
 export const MOST_PATTERNS = 4096;
 
+/** Braces within braces, past which nobody counts. */
+const MOST_DEPTH = 64;
+
 /** Number of patterns of a glob; may stop counting past `MOST_PATTERNS`. */
 export function patternsOf(glob: string): number {
   let at = 0;
+  let depth = 0;
   /** Of a row of texts and braces, up to a `,` or `}` of the braces around it. */
   const row = (isInside: boolean): number => {
     let product = 1;
@@ -26,13 +30,19 @@ export function patternsOf(glob: string): number {
       at += range[0].length;
       return rangeLength(range[1], range[2], range[3]);
     }
-    let sum = 0;
-    while (at < glob.length) {
-      sum += row(true);
-      at += 1;
-      if (glob[at - 1] === '}') return sum;
+    if (depth === MOST_DEPTH) {
+      at = glob.length;
+      return 2 * MOST_PATTERNS;
     }
-    // Never closed: no braces, but what is within them was counted.
+    depth += 1;
+    let sum = 0;
+    for (let isOpen = true; isOpen && at < glob.length;) {
+      sum += row(true);
+      isOpen = glob[at] !== '}';
+      at += 1;
+    }
+    depth -= 1;
+    // Never closed they are no braces, but what is within them was counted.
     return Math.max(sum, 1);
   };
   return row(false);
