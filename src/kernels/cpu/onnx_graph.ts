@@ -17,7 +17,8 @@ type AttributeValue = number | readonly number[] | { readonly float: number };
 
 export class OnnxGraph {
   private readonly nodes: OnnxNode[] = [];
-  private readonly initializers: OnnxTensor[] = [];
+  /** Bytes are made with the model: a graph that is only tried, to see whether an op can be lowered, needs none. */
+  private readonly initializers: LazyTensor[] = [];
   private readonly constants = new Map<string, string>();
   private readonly prefix: string;
   private count = 0;
@@ -52,15 +53,21 @@ export class OnnxGraph {
 
   /** A constant vector (or scalar, with no dims) of 64-bit integers: shapes, axes, indices. */
   int64(values: readonly number[], dims: readonly number[] = [values.length]): string {
-    return this.constant('i64', onnxType.i64, dims, new BigInt64Array(values.map(BigInt)));
+    return this.constantOf('i64', onnxType.i64, dims, new BigInt64Array(values.map(BigInt)));
   }
 
   int32(values: readonly number[], dims: readonly number[] = [values.length]): string {
-    return this.constant('i32', onnxType.i32, dims, new Int32Array(values));
+    return this.constantOf('i32', onnxType.i32, dims, new Int32Array(values));
+  }
+
+  /** The constant 0, 1, 2 … of so many 32-bit integers. */
+  indices(length: number): string {
+    const make = () => bytesOf(Int32Array.from({ length }, (_, i) => i));
+    return this.constant(`indices:${length}`, { dataType: onnxType.i32, dims: [length], make });
   }
 
   float32(values: Float32Array | readonly number[], dims: readonly number[] = [values.length]): string {
-    return this.constant('f32', onnxType.f32, dims, new Float32Array(values));
+    return this.constantOf('f32', onnxType.f32, dims, new Float32Array(values));
   }
 
   /** The model with the given inputs and outputs (by name and type), as bytes for onnxruntime. */
@@ -74,7 +81,7 @@ export class OnnxGraph {
       graph: {
         name,
         node: [{ opType: 'SequenceEmpty', domain: '', input: [], output: [NOT_COPIED], attribute: [] }, ...this.nodes],
-        initializer: this.initializers,
+        initializer: this.initializers.map(({ make, ...tensor }): OnnxTensor => ({ ...tensor, rawData: make() })),
         input: inputs.map(valueInfo),
         output: [notCopied, ...outputs.map(valueInfo)],
       },
@@ -96,13 +103,18 @@ export class OnnxGraph {
     ].join('\n');
   }
 
-  private constant(kind: string, dataType: number, dims: readonly number[], data: ArrayBufferView): string {
-    const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  private constantOf(kind: string, dataType: number, dims: readonly number[], data: ArrayBufferView): string {
+    const rawData = bytesOf(data);
     const key = `${kind}:${dims.join(',')}:${Buffer.from(rawData).toString('base64')}`;
+    return this.constant(key, { dataType, dims, make: () => rawData });
+  }
+
+  /** A constant once for a key. */
+  private constant(key: string, tensor: Omit<LazyTensor, 'name'>): string {
     const known = this.constants.get(key);
     if (known !== undefined) return known;
     const name = this.fresh();
-    this.initializers.push({ name, dataType, dims, rawData });
+    this.initializers.push({ name, ...tensor });
     this.constants.set(key, name);
     return name;
   }
@@ -111,6 +123,13 @@ export class OnnxGraph {
     return `${this.prefix}${this.count++}`;
   }
 }
+
+interface LazyTensor extends Omit<OnnxTensor, 'rawData'> {
+  readonly make: () => Uint8Array;
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
 export interface NamedType {
   readonly name: string;

@@ -39,7 +39,7 @@ function lower(graph: OnnxGraph, names: readonly string[], rows: number, vocabul
   const weight = graph.one('Mul', [column(dLosses), counted]);
   const [xs, targetsOf, maxima, weights] = [x, target, max, weight].map((name) => cutRows(graph, name, rows));
   const factors = cutRows(graph, graph.one('Div', [weight, sum]), rows);
-  const tokens = graph.int32(Array.from({ length: vocabulary }, (_, i) => i));
+  const tokens = graph.indices(vocabulary);
   let dw = '';
   const dxs = xs.map((chunk, i) => {
     const logits = graph.one('FusedMatMul', [chunk, w], { transB: 1 });

@@ -18,7 +18,8 @@ const of =
   <K extends Kind>(kind: K, instruction: string) =>
   (...operands: readonly Expr<Kind>[]): Expr<K> => ({
     kind,
-    wat: `(${[instruction, ...operands.map((operand) => operand.wat)].join(' ')})`,
+    // Concatenated, not joined: text that nobody reads, as of code that is only tried, is then never put together.
+    wat: `${operands.reduce((text, operand) => `${text} ${operand.wat}`, `(${instruction}`)})`,
   });
 
 const unary = <K extends Kind>(kind: K, instruction: string): ((x: Expr<K>) => Expr<K>) => of(kind, instruction);
