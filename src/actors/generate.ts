@@ -3,8 +3,9 @@ import { existsSync, statSync, type Stats } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CheckpointIo, CheckpointStore, NoCheckpoint, openCheckpoint, type Checkpoint } from '../checkpoints/index.ts';
 import { loadTokenizer } from '../data/index.ts';
+import { ARENA_LIMIT_BYTES } from '../kernels/arena.ts';
 import { sublayersDigest } from '../models/load_sublayers.ts';
-import { arenaLimitBytes, type Topology } from '../topology/index.ts';
+import type { Topology } from '../topology/index.ts';
 import { blueprintOf } from './blueprint.ts';
 import { checkForeignCode } from './foreign_code.ts';
 import { Generator } from './generator.ts';
@@ -96,7 +97,7 @@ function singleWorker(checkpoint: Checkpoint): Topology {
   const { parallelism, training, cluster } = trained;
   // One worker now has what all of them had; pages that nothing touches cost nothing.
   const bytes = cluster.nodes * cluster.workers_per_node * cluster.memory_per_worker;
-  const memory = { memory_per_worker: Math.min(bytes, arenaLimitBytes) };
+  const memory = { memory_per_worker: Math.min(bytes, ARENA_LIMIT_BYTES) };
   // A model is bound to no device: what it was trained on may not be there, and the processor writes the same everywhere.
   const single = { ...cluster, workers_per_node: 1, device: 'cpu', ...memory };
   const mesh = { data_parallel: 1, pipeline_parallel: 1, expert_parallel: 1, micro_batches: 1 } as const;

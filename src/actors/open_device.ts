@@ -2,6 +2,7 @@
  * The device that `cluster.device` asks for: the processor, or an adapter of WebGPU by number or by a part of its name.
  * The one place that knows of both kinds; everything else knows of devices.
  */
+import { ARENA_LIMIT_BYTES } from '../kernels/arena.ts';
 import { CpuDevice } from '../kernels/cpu/device.ts';
 import type { Device } from '../kernels/device.ts';
 import { DawnMissing, DeviceRefused, NoAdapter, type DeviceLost } from '../kernels/webgpu/errors.ts';
@@ -45,8 +46,9 @@ function whyNone(error: unknown): string {
   throw error;
 }
 
+/** What a worker may have beyond what it can address is no use to it. */
 function processor({ bytes }: OpenDeviceOptions, reason: string): OpenDevice {
-  return { device: new CpuDevice({ bytes }), adapter: null, reason };
+  return { device: new CpuDevice({ bytes: Math.min(bytes, ARENA_LIMIT_BYTES) }), adapter: null, reason };
 }
 
 async function gpu(wanted: string, { bytes, onLost }: OpenDeviceOptions, reason: string): Promise<OpenDevice> {

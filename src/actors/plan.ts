@@ -2,7 +2,7 @@
  * What a run will take, before it runs: where its roles live, their memory, their work, and what crosses between workers.
  * Memory is no formula beside the code but a rehearsal of it (`rehearsal.ts`), so that the plan and the run cannot disagree.
  */
-import { arenaBytes } from '../kernels/arena.ts';
+import { ARENA_LIMIT_BYTES, arenaBytes } from '../kernels/arena.ts';
 import { DryMemory, type Taking } from '../kernels/cpu/dry_memory.ts';
 import { OutOfSliceMemory } from '../kernels/errors.ts';
 import {
@@ -41,6 +41,9 @@ export interface WorkerPlan {
   readonly holeBytes: number;
   /** Memory that a device must have for all of this. */
   readonly totalBytes: number;
+  /** Memory that it may have: `cluster.memory_per_worker`, on the processor as much as a worker can address. */
+  readonly limitBytes: number;
+  readonly device: 'cpu' | 'webgpu';
   readonly fits: boolean;
   readonly flops: number;
 }
@@ -83,7 +86,8 @@ export async function planRun(blueprint: Blueprint): Promise<Plan> {
   const arenas = new Map<string, number[]>();
   for (const [worker, roles] of rolesOf) {
     const memory = new DryMemory();
-    const place = { sharesMemory: isProcessor(topology, worker), hosts: hostsOf(roles) };
+    const device = deviceKindOf(topology, worker);
+    const place = { sharesMemory: device === 'cpu', hosts: hostsOf(roles) };
     const slices: RehearsedSlice[] = [];
     const actors: ActorPlan[] = [];
     for (const role of roles) {
@@ -98,7 +102,8 @@ export async function planRun(blueprint: Blueprint): Promise<Plan> {
       );
     }
     const { usedBytes, scratchBytes, peakBytes } = memory;
-    const budget = topology.cluster.memory_per_worker;
+    const { memory_per_worker: budget } = topology.cluster;
+    const limitBytes = device === 'cpu' ? Math.min(budget, ARENA_LIMIT_BYTES) : budget;
     workers.push({
       worker,
       roles,
@@ -107,7 +112,9 @@ export async function planRun(blueprint: Blueprint): Promise<Plan> {
       scratchBytes,
       holeBytes: peakBytes - usedBytes,
       totalBytes: peakBytes,
-      fits: peakBytes <= arenaBytes(budget) && slices.every((slice) => slice.usedBytes <= budget),
+      limitBytes,
+      device,
+      fits: peakBytes <= arenaBytes(limitBytes) && slices.every((slice) => slice.usedBytes <= limitBytes),
       flops: roles.reduce((sum, role) => sum + flops.get(role)!, 0),
     });
   }
@@ -144,8 +151,8 @@ function workOf(owners: readonly string[], role: string, flops: number): Omit<Ac
 }
 
 /** Where the word for a worker's device is `auto`, the plan is for the processor. */
-const isProcessor = ({ cluster }: Blueprint['topology'], { node, worker }: Worker): boolean =>
-  !deviceOf(cluster, node, worker).startsWith('webgpu');
+const deviceKindOf = ({ cluster }: Blueprint['topology'], { node, worker }: Worker): WorkerPlan['device'] =>
+  deviceOf(cluster, node, worker).startsWith('webgpu') ? 'webgpu' : 'cpu';
 
 function hostsOf(roles: readonly string[]): (role: string) => boolean {
   const here = new Set(roles);

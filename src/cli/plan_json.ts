@@ -1,7 +1,8 @@
 /** A plan as one JSON object, with the keys that docs/reference/command-line.md lists. Bytes and FLOPs are whole numbers. */
 import type { Plan } from '../actors/plan.ts';
 import type { Traffic } from '../topology/index.ts';
-import { heaviest, nameOf } from './plan_tables.ts';
+import { heaviest } from './plan_tables.ts';
+import { nameOf } from './plan_verdict.ts';
 
 /** Links that are listed: thousands of workers have millions, which make no text. */
 const mostLinks = 100_000;
@@ -25,7 +26,9 @@ export function planJson({ blueprint, parameters, workers, traffic }: Plan): str
     parameters: { ...parts, dense_ffn: denseFfn },
     workers: workers.map((worker) => ({
       worker: nameOf(worker.worker),
+      device: worker.device,
       fits: worker.fits,
+      limit_bytes: worker.limitBytes,
       roles: worker.roles,
       slice_bytes: worker.sliceBytes,
       scratch_bytes: worker.scratchBytes,

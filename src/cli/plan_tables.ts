@@ -1,16 +1,13 @@
 /** A plan as a person reads it: who lives where, what it weighs, what it computes and what it sends, in tables. */
 import type { ActorPlan, Plan } from '../actors/plan.ts';
 import type { SliceMemory } from '../actors/rehearsal.ts';
-import { nodeName, workerName } from '../actors/whereabouts.ts';
-import type { Link, Mesh, StageRank, Traffic, Worker } from '../topology/index.ts';
-import { byteUnit, count, flopUnit, inUnit, mebibytes, percent, plural } from './figures.ts';
+import type { Link, Mesh, StageRank, Traffic } from '../topology/index.ts';
+import { byteUnit, count, flopUnit, inUnit, percent, plural } from './figures.ts';
+import { nameOf, verdict } from './plan_verdict.ts';
 import { numbers, table, words } from './table.ts';
 
 /** Rows of a table that are shown: a cluster of a thousand workers has a million links. */
 const mostRows = 24;
-
-/** The name that a worker has in every other message. */
-export const nameOf = ({ node, worker }: Worker): string => workerName(nodeName(node), worker);
 
 /** The plan's lines, the verdict last; none is wider than 100 columns for names of usual length. */
 export function planLines(plan: Plan): string[] {
@@ -35,23 +32,6 @@ export function planLines(plan: Plan): string[] {
     '',
     verdict(plan),
   ];
-}
-
-/** One line: does every worker's memory suffice, and if not, whose does not, and what to do. */
-export function verdict({ workers, blueprint }: Plan): string {
-  const budget = blueprint.topology.cluster.memory_per_worker;
-  const fullest = workers.reduce((a, b) => (b.totalBytes > a.totalBytes ? b : a));
-  const name = nameOf(fullest.worker);
-  const lacking = workers.filter(({ fits }) => !fits);
-  if (lacking.length === 0) {
-    const share = percent(fullest.totalBytes / budget);
-    return `fits: ${name} is the fullest, with ${mebibytes(fullest.totalBytes)} of ${mebibytes(budget)} (${share})`;
-  }
-  const asked = `${name} asks for ${mebibytes(fullest.totalBytes)} of a budget of ${mebibytes(budget)}`;
-  return (
-    `does not fit on ${lacking.length} of ${plural(workers.length, 'worker')}: ${asked}; ` +
-    'raise cluster.memory_per_worker, add workers, or make the model or the microbatch smaller'
-  );
 }
 
 const section = (title: string, lines: readonly string[]): string[] => [
@@ -127,17 +107,18 @@ function added(before: { memory: SliceMemory; flops: number } | undefined, { rol
   return { role, memory: sum, flops: before.flops + flops };
 }
 
-function workerTable({ workers, blueprint }: Plan): [string, string[]] {
-  const budget = blueprint.topology.cluster.memory_per_worker;
+function workerTable({ workers }: Plan): [string, string[]] {
   const bytes = byteUnit(workers.map(({ totalBytes }) => totalBytes));
   const flops = flopUnit(workers.map((worker) => worker.flops));
   const allFlops = workers.reduce((sum, worker) => sum + worker.flops, 0);
   const rows = workers
     .slice(0, mostRows)
-    .map(({ worker, sliceBytes, scratchBytes, holeBytes, totalBytes, flops: work }) => [
+    .map(({ worker, flops: work, ...memory }) => [
       nameOf(worker),
-      ...[sliceBytes, scratchBytes, holeBytes, totalBytes].map((value) => inUnit(value, bytes)),
-      percent(totalBytes / budget),
+      ...[memory.sliceBytes, memory.scratchBytes, memory.holeBytes, memory.totalBytes].map((value) =>
+        inUnit(value, bytes),
+      ),
+      percent(memory.totalBytes / memory.limitBytes),
       inUnit(work, flops),
       percent(work / allFlops),
     ]);

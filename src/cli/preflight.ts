@@ -3,7 +3,7 @@ import type { Plan } from '../actors/plan.ts';
 import { loadTokenizer } from '../data/index.ts';
 import type { Topology } from '../topology/index.ts';
 import { DoesNotFit } from './does_not_fit.ts';
-import { verdict } from './plan_tables.ts';
+import { verdict } from './plan_verdict.ts';
 
 /** The plan of a run with its tokenizer's vocabulary. Throws `BadTokenizer`, `BadSublayers`. */
 export async function planOf(topology: Topology, baseDir: string): Promise<Plan> {

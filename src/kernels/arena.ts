@@ -8,6 +8,9 @@ import { Ranges, type Range } from './ranges.ts';
 
 const pageBytes = 65536;
 
+/** Most bytes of an arena, and so of a worker on the processor: addresses in it have 32 bits. */
+export const ARENA_LIMIT_BYTES = 2 ** 32;
+
 /** Bytes of an arena that was asked to have `bytes`: whole pages. */
 export const arenaBytes = (bytes: number): number => Math.ceil(bytes / pageBytes) * pageBytes;
 
@@ -18,7 +21,7 @@ export class Arena {
   readonly bytes: number;
   private readonly ranges: Ranges;
 
-  /** Reserves `bytes` of address space; pages take real memory when they are first written. */
+  /** Reserves `bytes` of address space, at most `ARENA_LIMIT_BYTES`; pages take real memory when they are first written. */
   constructor(bytes: number) {
     this.bytes = arenaBytes(bytes);
     const pages = this.bytes / pageBytes;

@@ -2,19 +2,14 @@
  * Rules that concern several keys, applied to a file that passed the schema. Each is a pure function from the topology
  * to a problem or null; a message names every key that has a part in it, with its number.
  */
-import { formatBytes } from './byte_size.ts';
-import type { Problem } from './problem.ts';
+import { problem, type Problem, type Rule } from './problem.ts';
 import type { Topology } from './schema.ts';
-
-/** Most bytes of one worker's memory: addresses in it have 32 bits. */
-export const arenaLimitBytes = 2 ** 32;
+import { sizeLimits } from './size_limits.ts';
 
 /** Every rule that the topology breaks, in the order of the sections. */
 export function checkTopology(topology: Topology): Problem[] {
-  return rules.flatMap((rule) => rule(topology) ?? []);
+  return [...rules, ...sizeLimits].flatMap((rule) => rule(topology) ?? []);
 }
-
-type Rule = (topology: Topology) => Problem | null;
 
 /** onnxruntime's row sums are the same at every position only for widths that are multiples of 16. */
 const widthMultiple = 16;
@@ -170,14 +165,6 @@ const rules: readonly Rule[] = [
         )
       : null,
 
-  ({ cluster }) =>
-    cluster.memory_per_worker > arenaLimitBytes
-      ? problem(
-          `memory_per_worker ${formatBytes(cluster.memory_per_worker)} exceeds ${formatBytes(arenaLimitBytes)}, the most that a worker can address; use more workers_per_node`,
-          'cluster.memory_per_worker',
-        )
-      : null,
-
   ({ optimizer }) =>
     optimizer.schedule === 'cosine' && optimizer.min_lr > optimizer.lr
       ? problem(`min_lr ${optimizer.min_lr} exceeds lr ${optimizer.lr}`, 'optimizer.min_lr', 'optimizer.lr')
@@ -194,9 +181,5 @@ const rules: readonly Rule[] = [
         );
   },
 ];
-
-function problem(text: string, key: string, ...others: readonly string[]): Problem {
-  return { path: key.split('.'), others: others.map((other) => other.split('.')), text, atKey: false };
-}
 
 const round = (value: number): number => Math.round(value * 100) / 100;

@@ -15,9 +15,12 @@ export function topologyJsonSchema(): string {
   return `${JSON.stringify({ $schema, title: 'Topology of a Troupe run', ...schema }, tidy, 2)}\n`;
 }
 
+/** What the schema says to our own messages. */
+const ownKeys: ReadonlySet<string> = new Set(['allowed', 'later', 'laterValues', 'because', 'fp32']);
+
 /** As a replacer of JSON: an editor shows descriptions only, so what is allowed goes there; keys of our own go. */
 function tidy(key: string, value: unknown): unknown {
-  if (key === 'allowed' || key === 'later' || key === 'laterValues') return undefined;
+  if (ownKeys.has(key)) return undefined;
   // Only says that the number is a safe integer.
   if (Math.abs(Number(value)) === Number.MAX_SAFE_INTEGER) return undefined;
   if (typeof value !== 'object' || value === null || !('allowed' in value) || !('description' in value)) return value;

@@ -3,6 +3,7 @@
  * its JSON Schema, so that error messages and the reference can never disagree with what is checked.
  */
 import { z } from 'zod';
+import type { Fp32Use } from './fp32.ts';
 import { topologySchema } from './schema.ts';
 
 export interface KeyNode {
@@ -13,6 +14,12 @@ export interface KeyNode {
   readonly laterValues: readonly string[];
   /** Why other values are refused for now; empty where there is nothing to say. */
   readonly later: string;
+  /** The largest number that is taken; null where there is no limit but that of whole numbers. */
+  readonly most: number | null;
+  /** Why no larger number is taken; empty where there is no limit that needs a reason. */
+  readonly because: string;
+  /** How fp32 computes with it; null where it does not. */
+  readonly fp32: Fp32Use | null;
   /** Whether a list's item must have it; nothing else in the file is required. */
   readonly required: boolean;
   /** Whether a resolved file may be without it: it has no default. */
@@ -22,6 +29,8 @@ export interface KeyNode {
   /** Items of a list of sections. */
   readonly item: KeyNode | null;
 }
+
+const uses: readonly Fp32Use[] = ['number', 'decay', 'spread'];
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
@@ -69,6 +78,9 @@ function nodeOf(
     allowed: allowedBy(written),
     laterValues: Array.isArray(written.laterValues) ? written.laterValues.map(String) : [],
     later: typeof written.later === 'string' ? written.later : '',
+    most: mostOf(written),
+    because: typeof written.because === 'string' ? written.because : '',
+    fp32: uses.find((use) => use === written.fp32) ?? null,
     required,
     isOptional,
     keys,
@@ -100,11 +112,15 @@ function allowedBy(schema: JsonSchema): string {
   }
 }
 
+/** Zod bounds every integer by what a double holds exactly; that is no news to anyone. */
+function mostOf({ maximum }: JsonSchema): number | null {
+  return maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? null : maximum;
+}
+
 function rangeOf(schema: JsonSchema): string {
   const { minimum, exclusiveMinimum, exclusiveMaximum } = schema;
-  // Zod bounds every integer by what a double holds exactly; that is no news to anyone.
-  const maximum = schema.maximum === Number.MAX_SAFE_INTEGER ? undefined : schema.maximum;
-  if (minimum !== undefined && maximum !== undefined) return ` from ${minimum} to ${maximum}`;
+  const maximum = mostOf(schema);
+  if (minimum !== undefined && maximum !== null) return ` from ${minimum} to ${maximum}`;
   const least = minimum !== undefined ? `, ${minimum} or more` : ` above ${exclusiveMinimum ?? '-∞'}`;
   return exclusiveMaximum === undefined ? least : `${least} and less than ${exclusiveMaximum}`;
 }

@@ -4,8 +4,10 @@
  */
 import type { z } from 'zod';
 import { keyTree, nodeAt, pathsOfKey, type KeyNode } from './key_tree.ts';
+import { lostInFp32 } from './fp32.ts';
 import { nearest } from './nearest.ts';
 import { describeValue, valueAt } from './plain.ts';
+import type { Topology } from './schema.ts';
 
 export interface Problem {
   /** Path of the key at fault. */
@@ -16,6 +18,14 @@ export interface Problem {
   readonly text: string;
   /** Whether the key itself, rather than its value, is at fault. */
   readonly atKey: boolean;
+}
+
+/** A rule that concerns several keys: a pure function to a problem, or null where it is kept. */
+export type Rule = (topology: Topology) => Problem | null;
+
+/** A broken rule at `key`; `others` had a part in it. */
+export function problem(text: string, key: string, ...others: readonly string[]): Problem {
+  return { path: key.split('.'), others: others.map((other) => other.split('.')), text, atKey: false };
 }
 
 /** The issues of a failed validation, in words. `root` holds the values that were validated. */
@@ -53,9 +63,21 @@ function badValue(path: readonly string[], value: unknown): string {
   return `${text}${reasonFor(node, value)}`;
 }
 
-/** What a later version will take, or the nearest allowed word. */
+const bracketed = (reason: string): string => (reason === '' ? '' : ` (${reason})`);
+
+/** Why a number is too large, or what fp32 makes of one that is not. */
+function numberReason({ because, fp32, most }: KeyNode, value: number): string {
+  if (most !== null && value > most) return because;
+  if (fp32 === null)
+    return Number.isInteger(value) && value > Number.MAX_SAFE_INTEGER ? 'whole numbers are exact up to 2^53 - 1' : '';
+  const isInRange = value > 0 && Number.isFinite(value) && (fp32 === 'number' || value < 1);
+  return (isInRange ? lostInFp32(fp32, value) : null) ?? '';
+}
+
+/** What a later version will take, why a number is refused, or the nearest allowed word. */
 function reasonFor(node: KeyNode, value: unknown): string {
   if (node.later !== '') return ` (${node.later})`;
+  if (typeof value === 'number') return bracketed(numberReason(node, value));
   if (typeof value !== 'string') return '';
   if (node.laterValues.includes(value)) return ` (${value} arrives in a later version)`;
   const close = nearest(value, node.allowed.split(' or '));

@@ -18,6 +18,10 @@ An editor with a YAML language server completes keys and marks mistakes where th
 \`# yaml-language-server: $schema=PATH/topology.schema.json\`. It is in \`configs/\`; \`troupe init\` writes the
 line where the schema lies below the working directory (a clone, or \`node_modules\`).
 
+Some limits are of several keys together: 8,192 workers, 8,192 stage ranks, 65,536 microbatches a step, 2^24 tokens a
+microbatch, 65,536 experts, 2^22 pairs of actors that send each other tensors, 2^53 sequences. The line of a refusal has
+the sum and the key to lower. How much memory a run takes is no limit of the file: \`troupe plan\` says whether it fits.
+
 This page is made from the schema (\`node src/topology/reference.ts\`).`;
 
 /** The whole page, as Markdown. */
@@ -50,7 +54,8 @@ function section(title: string, node: KeyNode, path: readonly string[], defaults
 function table(keys: ReadonlyMap<string, KeyNode>, path: readonly string[], defaults: unknown): string {
   const rows = [...keys].map(([name, node]) => {
     const later = node.laterValues.length > 0 ? ` Later: ${node.laterValues.join(', ')}.` : '';
-    return `| \`${name}\` | ${defaultOf(node, [...path, name], defaults)} | ${node.allowed} | ${node.description}${later} |`;
+    const most = node.because === '' ? '' : ` No more than ${node.most}: ${node.because}.`;
+    return `| \`${name}\` | ${defaultOf(node, [...path, name], defaults)} | ${node.allowed} | ${node.description}${later}${most} |`;
   });
   return ['| key | default | allowed | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }

@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { planRun } from '../../src/actors/plan.ts';
 import { planJson } from '../../src/cli/plan_json.ts';
-import { planLines, verdict } from '../../src/cli/plan_tables.ts';
+import { planLines } from '../../src/cli/plan_tables.ts';
+import { verdict } from '../../src/cli/plan_verdict.ts';
 import { parseTopology } from '../../src/topology/index.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
@@ -123,7 +124,9 @@ describe('the JSON object', () => {
     });
     expect(object).toHaveProperty('workers.0', {
       worker: 'node-0.worker-0',
+      device: 'cpu',
       fits: true,
+      limit_bytes: 2 ** 31,
       roles: ['stage-p0-d0', 'experts-l1-g0', 'experts-l3-g0'],
       slice_bytes: worker.sliceBytes,
       scratch_bytes: worker.scratchBytes,
@@ -153,6 +156,42 @@ describe('the JSON object', () => {
       all_reduce_bytes: plan.traffic.links[1].allReduce,
     });
     expect(object).toHaveProperty('by_transport.nats.messages', 0);
+  });
+});
+
+describe('a model that no worker can address', () => {
+  const dense = `
+name: dense
+model: { architecture: transformer, hidden_size: 18432, num_hidden_layers: 96, num_attention_heads: 96, intermediate_size: 73728, max_position_embeddings: 4096 }
+training: { global_batch_size: 768, sequence_length: 4096 }
+parallelism: { pipeline_parallel: 12, micro_batches: 768 }
+cluster: { workers_per_node: 12, memory_per_worker: 640GiB }
+`;
+  const sparse = `
+name: sparse
+model: { hidden_size: 1024, num_hidden_layers: 24, num_attention_heads: 16, intermediate_size: 4096 }
+moe: { num_experts: 2048 }
+parallelism: { expert_parallel: 64 }
+cluster: { nodes: 8, workers_per_node: 8, memory_per_worker: 4GiB }
+`;
+
+  test.each([
+    ['a dense one of 391 billion parameters', dense, 391e9],
+    ['2,048 experts in 12 layers', sparse, 206e9],
+  ])('is planned: %s', async (_, text, parameters) => {
+    const plan = await planOf(text);
+    expect(plan.parameters.total / parameters).toBeCloseTo(1, 2);
+    expect(plan.workers.every(({ fits }) => !fits)).toBe(true);
+    expect(planLines(plan).at(-1)).toContain(`does not fit on ${plan.workers.length} of `);
+    expect(JSON.parse(planJson(plan))).toMatchObject({ fits: false, parameters: { total: plan.parameters.total } });
+  });
+
+  test('is refused on the processor with the sum that is too large, and fits a GPU that is given as much', async () => {
+    expect(verdict(await planOf(dense))).toMatch(
+      /^does not fit on 12 of 12 workers: node-0\.worker-0 asks for \d+\.\d\d MiB \(parameters \d+\.\d\d MiB \+ gradients \d+\.\d\d MiB \+ moments \d+\.\d\d MiB \+ activations \d+\.\d\d MiB \+ scratch \d+\.\d\d MiB\), and a worker on cpu addresses 4096\.00 MiB; divide the model among more workers \(cluster\.workers_per_node, /,
+    );
+    const onGpus = await planOf(dense.replace('640GiB', '2TiB, device: webgpu'));
+    expect(onGpus.workers.every(({ fits, limitBytes }) => fits && limitBytes === 2 ** 41)).toBe(true);
   });
 });
 

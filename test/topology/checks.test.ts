@@ -76,7 +76,7 @@ describe('a broken rule names both keys and their numbers', () => {
       'data: { blend: [ { name: a, glob: x }, { name: b, glob: y }, { name: a, glob: z } ] }',
       'run.yaml:1:70: data.blend.2.name: another corpus of the blend is named "a" too; names must differ',
     ],
-    ['moe: { num_experts: 1 }', 'run.yaml:1:21: moe.num_experts: found 1, allowed: a whole number, 2 or more'],
+    ['moe: { num_experts: 1 }', 'run.yaml:1:21: moe.num_experts: found 1, allowed: a whole number from 2 to 65536'],
     [
       'data: { blend: [ { name: a, glob: x, weight: 0 } ] }',
       'run.yaml:1:46: data.blend.0.weight: found 0, allowed: a number above 0',

@@ -3,7 +3,7 @@
  * they compute; the mesh is in `parallelism`.
  */
 import { z } from 'zod';
-import { byteSize, whole } from './kinds.ts';
+import { byteSize, longestTimerMs, whole } from './kinds.ts';
 
 /** Where a nats-server may be: started here, not at all, or somewhere else. */
 const natsUrl = /^(auto|none|(nats|tls):\/\/[^\s@/]+)$/;
@@ -39,8 +39,12 @@ export const natsSchema = z.strictObject({
 });
 
 export const clusterSchema = z.strictObject({
-  nodes: whole(1).default(1).describe('Processes started by the launcher.'),
-  workers_per_node: whole(1).default(1).describe('Worker threads a node, each with a device of its own.'),
+  nodes: whole(1, { most: 8192, because: 'each is a process of the machine that launches' })
+    .default(1)
+    .describe('Processes started by the launcher.'),
+  workers_per_node: whole(1, { most: 1024, because: 'each is a thread of its node' })
+    .default(1)
+    .describe('Worker threads a node, each with a device of its own.'),
   device: z
     .union([device, z.array(z.union([device, z.array(device).min(1)])).min(1)])
     .meta({
@@ -53,7 +57,11 @@ export const clusterSchema = z.strictObject({
     ),
   memory_per_worker: byteSize()
     .default(2 * 2 ** 30)
-    .describe('Bytes of a worker that slices may take in total: parameters, gradients, moments and scratch.'),
+    .describe(
+      'Bytes of a worker that slices may take in total: parameters, gradients, moments and scratch. A worker on `cpu` addresses 4 GiB and takes no more, however much it is given.',
+    ),
   nats: natsSchema.prefault({}).describe('The message server between nodes.'),
-  wait: whole(1).default(120).describe('Seconds that a run waits for its nodes to register before it gives up.'),
+  wait: whole(1, { most: Math.floor(longestTimerMs / 1000), because: 'no timer of Node.js runs longer' })
+    .default(120)
+    .describe('Seconds that a run waits for its nodes to register before it gives up.'),
 });

@@ -5,9 +5,25 @@
  */
 import { z } from 'zod';
 import { formatBytes, parseBytes } from '../byte_size.ts';
+import { lostInFp32, type Fp32Use } from '../fp32.ts';
 
-/** A whole number, `least` or more. */
-export const whole = (least: number) => z.int().min(least);
+/** The most that a number may be, and why. */
+export interface Limit {
+  readonly most: number;
+  /** In words that follow the limit, in brackets. */
+  readonly because: string;
+}
+
+/** A whole number, `least` or more, and not above the limit. */
+export const whole = (least: number, limit?: Limit) =>
+  limit === undefined ? z.int().min(least) : z.int().min(least).max(limit.most).meta({ because: limit.because });
+
+/** Longest time in ms that a timer of Node.js can be set for; with a longer one it fires at once. */
+export const longestTimerMs = 2 ** 31 - 1;
+
+/** A number that is computed with in fp32: what is rounded away there is refused. */
+const inFp32 = <T extends z.ZodNumber>(number: T, use: Fp32Use): T =>
+  number.refine((value) => lostInFp32(use, value) === null).meta({ fp32: use });
 
 /** A whole power of two: what multiplies by one changes no digit. */
 export const powerOfTwo = () =>
@@ -15,14 +31,17 @@ export const powerOfTwo = () =>
     .refine((value) => value === 2 ** Math.round(Math.log2(value)))
     .meta({ allowed: 'a power of two, 1 or more' });
 
-/** A number, 0 or more. */
-export const notNegative = () => z.number().min(0);
-
-/** A number above 0. */
+/** A number above 0, as exact as a double is. */
 export const positive = () => z.number().gt(0);
 
-/** A number, 0 or more and less than 1. */
-export const fraction = () => z.number().min(0).lt(1);
+/** A number, 0 or more, in fp32. */
+export const notNegative32 = () => inFp32(z.number().min(0), 'number');
+
+/** A number above 0, in fp32. */
+export const positive32 = () => inFp32(z.number().gt(0), 'number');
+
+/** A number in fp32, 0 or more and less than 1: a decay, or a spread around 1. */
+export const fraction32 = (use: Fp32Use) => inFp32(z.number().min(0).lt(1), use);
 
 /** One of the values that this version runs; `later` are known to the design and refused with that reason. */
 export const choice = <const T extends readonly string[]>(now: T, later: readonly string[] = []) =>

@@ -3,7 +3,7 @@
  * is the tokenizer's.
  */
 import { z } from 'zod';
-import { choice, positive, whole } from './kinds.ts';
+import { choice, positive32, whole } from './kinds.ts';
 
 const laterArchitectures = ['mixtral', 'mamba', 'moe_mamba', 'nemotron', 'switch_t5'];
 
@@ -11,10 +11,14 @@ export const modelSchema = z.strictObject({
   architecture: choice(['transformer', 'switch'], laterArchitectures)
     .default('switch')
     .describe('`transformer`: dense decoder. `switch`: the same with mixture-of-experts layers (Switch Transformers).'),
-  hidden_size: whole(1).default(128).describe('Width of the residual stream; a multiple of 16.'),
-  num_hidden_layers: whole(1).default(4).describe('Decoder layers, each attention and a feed-forward network.'),
+  hidden_size: whole(1, { most: 2 ** 20, because: 'a square matrix of that width has 4 TiB' })
+    .default(128)
+    .describe('Width of the residual stream; a multiple of 16.'),
+  num_hidden_layers: whole(1, { most: 4096, because: 'each is placed, planned and saved on its own' })
+    .default(4)
+    .describe('Decoder layers, each attention and a feed-forward network.'),
   num_attention_heads: whole(1).default(4).describe('Attention heads; hidden_size / heads is a multiple of 16.'),
-  intermediate_size: whole(1)
+  intermediate_size: whole(1, { most: 2 ** 22, because: 'a matrix of that by the widest hidden_size has 16 TiB' })
     .default(512)
     .describe('Inner width of a feed-forward network, dense or expert; a multiple of 16.'),
   sublayers: z
@@ -27,6 +31,6 @@ export const modelSchema = z.strictObject({
       'Module whose exports `mixer` and `feedForward` replace those of the architecture; relative to this file.',
     ),
   max_position_embeddings: whole(2).default(256).describe('Longest sequence in tokens that the model can read.'),
-  rope_theta: positive().default(10_000).describe('Base of the rotary position embedding.'),
-  rms_norm_eps: positive().default(1e-6).describe('Added to the mean square inside RMSNorm.'),
+  rope_theta: positive32().default(10_000).describe('Base of the rotary position embedding.'),
+  rms_norm_eps: positive32().default(1e-6).describe('Added to the mean square inside RMSNorm.'),
 });

@@ -3,10 +3,12 @@
  * experts; the names and defaults are those of the Switch Transformers paper (arXiv 2101.03961).
  */
 import { z } from 'zod';
-import { choice, fraction, notNegative, positive, whole } from './kinds.ts';
+import { choice, fraction32, notNegative32, positive, whole } from './kinds.ts';
 
 export const moeSchema = z.strictObject({
-  num_experts: whole(2).default(8).describe('Experts of each mixture-of-experts layer.'),
+  num_experts: whole(2, { most: 65_536, because: 'each is an actor, and a file of every checkpoint' })
+    .default(8)
+    .describe('Experts of each mixture-of-experts layer.'),
   top_k: whole(1).default(1).describe('Experts that each token visits.'),
   every_n_layers: whole(1)
     .default(2)
@@ -22,9 +24,11 @@ export const moeSchema = z.strictObject({
   score_order: choice(['pre_softmax'], ['post_softmax'])
     .default('pre_softmax')
     .describe('When gates are made. `pre_softmax`: softmax over all experts, then top-k, not renormalised.'),
-  aux_loss_coef: notNegative().default(0.01).describe('Weight of the load-balancing loss.'),
-  z_loss_coef: notNegative().default(0).describe('Weight of the router z-loss (mean squared log-sum-exp of logits).'),
-  jitter_eps: fraction().default(0.01).describe('Router input is multiplied by U(1 - eps, 1 + eps) while training.'),
+  aux_loss_coef: notNegative32().default(0.01).describe('Weight of the load-balancing loss.'),
+  z_loss_coef: notNegative32().default(0).describe('Weight of the router z-loss (mean squared log-sum-exp of logits).'),
+  jitter_eps: fraction32('spread')
+    .default(0.01)
+    .describe('Router input is multiplied by U(1 - eps, 1 + eps) while training.'),
   router_dtype: choice(['fp32']).default('fp32').describe('Precision of the router.'),
   dispatch_dtype: choice(['bf16', 'fp32'])
     .default('bf16')

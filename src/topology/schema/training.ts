@@ -6,7 +6,9 @@ import { lossScaleSchema } from './loss_scale.ts';
 export const trainingSchema = z.strictObject({
   steps: whole(1).default(300).describe('Optimizer steps of the whole run.'),
   global_batch_size: whole(1).default(16).describe('Sequences a step, over all ranks and microbatches.'),
-  sequence_length: whole(2).default(256).describe('Tokens a sequence.'),
+  sequence_length: whole(2, { most: 2 ** 18, because: 'attention is planned in blocks of 128 tokens' })
+    .default(256)
+    .describe('Tokens a sequence.'),
   seed: whole(0)
     .max(2 ** 32 - 1)
     .default(1)
