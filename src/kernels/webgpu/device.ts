@@ -2,7 +2,6 @@
  * The `webgpu` device: one GPUDevice, whose queue runs things in the order in which they are asked for. All programs share
  * a few scratch buffers, since one runs at a time; a program that needs larger ones replaces them when it is compiled.
  */
-import { createRequire } from 'node:module';
 import { Compilations } from '../compilations.ts';
 import { checkCopy } from '../copy.ts';
 import type { BankPlace, Device, Executable, Slice, Tensor, TensorCopy } from '../device.ts';
@@ -14,12 +13,12 @@ import { openAdapter, type OpenAdapter } from './adapters.ts';
 import { Banks } from './banks.ts';
 import { Buffers } from './buffers.ts';
 import { Compiler } from './compiler.ts';
-import { pin } from './dawn.ts';
-import { DeviceLost, DeviceRefused } from './errors.ts';
+import { DeviceLost } from './errors.ts';
 import { GpuExecutable, type Ground } from './executable.ts';
 import type { OneByOne } from './one_by_one.ts';
 import { Pipelines } from './pipelines.ts';
 import { Readback } from './readback.ts';
+import { numericsClassOf, requestDevice } from './request_device.ts';
 import { subgroupMatrixOf } from './subgroup_matrix.ts';
 import { GpuSlice } from './slice.ts';
 import { gpuTensor } from './tensor.ts';
@@ -41,20 +40,6 @@ export interface WebGpuDeviceOptions {
   /** Told once when the device is gone. */
   readonly onLost?: (error: DeviceLost) => void;
 }
-
-/** Limits that are raised to what the adapter has; those of alignment are lowered to it. */
-const wantedLimits = [
-  'maxBufferSize',
-  'maxStorageBufferBindingSize',
-  'maxStorageBuffersPerShaderStage',
-  'maxComputeWorkgroupStorageSize',
-  'maxComputeInvocationsPerWorkgroup',
-  'maxComputeWorkgroupSizeX',
-  'minStorageBufferOffsetAlignment',
-] as const;
-
-/** Features that are used where they are. */
-const wantedFeatures = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'];
 
 export class WebGpuDevice implements Device {
   readonly kind = 'webgpu';
@@ -88,14 +73,7 @@ export class WebGpuDevice implements Device {
 
   /** Throws `DeviceRefused`. */
   static async over(opened: OpenAdapter, options: WebGpuDeviceOptions): Promise<WebGpuDevice> {
-    const { adapter, name } = opened;
-    const requiredLimits = Object.fromEntries(wantedLimits.map((limit) => [limit, adapter.limits[limit]]));
-    const requiredFeatures = wantedFeatures.filter((feature) => adapter.features.has(feature)) as GPUFeatureName[];
-    const wanted = options.isBare ? {} : { requiredLimits, requiredFeatures };
-    const device = await adapter.requestDevice(wanted).catch((cause: unknown) => {
-      throw new DeviceRefused(name, cause);
-    });
-    return new WebGpuDevice(pin(device), opened, options);
+    return new WebGpuDevice(await requestDevice(opened, options.isBare), opened, options);
   }
 
   private constructor(device: GPUDevice, opened: OpenAdapter, options: WebGpuDeviceOptions) {
@@ -245,11 +223,4 @@ export class WebGpuDevice implements Device {
     this.suspects.clear();
     return new ProgramError(programs, `an index or a target is outside of its table (${code})`);
   }
-}
-
-/** Which features there are, and so the order in which a workgroup sums, follows from adapter, driver and Dawn. */
-function numericsClassOf({ adapter, backend }: OpenAdapter): string {
-  const { version } = createRequire(import.meta.url)('webgpu/package.json') as { version: string };
-  const { vendor, architecture, description } = adapter.info;
-  return `webgpu/${backend}/${vendor}/${architecture}/${description}/dawn-${version}`;
 }
