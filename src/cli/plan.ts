@@ -13,6 +13,7 @@ import { pathArgument } from './path_argument.ts';
 import { planJson } from './plan_json.ts';
 import { planLines } from './plan_tables.ts';
 import { planOf } from './preflight.ts';
+import { estimateStep } from './step_estimate.ts';
 import { readTopology, setOption, stepsOption, type TopologyFlags } from './topology_file.ts';
 
 interface PlanFlags extends TopologyFlags {
@@ -51,6 +52,8 @@ export async function showPlan(
   flags: { readonly json?: true } = {},
 ): Promise<number> {
   const planned = await planOf(topology, baseDir);
-  stdout.write(`${flags.json === true ? planJson(planned) : planLines(planned).join('\n')}\n`);
+  const estimate = await estimateStep(planned);
+  const text = flags.json === true ? planJson(planned, estimate) : planLines(planned, estimate).join('\n');
+  stdout.write(`${text}\n`);
   return planned.workers.every(({ fits }) => fits) ? exitCodes.done : exitCodes.failed;
 }

@@ -3,11 +3,15 @@ import type { Plan } from '../actors/plan.ts';
 import type { Traffic } from '../topology/index.ts';
 import { heaviest } from './plan_tables.ts';
 import { nameOf } from './plan_verdict.ts';
+import type { StepEstimate } from './step_estimate.ts';
 
 /** Links that are listed: thousands of workers have millions, which make no text. */
 const mostLinks = 100_000;
 
-export function planJson({ blueprint, parameters, workers, traffic }: Plan): string {
+export function planJson(
+  { blueprint, parameters, workers, traffic }: Plan,
+  estimate: StepEstimate | null = null,
+): string {
   const { topology, mesh, vocabulary } = blueprint;
   const { nodes, workers_per_node, memory_per_worker } = topology.cluster;
   const { denseFfn, ...parts } = parameters;
@@ -23,6 +27,7 @@ export function planJson({ blueprint, parameters, workers, traffic }: Plan): str
     vocabulary,
     tokens_per_step: topology.training.global_batch_size * topology.training.sequence_length,
     flops_per_step: flops,
+    estimated_compute: estimate && { seconds: estimate.seconds, gflops_per_thread: estimate.gflops },
     parameters: { ...parts, dense_ffn: denseFfn },
     workers: workers.map((worker) => ({
       worker: nameOf(worker.worker),

@@ -4,13 +4,14 @@ import type { SliceMemory } from '../actors/rehearsal.ts';
 import type { Link, Mesh, StageRank, Traffic } from '../topology/index.ts';
 import { byteUnit, count, flopUnit, inUnit, percent, plural } from './figures.ts';
 import { nameOf, verdict } from './plan_verdict.ts';
+import { estimateLines, type StepEstimate } from './step_estimate.ts';
 import { numbers, table, words } from './table.ts';
 
 /** Rows of a table that are shown: a cluster of a thousand workers has a million links. */
 const mostRows = 24;
 
 /** The plan's lines, the verdict last; none is wider than 100 columns for names of usual length. */
-export function planLines(plan: Plan): string[] {
+export function planLines(plan: Plan, estimate: StepEstimate | null = null): string[] {
   const { blueprint, workers } = plan;
   const { topology, mesh } = blueprint;
   const groups = mesh.expertGroups.length === 0 ? '' : ` and ${plural(mesh.expertGroups.length, 'expert group')}`;
@@ -29,6 +30,7 @@ export function planLines(plan: Plan): string[] {
     'multiply-add is two, attention in full, experts evenly loaded; routers and norms are not counted.',
     'Bytes are those of tensors, without headers and control messages. Hand-over, pipeline and all-reduce',
     'are exact; dispatch follows the routing: `even` if all experts get the same, `most` by capacity.',
+    ...(estimate === null ? [] : ['', ...estimateLines(estimate)]),
     '',
     verdict(plan),
   ];

@@ -10,6 +10,7 @@ import { planRun } from '../../src/actors/plan.ts';
 import { planJson } from '../../src/cli/plan_json.ts';
 import { planLines } from '../../src/cli/plan_tables.ts';
 import { verdict } from '../../src/cli/plan_verdict.ts';
+import { estimateAt, estimateStep } from '../../src/cli/step_estimate.ts';
 import { parseTopology } from '../../src/topology/index.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
@@ -195,11 +196,44 @@ cluster: { nodes: 8, workers_per_node: 8, memory_per_worker: 4GiB }
   });
 });
 
+describe('the time that a step computes', () => {
+  test('is that of the busiest worker, at the speed of a thread', async () => {
+    const plan = await planOf(two);
+    const estimate = estimateAt(plan, 100, 2);
+    const [{ flops }] = plan.workers;
+    expect(estimate).toEqual({ seconds: flops / 100e9, gflops: 100, of: { worker: 'node-0.worker-0', flops } });
+    const lines = planLines(plan, estimate);
+    expect(lines).toContain(
+      'A step computes for 0.13 s at least: 13.29 GFLOP of node-0.worker-0, at 100 GFLOP/s a thread.',
+    );
+    expect(lines.findIndex((line) => line.startsWith('A step'))).toBeLessThan(lines.length - 2);
+    expect(JSON.parse(planJson(plan, estimate))).toMatchObject({
+      estimated_compute: { seconds: flops / 100e9, gflops_per_thread: 100 },
+    });
+  });
+
+  test('is that of all workers, where these are more than the cores', async () => {
+    const plan = await planOf(two);
+    const flops = plan.workers.reduce((sum, worker) => sum + worker.flops, 0);
+    expect(estimateAt(plan, 100, 1)).toEqual({ seconds: flops / 100e9, gflops: 100, of: { cores: 1, flops } });
+  });
+
+  test('is not known where a worker is on a GPU, and then not said', async () => {
+    const plan = await planOf(two.replace('workers_per_node: 2', 'workers_per_node: 2, device: [[cpu, webgpu]]'));
+    expect(await estimateStep(plan)).toBeNull();
+    expect(planLines(plan).filter((line) => line.startsWith('A step'))).toEqual([]);
+    expect(JSON.parse(planJson(plan))).toHaveProperty('estimated_compute', null);
+  });
+});
+
 describe('the command', () => {
   test('ends with 0 where the run fits, and with 1 where it does not', () => {
     const fitting = troupe('plan', 'two.yaml');
     expect(fitting).toMatchObject({ stderr: '', exitCode: 0 });
     expect(fitting.stdout.trimEnd().split('\n').at(-1)).toMatch(/^fits: /);
+    expect(fitting.stdout).toMatch(
+      /^A step computes for [\d.e-]+ s at least: .+ GFLOP of .+, at \d+ GFLOP\/s a thread\.$/m,
+    );
     const lacking = troupe('plan', 'two.yaml', '--set', 'cluster.memory_per_worker=1MiB', '--json');
     expect(lacking).toMatchObject({ stderr: '', exitCode: 1 });
     expect(JSON.parse(lacking.stdout)).toMatchObject({ fits: false });
