@@ -22,7 +22,7 @@ test('an error of several faults counts them in its message, and has a line for 
       key: 'training.steps',
       faults: [
         'run.yaml:1:20: training.steps: found 0, allowed: a whole number, 1 or more',
-        'run.yaml:2:23: model.hidden_size: found 0, allowed: a whole number, 1 or more',
+        'run.yaml:2:23: model.hidden_size: found 0, allowed: a whole number from 1 to 1048576',
       ],
     });
   }
