@@ -67,7 +67,7 @@ export class RunDirectoryGone extends Error {
 
   constructor(directory: string) {
     super(
-      `run directory ${directory}: is gone, removed or renamed while the run wrote to it; where it was renamed, continue it there with --resume, else start a new run`,
+      `run directory ${directory}: is gone, removed or renamed while the run wrote to it; where it was renamed, resume it there, else start a new run`,
     );
     this.name = 'RunDirectoryGone';
   }

@@ -138,7 +138,7 @@ describe('a run directory that is gone', () => {
       play(smallTopology(settings), { directory: join(runDir, 'checkpoints'), syncLogs }),
     ).rejects.toMatchObject({
       tag: 'RunDirectoryGone',
-      message: `run directory ${runDir}: is gone, removed or renamed while the run wrote to it; where it was renamed, continue it there with --resume, else start a new run`,
+      message: `run directory ${runDir}: is gone, removed or renamed while the run wrote to it; where it was renamed, resume it there, else start a new run`,
     });
   });
 });
