@@ -75,7 +75,7 @@ export class RunDirectory {
     if (held !== null) refuse(held);
     const isOurs = entries.includes('config.yaml');
     if (options.resume && !isOurs) refuse('holds no run to resume; name the directory of one, or leave out --resume');
-    if (!options.resume && hasBegun(path)) {
+    if (!options.resume && hasBegun(path, refuse)) {
       refuse('holds a run already; continue it with --resume, or give another --run-dir');
     }
     // What a launch leaves that was killed in its first moment.
@@ -142,10 +142,15 @@ function freshPath(parent: string, name: string, nowMs: number): string {
 }
 
 /** A run that failed before its first step leaves nothing worth keeping, and may begin again in the same place. */
-function hasBegun(path: string): boolean {
-  const metrics = statSync(join(path, 'metrics.jsonl'), { throwIfNoEntry: false });
-  const checkpoints = join(path, 'checkpoints');
-  return (metrics?.size ?? 0) > 0 || (existsSync(checkpoints) && readdirSync(checkpoints).length > 0);
+function hasBegun(path: string, refuse: (reason: string) => never): boolean {
+  try {
+    const metrics = statSync(join(path, 'metrics.jsonl'), { throwIfNoEntry: false });
+    return (metrics?.size ?? 0) > 0 || readdirSync(join(path, 'checkpoints')).length > 0;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT') return false;
+    return refuse(`its folder checkpoints cannot be read (${code}); ${diskRemedy(code)}, or give another --run-dir`);
+  }
 }
 
 function listEntries(path: string, refuse: (reason: string) => never): string[] {

@@ -99,6 +99,15 @@ describe('checkpoint store', () => {
     );
   });
 
+  it('is not opened for writing with a file in its place', async () => {
+    const dir = join(scratchFolder(), 'checkpoints');
+    writeFileSync(dir, '');
+    expect(await rejection(CheckpointStore.forWriting(dir))).toHaveProperty(
+      'message',
+      `checkpoint ${dir}: EEXIST: file already exists, mkdir '${dir}'; remove what is in its place`,
+    );
+  });
+
   it('whose pointer becomes a folder keeps the checkpoint, and says what is in the way', async () => {
     const store = await CheckpointStore.forWriting(scratchFolder());
     mkdirSync(join(store.dir, 'latest.json'));

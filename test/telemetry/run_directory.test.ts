@@ -154,6 +154,15 @@ describe('a directory is refused', () => {
     );
   });
 
+  test('when a file is in the place of its checkpoints', () => {
+    const path = join(parent, 'filed');
+    mkdirSync(path);
+    for (const name of ['config.yaml', 'checkpoints']) writeFileSync(join(path, name), '');
+    expect(refusal(path)).toBe(
+      `run directory ${path}: its folder checkpoints cannot be read (ENOTDIR); remove what is in its place, or give another --run-dir`,
+    );
+  });
+
   test('when its lock cannot be taken, whatever is in the way', () => {
     const path = finishedRun();
     mkdirSync(join(path, 'lock'));
