@@ -5,7 +5,7 @@ import { rally, trainer } from './callers.ts';
 
 const counts = z.record(z.string(), z.number());
 
-/** `StepMetrics`, as it crosses nodes. */
+/** `StepMetrics`, as it crosses nodes; keys in the order in which they are written. */
 export const stepMetricsSchema = z.object({
   step: z.int(),
   loss: z.number(),
@@ -22,11 +22,11 @@ export const stepMetricsSchema = z.object({
   spilled: z.int(),
   dropped: z.int(),
   expert_load: z.record(z.string(), z.array(z.int()).readonly()),
-  bytes_sent: counts,
-  cpu_ms: counts,
   nodes: z.int(),
   workers: z.int(),
   eval_loss: z.number().exactOptional(),
+  bytes_sent: counts,
+  cpu_ms: counts,
 });
 
 /** What gradients are multiplied by changes after a step. */

@@ -7,19 +7,18 @@ import { reduceMessages } from './reduce.ts';
 import { rowsSchema } from './rows.ts';
 import { statefulMessages } from './stateful.ts';
 
-const fromStage = unitSchema.extend({ rows: rowsSchema });
 const fromGroup = unitSchema.extend({ group: z.int(), rows: rowsSchema });
 
 export const routerProtocol = defineProtocol('router', {
   ...statefulMessages,
   ...reduceMessages(routers),
   /** h_RD: the normed rows of a microbatch, of which only the first `live` are tokens; the rest is padding. */
-  route: tell({ lane: 'data', from: [stages], args: fromStage.extend({ live: z.int() }) }),
+  route: tell({ lane: 'data', from: [stages], args: unitSchema.extend({ live: z.int(), rows: rowsSchema }) }),
   /** d_moe_RD: the gradient of the layer's output, times `lossScale`, which is 1 if left out. */
   combineGradient: tell({
     lane: 'data',
     from: [stages],
-    args: fromStage.extend({ lossScale: z.number().exactOptional() }),
+    args: unitSchema.extend({ lossScale: z.number().exactOptional(), rows: rowsSchema }),
   }),
   /** Expert outputs of a group, in the order of the rows sent. */
   outputs: tell({ lane: 'data', from: [expertGroups], args: fromGroup }),

@@ -20,7 +20,7 @@ export class ActorRef<P extends AnyProtocol> extends RefIdentity implements Ref<
     const tells: Record<string, unknown> = {};
     const asks: Record<string, unknown> = {};
     for (const [message, spec] of Object.entries(protocol.messages)) {
-      const route = routeFrom(speaker, address, message, spec.kind, spec.lane, spec.fenced);
+      const route = routeFrom(speaker, address, message, spec.kind, spec.lane, spec.fenced, protocol.name);
       if (spec.kind === 'tell') tells[message] = (args: unknown) => post.tell(route, speaker, args);
       else asks[message] = (args: unknown, options?: AskOptions) => post.ask(route, speaker, args, options?.timeoutMs);
     }

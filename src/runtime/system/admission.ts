@@ -83,8 +83,9 @@ export class Admission {
   }
 
   #resolve(route: Route): Entry {
-    const { to, from, message, kind, fenced } = route;
-    const replyRoute = routeFrom(this.#speaker, from, message, 'reply', 'control', fenced);
+    const { to, from, message, kind, fenced, protocol } = route;
+    // By the table that the asker knows, which may be a part of this one.
+    const replyRoute = routeFrom(this.#speaker, from, message, 'reply', 'control', fenced, protocol);
     const spec = ownSpec(this.#protocol, message);
     const handler = methodOf(this.#actor, message);
     if (spec?.kind !== kind || handler === null) {

@@ -7,7 +7,7 @@
 import type { Address } from './address.ts';
 import type { Lane } from './protocol.ts';
 
-export const ENVELOPE_VERSION = 1;
+export const ENVELOPE_VERSION = 2;
 
 /**
  * `reply` and `error` answer an ask; `undeliverable` tells the sender that its message found a full mailbox; `watch`,
@@ -27,6 +27,8 @@ export interface Route {
   /** Grows with each start of the sender: a late message of a former life can be told. */
   readonly senderIncarnation: number;
   readonly message: string;
+  /** Whose table says what its args are; '' for what the runtime itself sends. */
+  readonly protocol: string;
 }
 
 export interface Envelope {

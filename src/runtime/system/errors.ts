@@ -172,7 +172,9 @@ export class CannotEncode extends Error {
   readonly tag = 'CannotEncode';
   override readonly name = 'CannotEncode';
   constructor(what: string) {
-    super(`args: ${what}; send plain objects, arrays, numbers, strings, booleans, null, typed arrays and refs`);
+    super(
+      `args: ${what}; send plain objects, arrays, numbers, strings, booleans, null, and tensors and refs where the message table has them`,
+    );
   }
 }
 

@@ -54,9 +54,15 @@ export abstract class RefIdentity implements Addressed {
   }
 }
 
+/** The checks of all schemas of refs, by which they are known even with further checks added. */
+const refChecks = new WeakSet<object>();
+
 /** Schema of a ref in message args. */
-export const refSchema = <T extends MessageTable>(protocol: Protocol<T>): z.ZodType<Ref<Protocol<T>>> =>
-  z.custom<Ref<Protocol<T>>>(
-    (value) => value instanceof RefIdentity && value.protocol.name === protocol.name,
-    `expected a ref of protocol '${protocol.name}'`,
-  );
+export function refSchema<T extends MessageTable>(protocol: Protocol<T>): z.ZodType<Ref<Protocol<T>>> {
+  const isRef = (value: unknown): boolean => value instanceof RefIdentity && value.protocol.name === protocol.name;
+  refChecks.add(isRef);
+  return z.custom<Ref<Protocol<T>>>(isRef, `expected a ref of protocol '${protocol.name}'`);
+}
+
+/** Whether `schema` is one that `refSchema` made, or one made of it by further checks. */
+export const isRefSchema = (schema: unknown): boolean => schema instanceof z.ZodCustom && refChecks.has(schema.def.fn);

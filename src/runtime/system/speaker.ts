@@ -35,7 +35,7 @@ export class Outside implements Speaker {
   }
 }
 
-/** The static half of what `speaker` sends to `to`. */
+/** The static half of what `speaker` sends to `to`; without a protocol, of what the runtime itself sends. */
 export function routeFrom(
   speaker: Pick<Speaker, 'address' | 'incarnation'>,
   to: Address,
@@ -43,7 +43,8 @@ export function routeFrom(
   kind: Kind,
   lane: Lane,
   fenced: boolean,
+  protocol = '',
 ): Route {
   const { address: from, incarnation: senderIncarnation } = speaker;
-  return { v: ENVELOPE_VERSION, kind, lane, fenced, to, from, senderIncarnation, message };
+  return { v: ENVELOPE_VERSION, kind, lane, fenced, to, from, senderIncarnation, message, protocol };
 }

@@ -47,6 +47,9 @@ function hasDtype(dtype: unknown, data: unknown): data is TensorData {
 /** Schema of a tensor in message args. */
 export const tensorSchema: z.ZodType<TensorPayload> = z.custom<TensorPayload>(isTensor, 'expected a tensor');
 
+/** Whether `schema` is `tensorSchema`, or one made of it by further checks. */
+export const isTensorSchema = (schema: unknown): boolean => schema instanceof z.ZodCustom && schema.def.fn === isTensor;
+
 /**
  * Frees the memory of a tensor that came in an answer; its data is empty from then on. Worth a call where answers are
  * large: left to the garbage collector, some 600 MiB of them lie about before it looks.

@@ -8,10 +8,12 @@ import { Delivery } from '../system/delivery.ts';
 import { NO_CHAIN, type Envelope, type Route } from '../system/envelope.ts';
 import { CannotEncode, MalformedFrame } from '../system/errors.ts';
 import type { Endpoint } from '../system/transport_port.ts';
+import { Aside } from './aside.ts';
 import type { Frame, FramePieces, FramePool } from './frame.ts';
-import { Packer } from './packer.ts';
+import { formatOf, SYSTEM_FORMAT, type ProtocolFormat } from './protocol_format.ts';
+import { putBack, type Revive } from './put_back.ts';
 import { RouteTable, toExtras } from './route_table.ts';
-import { Unpacker, type Revive } from './unpacker.ts';
+import { Scratch } from './scratch.ts';
 import { Flag, MAGIC, MAX_FRAME_BYTES, MAX_HEADER_BYTES, Stamp, TENSOR_ALIGN } from './wire.ts';
 
 /** Encoded bytes; without a frame they lie in the codec's scratch and last until its next `encode`. */
@@ -36,8 +38,8 @@ const placeBytes = ({ byteLength }: Uint8Array): number => Math.max(TENSOR_ALIGN
 
 export class Codec {
   readonly #pool: FramePool;
-  readonly #packer = new Packer();
-  readonly #unpacker = new Unpacker();
+  readonly #scratch = new Scratch();
+  readonly #aside = new Aside();
   readonly #routes = new RouteTable();
   readonly #encoded = blank();
 
@@ -48,10 +50,10 @@ export class Codec {
   /** Encodes into the one `Encoded` that this codec has; with `withRoute` for a receiver that does not know the route. */
   encode(envelope: Envelope, withRoute: boolean): Encoded {
     const headerBytes = this.#pack(envelope, withRoute);
-    if (this.#packer.arrayBytes > 0) return this.#encodeArrays(headerBytes, envelope.route);
+    if (this.#aside.arrayBytes > 0) return this.#encodeArrays(headerBytes, envelope.route);
     const encoded = this.#encoded;
-    encoded.bytes = this.#packer.bytes;
-    encoded.view = this.#packer.view;
+    encoded.bytes = this.#scratch.bytes;
+    encoded.view = this.#scratch.view;
     encoded.length = headerBytes;
     encoded.frame = null;
     return encoded;
@@ -60,33 +62,34 @@ export class Codec {
   /** Encodes whole, without copying the tensors: the pieces last until the next call, and until their tensors change. */
   gather(envelope: Envelope): FramePieces {
     const headerBytes = this.#pack(envelope, true);
-    const { arrays, arrayBytes, bytes } = this.#packer;
-    const pieces: Uint8Array[] = [bytes.subarray(0, headerBytes)];
+    const { arrays, arrayBytes } = this.#aside;
+    const pieces: Uint8Array[] = [this.#scratch.bytes.subarray(0, headerBytes)];
     if (arrayBytes === 0) return pieces;
     this.#checkLength(headerBytes, envelope.route);
     pieces.push(PADDING.subarray(0, alignUp(headerBytes) - headerBytes));
     for (const array of arrays) pieces.push(array, PADDING.subarray(0, placeBytes(array) - array.byteLength));
-    this.#packer.clear(0);
+    this.#aside.clear();
     return pieces;
   }
 
   /** Packs all but the tensors; returns how many bytes that takes. */
   #pack(envelope: Envelope, withRoute: boolean): number {
-    const packer = this.#packer;
+    const scratch = this.#scratch;
     const { route, askChain, traceparent, args } = envelope;
-    packer.clear(Stamp.bytes);
-    if (withRoute) packer.append(this.#routes.bytesOf(route));
-    const extrasAt = packer.position;
-    if (askChain.length > 0 || traceparent !== null) packer.write([askChain, traceparent]);
-    const argsAt = packer.position;
-    if (args !== undefined) packer.write(args);
-    const headerBytes = packer.position;
+    scratch.position = Stamp.bytes;
+    if (withRoute) scratch.append(this.#routes.bytesOf(route));
+    const extrasAt = scratch.position;
+    if (askChain.length > 0 || traceparent !== null) SYSTEM_FORMAT.packInto(scratch, [askChain, traceparent]);
+    const argsAt = scratch.position;
+    this.#aside.clear();
+    if (args !== undefined) this.#packArgs(route, args);
+    const headerBytes = scratch.position;
     if (headerBytes > MAX_HEADER_BYTES) {
       throw new CannotEncode(
         `'${route.message}' packs to ${headerBytes} bytes of at most ${MAX_HEADER_BYTES} without tensors`,
       );
     }
-    const { view } = packer;
+    const { view } = scratch;
     view.setUint16(Stamp.magicU16, MAGIC, true);
     view.setUint8(Stamp.versionU8, route.v);
     writeCount(view, Stamp.idU64, envelope.id);
@@ -97,8 +100,14 @@ export class Codec {
     view.setUint32(Stamp.routeBytesU32, extrasAt - Stamp.bytes, true);
     view.setUint32(Stamp.extraBytesU32, argsAt - extrasAt, true);
     view.setUint32(Stamp.argsBytesU32, headerBytes - argsAt, true);
-    view.setUint32(Stamp.arrayBytesU32, packer.arrayBytes, true);
+    view.setUint32(Stamp.arrayBytesU32, this.#aside.arrayBytes, true);
     return headerBytes;
+  }
+
+  #packArgs(route: Route, args: unknown): void {
+    const format = formatOfRoute(route);
+    const places = format.placesOf(route.message, route.kind);
+    format.packInto(this.#scratch, places === null ? args : this.#aside.take(args, places));
   }
 
   /** The route in `encoded`; nothing behind it is looked at. Throws `MalformedFrame`, and lets the frame go. */
@@ -126,24 +135,24 @@ export class Codec {
   }
 
   #encodeArrays(headerBytes: number, route: Route): Encoded {
-    const { arrays, bytes } = this.#packer;
+    const { arrays } = this.#aside;
     const length = this.#checkLength(headerBytes, route);
     const arraysAt = alignUp(headerBytes);
     const frame = this.#pool.lease(length);
-    frame.bytes.set(bytes.subarray(0, headerBytes));
+    frame.bytes.set(this.#scratch.bytes.subarray(0, headerBytes));
     frame.bytes.fill(0, headerBytes, arraysAt);
     let at = arraysAt;
     for (const array of arrays) {
       frame.bytes.set(array, at);
       at += placeBytes(array);
     }
-    this.#packer.clear(0);
+    this.#aside.clear();
     return Object.assign(this.#encoded, { bytes: frame.bytes, view: frame.view, length, frame });
   }
 
   /** The length of a frame with tensors; throws `CannotEncode`. */
   #checkLength(headerBytes: number, { message }: Route): number {
-    const { arrayBytes } = this.#packer;
+    const { arrayBytes } = this.#aside;
     const length = alignUp(headerBytes) + arrayBytes;
     if (length <= MAX_FRAME_BYTES) return length;
     throw new CannotEncode(`'${message}' has ${arrayBytes} bytes of tensors, a frame holds ${MAX_FRAME_BYTES}`);
@@ -165,17 +174,23 @@ export class Codec {
     }
     const route = knownRoute ?? this.#routes.routeOf(bytes, Stamp.bytes, extrasAt);
     const isAnswer = route.kind === 'reply';
-    const unpacker = this.#unpacker;
-    if (headerEnd > extrasAt) unpacker.open(bytes, view, arraysAt, arrayBytes, isAnswer);
-    const extras = argsAt > extrasAt ? toExtras(unpacker.read(extrasAt, argsAt)) : null;
-    const revive: Revive = (address, protocol) => endpoint.revive(route.to, address, protocol);
-    const args = headerEnd > argsAt ? unpacker.read(argsAt, headerEnd, revive) : undefined;
+    const isTrusted = trusted && (view.getUint8(Stamp.flagsU8) & Flag.foreign) === 0;
+    const extras = argsAt > extrasAt ? toExtras(SYSTEM_FORMAT.unpack(bytes, extrasAt, argsAt, isTrusted)) : null;
+    let args: unknown = undefined;
+    if (headerEnd > argsAt) {
+      const format = formatOfRoute(route);
+      args = format.unpack(bytes, argsAt, headerEnd, isTrusted);
+      const places = format.placesOf(route.message, route.kind);
+      if (places !== null) {
+        const revive: Revive = (address, protocol) => endpoint.revive(route.to, address, protocol);
+        args = putBack(args, places, { bytes, start: arraysAt, length: arrayBytes, isCopied: isAnswer }, revive);
+      }
+    }
     const id = readCount(view, Stamp.idU64);
     const replyTo = readCount(view, Stamp.replyToU64);
     const remainingMs = view.getFloat64(Stamp.remainingMsF64, true);
     const gen = view.getUint32(Stamp.genU32, true);
     const version = view.getUint32(Stamp.paramsVersionU32, true);
-    const isTrusted = trusted && (view.getUint8(Stamp.flagsU8) & Flag.foreign) === 0;
     // What is not a tensor has been copied.
     const isKept = arrayBytes > 0 && !isAnswer;
     if (!isKept) frame?.release();
@@ -193,6 +208,14 @@ export class Codec {
       isTrusted,
     );
   }
+}
+
+/** How the args of `route` are packed; throws `MalformedFrame` if nothing here declares its protocol. */
+function formatOfRoute({ kind, protocol }: Route): ProtocolFormat {
+  if (kind !== 'tell' && kind !== 'ask' && kind !== 'reply') return SYSTEM_FORMAT;
+  const format = formatOf(protocol);
+  if (format === null) throw new MalformedFrame(`a message of protocol '${protocol}', which is not declared here`);
+  return format;
 }
 
 /** Where the route ends; throws `MalformedFrame` if there is no stamp, or no room for that route. */

@@ -6,8 +6,8 @@
 import { ENVELOPE_VERSION, type Kind, type Route } from '../system/envelope.ts';
 import { MalformedFrame } from '../system/errors.ts';
 import type { Lane } from '../system/protocol.ts';
-import { Packer } from './packer.ts';
-import { Unpacker } from './unpacker.ts';
+import { formatOf, SYSTEM_FORMAT } from './protocol_format.ts';
+import { Scratch } from './scratch.ts';
 
 /** Routes remembered from other processes; when there are more, all are forgotten and found anew. */
 const MAX_KNOWN = 4096;
@@ -19,16 +19,18 @@ const LANES: readonly Lane[] = ['control', 'data'];
 export class RouteTable {
   readonly #packed = new WeakMap<Route, Uint8Array>();
   readonly #known = new Map<string, Route>();
-  readonly #packer = new Packer(4096);
-  readonly #unpacker = new Unpacker();
+  readonly #scratch = new Scratch(4096);
 
   /** The bytes of `route`, packed at the first call. */
   bytesOf(route: Route): Uint8Array {
     const known = this.#packed.get(route);
     if (known !== undefined) return known;
-    this.#packer.clear(0);
-    this.#packer.write({ ...route });
-    const bytes = this.#packer.bytes.slice(0, this.#packer.position);
+    const { v, kind, lane, fenced, to, from, senderIncarnation, message, protocol } = route;
+    const digest = formatOf(protocol)?.digest ?? null;
+    const fields = [v, kind, lane, fenced, to, from, senderIncarnation, message, protocol, digest];
+    this.#scratch.position = 0;
+    SYSTEM_FORMAT.packInto(this.#scratch, fields);
+    const bytes = Uint8Array.from(this.#scratch.bytes.subarray(0, this.#scratch.position));
     this.#packed.set(route, bytes);
     return bytes;
   }
@@ -39,31 +41,32 @@ export class RouteTable {
     const key = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    this.#unpacker.open(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, 0, false);
-    const route = toRoute(this.#unpacker.read(start, end));
+    const route = toRoute(SYSTEM_FORMAT.unpack(bytes, start, end, false));
     if (this.#known.size >= MAX_KNOWN) this.#known.clear();
     this.#known.set(key, route);
     return route;
   }
 }
 
-function toRoute(value: unknown): Route {
-  if (typeof value !== 'object' || value === null) throw new MalformedFrame('a route is no map');
-  const fields = new Map<string, unknown>(Object.entries(value));
-  const v = fields.get('v');
+function toRoute(fields: unknown): Route {
+  if (!isList(fields)) throw new MalformedFrame('a route is no list');
+  const [v, kindName, laneName, fenced, to, from, senderIncarnation, message, protocol, digest] = fields;
   if (v !== ENVELOPE_VERSION) throw new MalformedFrame(`version ${String(v)}, spoken here is ${ENVELOPE_VERSION}`);
-  const kind = KINDS.find((k) => k === fields.get('kind'));
-  const lane = LANES.find((l) => l === fields.get('lane'));
-  const senderIncarnation = fields.get('senderIncarnation');
+  const kind = KINDS.find((k) => k === kindName);
+  const lane = LANES.find((l) => l === laneName);
   if (kind === undefined || lane === undefined) throw new MalformedFrame('a route of unknown kind or lane');
-  if (typeof senderIncarnation !== 'number') throw new MalformedFrame('a route without sender incarnation');
-  const text = (name: string): string => {
-    const field = fields.get(name);
-    if (typeof field !== 'string') throw new MalformedFrame(`a route without '${name}'`);
-    return field;
-  };
-  const fenced = fields.get('fenced') === true;
-  return { v, kind, lane, fenced, to: text('to'), from: text('from'), senderIncarnation, message: text('message') };
+  if (typeof senderIncarnation !== 'number' || typeof fenced !== 'boolean') {
+    throw new MalformedFrame('a route without sender incarnation or fence');
+  }
+  if (!isText(to) || !isText(from) || !isText(message) || !isText(protocol)) {
+    throw new MalformedFrame('a route that does not say who, to whom or what');
+  }
+  // Where no module declares it, the frame is passed on and not read.
+  const format = formatOf(protocol);
+  if (format !== null && format.digest !== digest) {
+    throw new MalformedFrame(`the sender has another table of protocol '${protocol}'`);
+  }
+  return { v, kind, lane, fenced, to, from, senderIncarnation, message, protocol };
 }
 
 /** Ask chain and traceparent, as they travel. */
@@ -83,3 +86,4 @@ function isExtras(value: unknown): value is Extras {
 }
 
 const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
+const isText = (value: unknown): value is string => typeof value === 'string';

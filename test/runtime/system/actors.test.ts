@@ -231,7 +231,7 @@ test('what cannot travel is refused where it is sent', async () => {
   const open = defineProtocol('open', { put: tell({ args: z.unknown() }), swap: ask({ args: z.unknown() }) });
   const ref = system.spawn(open, 'open', () => ({ put: () => undefined, swap: () => undefined }));
   expect(() => ref.tell.put({ when: new Date(0) })).toThrow(
-    'args: an instance of Date cannot travel; send plain objects, arrays, numbers, strings, booleans, null, typed arrays and refs',
+    'args: an instance of Date cannot travel; send plain objects, arrays, numbers, strings, booleans, null, and tensors and refs where the message table has them',
   );
   await expect(ref.ask.swap(() => 1)).rejects.toMatchObject({ tag: 'CannotEncode' });
   await system.stop();

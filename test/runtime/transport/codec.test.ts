@@ -1,57 +1,14 @@
 import { expect, test } from 'vitest';
-import type { Delivery } from '../../../src/runtime/system/delivery.ts';
 import { NO_CHAIN, type Envelope, type Route } from '../../../src/runtime/system/envelope.ts';
 import { MalformedFrame } from '../../../src/runtime/system/errors.ts';
-import type { Endpoint } from '../../../src/runtime/system/transport_port.ts';
 import { mix } from '../../../src/runtime/testing/index.ts';
-import { Codec, type Encoded } from '../../../src/runtime/transport/codec.ts';
+import { createLocalSystem, tensorSchema } from '../../../src/runtime/index.ts';
+import { Codec } from '../../../src/runtime/transport/codec.ts';
 import { HeapFramePool } from '../../../src/runtime/transport/frame.ts';
-
-const route: Route = {
-  v: 1,
-  kind: 'ask',
-  lane: 'data',
-  fenced: true,
-  to: 'run/expert-1-3',
-  from: 'run/router-1',
-  senderIncarnation: 3,
-  message: 'forward',
-};
-
-const endpoint: Endpoint = {
-  outside: '@test',
-  receive: () => undefined,
-  malformed: () => undefined,
-  lost: () => undefined,
-  revive: (_, address) => ({ address }),
-};
-
-const envelope = (change: Partial<Envelope> = {}): Envelope => ({
-  route,
-  gen: 7,
-  paramsVersion: 12,
-  id: 2 ** 40 + 5,
-  replyTo: 0,
-  remainingMs: 1234.5,
-  askChain: ['trainer', 'stage'],
-  traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
-  args: { step: 3, rows: { dtype: 'f32', shape: [3], data: Float32Array.of(1, 2, 3) }, indices: Int32Array.of(-1, 5) },
-  ...change,
-});
-
-/** The bytes of an encoded frame, alone in memory of their own. */
-function apart({ bytes, length }: Encoded): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(bytes.subarray(0, length));
-}
-
-function decodeAlone(codec: Codec, bytes: Uint8Array<ArrayBuffer>): Delivery {
-  return codec.decode(
-    { bytes, view: new DataView(bytes.buffer), length: bytes.length, frame: null },
-    null,
-    endpoint,
-    false,
-  );
-}
+import { placesIn } from '../../../src/runtime/transport/places.ts';
+import { putBack } from '../../../src/runtime/transport/put_back.ts';
+import { counterProtocol } from '../counter.ts';
+import { apart, arrived, decodeAlone, endpoint, envelope, floats, plain, route } from './codec_kit.ts';
 
 const fields = ({ route: r, gen, paramsVersion, id, replyTo, remainingMs, askChain, traceparent, args }: Envelope) => ({
   ...{ route: r, gen, paramsVersion, id, replyTo, remainingMs, askChain, traceparent, args },
@@ -68,7 +25,6 @@ test.each([
   const pool = new HeapFramePool();
   const encoded = new Codec(pool).encode(sent, true);
   const delivery = decodeAlone(new Codec(pool), apart(encoded));
-  encoded.frame?.release();
   expect(fields(delivery)).toEqual(fields(sent));
   expect(pool.leased).toBe(0);
 });
@@ -92,16 +48,17 @@ test('tensors lie in the frame at multiples of 64 bytes, one copy after the call
   const pool = new HeapFramePool();
   const codec = new Codec(pool);
   const scratch = Float32Array.of(1, 2, 3);
-  const args = { a: scratch, b: Uint8Array.of(9), c: new Float64Array(0), d: Uint16Array.of(4, 5) };
-  const delivery = codec.decode(codec.encode(envelope({ args }), false), route, endpoint, true);
+  const rows = { dtype: 'f32', shape: [3], data: scratch } as const;
+  const named = {
+    b: { dtype: 'u8', shape: [1], data: Uint8Array.of(9) },
+    c: floats(),
+    d: { dtype: 'u16', shape: [2, 1], data: Uint16Array.of(4, 5) },
+  } as const;
+  const sent = envelope({ args: { step: 1, rows, named } });
+  const delivery = codec.decode(codec.encode(sent, false), route, endpoint, true);
   scratch.fill(0);
-  expect(delivery.args).toEqual({
-    a: Float32Array.of(1, 2, 3),
-    b: Uint8Array.of(9),
-    c: new Float64Array(0),
-    d: Uint16Array.of(4, 5),
-  });
-  const arrays = Object.values(delivery.args ?? {}).filter((value): value is Uint8Array => ArrayBuffer.isView(value));
+  expect(delivery.args).toEqual({ step: 1, rows: floats(1, 2, 3), named });
+  const arrays = arraysIn(delivery.args);
   expect(arrays.map(({ byteOffset }) => byteOffset % 64)).toEqual([0, 0, 0, 0]);
   expect(new Set(arrays.map(({ buffer }) => buffer)).size).toBe(1);
   expect(pool.leased).toBe(1);
@@ -121,10 +78,12 @@ test('the tensors of an answer are copies and hold no frame', () => {
 test('gathered pieces are the bytes of the encoded frame, with the tensors where they are', () => {
   const codec = new Codec(new HeapFramePool());
   const data = Float32Array.of(1, 2, 3);
-  for (const args of [undefined, { data }, { data, none: new Float64Array(0), bytes: Uint8Array.of(9), more: data }]) {
+  const rows = { dtype: 'f32', shape: [3], data } as const;
+  const bytes = { dtype: 'u8', shape: [1], data: Uint8Array.of(9) } as const;
+  for (const args of [undefined, { step: 1, rows }, { step: 1, rows, named: { none: floats(), bytes, more: rows } }]) {
     const pieces = codec.gather(envelope({ args }));
     expect(pieces.filter(({ buffer }) => buffer === data.buffer).length).toBe(
-      Object.values(args ?? {}).filter((x) => x === data).length,
+      arraysIn(args).filter((x) => x === data).length,
     );
     const gathered = Buffer.concat(pieces);
     expect(fields(decodeAlone(codec, Uint8Array.from(gathered)))).toEqual(fields(envelope({ args })));
@@ -135,7 +94,7 @@ test('gathered pieces are the bytes of the encoded frame, with the tensors where
 test('args that pack beyond the limit are refused before they are sent', () => {
   const codec = new Codec(new HeapFramePool());
   const args = { text: 'x'.repeat((16 << 20) + 1) };
-  expect(() => codec.encode(envelope({ args }), false)).toThrow("args: 'forward' packs to 16777");
+  expect(() => codec.encode(plain(args), false)).toThrow("args: 'swap' packs to 16777");
 });
 
 test('random bytes are malformed, never a crash', () => {
@@ -167,3 +126,35 @@ test('a damaged frame decodes or is malformed, and its memory comes back', () =>
   }
   expect(malformed).toBeGreaterThan(3000);
 });
+
+test('refs and tensors are put back wherever the table has them, and nowhere else', () => {
+  const pool = new HeapFramePool();
+  const system = createLocalSystem();
+  const who = system.ref(counterProtocol, 'a/counter');
+  const lease = { lease: 3, shape: [1, 2] };
+  const args = { step: 1, rows: floats(4), listed: [floats(5), lease] };
+  expect(arrived(pool, envelope({ args })).args).toEqual(args);
+  const met = arrived(pool, envelope({ route: { ...route, message: 'meet' }, args: { who } }));
+  expect(met.args).toEqual({ who: { address: 'a/counter', protocol: { name: 'counter' } } });
+  const lookalike = { dtype: 'f32', shape: [1], data: 0, address: 'a', protocol: 'counter' };
+  expect(arrived(pool, plain(lookalike)).args).toEqual(lookalike);
+});
+
+test.each([
+  ['outside of the frame', { shape: [2 ** 20] }, 'a tensor at 0, 4194304 bytes, lies outside of 64 bytes'],
+  ['between two places', { data: 4 }, 'a tensor that says no place'],
+  ['of no dtype', { dtype: 'f16' }, 'a tensor of no dtype that is known'],
+  ['of a negative size', { shape: [-1] }, 'a tensor without a shape'],
+  ['of no shape', { shape: null }, 'a tensor without a shape'],
+])('a tensor %s is malformed', (_, change, message) => {
+  const forged = { dtype: 'f32', shape: [3], data: 0, ...change };
+  const tensors = { bytes: new Uint8Array(128), start: 64, length: 64, isCopied: false };
+  const places = placesIn(tensorSchema);
+  expect(places === null ? null : () => putBack(forged, places, tensors, () => null)).toThrow(`frame: ${message}`);
+});
+
+/** All tensors' data in args, in order. */
+function arraysIn(args: unknown): ArrayBufferView[] {
+  if (ArrayBuffer.isView(args)) return [args];
+  return typeof args === 'object' && args !== null ? Object.values(args).flatMap(arraysIn) : [];
+}

@@ -19,11 +19,11 @@ import { NatsTransport } from '../../../src/runtime/transport/nats_transport.ts'
 import { Stamp } from '../../../src/runtime/transport/wire.ts';
 
 const workerProtocol = defineProtocol('gateway-worker', {
-  double: ask({ args: z.object({ x: tensorSchema }), reply: tensorSchema }),
+  double: ask({ args: z.object({ x: tensorSchema.refine(({ shape }) => shape.length === 1) }), reply: tensorSchema }),
 });
 /** What a peer of another version, or an attacker, may think of it. */
 const looseProtocol = defineProtocol('gateway-loose', {
-  double: ask({ args: z.object({ x: z.unknown() }), reply: tensorSchema }),
+  double: ask({ args: z.object({ x: tensorSchema }), reply: tensorSchema }),
 });
 
 const NODES = ['a', 'b'];
@@ -135,7 +135,7 @@ test('bytes count at each hop: between threads at the worker, over NATS where th
 
 test('what came from another node is held against its schema by the thread it is for, as nothing of this node is', async () => {
   await open();
-  const x = { shape: [1], data: Float32Array.of(1) };
+  const x: TensorPayload = { dtype: 'f32', shape: [1, 1], data: Float32Array.of(1) };
   for (const thread of THREADS) {
     const to = `b/${thread}/actor`;
     const error = { tag: 'InvalidArgs', message: expect.stringContaining(to) as string };

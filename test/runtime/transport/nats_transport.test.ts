@@ -38,7 +38,7 @@ const twinProtocol = defineProtocol('twin', { pass: ask({ args: z.object({ n: z.
 
 /** An envelope as it leaves a system, in gen 0. */
 const envelopeOf = (kind: Kind, names: Pick<Route, 'to' | 'from' | 'message'>, lane: Lane = 'control'): Envelope => ({
-  route: { v: ENVELOPE_VERSION, kind, lane, fenced: true, senderIncarnation: 1, ...names },
+  route: { v: ENVELOPE_VERSION, kind, lane, fenced: true, senderIncarnation: 1, protocol: 'counter', ...names },
   gen: 0,
   paramsVersion: null,
   id: 1,
@@ -112,7 +112,7 @@ test('an answer counts only if it is by the actor that was asked', async () => {
     .ref(counterProtocol, 'a/nobody')
     .ask.get()
     .catch(() => undefined);
-  b.system.ref(counterProtocol, 'b/counter').tell.release({ key: 'k' });
+  a.system.ref(counterProtocol, 'b/counter').tell.release({ key: 'k' });
   expect(await asked).toBe('released k');
   expect(a.system.counters).toMatchObject({ lateReplies: 1 });
 });

@@ -1,11 +1,13 @@
 /**
+ * The unpacker that msgpackr took the place of, kept to be measured beside it.
+ *
  * Reads what the packer wrote, from bytes that may be anything: every length is checked against the bytes that are left
  * before something is allocated, nesting is capped, and whatever does not fit throws `MalformedFrame`. Typed arrays come
  * out as views over the frame, or as copies where nobody will say when the frame may go.
  */
 
-import { MalformedFrame } from '../system/errors.ts';
-import { arrayView, elementBytes, Ext, MAX_DEPTH, TENSOR_ALIGN } from './wire.ts';
+import { MalformedFrame } from '../../src/runtime/system/errors.ts';
+import { arrayView, elementBytes, Ext, MAX_DEPTH, TENSOR_ALIGN } from './former_wire.ts';
 
 /** Makes the ref that was read. */
 export type Revive = (address: string, protocol: string) => unknown;

@@ -1,12 +1,14 @@
 /**
+ * The packer that msgpackr took the place of, kept to be measured beside it.
+ *
  * Writes plain values as MessagePack into a buffer that grows and is used again. Plain maps only, no shared structures.
  * A typed array is not packed: an extension says its element type, place and length, and the array itself is listed in
  * `arrays`, to be copied raw behind the header. A ref is an extension of two strings.
  */
 
-import { CannotEncode } from '../system/errors.ts';
-import { RefIdentity } from '../system/ref.ts';
-import { arrayCode, Ext, MAX_DEPTH, TENSOR_ALIGN, type RawArray } from './wire.ts';
+import { CannotEncode } from '../../src/runtime/system/errors.ts';
+import { RefIdentity } from '../../src/runtime/system/ref.ts';
+import { arrayCode, Ext, MAX_DEPTH, TENSOR_ALIGN, type RawArray } from './former_wire.ts';
 
 export class Packer {
   bytes: Uint8Array<ArrayBuffer>;
