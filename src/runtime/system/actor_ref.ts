@@ -5,9 +5,9 @@
 
 import type { Address } from './address.ts';
 import { ProtocolError } from './errors.ts';
-import type { Post } from './post.ts';
 import type { AnyProtocol } from './protocol.ts';
 import { RefIdentity, type AskMethods, type AskOptions, type Ref, type TellMethods } from './ref.ts';
+import type { Sender } from './sender.ts';
 import { routeFrom, type Speaker } from './speaker.ts';
 
 export class ActorRef<P extends AnyProtocol> extends RefIdentity implements Ref<P> {
@@ -15,14 +15,15 @@ export class ActorRef<P extends AnyProtocol> extends RefIdentity implements Ref<
   readonly tell: TellMethods<P>;
   readonly ask: AskMethods<P>;
 
-  constructor(post: Post, speaker: Speaker, protocol: P, address: Address) {
+  constructor(sender: Sender, speaker: Speaker, protocol: P, address: Address) {
     super(address, protocol);
     const tells: Record<string, unknown> = {};
     const asks: Record<string, unknown> = {};
     for (const [message, spec] of Object.entries(protocol.messages)) {
       const route = routeFrom(speaker, address, message, spec.kind, spec.lane, spec.fenced, protocol.name);
-      if (spec.kind === 'tell') tells[message] = (args: unknown) => post.tell(route, speaker, args);
-      else asks[message] = (args: unknown, options?: AskOptions) => post.ask(route, speaker, args, options?.timeoutMs);
+      if (spec.kind === 'tell') tells[message] = (args: unknown) => sender.tell(route, speaker, args);
+      else
+        asks[message] = (args: unknown, options?: AskOptions) => sender.ask(route, speaker, args, options?.timeoutMs);
     }
     if (!isTells(tells, protocol) || !isAsks(asks, protocol)) {
       throw new ProtocolError(`protocol '${protocol.name}'`, 'has messages that are neither tells nor asks');

@@ -5,16 +5,23 @@
 
 import type { Context } from './actor.ts';
 import type { Address } from './address.ts';
-import type { Cell } from './cell.ts';
 import type { Delivery } from './delivery.ts';
 import type { Reply } from './reply.ts';
-import { Scope } from './scope.ts';
+import { Scope, type ScopeCell } from './scope.ts';
+
+/** The cell of an actor, as the context of a message sees it. */
+export interface ContextCell extends ScopeCell {
+  readonly post: { remainingMs(delivery: Delivery): number | null };
+  defer<R>(delivery: Delivery): Reply<R>;
+}
 
 export class MessageContext extends Scope implements Context {
+  readonly #cell: ContextCell;
   readonly #delivery: Delivery;
 
-  constructor(cell: Cell, delivery: Delivery) {
+  constructor(cell: ContextCell, delivery: Delivery) {
     super(cell);
+    this.#cell = cell;
     this.#delivery = delivery;
   }
 
@@ -34,13 +41,13 @@ export class MessageContext extends Scope implements Context {
     return this.#delivery.paramsVersion;
   }
   get remainingMs(): number | null {
-    return this.cell.post.remainingMs(this.#delivery);
+    return this.#cell.post.remainingMs(this.#delivery);
   }
   get traceparent(): string | null {
     return this.#delivery.traceparent;
   }
   defer<R>(): Reply<R> {
-    return this.cell.defer(this.#delivery);
+    return this.#cell.defer(this.#delivery);
   }
   hold(): () => void {
     const { lease } = this.#delivery;

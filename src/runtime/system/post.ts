@@ -6,7 +6,6 @@
 import { ActorRef } from './actor_ref.ts';
 import { outsideAddress, type Address } from './address.ts';
 import { Asks } from './asks.ts';
-import type { Cell } from './cell.ts';
 import type { Clock } from './clock.ts';
 import type { Counters } from './counters.ts';
 import type { Delivery } from './delivery.ts';
@@ -17,7 +16,9 @@ import type { Faults } from './faults.ts';
 import { loggerFor, type LogSink } from './log.ts';
 import { Outgoing } from './outgoing.ts';
 import { protocolNamed, type AnyProtocol } from './protocol.ts';
+import type { Recipient } from './recipient.ts';
 import type { Addressed } from './ref.ts';
+import type { Sender } from './sender.ts';
 import { Outside, routeFrom, type Speaker } from './speaker.ts';
 import type { Endpoint, Transport } from './transport_port.ts';
 import { sendDown } from './watch.ts';
@@ -27,15 +28,14 @@ export interface PostOptions {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly transport: Transport;
-  readonly cells: ReadonlyMap<Address, Cell>;
+  readonly cells: ReadonlyMap<Address, Recipient>;
   readonly askTimeoutMs: number;
   readonly faults: Faults | null;
   readonly logSink: LogSink;
 }
 
-export class Post implements Endpoint {
+export class Post implements Endpoint, Sender {
   readonly outside: Address;
-  /** Speaks for code that is no actor. */
   readonly speaker: Speaker;
   readonly counters: Counters;
   readonly asks: Asks;
@@ -43,7 +43,7 @@ export class Post implements Endpoint {
   readonly poll: (() => void) | null;
   readonly #options: PostOptions;
   readonly #transport: Transport;
-  readonly #cells: ReadonlyMap<Address, Cell>;
+  readonly #cells: ReadonlyMap<Address, Recipient>;
   readonly #out = new Outgoing();
   #gen = 0;
   #nextId = 1;
@@ -102,7 +102,6 @@ export class Post implements Endpoint {
     return answer;
   }
 
-  /** Sends what is neither tell nor ask; `inReplyTo` is the message it answers. */
   send(route: Route, speaker: Speaker, inReplyTo: number, args: unknown): number {
     return this.#send(route, speaker, this.#nextId++, inReplyTo, null, NO_CHAIN, args);
   }
@@ -131,8 +130,7 @@ export class Post implements Endpoint {
 
   revive(owner: Address, address: Address, protocolName: string): Addressed {
     const protocol = protocolNamed(protocolName);
-    if (protocol === undefined)
-      throw new MalformedFrame(`a ref of protocol '${protocolName}', which is not declared here`);
+    if (protocol === undefined) throw new MalformedFrame(`a ref of protocol '${protocolName}', not declared here`);
     return this.#cells.get(owner)?.refs.ref(protocol, address) ?? this.ref(this.speaker, protocol, address);
   }
 
@@ -183,7 +181,8 @@ export class Post implements Endpoint {
     const cell = this.#cells.get(to);
     if (kind === 'undeliverable') return this.#overflowed(delivery, cell);
     if (delivery.remainingMs !== null) delivery.receivedAtMs = this.#options.clock.now();
-    if (cell === undefined) this.#miss(delivery);
+    if (cell === undefined && kind === 'watch') sendDown(this, to, delivery.route.from, 'gone', null);
+    else if (cell === undefined) this.deadLetter(delivery);
     else if (!cell.accept(delivery)) this.#refuseFull(delivery, cell);
   }
 
@@ -195,13 +194,7 @@ export class Post implements Endpoint {
     delivery.lease?.release();
   }
 
-  #miss(delivery: Delivery): void {
-    const { kind, to, from } = delivery.route;
-    if (kind === 'watch') sendDown(this, to, from, 'gone', null);
-    else this.deadLetter(delivery);
-  }
-
-  #refuseFull(delivery: Delivery, cell: Cell): void {
+  #refuseFull(delivery: Delivery, cell: Recipient): void {
     const { kind, to, from, message, fenced } = delivery.route;
     const error = new MailboxFull(to, message, cell.mailbox.dataCapacity);
     const notice = routeFrom(cell, from, message, 'undeliverable', 'control', fenced);
@@ -211,7 +204,7 @@ export class Post implements Endpoint {
   }
 
   /** A message of ours found a full mailbox: whoever sent it did not keep to its credits. */
-  #overflowed(delivery: Delivery, sender: Cell | undefined): void {
+  #overflowed(delivery: Delivery, sender: Recipient | undefined): void {
     this.counters.mailboxFull += 1;
     const error = fromErrorForm(delivery.args);
     if (sender !== undefined) sender.fail(error);

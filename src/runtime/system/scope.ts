@@ -4,50 +4,62 @@
 
 import type { ActorScope } from './actor.ts';
 import type { Address } from './address.ts';
-import type { Cell } from './cell.ts';
 import type { Clock } from './clock.ts';
 import type { Logger } from './log.ts';
 import type { AnyProtocol } from './protocol.ts';
 import type { Addressed, AskMethods, Ref } from './ref.ts';
 
-export class Scope implements ActorScope {
-  protected readonly cell: Cell;
+/** The cell of an actor, as its scope sees it. */
+export interface ScopeCell {
+  readonly address: Address;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly gen: number;
+  readonly ownParamsVersion: number | null;
+  readonly refs: { ref<P extends AnyProtocol>(protocol: P, address: Address): Ref<P> };
+  readonly watching: { watch(address: Address): void; unwatch(address: Address): void };
+  setParamsVersion(version: number | null): void;
+  requestStop(): Promise<void>;
+}
 
-  constructor(cell: Cell) {
-    this.cell = cell;
+export class Scope implements ActorScope {
+  readonly #cell: ScopeCell;
+
+  constructor(cell: ScopeCell) {
+    this.#cell = cell;
   }
 
   get address(): Address {
-    return this.cell.address;
+    return this.#cell.address;
   }
   get clock(): Clock {
-    return this.cell.clock;
+    return this.#cell.clock;
   }
   get log(): Logger {
-    return this.cell.log;
+    return this.#cell.log;
   }
   get gen(): number {
-    return this.cell.gen;
+    return this.#cell.gen;
   }
   get ownParamsVersion(): number | null {
-    return this.cell.ownParamsVersion;
+    return this.#cell.ownParamsVersion;
   }
   ref<P extends AnyProtocol>(protocol: P, address: Address): Ref<P> {
-    return this.cell.refs.ref(protocol, address);
+    return this.#cell.refs.ref(protocol, address);
   }
   ask<P extends AnyProtocol>(ref: Ref<P>): AskMethods<P> {
-    return this.cell.refs.ref(ref.protocol, ref.address).ask;
+    return this.#cell.refs.ref(ref.protocol, ref.address).ask;
   }
   setParamsVersion(version: number | null): void {
-    this.cell.setParamsVersion(version);
+    this.#cell.setParamsVersion(version);
   }
   watch(actor: Addressed): void {
-    this.cell.watching.watch(actor.address);
+    this.#cell.watching.watch(actor.address);
   }
   unwatch(actor: Addressed): void {
-    this.cell.watching.unwatch(actor.address);
+    this.#cell.watching.unwatch(actor.address);
   }
   stop(): void {
-    void this.cell.requestStop();
+    void this.#cell.requestStop();
   }
 }

@@ -7,30 +7,30 @@ import type { Down, ExitReason } from './actor.ts';
 import type { Address } from './address.ts';
 import type { Route } from './envelope.ts';
 import { routeFrom, type Speaker } from './speaker.ts';
-import type { Post } from './post.ts';
+import type { Sender } from './sender.ts';
 
 export class Watch {
-  readonly #post: Post;
+  readonly #sender: Sender;
   readonly #self: Speaker;
   readonly #watched = new Set<Address>();
   readonly #watchers = new Set<Address>();
 
-  constructor(post: Post, self: Speaker) {
-    this.#post = post;
+  constructor(sender: Sender, self: Speaker) {
+    this.#sender = sender;
     this.#self = self;
   }
 
   watch(address: Address): void {
     this.#watched.add(address);
     const route = routeFrom(this.#self, address, 'watch', 'watch', 'control', false);
-    if (this.#post.send(route, this.#self, 0, undefined) === 0)
-      sendDown(this.#post, address, this.#self.address, 'gone', null);
+    if (this.#sender.send(route, this.#self, 0, undefined) === 0)
+      sendDown(this.#sender, address, this.#self.address, 'gone', null);
   }
 
   unwatch(address: Address): void {
     if (!this.#watched.delete(address)) return;
     const route = routeFrom(this.#self, address, 'unwatch', 'unwatch', 'control', false);
-    this.#post.send(route, this.#self, 0, undefined);
+    this.#sender.send(route, this.#self, 0, undefined);
   }
 
   /** Takes in what others say by `route`; true, once, for the end of an actor that is watched. */
@@ -43,19 +43,19 @@ export class Watch {
   /** Has this actor told of those it watches that are out of reach. */
   lost(isLost: (address: Address) => boolean): void {
     for (const address of this.#watched) {
-      if (isLost(address)) sendDown(this.#post, address, this.#self.address, 'gone', null);
+      if (isLost(address)) sendDown(this.#sender, address, this.#self.address, 'gone', null);
     }
   }
 
   /** Tells all watchers that this actor has ended. */
   announce(reason: ExitReason, error: string | null): void {
-    for (const watcher of this.#watchers) sendDown(this.#post, this.#self.address, watcher, reason, error);
+    for (const watcher of this.#watchers) sendDown(this.#sender, this.#self.address, watcher, reason, error);
   }
 }
 
 /** Tells `watcher` that `address` has ended. */
 export function sendDown(
-  post: Post,
+  sender: Sender,
   address: Address,
   watcher: Address,
   reason: ExitReason,
@@ -63,5 +63,5 @@ export function sendDown(
 ): void {
   const down: Down = { address, reason, error };
   const route = routeFrom({ address, incarnation: 0 }, watcher, 'down', 'down', 'control', false);
-  post.send(route, post.speaker, 0, down);
+  sender.send(route, sender.speaker, 0, down);
 }
