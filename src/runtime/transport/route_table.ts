@@ -51,14 +51,16 @@ export class RouteTable {
 function toRoute(fields: unknown): Route {
   if (!isList(fields)) throw new MalformedFrame('a route is no list');
   const [v, kindName, laneName, fenced, to, from, senderIncarnation, message, protocol, digest] = fields;
-  if (v !== ENVELOPE_VERSION) throw new MalformedFrame(`version ${String(v)}, spoken here is ${ENVELOPE_VERSION}`);
+  if (v !== ENVELOPE_VERSION) {
+    throw new MalformedFrame(`version ${typeof v === 'number' ? v : 'unknown'}, spoken here is ${ENVELOPE_VERSION}`);
+  }
   const kind = KINDS.find((k) => k === kindName);
   const lane = LANES.find((l) => l === laneName);
   if (kind === undefined || lane === undefined) throw new MalformedFrame('a route of unknown kind or lane');
   if (typeof senderIncarnation !== 'number' || typeof fenced !== 'boolean') {
     throw new MalformedFrame('a route without sender incarnation or fence');
   }
-  if (!isText(to) || !isText(from) || !isText(message) || !isText(protocol)) {
+  if (!isName(to) || !isName(from) || !isName(message) || !isName(protocol)) {
     throw new MalformedFrame('a route that does not say who, to whom or what');
   }
   // Where no module declares it, the frame is passed on and not read.
@@ -86,4 +88,5 @@ function isExtras(value: unknown): value is Extras {
 }
 
 const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
-const isText = (value: unknown): value is string => typeof value === 'string';
+/** Names end in logs and on screens, where control characters of another process have no business. */
+const isName = (value: unknown): value is string => typeof value === 'string' && !/\p{C}/u.test(value);

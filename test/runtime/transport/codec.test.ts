@@ -97,6 +97,13 @@ test('args that pack beyond the limit are refused before they are sent', () => {
   expect(() => codec.encode(plain(args), false)).toThrow("args: 'swap' packs to 16777");
 });
 
+test.each(['to', 'from', 'message', 'protocol'])('a route whose %s has control characters is malformed', (name) => {
+  const codec = new Codec(new HeapFramePool());
+  const hostile: Route = { ...route, [name]: 'a\u001b[2Jb' };
+  const bytes = apart(codec.encode(envelope({ route: { ...hostile, kind: 'error' }, args: undefined }), true));
+  expect(() => decodeAlone(codec, bytes)).toThrow('frame: a route that does not say who, to whom or what');
+});
+
 test('random bytes are malformed, never a crash', () => {
   const codec = new Codec(new HeapFramePool());
   for (let seed = 0; seed < 3000; seed++) {
