@@ -27,8 +27,9 @@ export class PackPool implements AsyncDisposable {
   readonly #pool: Piscina<object, never>;
   readonly #shared = sharedCount();
   readonly #signal: AbortSignal | undefined;
-  readonly #aborted: Promise<never>;
-  #onAbort: () => void = () => undefined;
+  /** Rejects of what is under way. A promise of the abort to race with would keep every result that it raced with. */
+  readonly #waiting = new Set<(reason: Error) => void>();
+  #abortedBy: Error | null = null;
 
   constructor({ threads = Math.min(availableParallelism(), MOST_THREADS), signal }: PackPoolOptions = {}) {
     this.threads = threads;
@@ -41,13 +42,6 @@ export class PackPool implements AsyncDisposable {
       // Else a waiting thread blocks its event loop, by which the tokenizer library answers.
       atomics: 'disabled',
     });
-    this.#aborted = new Promise((_, reject) => {
-      this.#onAbort = () => {
-        stop(this.#shared);
-        reject(signal?.reason instanceof Error ? signal.reason : new Error('packing was stopped'));
-      };
-    });
-    this.#aborted.catch(() => undefined);
     signal?.addEventListener('abort', this.#onAbort, { once: true });
     if (signal?.aborted === true) this.#onAbort();
   }
@@ -105,9 +99,22 @@ export class PackPool implements AsyncDisposable {
     ended.catch(() => undefined);
   }
 
+  readonly #onAbort = (): void => {
+    stop(this.#shared);
+    const reason: unknown = this.#signal?.reason;
+    this.#abortedBy = reason instanceof Error ? reason : new Error('packing was stopped');
+    for (const reject of this.#waiting) reject(this.#abortedBy);
+  };
+
   async #run<R>(name: string, task: object): Promise<R> {
-    const result: Promise<R> = this.#pool.run(task, { name });
-    result.catch(() => undefined);
-    return await Promise.race([result, this.#aborted]);
+    if (this.#abortedBy !== null) throw this.#abortedBy;
+    const { promise, resolve, reject } = Promise.withResolvers<R>();
+    this.#waiting.add(reject);
+    this.#pool.run(task, { name }).then(resolve, reject);
+    try {
+      return await promise;
+    } finally {
+      this.#waiting.delete(reject);
+    }
   }
 }

@@ -4,7 +4,15 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, utimesSync, writeFile
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { BytesTokenizer, PackPool, hashU32, loadTokenizer, packBlend, rehearseBlend } from '../../src/data/index.ts';
+import {
+  BytesTokenizer,
+  PackPool,
+  hashU32,
+  loadTokenizer,
+  packBlend,
+  packCorpus,
+  rehearseBlend,
+} from '../../src/data/index.ts';
 import type { PackBlendOptions } from '../../src/data/index.ts';
 import { rejectionOf, scratchFolder, spec } from './scratch.ts';
 
@@ -57,18 +65,34 @@ describe('packing on threads', () => {
     expect(pool.bytesRead).toBe(words.length);
   });
 
-  it('rejects with the reason of an abort while a file is being read, and leaves no partial file', async () => {
+  it('rejects with the reason of an abort while a thread reads, at once and from then on', async () => {
     const folder = scratchFolder({ 'a.txt': words.repeat(20) });
     const controller = new AbortController();
-    // The first that is heard of packing is that it has begun.
-    const progress = (): void => controller.abort(new Error('interrupted'));
-    const error = await rejectionOf(
-      packBlend(options(folder, { signal: controller.signal, progress, observe: progress })),
-    );
+    await using pool = new PackPool({ threads: 1, signal: controller.signal });
+    const examine = () =>
+      pool.examine({ paths: [join(folder, 'a.txt')], format: 'text', maxFileBytes: 2 ** 30, cuts: 'bytes' });
+    const underWay = examine();
+    controller.abort(new Error('interrupted'));
+    expect(await rejectionOf(underWay)).toHaveProperty('message', 'interrupted');
+    expect(await rejectionOf(examine())).toHaveProperty('message', 'interrupted');
+    expect(pool.bytesRead).toBeLessThan(20 * words.length);
+  });
+
+  it('leaves no partial file when it is aborted while it writes', async () => {
+    const folder = scratchFolder({ 'a.txt': words.repeat(20) });
+    const controller = new AbortController();
+    class Interrupted extends PackPool {
+      override async encode(task: Parameters<PackPool['encode']>[0]): ReturnType<PackPool['encode']> {
+        const encoded = await super.encode(task);
+        controller.abort(new Error('interrupted'));
+        return encoded;
+      }
+    }
+    await using pool = new Interrupted({ threads: 1, signal: controller.signal });
+    const error = await rejectionOf(packCorpus(spec({ maxFileBytes: 2 ** 33 }), options(folder), pool));
     expect(error).toHaveProperty('message', 'interrupted');
-    const cache = join(folder, 'cache');
-    const left = existsSync(cache) ? readdirSync(cache, { recursive: true, encoding: 'utf8' }) : [];
-    expect(left.filter((name) => name.endsWith('.partial'))).toEqual([]);
+    const left = readdirSync(join(folder, 'cache'), { recursive: true, encoding: 'utf8' });
+    expect(left.filter((name) => name.includes('.'))).toEqual([]);
   });
 
   it('removes partial files of processes that are gone, and no others', async () => {
