@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { isNewEnough, tooOld } from './node_version.js';
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -11,12 +12,12 @@ const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 export async function runOnOwnNode(name) {
   const source = at(`../src/${name}.ts`);
   const ownNode = at('../node_modules/.bin/node');
-  if (Number(process.versions.node.split('.')[0]) >= 24) {
+  if (isNewEnough) {
     await import(existsSync(source) ? `../src/${name}.ts` : `../dist/${name}.js`);
   } else if (existsSync(source) && existsSync(ownNode)) {
     await runAsChild(ownNode, source);
   } else {
-    console.error(`troupe needs Node 24 or newer; this is Node ${process.versions.node}. Install Node 24, try again.`);
+    console.error(tooOld);
     process.exitCode = 2;
   }
 }

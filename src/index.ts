@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * What a program that uses Troupe as a library may import: the actor runtime, the topology file, the kernels, and the
  * training run itself.

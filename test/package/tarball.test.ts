@@ -113,10 +113,12 @@ test('its types resolve in a strict project, and are checked', () => {
      export const lossOf = ({ loss }: StepMetrics): number => loss;
      // @ts-expect-error: a number.
      export const wrong: string = topology.training.steps;
+     // What of Node.js its types need, they bring.
+     export const folder: string = import.meta.dirname;
      export const identity: FeedForward = { weights: () => ({}), apply: (h_RD) => h_RD };
      void launch;`,
   );
-  const strict = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'esnext', '--types', 'node', 'use.mts'];
+  const strict = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'esnext', 'use.mts'];
   expect(tsc(...strict)).toEqual({ stdout: '', stderr: '', exitCode: 0 });
 });
 
@@ -136,6 +138,15 @@ const oldNode = (process.env.PATH ?? '')
     const { stdout } = spawnSync(node, ['--version'], { encoding: 'utf8' });
     return typeof stdout === 'string' && /^v(1\d|2[0-3])\./.test(stdout);
   });
+
+test.skipIf(oldNode === undefined)('an application that imports it on an older Node gets that line, too', () => {
+  writeFileSync(join(app, 'old.mjs'), "import { launch } from 'troupe';\nlaunch;\n");
+  const { stdout, stderr, exitCode } = run(oldNode ?? '', ['old.mjs'], app);
+  expect([stdout, exitCode]).toEqual(['', 1]);
+  expect(stderr).toMatch(
+    /^Error: troupe needs Node 24 or newer; this is Node \d+\.\d+\.\d+\. Install Node 24, try again\.$/m,
+  );
+});
 
 test.skipIf(oldNode === undefined)('on an older Node it says so in one line and ends with 2', () => {
   const { stdout, stderr, exitCode } = run(oldNode ?? '', ['node_modules/troupe/bin/troupe.js', '--version'], app);
