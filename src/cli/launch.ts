@@ -84,7 +84,7 @@ async function train(named: string | undefined, flags: LaunchFlags): Promise<num
   const runDir = RunDirectory.check(place);
   if (resume) await checkResumable({ topology, baseDir, runDir, isOfRun, allowCode: flags.allowCode === true });
   if (flags.dryRun === true) return await rehearse(topology, baseDir, runDir);
-  await checkFits(topology, baseDir);
+  const warning = await checkFits(topology, baseDir);
   await hearPending();
 
   const clockMs = (): number => performance.now();
@@ -92,6 +92,7 @@ async function train(named: string | undefined, flags: LaunchFlags): Promise<num
   const screen = await screenOf(process.stdout, stdout);
   const progress =
     flags.quiet === true ? null : new Progress({ screen, totalSteps: topology.training.steps, nowMs: clockMs });
+  if (warning !== null) progress?.observe({ kind: 'notice', text: warning });
   let checkpointPath: string | null = null;
   // A new run has its config from the start, one that is resumed once it is ready.
   let hasConfig = !resume;

@@ -4,16 +4,18 @@
  */
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { Plan } from '../actors/plan.ts';
 import type { Topology } from '../topology/index.ts';
 import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
 import type { Finish } from './finish.ts';
 import { stdout } from './output.ts';
 import { pathArgument } from './path_argument.ts';
+import { idleWorkers } from './idle_workers.ts';
 import { planJson } from './plan_json.ts';
 import { planLines } from './plan_tables.ts';
 import { planOf } from './preflight.ts';
-import { estimateStep } from './step_estimate.ts';
+import { estimateStep, type StepEstimate } from './step_estimate.ts';
 import { readTopology, setOption, stepsOption, type TopologyFlags } from './topology_file.ts';
 
 interface PlanFlags extends TopologyFlags {
@@ -53,7 +55,14 @@ export async function showPlan(
 ): Promise<number> {
   const planned = await planOf(topology, baseDir);
   const estimate = await estimateStep(planned);
-  const text = flags.json === true ? planJson(planned, estimate) : planLines(planned, estimate).join('\n');
+  const text = flags.json === true ? planJson(planned, estimate) : linesOf(planned, estimate).join('\n');
   stdout.write(`${text}\n`);
   return planned.workers.every(({ fits }) => fits) ? exitCodes.done : exitCodes.failed;
+}
+
+/** The tables, a warning if there is one, and the verdict, which is the last line. */
+function linesOf(planned: Plan, estimate: StepEstimate | null): string[] {
+  const lines = planLines(planned, estimate);
+  const warning = idleWorkers(planned);
+  return warning === null ? lines : lines.toSpliced(-1, 0, warning);
 }

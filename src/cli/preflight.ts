@@ -3,6 +3,7 @@ import type { Plan } from '../actors/plan.ts';
 import { loadTokenizer } from '../data/index.ts';
 import type { Topology } from '../topology/index.ts';
 import { DoesNotFit } from './does_not_fit.ts';
+import { idleWorkers } from './idle_workers.ts';
 import { verdict } from './plan_verdict.ts';
 
 /** The plan of a run with its tokenizer's vocabulary. Throws `BadTokenizer`, `BadSublayers`. */
@@ -15,8 +16,9 @@ export async function planOf(topology: Topology, baseDir: string): Promise<Plan>
   return await planRun(await blueprintOf({ topology, baseDir, vocabulary: vocabSize }));
 }
 
-/** Throws `BadTokenizer`, and `DoesNotFit` where some worker has too little memory. */
-export async function checkFits(topology: Topology, baseDir: string): Promise<void> {
+/** A warning, or null. Throws `BadTokenizer`, and `DoesNotFit` where some worker has too little memory. */
+export async function checkFits(topology: Topology, baseDir: string): Promise<string | null> {
   const plan = await planOf(topology, baseDir);
   if (plan.workers.some(({ fits }) => !fits)) throw new DoesNotFit(verdict(plan));
+  return idleWorkers(plan);
 }

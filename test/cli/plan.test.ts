@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { planRun } from '../../src/actors/plan.ts';
+import { idleWorkers } from '../../src/cli/idle_workers.ts';
 import { planJson } from '../../src/cli/plan_json.ts';
 import { planLines } from '../../src/cli/plan_tables.ts';
 import { verdict } from '../../src/cli/plan_verdict.ts';
@@ -223,6 +224,33 @@ describe('the time that a step computes', () => {
     expect(await estimateStep(plan)).toBeNull();
     expect(planLines(plan).filter((line) => line.startsWith('A step'))).toEqual([]);
     expect(JSON.parse(planJson(plan))).toHaveProperty('estimated_compute', null);
+  });
+});
+
+describe('workers without a role are warned of, with the keys that give them one', () => {
+  test.each([
+    [two, null],
+    [
+      two.replace('workers_per_node: 2', 'workers_per_node: 16'),
+      '10 of 16 workers have nothing to do; raise parallelism.data_parallel (2) or parallelism.expert_parallel (2), or take fewer workers: cluster.nodes, cluster.workers_per_node',
+    ],
+    [
+      'name: dense\ncluster: { workers_per_node: 2 }\nmodel: { architecture: transformer }\n',
+      '1 of 2 workers has nothing to do; raise parallelism.data_parallel (1), or take fewer workers: cluster.nodes, cluster.workers_per_node',
+    ],
+  ])('%#', async (text, warning) => {
+    expect(idleWorkers(await planOf(text))).toBe(warning);
+  });
+
+  test('above the verdict', () => {
+    const fewRoles = ['parallelism.data_parallel=1', 'parallelism.expert_parallel=1', 'model.num_hidden_layers=2'];
+    const idle = ['cluster.workers_per_node=3', ...fewRoles].flatMap((key) => ['--set', key]);
+    expect(
+      troupe('plan', 'two.yaml', ...idle)
+        .stdout.trimEnd()
+        .split('\n')
+        .slice(-2),
+    ).toEqual([expect.stringMatching(/^1 of 3 workers has nothing to do; raise /), expect.stringMatching(/^fits: /)]);
   });
 });
 

@@ -53,6 +53,17 @@ describe('a run', () => {
     expect(manifestOf('whole', 'step-000012.g1')).toMatchObject({ step: 12, updateStep: 12 });
   });
 
+  test('warns of workers that have nothing to do, before it begins', () => {
+    const { stdout, stderr, exitCode } = launch('idle', '--set', 'cluster.workers_per_node=5', '--steps', '2');
+    expect([stderr, exitCode]).toEqual(['', 0]);
+    expect(stdout).toMatch(/^1 of 5 workers has nothing to do; raise parallelism\.data_parallel \(2\) or .+\n/);
+    expect(curveOf('idle').map(({ loss }) => loss)).toEqual(
+      curveOf('whole')
+        .slice(0, 2)
+        .map(({ loss }) => loss),
+    );
+  });
+
   test('is not trained over: its directory is refused without --resume, and nothing is changed', () => {
     const before = contentsOf(at('whole'));
     expect(launch('whole')).toEqual({

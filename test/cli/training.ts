@@ -62,7 +62,7 @@ export function prepareFolder(): void {
 }
 
 /** The curve of a run: what a metrics line says, but for how long it took. */
-export function curveOf(runDir: string): object[] {
+export function curveOf(runDir: string): Readonly<Record<string, unknown>>[] {
   const lines = readFileSync(at(runDir, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
   return lines.map((line) => {
     const metrics = JSON.parse(line) as Record<string, unknown>;
