@@ -62,6 +62,8 @@ function runAsChild(ownNode, source) {
       clearInterval(watch);
       // It hears signals from its first module on; one that comes before that ends it as it ends any program.
       if (heard !== null && signal !== null && signal !== 'SIGKILL') console.error('troupe: interrupted');
+      if (signal === 'SIGABRT')
+        console.error('troupe: Node ended itself, out of memory for one; what it said is above');
       process.exitCode = code ?? 128 + (constants.signals[heard ?? signal] ?? 0);
       resolve();
     });

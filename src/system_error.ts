@@ -1,9 +1,13 @@
-/** What the system says when it refuses something, and what to do where that was a disk. A leaf that any folder may use. */
+/** What the system says when it refuses something, a disk or memory above all. A leaf that any folder may use. */
 
 /** The system's code of an error, such as `EACCES`; what the error says where it has none. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }
+
+/** Whether an error's text says that there was no memory to be had: of V8, of WebAssembly, of C++ or of the system. */
+export const saysOutOfMemory = (text: string): boolean =>
+  /allocation failed|could not allocate memory|out of memory|bad_alloc|\bENOMEM\b/i.test(text);
 
 /** What helps against an error of this code; `orElse` is another way to get space. */
 export function diskRemedy(code: string | null, orElse = ''): string {

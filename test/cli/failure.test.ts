@@ -18,6 +18,18 @@ test.each<[string, unknown, string, number]>([
     'troupe: TypeError: x is undefined (unexpected; --verbose shows where)',
     1,
   ],
+  [
+    'an error of no memory',
+    new RangeError('Array buffer allocation failed'),
+    'troupe: Array buffer allocation failed; out of memory: end other programs, or make the model, the microbatch or the number of workers smaller',
+    1,
+  ],
+  [
+    'a tagged error of no memory, which has its own remedy',
+    new OutOfMemory('out of memory'),
+    'troupe: out of memory',
+    1,
+  ],
   ['a long message', new OutOfMemory('one\n  two\n'), 'troupe: one two', 1],
   ['something that is no error', 'oops', 'troupe: oops', 1],
 ])('%s', (_what, thrown, line, exitCode) => {

@@ -6,10 +6,10 @@
 import type { FlightEntry } from '../system/flight_record.ts';
 
 /**
- * `threw`: its set-up, a supervisor without remedy, or anything uncaught; `ended`: its thread is gone (out of memory,
- * `process.exit`); `hung`: it answers no pings, or does not stop.
+ * `threw`: its set-up, a supervisor without remedy, or anything uncaught; `ended`: its thread is gone (`process.exit`);
+ * `out of memory`: the same, or it threw, for want of memory; `hung`: it answers no pings, or does not stop.
  */
-export type WorkerFailureCause = 'threw' | 'ended' | 'hung';
+export type WorkerFailureCause = 'threw' | 'ended' | 'out of memory' | 'hung';
 
 /** What is left of a worker, read from memory that it shared while it lived. */
 export interface WorkerRemains {
@@ -31,7 +31,11 @@ export class WorkerFailed extends Error {
   constructor(worker: string, kind: WorkerFailureCause, detail: string, { log, flight }: WorkerRemains) {
     const last = flight.at(-1);
     const during = last === undefined ? '' : `, last message '${last.message}' at ${last.address}`;
-    super(`${worker}: ${kind}: ${detail.split('\n', 1)[0]}${during}; end this process and start it again`);
+    const remedy =
+      kind === 'out of memory'
+        ? 'make the model or the microbatch smaller, or divide it among more workers'
+        : 'end this process and start it again';
+    super(`${worker}: ${kind}: ${detail.split('\n', 1)[0]}${during}; ${remedy}`);
     this.worker = worker;
     this.kind = kind;
     this.log = log;

@@ -5,6 +5,7 @@
  */
 
 import { Worker, type ResourceLimits } from 'node:worker_threads';
+import { codeOf, saysOutOfMemory } from '../../system_error.ts';
 import type { Clock, Timer } from '../system/clock.ts';
 import { describeError } from '../system/errors.ts';
 import type { LogSink } from '../system/log.ts';
@@ -60,7 +61,12 @@ export class WorkerThread {
     const transferList = portsOf(seat);
     this.#worker = new Worker(entry, { name: this.name, workerData: birth, transferList, resourceLimits });
     this.#worker.on('message', (message: unknown) => this.#hear(message));
-    this.#worker.on('error', (error) => this.fail('ended', describeError(error)));
+    // It has none of its own any more when it has ended.
+    const { maxOldGenerationSizeMb: heapMb = 0 } = this.#worker.resourceLimits ?? {};
+    this.#worker.on('error', (error) => {
+      if (codeOf(error) !== 'ERR_WORKER_OUT_OF_MEMORY') this.fail('ended', describeError(error));
+      else this.fail('out of memory', `its JavaScript heap of ${heapMb} MiB is full`);
+    });
     this.#worker.on('exit', (code) => this.#end(code));
   }
 
@@ -92,7 +98,8 @@ export class WorkerThread {
   #hear(message: unknown): void {
     const report = reportSchema.parse(message);
     if (report.kind === 'log') this.#options.logSink(report.record);
-    else if (report.kind === 'failed') this.fail('threw', report.error);
+    else if (report.kind === 'failed')
+      this.fail(saysOutOfMemory(report.error) ? 'out of memory' : 'threw', report.error);
     else {
       this.isReady = true;
       this.#ready.resolve(undefined);

@@ -139,13 +139,25 @@ test('a worker that does not stop in time is named, and reported as hung', async
   await host.stop();
 });
 
-test('a worker without memory is reported as ended', async () => {
+test('a worker without memory says so, with the size of its heap and what to do', async () => {
   const resourceLimits = { maxOldGenerationSizeMb: 32 };
   const reported = Promise.withResolvers<string>();
   const onFailure = ({ kind, message }: WorkerFailed) => reported.resolve(`${kind}: ${message}`);
   const { hands } = keep(await startThreads(1, { resourceLimits, onFailure }));
   hands[0].tell.hoard();
-  expect(await reported.promise).toMatch(/^ended: node-0\.worker-0: ended: .*memory.*last message 'hoard'/);
+  expect(await reported.promise).toBe(
+    "out of memory: node-0.worker-0: out of memory: its JavaScript heap of 32 MiB is full, last message 'hoard' at node-0.worker-0/hands; " +
+      'make the model or the microbatch smaller, or divide it among more workers',
+  );
+});
+
+test('a worker that throws since memory was refused says that, too', async () => {
+  const reported = Promise.withResolvers<WorkerFailed>();
+  const { hands } = keep(await startThreads(1, { onFailure: reported.resolve }));
+  hands[0].tell.crash({ message: 'WebAssembly.Memory(): could not allocate memory' });
+  expect((await reported.promise).message).toMatch(
+    /^node-0\.worker-0: out of memory: WebAssembly\.Memory\(\): could not allocate memory, .*; make the model or the microbatch smaller, or/,
+  );
 });
 
 const lookoutProtocol = defineProtocol('lookout', { start: tell() });
