@@ -33,7 +33,7 @@ test('--verbose adds the stack below the line', () => {
 
 test('help names every verb and ends with 0', () => {
   const { stdout, exitCode } = troupe('--help');
-  expect(stdout).toContain('launch [options] <FILE.yaml>');
+  expect(stdout).toContain('launch [options] [FILE.yaml]');
   expect(stdout).toContain('plan [options] <FILE.yaml>');
   expect(stdout).toContain('generate [options]');
   expect(stdout).toContain('doctor [options]');
@@ -43,7 +43,7 @@ test('help names every verb and ends with 0', () => {
 test('without a verb the help is shown as an error', () => {
   const { stdout, stderr, exitCode } = troupe();
   expect(stdout).toBe('');
-  expect(stderr).toContain('launch [options] <FILE.yaml>');
+  expect(stderr).toContain('launch [options] [FILE.yaml]');
   expect(exitCode).toBe(2);
 });
 
