@@ -79,12 +79,14 @@ describe('a lock counts no more', () => {
   });
 
   test.runIf(isLinux)('when its process has ended, and the one that started it does not ask how', async () => {
-    using shell = spawn('/bin/sh', ['-c', 'sleep 0 & echo $!; exec sleep 1000'], {
+    // The shell becomes a program that waits for nobody.
+    using parent = spawn('/bin/sh', ['-c', 'sleep 1000 & echo $!; exec sleep 2000'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    const [pid] = ((await once(shell.stdout, 'data')) as [Buffer]).map(Number);
-    const state = (): string => / ([A-Z]) /.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] ?? '';
-    while (state() !== 'Z') await turn();
+    const [pid] = ((await once(parent.stdout, 'data')) as [Buffer]).map(Number);
+    while (!readFileSync(`/proc/${parent.pid}/cmdline`, 'utf8').startsWith('sleep')) await turn();
+    process.kill(pid, 'SIGKILL');
+    while (!readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')) await turn();
     lockOf({ pid, started: readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[21] });
     expect(attempt()).toBe('taken');
   });
