@@ -40,7 +40,6 @@ export const {
   WrongGen,
   actor,
   applyOverrides,
-  arenaLimitBytes,
   ask,
   attentionCost,
   blocksOf,
