@@ -13,6 +13,12 @@ export interface DecisionStore {
   decide(proposed: Decision): Promise<Decision>;
 }
 
+/** What of a decision cannot be, whoever has recorded it; null if nothing. */
+export function faultOf({ gen, step, updateStep }: Decision): string | null {
+  if (gen < 0 || step < 0) return 'no decision of a step in a gen';
+  return updateStep < 0 || updateStep > step + 1 ? `no decision that makes at most ${step + 1} updates` : null;
+}
+
 export class MemoryDecisionStore implements DecisionStore {
   private readonly decisions = new Map<number, Decision>();
 
@@ -81,8 +87,10 @@ export class FileDecisionStore implements DecisionStore {
 
 function parse(path: string, line: string, number: number): Decision {
   try {
-    return decisionSchema.parse(JSON.parse(line));
+    const decision = decisionSchema.parse(JSON.parse(line));
+    if (faultOf(decision) === null) return decision;
   } catch {
-    throw new DamagedDecisions(path, number);
+    // Said below, by file and line.
   }
+  throw new DamagedDecisions(path, number);
 }

@@ -3,7 +3,7 @@
  * registered; a node reads it, takes its part, and says so. All of it is in the store that the nodes share.
  */
 import { z } from 'zod';
-import { DamagedRecord, type KvEntry, type KvStore } from '../runtime/cluster/nats.ts';
+import { DamagedRecord, parseRecord, type KvEntry, type KvStore } from '../runtime/cluster/nats.ts';
 import { deviceFactsSchema } from './chosen_device.ts';
 import type { PatientKvStore } from './patient_kv_store.ts';
 
@@ -16,6 +16,8 @@ const musterSchema = z.strictObject({
   systems: z.array(z.string()),
   /** System by role. */
   placement: z.record(z.string(), z.string()),
+  /** Which life of each node is meant, and of the scribe: others of the name are not heard. */
+  incarnations: z.record(z.string(), z.int()),
 });
 export type Muster = z.infer<typeof musterSchema>;
 
@@ -32,15 +34,16 @@ export interface MusterId {
 const keyOf = ({ runId, gen }: MusterId): string => `muster.${runId}.${gen}`;
 const readyPrefix = ({ runId, gen }: MusterId): string => `ready.${runId}.${gen}`;
 
-/** Writes the muster of a gen; there is one only. */
+/** Writes the muster of a gen. Throws `DamagedRecord` where another one stands. */
 export async function writeMuster(store: KvStore, id: MusterId, muster: Muster): Promise<void> {
-  await store.createOrGet(keyOf(id), JSON.stringify(muster));
+  const { key, value } = await store.createOrGet(keyOf(id), JSON.stringify(muster));
+  if (value !== JSON.stringify(muster)) throw new DamagedRecord(key, 'not the muster of this launch', value);
 }
 
 /** Waits for the muster of a gen; null once all is over. Throws `DamagedRecord`. */
 export async function awaitMuster(store: PatientKvStore, id: MusterId): Promise<Muster | null> {
   const entry = await store.awaited(() => store.find(keyOf(id)));
-  return entry === null ? null : parse(musterSchema, 'muster', entry);
+  return entry === null ? null : parseRecord(musterSchema, entry, 'muster');
 }
 
 /** A node has taken its part: its programs are compiled and it listens. */
@@ -58,14 +61,13 @@ export async function awaitReady(
     const found = await store.list(readyPrefix(id));
     return found.length >= nodes.length ? found : null;
   });
-  const ready = (entries ?? []).map((entry) => parse(readyNodeSchema, 'ready node', entry));
+  const ready = (entries ?? []).map((entry) => parseReady(entry, id));
   return nodes.flatMap((name) => ready.filter(({ node }) => node === name));
 }
 
-function parse<T>(schema: z.ZodType<T>, what: string, { key, value }: KvEntry): T {
-  try {
-    return schema.parse(JSON.parse(value));
-  } catch (error) {
-    throw new DamagedRecord(key, `no ${what}: ${error instanceof Error ? error.message.split('\n', 1)[0] : ''}`);
-  }
+/** The node that a key names is the one that wrote it. */
+function parseReady(entry: KvEntry, id: MusterId): ReadyNode {
+  const ready = parseRecord(readyNodeSchema, entry, 'ready node');
+  if (entry.key === `${readyPrefix(id)}.${ready.node}`) return ready;
+  throw new DamagedRecord(entry.key, 'not of the node that it names', entry.value);
 }

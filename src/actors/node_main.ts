@@ -30,7 +30,7 @@ const birthSchema = z.object({
   sublayersDigest: z.string().nullable(),
   vocabulary: z.int(),
   source: batchSourceSchema,
-  server: z.object({ url: z.string(), token: z.string().exactOptional() }),
+  server: z.object({ url: z.string(), token: z.string().exactOptional(), log: z.string().exactOptional() }),
   cluster: z.string(),
   runId: z.string(),
   gen: z.int(),
@@ -45,9 +45,11 @@ await enterNode(async (scope) => {
   const birth = birthSchema.parse(scope.data);
   const { server, cluster, runId, gen, topology } = birth;
   const { lease_ms: leaseMs } = topology.recovery;
-  const control = await NatsConnection.open(server, `${cluster}/${scope.name} control`);
   const stopping = new AbortController();
   void scope.stopping.then(() => stopping.abort());
+  const patience = { clock, patienceMs: patienceOf(birth), signal: stopping.signal };
+  const control = await NatsConnection.openPatiently(server, `${cluster}/${scope.name} control`, patience);
+  const incarnation = clock.wallMs();
   const store = new PatientKvStore(await NatsKvStore.open(control, cluster), clock, stopping.signal);
   const chosen = await Promise.all(devicesOf(topology.cluster, birth.index).map(chosenDevice));
   const registration = await Registration.join({
@@ -56,7 +58,7 @@ await enterNode(async (scope) => {
     member: {
       node: scope.name,
       runId,
-      incarnation: clock.wallMs(),
+      incarnation,
       workers: chosen.map(({ numerics }) => numerics),
     },
     beatMs: leaseMs / 4,
@@ -65,7 +67,8 @@ await enterNode(async (scope) => {
     onReplaced: scope.fail,
   });
   const muster = await awaitMuster(store, { runId, gen });
-  const stopCompany = muster === null ? null : await startCompany(scope, birth, { control, store, muster, chosen });
+  const stopCompany =
+    muster === null ? null : await startCompany(scope, birth, { control, incarnation, store, muster, chosen });
   if (stopCompany !== null) {
     const devices = chosen.map(({ facts }) => facts);
     await reportReady(store, { runId, gen }, { node: scope.name, devices });
@@ -77,8 +80,15 @@ await enterNode(async (scope) => {
   };
 });
 
+/** As long as the launcher waits for the node. */
+function patienceOf({ topology }: Birth): number {
+  return topology.cluster.wait * 1000;
+}
+
 interface Joined {
   readonly control: NatsConnection;
+  /** Which life of the node this is. */
+  readonly incarnation: number;
   readonly store: PatientKvStore;
   readonly muster: Muster;
   /** Of its workers, in order. */
@@ -89,7 +99,7 @@ interface Joined {
 async function startCompany(
   scope: NodeScope,
   birth: Birth,
-  { control, store, muster, chosen }: Joined,
+  { control, incarnation, store, muster, chosen }: Joined,
 ): Promise<() => Promise<void>> {
   const { cluster, runId, gen, server, evaluationMicrobatches, source } = birth;
   const blueprint = await blueprintOf(birth);
@@ -113,6 +123,9 @@ async function startCompany(
     cluster,
     runId,
     node: scope.name,
+    incarnation,
+    incarnations: new Map(Object.entries(muster.incarnations)),
+    patienceMs: patienceOf(birth),
     limits: linkLimitsFor(largestBytes),
     clock,
     near: host.transport,
@@ -136,10 +149,11 @@ async function startCompany(
     supervision: roleSupervision,
     onFailure: (cause) => scope.fail(new RunFailed(cause)),
   });
+  transport.enter(gen);
   system.enter(gen);
   spawnUsher(system, [], { onEnter: (entered) => transport.enter(entered) });
   if (scope.name === leader) {
-    const decisions = new KvDecisionStore(store, runId);
+    const decisions = new KvDecisionStore(store, runId, () => system.gen);
     const register = new GenRegister(store, runId);
     const rally = {
       systems: muster.systems,

@@ -24,6 +24,7 @@ import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from './p
 import { RunLogs } from './run_logs.ts';
 import type { RunOptions, RunOutcome } from './run_port.ts';
 import { openRunServer } from './run_server.ts';
+import type { RunServer } from './run_server_port.ts';
 import { newestOf, takeUp } from './take_up.ts';
 import { Troupe } from './troupe.ts';
 import { tunedDevices } from './tuned_devices.ts';
@@ -49,13 +50,16 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
   for (const { path, message } of newest?.refused ?? []) logs.events.append('refused', { path, reason: message });
 
   const resumed = { ...options, topology: withWeightsOf(found, topology) };
+  // Before its first step a run has nothing to write down.
+  const atStart = { step: found?.manifest.step ?? 0, evalLoss: null, order1Loss: null };
+  const interrupted: RunOutcome = { status: 'interrupted', ...atStart, runDir };
   observe({ kind: 'phase', text: 'packing corpora' });
   let packed: Awaited<ReturnType<typeof packedBlend>>;
   try {
     packed = await packedBlend(resumed, tokenizer);
   } catch (error) {
     if (!signal.aborted) throw error;
-    return { status: 'interrupted', step: found?.manifest.step ?? 0, evalLoss: null, order1Loss: null, runDir };
+    return interrupted;
   }
   const { blend, source } = packed;
   if (found !== null) checkCorpora(found, blend.digest, resumed);
@@ -71,8 +75,9 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
     observe({ kind: 'node', name, pid });
   };
   const runId = found?.manifest.runId ?? randomUUID();
-  const server = await openRunServer(topology, { baseDir, runDir, notice });
+  let server: RunServer | null = null;
   try {
+    server = await openRunServer(topology, { baseDir, runDir, notice, signal });
     observe({ kind: 'phase', text: server === null ? 'compiling programs' : 'starting nodes, compiling programs' });
     const { cluster } = topology;
     const isInThread = server === null && cluster.workers_per_node === 1;
@@ -84,7 +89,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
       evaluationMicrobatches,
       ...(server === null
         ? { decisions: logs.decisions }
-        : { cluster: { server, name: clusterName(topology), runId, notice, started } }),
+        : { cluster: { server, name: clusterName(topology), runId, notice, started, signal } }),
     });
     try {
       for (const { node, worker, device, adapter, reason } of troupe.crew.devices) {
@@ -128,6 +133,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
       await troupe.stop();
     }
   } catch (error) {
+    if (signal.aborted && error === signal.reason) return interrupted;
     logs.failed(error);
     throw error;
   } finally {

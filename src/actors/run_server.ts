@@ -2,43 +2,20 @@
  * The NATS server of a run: one of its own, started on loopback with a store in the run directory; one that runs
  * elsewhere; or none, where a single node needs none and none is to be had.
  */
-import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import {
-  checkPort,
-  findNatsServer,
-  NatsServer,
-  NatsServerLost,
-  NatsServerMissing,
-  type NatsAddress,
-} from '../runtime/cluster/nats.ts';
-import { codeOf } from '../system_error.ts';
+import { checkPort, findNatsServer, NatsServerMissing } from '../runtime/cluster/nats.ts';
 import type { Topology } from '../topology/index.ts';
-
-export interface RunServer {
-  readonly address: NatsAddress;
-  /** It was started for this run. */
-  readonly isOwn: boolean;
-  /** Resolves if the server ends for good, with the reason. */
-  readonly failed: Promise<Error>;
-  close(): Promise<void>;
-}
+import { OwnServer } from './own_server.ts';
+import type { RunServer } from './run_server_port.ts';
+import { tokenOf } from './server_token.ts';
 
 export interface RunServerOptions {
   /** Folder of the topology file. */
   readonly baseDir: string;
   readonly runDir: string;
   readonly notice: (text: string) => void;
-}
-
-/** The file with the token cannot be used. */
-export class TokenFileRefused extends Error {
-  readonly tag = 'TokenFileRefused';
-  readonly exitCode = 2;
-  constructor(path: string, reason: string) {
-    super(`cluster.nats.token_file ${path}: ${reason}`);
-    this.name = 'TokenFileRefused';
-  }
+  /** When aborted, a server that is being started is given up, with the signal's reason. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -58,20 +35,26 @@ export async function checkRunServer({ cluster }: Topology, baseDir: string): Pr
   if (port !== undefined) await checkPort(port);
 }
 
-/** Null where everything is to run in this process. Throws `NatsServerMissing`, `NatsServerFailed`, `PortInUse`, `TokenFileRefused`. */
+/**
+ * Null where everything is to run in this process. Throws `NatsServerMissing`, `NatsServerFailed`, `NatsServerSilent`,
+ * `PortInUse`, `TokenFileRefused`.
+ */
 export async function openRunServer({ cluster }: Topology, options: RunServerOptions): Promise<RunServer | null> {
   const { url, port } = cluster.nats;
+  const { baseDir, runDir, notice, signal } = options;
   if (url === 'none') return null;
   if (url !== 'auto') {
-    const token = tokenOf(cluster.nats, options.baseDir);
+    const token = tokenOf(cluster.nats, baseDir);
     const address = token === undefined || token === '' ? { url } : { url, token };
-    return { address, isOwn: false, failed: new Promise(() => undefined), close: () => Promise.resolve() };
+    return { address, own: null, failed: new Promise(() => undefined), close: () => Promise.resolve() };
   }
   try {
-    return await startServer(port, options);
+    const startMs = cluster.wait * 1000;
+    const ports = port === undefined ? {} : { port };
+    return await OwnServer.start({ storeDir: resolve(runDir, 'nats'), ...ports, startMs, notice, signal });
   } catch (error) {
     if (!isDispensable(error, cluster)) throw error;
-    options.notice(
+    notice(
       'no nats-server on this machine: one node runs in this process without it (troupe doctor tells how to get it)',
     );
     return null;
@@ -81,40 +64,3 @@ export async function openRunServer({ cluster }: Topology, options: RunServerOpt
 /** One node does without a server that is not to be had. */
 const isDispensable = (error: unknown, { nodes }: Topology['cluster']): boolean =>
   nodes === 1 && error instanceof NatsServerMissing;
-
-async function startServer(port: number | undefined, { runDir, notice }: RunServerOptions): Promise<RunServer> {
-  const { promise: failed, resolve: fail } = Promise.withResolvers<Error>();
-  const server = await NatsServer.start({
-    storeDir: resolve(runDir, 'nats'),
-    ...(port === undefined ? {} : { port }),
-    onNews: (news) => {
-      if (news.kind === 'restarting') notice(`nats-server: ${news.reason}; starting it again`);
-      if (news.kind === 'failed') fail(new NatsServerLost(news.reason));
-    },
-  });
-  return { address: server.address, isOwn: true, failed, close: () => server.close() };
-}
-
-function tokenOf({ token_file: file }: Topology['cluster']['nats'], baseDir: string): string | undefined {
-  return file === undefined ? process.env.TROUPE_NATS_TOKEN : readToken(resolve(baseDir, file));
-}
-
-function readToken(path: string): string {
-  let mode: number;
-  let token: string;
-  try {
-    ({ mode } = statSync(path));
-    token = readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    const code = codeOf(error);
-    throw new TokenFileRefused(path, `cannot be read (${code}); correct the path, or set TROUPE_NATS_TOKEN`);
-  }
-  if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-    throw new TokenFileRefused(
-      path,
-      `others may read it (mode ${(mode & 0o777).toString(8)}); run 'chmod 600 ${path}'`,
-    );
-  }
-  if (token === '') throw new TokenFileRefused(path, 'is empty; write the token of the NATS server into it');
-  return token;
-}

@@ -10,7 +10,8 @@ import type { Blueprint } from './blueprint.ts';
 import { castOf, type Member } from './cast.ts';
 import { startLocalCrew, type Crew } from './crew.ts';
 import { MemoryDecisionStore, type DecisionStore } from './decision_store.ts';
-import { startNodeCrew, type ClusterOptions } from './node_crew.ts';
+import { startNodeCrew } from './node_crew.ts';
+import type { ClusterOptions } from './node_processes.ts';
 import { startThreadCrew } from './thread_crew.ts';
 
 export interface TroupeOptions {

@@ -48,7 +48,7 @@ function reopened(): FileDecisionStore {
 describe.each([
   ['in memory', (): DecisionStore => new MemoryDecisionStore()],
   ['in a file', (): DecisionStore => reopened()],
-  ['of a cluster', (): DecisionStore => new KvDecisionStore(new MemoryKvStore(), 'run-1')],
+  ['of a cluster', (): DecisionStore => new KvDecisionStore(new MemoryKvStore(), 'run-1', () => 2)],
 ])('a decision store %s', (_where, open) => {
   it('knows nothing at first', async () => {
     const store = open();
@@ -113,6 +113,7 @@ describe('a decision file', () => {
     ['is empty', ''],
     ['is of another shape', '{"gen":1,"step":1}'],
     ['has a verdict unheard of', JSON.stringify({ ...decision(1), verdict: 'perhaps' })],
+    ['makes more updates than there were steps', JSON.stringify({ ...decision(1), updateStep: 3 })],
   ])('that is damaged before its end is refused, with file and line, and left as it is: a line %s', (_what, line) => {
     const text = `${JSON.stringify(decision(0))}\n${line}\n${JSON.stringify(decision(2))}\n{"torn`;
     writeFileSync(path, text);
@@ -126,5 +127,32 @@ describe('a decision file', () => {
     appendFileSync(path, `${JSON.stringify(decision(3, { gen: 2 }))}\n`);
     const store = reopened();
     expect(await store.find(3)).toEqual(decision(3));
+  });
+});
+
+describe("a cluster's record of a decision", () => {
+  const key = 'decision.run-1.4';
+  const wayOn =
+    'run the same version on all nodes, or move nats/ of the run directory aside (on a server of your own: delete the bucket), ' +
+    'then continue with --resume';
+
+  it.each([
+    ['about another step', JSON.stringify(decision(5)), 'no decision of step 4'],
+    ['of a gen that has not been', JSON.stringify(decision(4, { gen: 9 })), 'no decision of a gen up to 2'],
+    [
+      'with too many updates',
+      JSON.stringify(decision(4, { updateStep: 6 })),
+      'no decision that makes at most 5 updates',
+    ],
+    ['of another shape', '{"step":4}', 'no decision (gen: Invalid input: expected number, received undefined)'],
+    ['that is no JSON', 'oops\u0000\u0001', 'no decision (Invalid input: expected object, received null)'],
+  ])('%s is refused by its key, with what was found and what to do', async (_what, text, problem) => {
+    const kv = new MemoryKvStore();
+    await kv.createOrGet(key, text);
+    const store = new KvDecisionStore(kv, 'run-1', () => 2);
+    const found = text.replace(/[^ -~]+/, '?').slice(0, 60);
+    const refusal = { tag: 'DamagedRecord', message: `key ${key}: ${problem}, but '${found}'; ${wayOn}` };
+    await expect(store.find(4)).rejects.toMatchObject(refusal);
+    await expect(store.decide(decision(4))).rejects.toMatchObject(refusal);
   });
 });

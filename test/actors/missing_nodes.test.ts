@@ -37,7 +37,11 @@ afterAll(async () => {
 });
 
 /** Starts two nodes, of which those in `classes` register and `killed` is ended by force, and returns why that fails and what is left. */
-async function refusalOf(cluster: string, classes: Readonly<Record<string, string>>, killed?: string) {
+async function refusalOf(
+  cluster: string,
+  classes: Readonly<Record<string, string>>,
+  { killed, signal = new AbortController().signal }: { killed?: string; signal?: AbortSignal } = {},
+) {
   const store = await NatsKvStore.open(connection, cluster);
   const runId = 'run-1';
   const pids: number[] = [];
@@ -59,13 +63,14 @@ async function refusalOf(cluster: string, classes: Readonly<Record<string, strin
     cluster: {
       server: {
         address: server.address,
-        isOwn: true,
+        own: { storeDir: '', restart: () => undefined, renew: (damage) => Promise.reject(damage) },
         failed: new Promise(() => undefined),
         close: () => server.close(),
       },
       name: cluster,
       runId,
       notice: () => undefined,
+      signal,
       entry: new URL('./absent_node.ts', import.meta.url),
       started: (node, pid) => {
         pids.push(pid);
@@ -100,7 +105,7 @@ it('a node that does not register within cluster.wait is named, and nothing is l
 });
 
 it('a node that ends before the run has begun is named, and nothing is said of checkpoints that are not', async () => {
-  const { error, ...left } = await refusalOf('killed', {}, 'node-1');
+  const { error, ...left } = await refusalOf('killed', {}, { killed: 'node-1' });
   expect(error).toMatchObject({ tag: 'NodeDied', exitCode: 1 });
   expect(String(error)).toMatch(/node-1: ended \(SIGKILL\) before the run began; launch it again$/);
   expect(left).toEqual(nothing);

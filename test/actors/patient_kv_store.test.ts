@@ -53,7 +53,7 @@ it('waits no longer than it is told to', async () => {
 
 it('passes on what is wrong otherwise', async () => {
   const { store, patient } = scene();
-  store.error = new DamagedRecord('a', 'no record');
+  store.error = new DamagedRecord('a', 'no record', '');
   await expect(patient.find('a')).rejects.toBe(store.error);
 });
 

@@ -5,6 +5,7 @@
 
 import type { Clock, Timer } from '../system/clock.ts';
 import type { KvEntry, KvStore } from './kv_store.ts';
+import { KvUnavailable } from './membership_errors.ts';
 
 export interface BeatingRecordOptions {
   readonly store: KvStore;
@@ -16,8 +17,10 @@ export interface BeatingRecordOptions {
   readonly format: (beat: number) => string;
   /** Whether a record was written by us. */
   readonly isOurs: (entry: KvEntry) => boolean;
-  /** It is not ours any more; beating has stopped. */
-  readonly onLost: () => void;
+  /** It is not ours any more, or (`why`) the store cannot have it; beating has stopped. */
+  readonly onLost: (why: Error | null) => void;
+  /** A beat was written. */
+  readonly onBeat?: () => void;
 }
 
 export class BeatingRecord {
@@ -52,28 +55,35 @@ export class BeatingRecord {
     const { clock, beatMs } = this.#options;
     this.#timer = clock.after(delayMs, () => {
       this.#renew().then(
-        (isOurs) => this.#went(isOurs, beatMs),
-        // The next one may be written. Time was lost on the attempt, and the lease goes on.
-        () => this.#went(true, beatMs / 4),
+        (isOurs) => (isOurs ? this.#next(beatMs) : this.#lost(null)),
+        (error: unknown) => {
+          // The next one may be written. Time was lost on the attempt, and the lease goes on.
+          if (error instanceof KvUnavailable || !(error instanceof Error)) this.#next(beatMs / 4);
+          else this.#lost(error);
+        },
       );
     });
   }
 
-  #went(isOurs: boolean, nextMs: number): void {
+  #next(delayMs: number): void {
+    if (!this.#ended) this.#arm(delayMs);
+  }
+
+  #lost(why: Error | null): void {
     if (this.#ended) return;
-    if (isOurs) return this.#arm(nextMs);
     this.stop();
-    this.#options.onLost();
+    this.#options.onLost(why);
   }
 
   async #renew(): Promise<boolean> {
-    const { store, key, format, isOurs } = this.#options;
+    const { store, key, format, isOurs, onBeat } = this.#options;
     this.#beat += 1;
     const written = await store.replace(key, format(this.#beat), this.#revision);
     // A beat that seemed to fail may have been written: then the one that stands is ours.
     const standing = written ?? (await store.find(key));
     if (standing === null || !isOurs(standing)) return false;
     this.#revision = standing.revision;
+    onBeat?.();
     return true;
   }
 }

@@ -11,7 +11,7 @@ import { parseRecord } from './kv_record.ts';
 import type { KvEntry, KvStore } from './kv_store.ts';
 import { NO_LEASES, observe, type Sign } from './lease.ts';
 import { MEMBERS, parseMember } from './member.ts';
-import { ClusterMissing, ClusterNameTaken } from './membership_errors.ts';
+import { ClusterMissing, ClusterNameTaken, DamagedStore } from './membership_errors.ts';
 
 const RUN = 'run';
 
@@ -28,17 +28,31 @@ export interface FoundOptions {
   readonly leaseMs: number;
   /** Nobody else can be there, since the server was started for this run: what is found is of an attempt that has ended. */
   readonly isAlone?: boolean;
-  /** Another launch has taken the name, since ours showed no beat for a lease. */
-  readonly onLost: () => void;
+  /** Another launch has taken the name, since ours showed no beat for a lease; or (`why`) the store cannot have it. */
+  readonly onLost: (why: Error | null) => void;
+  /** A sign of life was written. */
+  readonly onBeat?: () => void;
 }
 
 /**
  * Gives the name to the run until the record that it returns is removed, and clears away what nodes of earlier attempts have
  * left. Where a record stands, watches for a lease whether its run is alive. Throws `ClusterNameTaken`, `KvUnavailable`,
- * `DamagedRecord`.
+ * `DamagedRecord`, `DamagedStore`.
  */
 export async function foundCluster(options: FoundOptions): Promise<BeatingRecord> {
-  const { store, clock, cluster, runId, leaseMs, onLost } = options;
+  for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
+    const record = await tryToFound(options);
+    if (record !== null) return record;
+  }
+  throw new DamagedStore(RUN, 'it stands when it is written, and is not there when it is read');
+}
+
+/** A claim may be removed between a look and the next; not so often, by anybody who ends a run. */
+const MOST_TRIES = 10;
+
+/** Null if the claim that stood was removed meanwhile. */
+async function tryToFound(options: FoundOptions): Promise<BeatingRecord | null> {
+  const { store, clock, cluster, runId, leaseMs, onLost, onBeat } = options;
   const launch = randomUUID();
   const format = (beat: number): string => JSON.stringify({ runId, launch, beat } satisfies Claim);
   const isOurs = (entry: KvEntry): boolean => parseClaim(entry).launch === launch;
@@ -49,10 +63,13 @@ export async function foundCluster(options: FoundOptions): Promise<BeatingRecord
   const written = isOurs(standing) ? standing : await store.replace(RUN, format(0), standing.revision);
   // It showed a beat, or ended just now, or another launch was faster; or ours seemed to fail and was written.
   const given = written ?? (await store.find(RUN));
-  if (given === null) return await foundCluster(options);
+  if (given === null) return null;
   if (!isOurs(given)) throw new ClusterNameTaken(cluster, parseClaim(given).runId);
   const timing = { store, clock, key: RUN, beatMs: leaseMs / 4 };
-  const record = new BeatingRecord({ ...timing, format, isOurs, onLost }, given.revision);
+  const record = new BeatingRecord(
+    { ...timing, format, isOurs, onLost, ...(onBeat === undefined ? {} : { onBeat }) },
+    given.revision,
+  );
   try {
     const left = [...(await signsOfLife(store, former)), ...(former === runId ? [] : await signsOfLife(store, runId))];
     for (const { key, revision } of left) await store.remove(key, revision);

@@ -3,6 +3,7 @@
  * succeeds, and the other learns the number that stands.
  */
 
+import { compareAndSet } from './compare_and_set.ts';
 import type { KvStore } from './kv_store.ts';
 import { DamagedRecord } from './membership_errors.ts';
 
@@ -29,31 +30,31 @@ export class GenRegister {
     return entry === null ? 0 : this.#parse(entry.value);
   }
 
-  /** Raises from `gen` to `gen + 1`, unless another gen than `gen` stands. */
-  async raise(gen: number): Promise<Raised> {
-    return this.#write((standing) => (standing === gen ? gen + 1 : null));
+  /** Raises from `gen` to `gen + 1`, unless another gen than `gen` stands. Throws `KvUnavailable`, `DamagedRecord`, `DamagedStore`. */
+  raise(gen: number): Promise<Raised> {
+    return this.#write((standing) => {
+      if (standing < gen) throw new DamagedRecord(this.#key, `no gen from ${gen} on`, String(standing));
+      return standing === gen ? gen + 1 : null;
+    });
   }
 
   /** Raises to `least`, unless it is that high already. For resuming: the manifest's gen + 1. */
-  async raiseTo(least: number): Promise<Raised> {
+  raiseTo(least: number): Promise<Raised> {
     return this.#write((standing) => (standing < least ? least : null));
   }
 
   async #write(next: (standing: number) => number | null): Promise<Raised> {
-    for (;;) {
-      const entry = await this.#store.createOrGet(this.#key, '0');
-      const standing = this.#parse(entry.value);
-      const gen = next(standing);
-      if (gen === null) return { gen: standing, isOurs: false };
-      const written = await this.#store.replace(this.#key, String(gen), entry.revision);
-      if (written !== null) return { gen, isOurs: true };
-    }
+    const { entry, isOurs } = await compareAndSet(this.#store, this.#key, '0', ({ value }) => {
+      const gen = next(this.#parse(value));
+      return gen === null ? null : String(gen);
+    });
+    return { gen: this.#parse(entry.value), isOurs };
   }
 
   #parse(value: string): number {
     const gen = Number(value);
     if (value === '' || !Number.isInteger(gen) || gen < 0 || gen > 0xffff_ffff)
-      throw new DamagedRecord(this.#key, `'${value.slice(0, 40)}' is no gen`);
+      throw new DamagedRecord(this.#key, 'no gen', value);
     return gen;
   }
 }

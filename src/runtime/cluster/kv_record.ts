@@ -6,8 +6,10 @@ import { DamagedRecord } from './membership_errors.ts';
 /** Reads an entry; `what` names its kind for the error. Throws `DamagedRecord`. */
 export function parseRecord<T extends z.ZodType>(schema: T, { key, value }: KvEntry, what: string): z.output<T> {
   const { data, error } = schema.safeParse(parseJson(value));
-  if (error !== undefined) throw new DamagedRecord(key, `no ${what}: ${error.issues[0].message}`);
-  return data;
+  if (error === undefined) return data;
+  const [{ path, message }] = error.issues;
+  const where = path.length === 0 ? '' : `${path.join('.')}: `;
+  throw new DamagedRecord(key, `no ${what} (${where}${message})`, value);
 }
 
 function parseJson(text: string): unknown {

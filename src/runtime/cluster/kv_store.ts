@@ -10,7 +10,7 @@ export interface KvEntry {
   readonly revision: number;
 }
 
-/** Keys are segments of a-z A-Z 0-9 _ - joined by dots. Each call may throw `KvUnavailable`. */
+/** Keys are segments of a-z A-Z 0-9 _ - joined by dots. Each call may throw `KvUnavailable`, which may pass, and `KvBucketGone`. */
 export interface KvStore {
   find(key: string): Promise<KvEntry | null>;
   /** Writes `value` unless there is one: what is written first stands, and is returned. Safe to call again. */

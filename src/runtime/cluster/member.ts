@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { KvEntry } from './kv_store.ts';
 import { parseRecord } from './kv_record.ts';
+import { DamagedRecord } from './membership_errors.ts';
 
 export const memberSchema = z.strictObject({
   node: z.string(),
@@ -26,5 +27,6 @@ export const formatMember = (member: Member, beat: number): string => JSON.strin
 /** Throws `DamagedRecord`. */
 export function parseMember(entry: KvEntry): Member {
   const { beat: _beat, ...member } = parseRecord(memberSchema.extend({ beat: z.number() }), entry, 'member');
-  return member;
+  if (entry.key === memberKey(member.node)) return member;
+  throw new DamagedRecord(entry.key, 'not of the node that it names', entry.value);
 }

@@ -66,10 +66,9 @@ export class Membership {
     return this.#poll();
   }
 
-  /** Removes the record of a node, dead or not; if it lives, it learns so by its next beat. */
-  async remove(node: string): Promise<void> {
-    const entry = await this.#options.store.find(memberKey(node));
-    if (entry !== null) await this.#options.store.remove(entry.key, entry.revision);
+  /** See `removeMember`. */
+  remove(node: string): Promise<void> {
+    return removeMember(this.#options.store, node);
   }
 
   stop(): void {
@@ -112,6 +111,12 @@ export class Membership {
     for (const member of pick(before, news.died)) events.died(member);
     for (const member of pick(now, news.joined)) events.joined(member);
   }
+}
+
+/** Removes the record of a node, dead or not; if it lives, it learns so by its next beat. Throws `KvUnavailable`. */
+export async function removeMember(store: KvStore, node: string): Promise<void> {
+  const entry = await store.find(memberKey(node));
+  if (entry !== null) await store.remove(entry.key, entry.revision);
 }
 
 const pick = (members: ReadonlyMap<string, Member>, nodes: readonly string[]): Member[] =>

@@ -12,12 +12,43 @@ export class KvUnavailable extends Error {
   }
 }
 
-/** A record in the store is not what this version writes. */
+const WAY_ON =
+  'move nats/ of the run directory aside (on a server of your own: delete the bucket), then continue with --resume';
+
+/** The beginning of a record, in one line. */
+const quoted = (value: string): string => `'${value.replaceAll(/[^\x20-\x7e]+/g, '?').slice(0, 60)}'`;
+
+/** A record in the store is not what this version writes there. */
 export class DamagedRecord extends Error {
   readonly tag = 'DamagedRecord';
   override readonly name = 'DamagedRecord';
+  readonly exitCode = 1;
+  /** `found`: the record as it stands. */
+  constructor(key: string, problem: string, found: string) {
+    super(`key ${key}: ${problem}, but ${quoted(found)}; run the same version on all nodes, or ${WAY_ON}`);
+  }
+}
+
+/** The store contradicts itself. */
+export class DamagedStore extends Error {
+  readonly tag = 'DamagedStore';
+  override readonly name = 'DamagedStore';
+  readonly exitCode = 1;
   constructor(key: string, problem: string) {
-    super(`key ${key}: ${problem}; run the same version on all nodes, or choose another cluster name`);
+    super(`the NATS store is damaged: key ${key}: ${problem}; ${WAY_ON}`);
+  }
+}
+
+/** The bucket was removed while the run had it. */
+export class KvBucketGone extends Error {
+  readonly tag = 'KvBucketGone';
+  override readonly name = 'KvBucketGone';
+  readonly exitCode = 1;
+  constructor(bucket: string) {
+    super(
+      `bucket ${bucket}: it is gone from the NATS server, and with it the gen and the decisions of the run; see who removed it, ` +
+        'then continue with --resume: what was checkpointed is safe',
+    );
   }
 }
 

@@ -11,10 +11,13 @@ import type { NatsConnection } from '../transport/nats_connection.ts';
 import { checkNodeName } from '../transport/nats_subject.ts';
 import type { KvEntry, KvStore } from './kv_store.ts';
 import { byKey } from './memory_kv_store.ts';
-import { KvUnavailable } from './membership_errors.ts';
+import { DamagedStore, KvBucketGone, KvUnavailable } from './membership_errors.ts';
 
 /** "wrong last sequence": another revision stands. */
 const STALE = 10_071;
+
+/** "stream not found". */
+const MISSING = 10_059;
 
 /** "subjects overlap with an existing stream": a foreign one, or our own, which another client makes at this moment. */
 const OVERLAP = 10_065;
@@ -25,6 +28,9 @@ const TIMEOUT_MS = 1_000;
 /** How often the bucket is asked for, and the pause between. Nothing beats yet: a busy server may take its time. */
 const OPEN_TRIES = 10;
 const OPEN_PAUSE_MS = 100;
+
+/** A key may be removed between two looks; not so often. */
+const MOST_TRIES = 10;
 
 export class NatsKvStore implements KvStore {
   readonly #bucket: KV;
@@ -65,13 +71,14 @@ export class NatsKvStore implements KvStore {
   }
 
   async createOrGet(key: string, value: string): Promise<KvEntry> {
-    for (;;) {
+    for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
       const revision = await this.#unlessStale(() => this.#bucket.create(key, value));
       if (revision !== null) return { key, value, revision };
       const standing = await this.find(key);
       // Null: it was there, and was removed since.
       if (standing !== null) return standing;
     }
+    throw new DamagedStore(key, 'it cannot be created, since it is there, and cannot be read');
   }
 
   async replace(key: string, value: string, revision: number): Promise<KvEntry | null> {
@@ -111,7 +118,18 @@ export class NatsKvStore implements KvStore {
     try {
       return await call();
     } catch (error) {
-      throw new KvUnavailable(this.#name, error);
+      throw (await this.#isGone(error)) ? new KvBucketGone(this.#name) : new KvUnavailable(this.#name, error);
+    }
+  }
+
+  /** A bucket that was removed is asked in vain, like a server that is away: only the server can tell. */
+  async #isGone(error: unknown): Promise<boolean> {
+    if (error instanceof JetStreamApiError) return error.code === MISSING;
+    try {
+      await this.#streams.info(`KV_${this.#name}`);
+      return false;
+    } catch (second) {
+      return second instanceof JetStreamApiError && second.code === MISSING;
     }
   }
 }

@@ -5,6 +5,7 @@
 
 import type { Clock } from '../system/clock.ts';
 import { BeatingRecord } from './beating_record.ts';
+import { compareAndSet } from './compare_and_set.ts';
 import type { KvEntry, KvStore } from './kv_store.ts';
 import { formatMember, memberKey, parseMember, type Member } from './member.ts';
 import { NodeNameTaken, NodeReplaced } from './membership_errors.ts';
@@ -17,8 +18,8 @@ export interface RegistrationOptions {
   readonly beatMs: number;
   /** Take the place of an earlier life of this node: for whoever knows that it has ended. */
   readonly takeOver?: boolean;
-  /** Its record is not ours any more; beating has stopped. */
-  readonly onReplaced: (error: NodeReplaced) => void;
+  /** Its record is not ours any more (`NodeReplaced`), or the store cannot have it; beating has stopped. */
+  readonly onReplaced: (error: Error) => void;
 }
 
 export class Registration {
@@ -28,16 +29,16 @@ export class Registration {
     this.#record = record;
   }
 
-  /** Registers and starts beating. Throws `NodeNameTaken`, `KvUnavailable`. */
+  /** Registers and starts beating. Throws `NodeNameTaken`, `KvUnavailable`, `DamagedStore`. */
   static async join(options: RegistrationOptions): Promise<Registration> {
     const { store, clock, member, beatMs, takeOver = false, onReplaced } = options;
     const key = memberKey(member.node);
     const value = formatMember(member, 0);
-    let entry: KvEntry | null = await store.createOrGet(key, value);
-    while (entry.value !== value) {
-      if (!takeOver && isRival(parseMember(entry), member)) throw new NodeNameTaken(member.node);
-      entry = (await store.replace(key, value, entry.revision)) ?? (await store.createOrGet(key, value));
-    }
+    const { entry } = await compareAndSet(store, key, value, (standing) => {
+      if (standing.value === value) return null;
+      if (!takeOver && isRival(parseMember(standing), member)) throw new NodeNameTaken(member.node);
+      return value;
+    });
     const record = {
       store,
       clock,
@@ -45,7 +46,7 @@ export class Registration {
       beatMs,
       format: (beat: number) => formatMember(member, beat),
       isOurs: (standing: KvEntry) => isSame(parseMember(standing), member),
-      onLost: () => onReplaced(new NodeReplaced(member.node)),
+      onLost: (why: Error | null) => onReplaced(why ?? new NodeReplaced(member.node)),
     };
     return new Registration(new BeatingRecord(record, entry.revision));
   }

@@ -41,7 +41,11 @@ export interface NatsLinksOptions {
   readonly control?: NatsConnection;
   /** Which life of the node this is: a later one must have a higher number. Default: the wall clock in ms. */
   readonly incarnation?: number;
+  /** Which life of each other node is meant: of any other nothing is heard. Without it the latest is. */
+  readonly incarnations?: ReadonlyMap<string, number>;
   readonly limits?: Partial<LinkLimits>;
+  /** How long a server that does not answer is asked; default: once. */
+  readonly patienceMs?: number;
 }
 
 const NO_RESPONDERS = 503;
@@ -90,13 +94,16 @@ export class NatsLinks {
    * resolves, the server knows the subscriptions.
    */
   static async open(options: NatsLinksOptions): Promise<NatsLinks> {
-    const { server } = options;
+    const { server, clock, patienceMs = 0 } = options;
     const name = `${checkNodeName('cluster', options.cluster)}/${checkNodeName('node', options.node)}`;
-    const control = options.control ?? (await NatsConnection.open(server, `${name} control`));
-    const data = await NatsConnection.open(server, `${name} data`).catch(async (error: unknown) => {
-      await control.close();
-      throw error;
-    });
+    const control =
+      options.control ?? (await NatsConnection.openPatiently(server, `${name} control`, { clock, patienceMs }));
+    const data = await NatsConnection.openPatiently(server, `${name} data`, { clock, patienceMs }).catch(
+      async (error: unknown) => {
+        await control.close();
+        throw error;
+      },
+    );
     const links = new NatsLinks(options, control, data);
     await Promise.all([control.flush(), data.flush()]);
     return links;

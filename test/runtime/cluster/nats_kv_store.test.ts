@@ -118,3 +118,12 @@ test('a bucket is asked for again by a server that is slow to answer', async () 
   const store = await NatsKvStore.open(connection, 'slow');
   expect(await store.find('k')).toBeNull();
 });
+
+test('a bucket that was removed is not taken for a server that is away', async () => {
+  const store = await NatsKvStore.open(connection, 'removed');
+  const { revision } = await store.createOrGet('k', 'a');
+  await connection.client.request('$JS.API.STREAM.DELETE.KV_troupe_removed', '');
+  const gone = { tag: 'KvBucketGone', message: expect.stringMatching(/^bucket troupe_removed: it is gone/) as string };
+  const calls = [store.find('k'), store.createOrGet('k', 'b'), store.replace('k', 'b', revision), store.list('node')];
+  await Promise.all(calls.map((call) => expect(call).rejects.toMatchObject(gone)));
+});

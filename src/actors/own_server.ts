@@ -1,0 +1,130 @@
+/**
+ * A nats-server that is the run's own, with its store in the run directory. What an earlier launch has left of it is ended
+ * first. A store that is damaged is moved aside, and the run goes on with an empty one: every number is in the checkpoint,
+ * gens are counted on from the checkpoints' names, and a decision that is lost is made again from the same votes.
+ */
+import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import {
+  endOrphan,
+  NatsServer,
+  NatsServerFailed,
+  NatsServerLost,
+  type NatsAddress,
+  type NatsServerNews,
+} from '../runtime/cluster/nats.ts';
+import { codeOf, diskRemedy } from '../system_error.ts';
+import type { OwnStore, RunServer } from './run_server_port.ts';
+
+export interface OwnServerOptions {
+  readonly storeDir: string;
+  /** Default: any free one. */
+  readonly port?: number;
+  /** How long it may take until it listens. */
+  readonly startMs: number;
+  readonly notice: (text: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** The store cannot be moved aside. */
+export class StoreNotMoved extends Error {
+  readonly tag = 'StoreNotMoved';
+  readonly exitCode = 1;
+  constructor(storeDir: string, code: string) {
+    super(`${storeDir}: damaged, and cannot be moved aside (${code}); ${diskRemedy(code)}, or move it by hand`);
+    this.name = 'StoreNotMoved';
+  }
+}
+
+export class OwnServer implements RunServer, OwnStore {
+  readonly own: OwnStore = this;
+  readonly failed: Promise<Error>;
+  readonly #options: OwnServerOptions;
+  readonly #fail: (error: Error) => void;
+  #server: NatsServer | null = null;
+  #isRenewed = false;
+  #isClosed = false;
+
+  private constructor(options: OwnServerOptions) {
+    this.#options = options;
+    const { promise, resolve } = Promise.withResolvers<Error>();
+    this.failed = promise;
+    this.#fail = resolve;
+  }
+
+  /** Throws `NatsServerMissing`, `NatsServerFailed`, `NatsServerSilent`, `PortInUse`, `StoreNotMoved`. */
+  static async start(options: OwnServerOptions): Promise<OwnServer> {
+    const { storeDir, notice } = options;
+    const orphan = await endOrphan(storeDir);
+    if (orphan !== null) notice(`nats-server: process ${orphan} was left behind by an earlier launch; ended it`);
+    const server = new OwnServer(options);
+    const isFilled = hasStreams(storeDir);
+    try {
+      await server.#start();
+    } catch (error) {
+      // It ended over what it found there, perhaps. Where an empty store does not help either, the first reason stands.
+      if (!isFilled || !(error instanceof NatsServerFailed)) throw error;
+      await server.renew(error).catch(() => {
+        throw error;
+      });
+    }
+    return server;
+  }
+
+  get storeDir(): string {
+    return this.#options.storeDir;
+  }
+
+  get address(): NatsAddress {
+    if (this.#server === null) throw new RangeError('server: used before it was started');
+    return this.#server.address;
+  }
+
+  restart(): void {
+    this.#server?.restart();
+  }
+
+  async renew(damage: Error): Promise<void> {
+    const { storeDir, notice } = this.#options;
+    if (this.#isRenewed) throw damage;
+    this.#isRenewed = true;
+    await this.#server?.close();
+    const aside = moveAside(storeDir);
+    // Its remedy is what is done here.
+    const [problem] = damage.message.split(';', 1);
+    notice(`${problem}; moved the store to ${basename(aside)}, and going on with an empty one`);
+    await this.#start();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#server?.close();
+  }
+
+  async #start(): Promise<void> {
+    const { notice, ...options } = this.#options;
+    const onNews = (news: NatsServerNews): void => {
+      if (news.kind === 'restarting') notice(`nats-server: ${news.reason}; starting it again`);
+      if (news.kind === 'failed') this.#fail(new NatsServerLost(news.reason));
+    };
+    this.#server = await NatsServer.start({ ...options, onNews });
+    if (this.#isClosed) await this.#server.close();
+  }
+}
+
+/** Whether an earlier launch has kept something there. */
+const hasStreams = (storeDir: string): boolean => existsSync(join(storeDir, 'jetstream'));
+
+/** Gives the folder another name beside it, and returns that. Throws `StoreNotMoved`. */
+function moveAside(storeDir: string): string {
+  const taken = new Set(readdirSync(join(storeDir, '..')));
+  let name = `${basename(storeDir)}.damaged`;
+  for (let i = 2; taken.has(name); i += 1) name = `${basename(storeDir)}.damaged-${i}`;
+  const aside = join(storeDir, '..', name);
+  try {
+    renameSync(storeDir, aside);
+  } catch (error) {
+    throw new StoreNotMoved(storeDir, codeOf(error));
+  }
+  return aside;
+}
