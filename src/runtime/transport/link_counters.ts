@@ -19,6 +19,8 @@ export class LinkCounters {
   corrupt = 0;
   /** Of another run, or of another process under the sender's name in the same gen. */
   foreign = 0;
+  /** Of a gen that has not been entered here. */
+  early = 0;
   /** Of a lower gen, or of a former life of the sender. */
   stale = 0;
   duplicates = 0;

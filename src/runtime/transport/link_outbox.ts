@@ -95,14 +95,13 @@ export class LinkOutbox {
 
   /**
    * All chunks before `expected` have arrived, and `seenAttempt` was the last to come. A number that was never sent is
-   * counted and ignored.
+   * counted and ignored: a stranger's chunk may have left one with the receiver.
    */
   acknowledged(expected: number, seenAttempt = 0, nowMs = -Infinity): void {
-    if (expected > this.#sender.sequence || seenAttempt > this.#attempt) {
-      this.#options.counters.malformed += 1;
-      return;
-    }
-    this.#seenAttempt = Math.max(this.#seenAttempt, seenAttempt);
+    const isSent = seenAttempt <= this.#attempt;
+    if (!isSent || expected > this.#sender.sequence) this.#options.counters.malformed += 1;
+    if (expected > this.#sender.sequence) return;
+    if (isSent) this.#seenAttempt = Math.max(this.#seenAttempt, seenAttempt);
     if (this.isEmpty || expected <= this.#kept[0].sequence) return;
     const gone = this.#kept.splice(0, expected - this.#kept[0].sequence);
     const underWay = gone.slice(0, this.#underWay);

@@ -1,7 +1,7 @@
 /**
  * The receiving end of a link: lets chunks through once and in order. A **strict** receiver (data) counts from 0 in each
- * gen and breaks when one is missing; a **lenient** one (control) waits, since its sender sends again until it hears what
- * has arrived.
+ * gen that it was told to enter, and breaks when one is missing; a **lenient** one (control) waits, since its sender sends
+ * again until it hears what has arrived. No chunk makes it leave its gen, or a life of the sender that it knows.
  */
 
 import type { Chunk } from './link_chunk.ts';
@@ -11,9 +11,13 @@ import { Reassembly, type ReassemblyOptions } from './link_reassembly.ts';
 
 export interface LinkReceiverOptions extends ReassemblyOptions {
   readonly strict: boolean;
+  /** The life of the sender that is meant; undefined: the latest that is heard of. */
+  readonly incarnation?: number | undefined;
   readonly windowChunks: number;
   readonly stallMs: number;
 }
+
+const UNKNOWN = -1;
 
 export class LinkReceiver {
   readonly #options: LinkReceiverOptions;
@@ -21,22 +25,25 @@ export class LinkReceiver {
   readonly #reassembly: Reassembly;
   /** Came before their turn, by sequence number. */
   readonly #ahead = new Map<number, Chunk>();
-  #gen = -1;
-  #incarnation = -1;
+  #gen = 0;
+  #incarnation: number;
   #expected = 0;
   /** Chunks below it have been sent, says their sender. */
   #promised = 0;
   #seenAttempt = 0;
   #progressMs = 0;
+  /** When its sender first said that it had been told of more than has come; null since there was progress. */
+  #leaptMs: number | null = null;
   #broken = false;
 
   constructor(options: LinkReceiverOptions) {
     this.#options = options;
     this.#counters = options.counters;
+    this.#incarnation = options.incarnation ?? UNKNOWN;
     this.#reassembly = new Reassembly(options);
   }
 
-  /** The gen that this link is in; −1 before its first chunk. Always 0 for control. */
+  /** The gen that this link is in. Always 0 for control. */
   get gen(): number {
     return this.#gen;
   }
@@ -61,9 +68,14 @@ export class LinkReceiver {
 
   /** Takes a chunk of kind `frame`; returns what broke the link, once. */
   accept(chunk: Chunk, nowMs: number): LinkFault | null {
+    const isFirst = this.#incarnation === UNKNOWN;
     if (!this.#isOfThisLife(chunk)) return null;
+    if (!this.#options.strict && chunk.base > this.#expected) {
+      if (!isFirst) return this.#leapt(chunk, nowMs);
+      // Its sender was there before us.
+      this.#expected = chunk.base;
+    }
     this.#seenAttempt = Math.max(this.#seenAttempt, chunk.attempt);
-    if (!this.#options.strict && chunk.base > this.#expected) this.#skipTo(chunk.base);
     if (chunk.sequence < this.#expected || this.#ahead.has(chunk.sequence)) {
       this.#counters.duplicates += 1;
       return this.#advance(nowMs);
@@ -99,7 +111,7 @@ export class LinkReceiver {
 
   /** Lets go of all of lower gens. */
   enter(gen: number): void {
-    if (gen > this.#gen) this.#restart(gen, -1);
+    if (gen > this.#gen) this.#restart(gen, this.#options.incarnation ?? UNKNOWN);
   }
 
   /** Lets go of everything. */
@@ -108,10 +120,14 @@ export class LinkReceiver {
   }
 
   #isOfThisLife({ gen, incarnation }: Chunk): boolean {
-    const { strict } = this.#options;
-    if (strict ? gen > this.#gen : incarnation > this.#incarnation) this.#restart(strict ? gen : 0, incarnation);
+    const { strict, incarnation: meant } = this.#options;
+    if (strict && gen > this.#gen) {
+      this.#counters.early += 1;
+      return false;
+    }
+    if (!strict && meant === undefined && incarnation > this.#incarnation) this.#restart(0, incarnation);
     // Entered before the first chunk came: whoever knows this gen is alive in it.
-    else if (strict && gen === this.#gen && this.#incarnation < 0) this.#incarnation = incarnation;
+    else if (strict && gen === this.#gen && this.#incarnation === UNKNOWN) this.#incarnation = incarnation;
     if ((strict && gen < this.#gen) || incarnation < this.#incarnation) this.#counters.stale += 1;
     else if (incarnation > this.#incarnation) this.#counters.foreign += 1;
     else if (this.#broken) this.#counters.broken += 1;
@@ -128,6 +144,7 @@ export class LinkReceiver {
       if (refusal !== null) return this.#refuse(refusal);
       this.#expected += 1;
       this.#progressMs = nowMs;
+      this.#leaptMs = null;
       if (this.#reassembly.take(next)) continue;
       this.#counters.malformed += 1;
       const fault = this.#breakIfStrict({ kind: 'gap', expected: next.sequence, got: next.sequence });
@@ -142,10 +159,17 @@ export class LinkReceiver {
     return this.#breakIfStrict(refusal);
   }
 
-  #skipTo(sequence: number): void {
-    for (const ahead of this.#ahead.keys()) if (ahead < sequence) this.#ahead.delete(ahead);
-    this.#reassembly.drop();
-    this.#expected = sequence;
+  /**
+   * A sender lets go only of what was acknowledged, and more was not: a stranger has been at this link. If it was this
+   * chunk, the next one will do; if it was an acknowledgement, nothing that the sender has left will.
+   */
+  #leapt({ base }: Chunk, nowMs: number): LinkFault | null {
+    this.#counters.malformed += 1;
+    this.#leaptMs ??= nowMs;
+    if (nowMs - this.#leaptMs < this.#options.stallMs) return null;
+    this.#drop();
+    this.#broken = true;
+    return { kind: 'gap', expected: this.#expected, got: base };
   }
 
   #isWaiting(): boolean {
@@ -166,6 +190,7 @@ export class LinkReceiver {
     this.#expected = 0;
     this.#promised = 0;
     this.#seenAttempt = 0;
+    this.#leaptMs = null;
     this.#broken = false;
   }
 

@@ -53,7 +53,11 @@ export class NatsControlLane {
       this.#options.counters.malformed += 1;
       return;
     }
-    this.#receiverFrom(from).accept(chunk, nowMs);
+    const fault = this.#receiverFrom(from).accept(chunk, nowMs);
+    if (fault !== null) {
+      const { node, events } = this.#options;
+      events.broken(new LinkBroken(from, node, 'control', chunk.gen, fault));
+    }
     if (this.#owed.size === 0) queueMicrotask(() => this.#acknowledge());
     this.#owed.add(from);
   }
@@ -148,9 +152,10 @@ export class NatsControlLane {
   #receiverFrom(from: string): LinkReceiver {
     const known = this.#receivers.get(from);
     if (known !== undefined) return known;
-    const { pool, budget, counters, limits, events } = this.#options;
+    const { pool, budget, counters, limits, events, incarnationOf } = this.#options;
     const receiver = new LinkReceiver({
       ...limits,
+      incarnation: incarnationOf(from),
       strict: false,
       pool,
       budget,

@@ -39,6 +39,8 @@ export class NatsDataLane {
   readonly #buffers = new LinkBuffers();
   readonly #outbound = new Map<string, Outbound>();
   readonly #inbound = new Map<string, LinkReceiver>();
+  /** The gen of which data is let in. */
+  #gen = 0;
   #queue: Waiting[] = [];
   #next = 0;
   #queuedBytes = 0;
@@ -105,8 +107,9 @@ export class NatsDataLane {
     this.#clearQueue();
   }
 
-  /** Lets go of incomplete frames of lower gens. */
+  /** Lets data of `gen` in, and lets go of incomplete frames of lower ones. */
   enter(gen: number): void {
+    this.#gen = Math.max(this.#gen, gen);
     for (const receiver of this.#inbound.values()) receiver.enter(gen);
   }
 
@@ -195,15 +198,17 @@ export class NatsDataLane {
   #inboundFrom(from: string): LinkReceiver {
     const known = this.#inbound.get(from);
     if (known !== undefined) return known;
-    const { pool, budget, counters, limits, events } = this.#options;
+    const { pool, budget, counters, limits, events, incarnationOf } = this.#options;
     const receiver = new LinkReceiver({
       ...limits,
+      incarnation: incarnationOf(from),
       strict: true,
       pool,
       budget,
       counters,
       onFrame: (frame, bytes) => events.frame(from, 'data', frame, bytes),
     });
+    receiver.enter(this.#gen);
     this.#inbound.set(from, receiver);
     return receiver;
   }

@@ -28,6 +28,8 @@ export interface LaneOptions {
   readonly cluster: string;
   readonly node: string;
   readonly identity: LinkIdentity;
+  /** Which life of another node is meant; undefined: the latest. */
+  readonly incarnationOf: (node: string) => number | undefined;
   readonly channel: LaneChannel;
   readonly limits: LinkLimits;
   readonly pool: ArrivalPool;

@@ -77,6 +77,7 @@ export class NatsLinks {
       cluster,
       node,
       identity: { run: this.#run, incarnation: options.incarnation ?? clock.wallMs() },
+      incarnationOf: (other: string) => options.incarnations?.get(other),
       limits: { ...wanted, chunkBytes },
       pool,
       budget: new PartialBudget(wanted.maxPartialBytes),
@@ -115,7 +116,7 @@ export class NatsLinks {
     else this.#data.send(to, gen, frame, this.#clock.now());
   }
 
-  /** Lets go of incomplete data of lower gens. Links enter a gen by themselves with its first frame. */
+  /** Lets data of `gen` in from now on, and nothing of lower ones. Gen 0 is entered from the start. */
   enter(gen: number): void {
     this.#data.enter(gen);
   }

@@ -14,6 +14,10 @@ export const CHUNK_BYTES = 80;
 
 export interface ReceivingEndOptions {
   readonly strict?: boolean;
+  /** Whether a strict one enters each gen of which something comes, as nodes do before; default: yes. */
+  readonly enters?: boolean;
+  /** The life of the sender that is meant. */
+  readonly incarnation?: number;
   readonly maxFrameBytes?: number;
   readonly budgetBytes?: number;
 }
@@ -28,10 +32,15 @@ export class ReceivingEnd {
   readonly faults: LinkFault[] = [];
   readonly receiver: LinkReceiver;
 
-  constructor({ strict = true, maxFrameBytes = 1 << 20, budgetBytes = 1 << 20 }: ReceivingEndOptions = {}) {
+  readonly #enters: boolean;
+
+  constructor(options: ReceivingEndOptions = {}) {
+    const { strict = true, enters = true, incarnation, maxFrameBytes = 1 << 20, budgetBytes = 1 << 20 } = options;
+    this.#enters = enters && strict;
     this.budget = new PartialBudget(budgetBytes);
     this.receiver = new LinkReceiver({
       strict,
+      incarnation,
       windowChunks: 4,
       stallMs: 100,
       maxFrameBytes,
@@ -59,6 +68,7 @@ export class ReceivingEnd {
   arrive(bytes: Uint8Array, nowMs = 0): void {
     const chunk = readChunk(bytes, RUN, this.counters);
     if (chunk === null) return;
+    if (this.#enters) this.receiver.enter(chunk.gen);
     const fault = this.receiver.accept(chunk, nowMs);
     if (fault !== null) this.faults.push(fault);
   }

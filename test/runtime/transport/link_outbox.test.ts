@@ -72,8 +72,11 @@ test('a chunk that a later one has overtaken is sent again at once, and then onl
   // The repeat has come, and what left before it has not.
   outbox.acknowledged(1, 5, 102);
   expect([outbox.due(102).length, counters.resent]).toEqual([1, 3]);
+  // What left is known here: of an attempt that did not, only the rest of the acknowledgement counts.
   outbox.acknowledged(2, 9, 103);
-  expect([outbox.due(103).length, counters.malformed]).toEqual([0, 1]);
+  expect([outbox.due(103).length, counters.malformed]).toEqual([1, 1]);
+  outbox.acknowledged(3, 9, 104);
+  expect([outbox.isEmpty, counters.malformed]).toEqual([true, 2]);
 });
 
 test('an acknowledgement that is late, repeated or beyond what was sent changes nothing, the last is counted', () => {

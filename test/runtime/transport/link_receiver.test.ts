@@ -141,6 +141,46 @@ test('entering a gen lets go of an incomplete frame of the one before', () => {
   expect(end.texts).toEqual(['reborn']);
 });
 
+test('a gen is entered by whoever runs the node, and by no chunk', () => {
+  const end = new ReceivingEnd({ enters: false });
+  end.receiver.enter(1);
+  cut(senderIn(1), 'now').forEach((chunk) => end.take(chunk));
+  cut(senderIn(7), 'too early').forEach((chunk) => end.take(chunk));
+  expect([end.texts, end.counters.early, end.receiver.gen]).toEqual([['now'], 1, 1]);
+  end.receiver.enter(7);
+  cut(senderIn(7), 'entered').forEach((chunk) => end.take(chunk));
+  expect([end.texts, end.faults]).toEqual([['now', 'entered'], []]);
+});
+
+test.each([true, false])(
+  'of a sender whose life is known no other is heard, though it comes first (strict: %s)',
+  (strict) => {
+    const end = new ReceivingEnd({ strict, incarnation: 5 });
+    for (const incarnation of [4, 6, 2 ** 50])
+      cut(senderIn(1, incarnation), 'stranger').forEach((chunk) => end.take(chunk));
+    cut(senderIn(1, 5), 'known').forEach((chunk) => end.take(chunk));
+    expect([end.texts, end.counters.stale, end.counters.foreign]).toEqual([['known'], 1, 2]);
+  },
+);
+
+test('a lenient receiver that is told of more than has come takes what comes in its turn, and breaks if nothing does', () => {
+  const sender = new LinkSender(SENDER, CHUNK_BYTES);
+  const end = new ReceivingEnd({ strict: false });
+  const next = (text: string, base: number): Buffer => sender.cut([Buffer.from(text)], base)[0];
+  const leap = new LinkSender(SENDER, CHUNK_BYTES).cut([Buffer.from('stranger')], 1e9)[0];
+  end.take(next('0', 0), 0);
+  end.take(leap, 10);
+  end.take(next('1', 0), 20);
+  end.take(leap, 500);
+  expect([end.texts, end.faults, end.counters.malformed]).toEqual([['0', '1'], [], 2]);
+  // An acknowledgement was forged: the sender has let go of what did not come.
+  next('lost', 0);
+  end.take(next('3', 3), 599);
+  expect(end.faults).toEqual([]);
+  end.take(next('4', 3), 600);
+  expect(end.faults).toEqual([{ kind: 'gap', expected: 2, got: 3 }]);
+});
+
 test('a frame beyond the limit or the budget is refused before memory is leased', () => {
   const small = new ReceivingEnd({ maxFrameBytes: 40 });
   cut(senderIn(1), LONG).forEach((chunk) => small.take(chunk));

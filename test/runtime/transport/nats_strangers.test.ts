@@ -117,6 +117,8 @@ const toNode = (lane: Lane): TestNode => (lane === 'ack' ? pair.a : pair.b);
 
 const STRANGERS: readonly (readonly [string, Lane, keyof LinkCounters, (sample: Chunk) => Forged])[] = [
   ['a frame of a lower gen', 'data', 'stale', ({ gen, sequence }) => ({ gen: gen - 1, sequence: sequence + 1 })],
+  ['a frame of a gen that nobody has entered', 'data', 'early', ({ gen }) => ({ gen: gen + 1, sequence: 0 })],
+  ['a frame of a gen of which nobody will hear', 'data', 'early', () => ({ gen: 2 ** 32 - 1, sequence: 0 })],
   ['a frame of a former life', 'data', 'stale', (s) => ({ incarnation: s.incarnation - 1, sequence: s.sequence + 1 })],
   ['a frame of a former life', 'control', 'stale', (s) => ({ incarnation: s.incarnation - 1 })],
   ['a frame of a namesake', 'data', 'foreign', (s) => ({ incarnation: s.incarnation + 1, sequence: s.sequence + 1 })],
@@ -125,6 +127,7 @@ const STRANGERS: readonly (readonly [string, Lane, keyof LinkCounters, (sample: 
   ['an acknowledgement of another run', 'ack', 'foreign', () => ({ run: RUN + 1 })],
   ['a frame that was sent before', 'data', 'duplicates', () => ({})],
   ['a frame that was sent before', 'control', 'duplicates', () => ({})],
+  ['a frame of a sender who was told of more than came', 'control', 'malformed', () => ({ base: 1e9 })],
   ['a frame far ahead', 'control', 'beyondWindow', ({ sequence }) => ({ sequence: sequence + 1_000 })],
   ['an acknowledgement for another life', 'ack', 'stale', ({ base }) => ({ base: base - 1 })],
   ['an acknowledgement of what was not sent', 'ack', 'malformed', ({ sequence }) => ({ sequence: sequence + 1 })],
@@ -183,7 +186,7 @@ const STRANGE_DATA = 'troupe.test.v1.data.b.stranger';
 
 test('a frame beyond the limit is refused before memory is asked for, and only its own link breaks', async () => {
   const frame = (sequence: number): Buffer =>
-    forge(samples.data, { gen: 0, sequence, frameBytes: MAX_FRAME_BYTES + 1, payload: random(1, 1_000) });
+    forge(samples.data, { sequence, frameBytes: MAX_FRAME_BYTES + 1, payload: random(1, 1_000) });
   const chunks = Array.from({ length: 10 }, (_, sequence) => frame(sequence));
   expect(await strange(pair.b, STRANGE_DATA, chunks)).toEqual({ unfitting: 1, broken: 9 });
   expect(pair.b.broken.map(({ from, fault }) => [from, fault.kind])).toEqual([['stranger', 'too-large']]);
@@ -198,7 +201,7 @@ test('a control frame beyond the limit is done without', async () => {
 
 test('a frame that is never completed gives its memory back when it stalls', async () => {
   const broken = pair.b.next('broken');
-  const fields = { gen: 0, sequence: 0, offset: 0, frameBytes: MAX_FRAME_BYTES, payload: random(1, 1_000) };
+  const fields = { sequence: 0, offset: 0, frameBytes: MAX_FRAME_BYTES, payload: random(1, 1_000) };
   await pair.proxy.inject(STRANGE_DATA, forge(samples.data, fields));
   await broken;
   expect(pair.b.broken.map(({ from, fault }) => [from, fault.kind])).toEqual([['stranger', 'stall']]);
@@ -213,7 +216,7 @@ test.each<Lane>(['data', 'control'])('whole frames on %s that hold no message ar
     const { payload: message } = samples[lane];
     const cut = message.subarray(0, 1 + (sequence % (message.length - 1)));
     const payload = [noise, Buffer.concat([message.subarray(0, 4), noise]), cut][sequence % 3];
-    return forge(samples[lane], { gen: 0, base: 0, offset: 0, sequence, frameBytes: payload.length, payload });
+    return forge(samples[lane], { base: 0, offset: 0, sequence, frameBytes: payload.length, payload });
   });
   // Of some messages that were cut the route is whole, and says that they are from `a`: the first of them is reported.
   const { misattributed, ...refused } = await strange(pair.b, subject, chunks);

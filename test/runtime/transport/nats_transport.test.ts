@@ -255,8 +255,10 @@ test('a cut data connection breaks the links that it carried, on both sides, unt
     ['a → b: data lost in gen 0: the connection to the NATS server was lost'],
   ]);
   expect(a.transport.counters.unsent).toBe(1);
-  a.system.enter(1);
-  b.system.enter(1);
+  for (const { system, transport } of [a, b]) {
+    system.enter(1);
+    transport.enter(1);
+  }
   ref.tell.put({ n: 2, x: tensor(10, 2) });
   expect(await ref.ask.await({ count: 2 })).toMatch(/^0:\w+ 2:\w+$/);
 });
@@ -293,8 +295,10 @@ test('a server that is killed costs the data of a gen, and no control message', 
   await back;
   expect(await sum).toBe(100);
   expect([a.broken.length, b.broken.length, a.transport.counters.unsent]).toEqual([1, 1, 1]);
-  a.system.enter(1);
-  b.system.enter(1);
+  for (const { system, transport } of [a, b]) {
+    system.enter(1);
+    transport.enter(1);
+  }
   put.tell.put({ n: 2, x: tensor(10, 2) });
   await put.ask.await({ count: 2 });
   expect(sink.seen).toHaveLength(2);
@@ -328,8 +332,10 @@ test('a server that is killed in the middle of bulk data costs that gen, and the
   expect(seen).toEqual(expected.slice(0, seen.length));
   expect(seen.length).toBeLessThan(expected.length);
   seen.length = 0;
-  a.system.enter(1);
-  b.system.enter(1);
+  for (const { system, transport } of [a, b]) {
+    system.enter(1);
+    transport.enter(1);
+  }
   tensors.forEach((x, n) => put.tell.put({ n, x }));
   expect(await put.ask.await({ count: tensors.length })).toBe(expected.join(' '));
   expect([a.broken.length, b.broken.length, a.pool.leased, b.pool.leased]).toEqual([1, 1, 0, 0]);

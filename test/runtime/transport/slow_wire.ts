@@ -117,6 +117,7 @@ export class SlowWire {
       cluster: 'test',
       node,
       identity: SENDER,
+      incarnationOf: () => undefined,
       channel: {
         get isConnected() {
           return isConnected();
