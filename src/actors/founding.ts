@@ -2,14 +2,7 @@
  * How a launch begins: it reaches the server, takes the cluster's name for its run, and raises the gen above all that came
  * before. A store of the run's own server that contradicts itself is moved aside once, and all of this is done again.
  */
-import {
-  foundCluster,
-  GenRegister,
-  NatsConnection,
-  NatsKvStore,
-  type BeatingRecord,
-  type NatsAddress,
-} from '../runtime/cluster/nats.ts';
+import { foundCluster, GenRegister, NatsConnection, NatsKvStore, type BeatingRecord } from '../runtime/cluster/nats.ts';
 import { tagOf, type Clock } from '../runtime/index.ts';
 import { PatientKvStore } from './patient_kv_store.ts';
 import type { RunServer } from './run_server_port.ts';
@@ -32,7 +25,7 @@ export interface FoundingOptions {
   readonly leaseMs: number;
   /** The least gen to begin in. */
   readonly gen: number;
-  /** How long a server is asked until it answers. */
+  /** How long the run's own server is asked until it answers. */
   readonly connectMs: number;
   /** When aborted, no more is begun. */
   readonly signal: AbortSignal;
@@ -43,7 +36,7 @@ export interface FoundingOptions {
 }
 
 /** How long a store that does not answer is asked for the cluster's name, and later for each beat of its claim. */
-const patienceMs = 10_000;
+const foundingMs = 10_000;
 
 /** Throws `NatsUnreachable`, `KvUnavailable`, `ClusterNameTaken`, `DamagedRecord`, `DamagedStore` ...; then nothing is held. */
 export async function found(options: FoundingOptions): Promise<Founding> {
@@ -61,12 +54,15 @@ const isDamage = (error: unknown): error is Error => ['DamagedRecord', 'DamagedS
 
 async function foundOnce(options: FoundingOptions): Promise<Founding> {
   const { server, clock, cluster, connectMs, signal } = options;
-  const control = await connect(server.address, { cluster, clock, connectMs, signal });
+  // Nothing has shown yet that another's address is right.
+  const patienceMs = server.own === null ? 0 : connectMs;
+  const name = `${cluster}/${launcherName} control`;
+  const control = await NatsConnection.openPatiently(server.address, name, { clock, patienceMs, signal });
   let claim: BeatingRecord | null = null;
   try {
     const store = await NatsKvStore.open(control, cluster);
     // A bucket that another launch makes at this moment takes no message yet; one without room never will.
-    const patient = new PatientKvStore(store, clock, signal, patienceMs);
+    const patient = new PatientKvStore(store, clock, signal, foundingMs);
     claim = await foundCluster({ ...options, store: patient, isAlone: server.own !== null });
     const register = new GenRegister(patient, options.runId);
     const { gen } = await register.raiseTo(Math.max(options.gen, (await register.current()) + 1));
@@ -77,14 +73,4 @@ async function foundOnce(options: FoundingOptions): Promise<Founding> {
     await control.close();
     throw error;
   }
-}
-
-type ConnectOptions = Pick<FoundingOptions, 'cluster' | 'clock' | 'connectMs' | 'signal'>;
-
-function connect(address: NatsAddress, { cluster, clock, connectMs, signal }: ConnectOptions): Promise<NatsConnection> {
-  return NatsConnection.openPatiently(address, `${cluster}/${launcherName} control`, {
-    clock,
-    patienceMs: connectMs,
-    signal,
-  });
 }

@@ -98,7 +98,12 @@ describe('a faulty file is refused in one line that names place, key, what was f
     [
       'a server address with a secret in it',
       'cluster: { nats: { url: "nats://secret@10.0.0.7:4222" } }',
-      'run.yaml:1:25: cluster.nats.url: found "nats://…@10.0.0.7:4222", allowed: auto, none, or an address such as nats://10.0.0.7:4222, without a token in it',
+      'run.yaml:1:25: cluster.nats.url: found "nats://…@10.0.0.7:4222", allowed: auto, none, or an address such as nats://10.0.0.7:4222 or tls://nats.example:4222, without a token in it',
+    ],
+    [
+      'a server address of a scheme that is not spoken',
+      'cluster: { nats: { url: "wss://10.0.0.7:4222" } }',
+      'run.yaml:1:25: cluster.nats.url: found "wss://10.0.0.7:4222", allowed: auto, none, or an address such as nats://10.0.0.7:4222 or tls://nats.example:4222, without a token in it',
     ],
     [
       'a token file for a server that is started here',
@@ -259,7 +264,7 @@ describe('an override', () => {
     [
       'with a secret in it does not show it',
       'cluster.nats.url=nats://secret@10.0.0.7:4222',
-      '--set cluster.nats.url=nats://…@10.0.0.7:4222: cluster.nats.url: found "nats://…@10.0.0.7:4222", allowed: auto, none, or an address such as nats://10.0.0.7:4222, without a token in it',
+      '--set cluster.nats.url=nats://…@10.0.0.7:4222: cluster.nats.url: found "nats://…@10.0.0.7:4222", allowed: auto, none, or an address such as nats://10.0.0.7:4222 or tls://nats.example:4222, without a token in it',
     ],
     [
       'that is no YAML is refused',

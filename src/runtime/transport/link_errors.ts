@@ -94,6 +94,16 @@ export class NatsRefused extends Error {
   }
 }
 
+/** Address and server do not agree on TLS, or the server's certificate is not accepted. */
+export class NatsTlsRefused extends Error {
+  readonly tag = 'NatsTlsRefused';
+  override readonly name = 'NatsTlsRefused';
+  readonly exitCode = 2;
+  constructor(url: string, problem: string, remedy: string) {
+    super(`${url}: ${problem}; ${remedy}`);
+  }
+}
+
 /** The server takes only messages smaller than a link needs. */
 export class PayloadTooSmall extends Error {
   readonly tag = 'PayloadTooSmall';

@@ -13,13 +13,14 @@ import {
   type Status,
 } from 'nats';
 import type { Clock } from '../system/clock.ts';
-import { NatsRefused, NatsUnreachable, PayloadTooSmall } from './link_errors.ts';
+import { NatsRefused, NatsTlsRefused, NatsUnreachable, PayloadTooSmall } from './link_errors.ts';
 import { LEAST_PAYLOAD_BYTES } from './link_limits.ts';
 import { makeRoomForWholeMessages } from './nats_reader.ts';
-import { connectNats } from './nats_socket.ts';
+import { connectNats, TlsFault } from './nats_socket.ts';
 
 /** Where the server is, and what opens it. */
 export interface NatsAddress {
+  /** `nats://` is plain text, `tls://` is TLS; no other scheme is spoken. */
   readonly url: string;
   readonly token?: string;
   /** Of a server that was started for the run: the file with what it says. */
@@ -84,10 +85,9 @@ export class NatsConnection {
     }
   }
 
-  /** Connects; throws `NatsUnreachable`, `NatsRefused`, `PayloadTooSmall`. `name` is what the server calls us. */
+  /** Connects; throws `NatsUnreachable`, `NatsRefused`, `NatsTlsRefused`, `PayloadTooSmall`. `name` is what the server calls us. */
   static async open({ url, token, log }: NatsAddress, name: string): Promise<NatsConnection> {
     const options: ConnectionOptions = {
-      servers: url,
       name,
       timeout: CONNECT_TIMEOUT_MS,
       maxReconnectAttempts: -1,
@@ -96,8 +96,10 @@ export class NatsConnection {
       pingInterval: PING_MS,
       ...(token === undefined ? {} : { token }),
     };
-    const client = await connectNats(options).catch((error: unknown) => {
+    const client = await connectNats(url, options).catch((error: unknown) => {
       if (error instanceof errors.AuthorizationError) throw new NatsRefused(url, token !== undefined);
+      const fault = tlsFaultOf(error);
+      if (fault !== null) throw new NatsTlsRefused(url, fault.message, fault.remedy);
       throw new NatsUnreachable(url, error, log);
     });
     if (!(client instanceof NatsConnectionImpl))
@@ -206,4 +208,10 @@ export class NatsConnection {
   #tell(call: (hooks: NatsHooks) => void): void {
     for (const hooks of this.#hooks) call(hooks);
   }
+}
+
+/** The client may wrap what its socket threw. */
+function tlsFaultOf(error: unknown): TlsFault | null {
+  if (error instanceof TlsFault) return error;
+  return error instanceof Error && error.cause !== undefined ? tlsFaultOf(error.cause) : null;
 }

@@ -1,19 +1,73 @@
 /**
- * The client's socket, closed also where the client forgets it: it gives up on a server that accepts and does not greet,
- * but leaves that socket open, which then keeps the process alive.
+ * The client's socket, with what the client leaves open. It is closed also where the client forgets it: one to a server
+ * that accepts and does not greet would keep the process alive. And the address says whether TLS is spoken: `tls://` never
+ * falls back to plain text, `nats://` never meets a server that wants TLS without a word.
  */
-import { NatsConnectionImpl, setTransportFactory, type ConnectionOptions, type NatsConnection } from 'nats';
+import type { TLSSocket } from 'node:tls';
+import {
+  NatsConnectionImpl,
+  setTransportFactory,
+  type ConnectionOptions,
+  type NatsConnection,
+  type ServerInfo,
+  type TlsOptions,
+} from 'nats';
 import { NodeTransport, nodeResolveHost } from 'nats/lib/node_transport.js';
+import { codeOf } from '../../system_error.ts';
+
+/** Client and server do not agree on TLS; nothing secret was sent. */
+export class TlsFault extends Error {
+  override readonly name = 'TlsFault';
+  readonly remedy: string;
+  constructor(problem: string, remedy: string) {
+    super(problem);
+    this.remedy = remedy;
+  }
+}
+
+/** The end of the way that TLS needs, refused by this side: what OpenSSL and Node call certificates and handshakes. */
+const CERTIFICATE = /CERT|SSL|TLS|EPROTO|UNABLE_TO|HOSTNAME/;
 
 class NatsSocket extends NodeTransport {
+  override async peekInfo(): Promise<ServerInfo> {
+    const info = await super.peekInfo();
+    const { tls_required: isRequired = false, tls_available: isAvailable = false } = info;
+    if (this.options.tls === null && isRequired)
+      throw new TlsFault('the NATS server wants TLS', 'write tls:// in cluster.nats.url');
+    if (this.options.tls !== null && !isRequired && !isAvailable)
+      throw new TlsFault(
+        'the NATS server speaks no TLS, and was told nothing',
+        'give it a certificate, or write nats:// in cluster.nats.url if the way to it is safe',
+      );
+    return info;
+  }
+
+  override async startTLS(): Promise<TLSSocket> {
+    try {
+      return await super.startTLS();
+    } catch (error) {
+      if (!(error instanceof Error) || !CERTIFICATE.test(codeOf(error))) throw error;
+      throw new TlsFault(
+        `the certificate of the NATS server is refused (${codeOf(error)})`,
+        'correct it, or name the file of your own authority in NODE_EXTRA_CA_CERTS',
+      );
+    }
+  }
+
   override close(error?: Error): Promise<void> {
     if (!this.connected) this.discard();
     return super.close(error);
   }
 }
 
-/** The client's `connect`, over such sockets. */
-export function connectNats(options: ConnectionOptions): Promise<NatsConnection> {
+/** The client's `connect`, over such sockets, with or without TLS as `url` says. */
+export async function connectNats(url: string, options: ConnectionOptions): Promise<NatsConnection> {
   setTransportFactory({ factory: () => new NatsSocket(), dnsResolveFn: nodeResolveHost });
-  return NatsConnectionImpl.connect(options);
+  return await NatsConnectionImpl.connect({ ...options, servers: url, tls: tlsOf(url) });
+}
+
+/** The certificate has to name the host of the address; the client by itself would compare numbers with `localhost`. */
+function tlsOf(url: string): (TlsOptions & { readonly host: string }) | null {
+  if (!url.startsWith('tls://')) return null;
+  return { host: new URL(url).hostname.replaceAll(/[[\]]/g, '') };
 }

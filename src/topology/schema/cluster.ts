@@ -18,10 +18,13 @@ export const natsSchema = z.strictObject({
   url: z
     .string()
     .regex(natsUrl)
-    .meta({ allowed: 'auto, none, or an address such as nats://10.0.0.7:4222, without a token in it' })
+    .meta({
+      allowed:
+        'auto, none, or an address such as nats://10.0.0.7:4222 or tls://nats.example:4222, without a token in it',
+    })
     .default('auto')
     .describe(
-      'The NATS server: `auto` starts one on this machine, `none` runs in one process, or the address of one that runs.',
+      'The NATS server: `auto` starts one on this machine, `none` runs in one process, or the address of one that runs: `nats://` is plain text, `tls://` is TLS.',
     ),
   port: z
     .int()
