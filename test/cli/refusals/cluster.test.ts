@@ -100,7 +100,7 @@ const refusals: readonly Refusal[] = [
     what: 'no folder for temporary files',
     keys: () => ({ 'nats.url': 'auto' }),
     environment: () => ({ TMPDIR: at('nowhere') }),
-    line: /^troupe: nats-server: nothing can be written below \S+\/nowhere \(ENOENT\); set TMPDIR to a folder .+ written$/,
+    line: /^troupe: nats-server: nothing can be written below \S+\/nowhere \(ENOENT\); set TMPDIR to a folder .+ has room$/,
   },
   {
     what: 'nodes that nothing joins',
