@@ -18,6 +18,16 @@ export interface NodeRemains {
 /** How an error that nobody caught is printed; what Node prints after it says nothing. */
 const errorLine = /^[\w$]*Error(?: \[\w+\])?: /;
 
+/** How V8 and the C++ library say that they got no memory; a stack of addresses follows. */
+const memoryLine = /^FATAL ERROR: .*(?:out of memory|allocation failed)|^Fatal .*out of memory|std::bad_alloc/i;
+
+/** Whether a line that a process has written says why it ends, whatever it writes after. */
+export const isLastWord = (line: string): boolean => memoryLine.test(line);
+
+const MEMORY =
+  'out of memory; lower training.sequence_length or the microbatch (more parallelism.micro_batches), or spread the run over ' +
+  'more machines';
+
 /**
  * A node's process ended that was not told to, or the node gives no sign of life. Before the run has begun, what the node
  * said itself is all there is to do.
@@ -31,8 +41,7 @@ export class NodeDied extends Error {
   constructor(node: string, remains: NodeRemains, when: 'starting' | 'running' = 'running') {
     const { signal, exitCode, reason, log } = remains;
     const how = signal === null ? `exit code ${exitCode ?? 'unknown'}` : signal;
-    const last = log.findLast((line) => errorLine.test(line)) ?? log.at(-1);
-    const words = reason ?? (last === undefined ? '' : `its last words: ${last}`);
+    const words = reason ?? lastWords(log);
     const detail = words === '' ? `ended (${how})` : reason === null ? `ended (${how}); ${words}` : words;
     const again = reason === null ? ' before the run began; launch it again' : '';
     super(
@@ -41,6 +50,12 @@ export class NodeDied extends Error {
     this.node = node;
     this.remains = remains;
   }
+}
+
+function lastWords(log: readonly string[]): string {
+  if (log.some(isLastWord)) return MEMORY;
+  const last = log.findLast((line) => errorLine.test(line)) ?? log.at(-1);
+  return last === undefined ? '' : `its last words: ${last}`;
 }
 
 /** Nodes that did not register, or did not end, in time. */

@@ -8,7 +8,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { NodeDied } from './node_errors.ts';
+import { isLastWord, NodeDied } from './node_errors.ts';
 import { nodeNewsSchema, type NodeBirth, type NodeNews, type NodeOrder } from './node_messages.ts';
 
 export interface NodeProcessOptions {
@@ -34,6 +34,8 @@ export class NodeProcess {
   readonly #options: NodeProcessOptions;
   readonly #child: ChildProcess;
   readonly #lines: string[] = [];
+  /** Kept, however much is written after it. */
+  #lastWord: string | null = null;
   #news: NodeNews | null = null;
   #isTold = false;
   #hasEnded = false;
@@ -94,6 +96,7 @@ export class NodeProcess {
   }
 
   #keep(line: string): void {
+    if (isLastWord(line)) this.#lastWord ??= line;
     this.#lines.push(line);
     if (this.#lines.length > KEPT_LINES) this.#lines.shift();
     this.#options.onLine(line);
@@ -101,7 +104,8 @@ export class NodeProcess {
 
   #obituary(exitCode: number | null, signal: NodeJS.Signals | null): NodeDied {
     const { error: reason = null, log = [], flight = [] } = this.#news ?? {};
-    return new NodeDied(this.name, { exitCode, signal, reason, log: [...this.#lines, ...log], flight });
+    const word = this.#lastWord === null || this.#lines.includes(this.#lastWord) ? [] : [this.#lastWord];
+    return new NodeDied(this.name, { exitCode, signal, reason, log: [...word, ...this.#lines, ...log], flight });
   }
 }
 

@@ -43,6 +43,18 @@ describe('a node process', () => {
     expect(node.hasEnded).toBe(true);
   });
 
+  test.runIf(process.platform === 'linux')(
+    'that runs out of memory is reported as such, with what to lower',
+    async () => {
+      const { node, deaths } = start('fill its memory');
+      await node.ended;
+      expect(deaths.map(({ message }) => message)).toEqual([
+        'node-1: ended (SIGABRT); out of memory; lower training.sequence_length or the microbatch (more ' +
+          'parallelism.micro_batches), or spread the run over more machines; what was checkpointed is safe, continue with --resume',
+      ]);
+    },
+  );
+
   test('that is still setting itself up hears that it is to stop', async () => {
     const { node, lines, spoke, deaths } = start('wait to stop');
     await spoke;
