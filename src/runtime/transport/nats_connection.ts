@@ -15,7 +15,7 @@ import {
 import type { Clock } from '../system/clock.ts';
 import { NatsRefused, NatsTlsRefused, NatsUnreachable, PayloadTooSmall } from './link_errors.ts';
 import { LEAST_PAYLOAD_BYTES } from './link_limits.ts';
-import { makeRoomForWholeMessages } from './nats_reader.ts';
+import { tendParser } from './nats_reader.ts';
 import { connectNats, TlsFault } from './nats_socket.ts';
 
 /** Where the server is, and what opens it. */
@@ -64,7 +64,7 @@ export class NatsConnection {
     this.client = client;
     this.#protocol = protocol;
     this.url = url;
-    makeRoomForWholeMessages(protocol.parser);
+    this.#tendParser();
     void this.#follow();
   }
 
@@ -175,6 +175,11 @@ export class NatsConnection {
     await this.client.close();
   }
 
+  /** A connection over which nonsense comes is given up, and the client connects anew. */
+  #tendParser(): void {
+    tendParser(this.#protocol.parser, () => void this.client.reconnect());
+  }
+
   async #follow(): Promise<void> {
     const ended = this.client.closed();
     for await (const status of this.client.status()) this.#heard(status);
@@ -194,7 +199,7 @@ export class NatsConnection {
   /** The server may still be about to read our subscriptions: a flush tells that it has. */
   async #back(): Promise<void> {
     if (!(await this.flush()) || this.#connected || this.#closing) return;
-    makeRoomForWholeMessages(this.#protocol.parser);
+    this.#tendParser();
     this.#connected = true;
     this.#tell(({ connected }) => connected?.());
   }

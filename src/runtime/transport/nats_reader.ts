@@ -1,16 +1,28 @@
 /**
- * Memory for messages that arrive in several reads. The client's parser copies such a message into memory that it doubles
- * as more comes, which makes three times the message in garbage and copies most of it again. Its length is known from the
- * first line: here its memory has that length from the start.
+ * What the client's parser is given besides: memory for messages that arrive in several reads, and an end where bytes make
+ * no sense. By itself it copies such a message into memory that it doubles as more comes, which makes three times the
+ * message in garbage and copies most of it again; its length is known from the first line, so here its memory has that
+ * length from the start. And after bytes that are no protocol it prints a stack and reads no more, while the connection
+ * seems to live.
  */
 
 import type { Parser } from 'nats';
 
-/** To be called for each parser that a connection gets: one at its start, and one each time that it is back. */
-export function makeRoomForWholeMessages(parser: Parser): void {
+/**
+ * To be called for each parser that a connection gets: one at its start, and one each time that it is back. `onNonsense`
+ * is to drop the connection: what comes after cannot be told from what came before.
+ */
+export function tendParser(parser: Parser, onNonsense: () => void): void {
   const parse = parser.parse.bind(parser);
+  let isLost = false;
   parser.parse = (bytes) => {
-    parse(bytes);
+    if (isLost) return;
+    try {
+      parse(bytes);
+    } catch {
+      isLost = true;
+      return onNonsense();
+    }
     const { msgBuf, ma } = parser;
     if (msgBuf !== undefined && msgBuf.capacity < ma.size) msgBuf.grow(ma.size - msgBuf.length);
   };

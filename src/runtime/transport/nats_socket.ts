@@ -31,6 +31,8 @@ const CERTIFICATE = /CERT|SSL|TLS|EPROTO|UNABLE_TO|HOSTNAME/;
 class NatsSocket extends NodeTransport {
   override async peekInfo(): Promise<ServerInfo> {
     const info = await super.peekInfo();
+    // The client would take any JSON, and print a stack.
+    if (!/^\d+\.\d+\.\d+/.test(info.version ?? '')) throw new RangeError('what listens there is no NATS server');
     const { tls_required: isRequired = false, tls_available: isAvailable = false } = info;
     if (this.options.tls === null && isRequired)
       throw new TlsFault('the NATS server wants TLS', 'write tls:// in cluster.nats.url');

@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
-import { expect, test } from 'vitest';
+import { createServer, Socket, type AddressInfo } from 'node:net';
+import { expect, test, vi } from 'vitest';
 import { NatsServer } from '../../../src/runtime/cluster/nats_server.ts';
 import { NatsConnection } from '../../../src/runtime/transport/nats_connection.ts';
 import { FaultProxy } from './fault_proxy.ts';
@@ -42,4 +43,68 @@ test('a message of several reads lies in memory of its length, also after a reco
   // The client would take 448 KiB.
   expect([first, second].map((bytes) => bytes <= BYTES + READ_BYTES)).toEqual([true, true]);
   expect(sum).toBe(2 * 190);
+});
+
+/** Stands between a client and the server at `port`, greets as `greeting` says, and can say what it likes. */
+async function stranger(port: number, greeting: Buffer) {
+  const sockets: Socket[] = [];
+  const clients: Socket[] = [];
+  const server = createServer((client) => {
+    const behind = new Socket().connect(port, '127.0.0.1');
+    sockets.push(client, behind);
+    clients.push(client);
+    for (const socket of [client, behind]) socket.on('error', () => undefined);
+    if (greeting.length > 0) client.write(greeting);
+    client.pipe(behind).pipe(client);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `nats://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    say: (bytes: Buffer) => void clients.at(-1)?.write(bytes),
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+test.each([
+  ['bytes that are no protocol', Buffer.from([0, 1, 2, 255, 254, 13, 10])],
+  ['a length below zero', Buffer.from('MSG troupe.x 1 -5\r\n\0\r\n')],
+  ['news that are no JSON', Buffer.from('INFO {"a":\0}\r\n')],
+])('a connection over which %s come is given up without a word, and made anew', async (_what, bytes) => {
+  const server = await NatsServer.start();
+  const { url, say, close } = await stranger(server.port, Buffer.alloc(0));
+  using printed = vi.spyOn(console, 'log');
+  const { token = '' } = server.address;
+  const connection = await NatsConnection.open({ url, token }, 'receiver');
+  const events = new EventEmitter();
+  const [lost, back] = [once(events, 'lost'), once(events, 'back')];
+  connection.watch({ disconnected: () => events.emit('lost'), connected: () => events.emit('back') });
+  say(bytes);
+  await Promise.all([lost, back]);
+  expect([await connection.flush(), printed.mock.calls]).toEqual([true, []]);
+  await connection.close();
+  close();
+  await server.close();
+});
+
+test.each([
+  ['noise', Buffer.from([0, 1, 2, 255, 254, 10, 13, 10]), 'unexpected response from server'],
+  ['another protocol', Buffer.from('HTTP/1.1 400 Bad\r\n\r\n'), 'unexpected response from server'],
+  ['JSON of something else', Buffer.from('INFO {}\r\n'), 'what listens there is no NATS server'],
+  [
+    'JSON with noise in it',
+    Buffer.from('INFO {"a":\0\xff}\r\n', 'latin1'),
+    `Unexpected token '?', "{"a":?}" is not valid JSON`,
+  ],
+])('a greeting of %s is quoted in one line that can be printed', async (_what, greeting, detail) => {
+  using printed = vi.spyOn(console, 'log');
+  const { url, close } = await stranger(1, greeting);
+  await expect(NatsConnection.open({ url }, 'test')).rejects.toThrow(
+    `${url}: no NATS server answers (${detail}); start one`,
+  );
+  expect(printed.mock.calls).toEqual([]);
+  close();
 });
