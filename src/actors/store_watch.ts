@@ -105,11 +105,14 @@ export class StoreWatch {
 
   #error(): StoreStuck {
     const { server, isConnected } = this.#options;
-    if (!isConnected()) return new StoreStuck(`${server.address.url}: the NATS server is away`, 'start it');
     if (this.#health.told === 'full') {
       return new StoreStuck(`${this.#place}: the disk is full, so no step can be recorded`, 'free space there');
     }
     const log = server.own === null ? 'its log and its disk' : (server.address.log ?? 'its log');
+    if (!isConnected()) {
+      const remedy = server.own === null ? 'start it' : `see ${log}`;
+      return new StoreStuck(`${server.address.url}: the NATS server is away`, remedy);
+    }
     return new StoreStuck(`${this.#place}: the store of the NATS server takes no writes`, `see ${log}`);
   }
 
