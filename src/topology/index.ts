@@ -13,4 +13,5 @@ export * from './plan.ts';
 export * from './reduction.ts';
 export * from './schema.ts';
 export * from './traffic.ts';
+export type { Link, StepTraffic, Traffic, TransportName } from './traffic_ledger.ts';
 export * from './byte_size.ts';

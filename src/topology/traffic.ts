@@ -8,37 +8,7 @@ import type { Placement, Worker } from './placement.ts';
 import { expertCapacity } from './plan.ts';
 import { blocksOf, chunkRange } from './reduction.ts';
 import type { Topology } from './schema.ts';
-import { TrafficLedger, transportOf } from './traffic_ledger.ts';
-
-/** Within a worker, between the threads of a node, between nodes. */
-export type TransportName = 'local' | 'thread' | 'nats';
-
-export interface Traffic {
-  /** Messages that carry tensors. */
-  readonly messages: number;
-  /** Rows to the experts, rows back, and the gradients of both, in the dispatch's precision. */
-  readonly dispatchEven: number;
-  readonly dispatchMost: number;
-  /** Rows between a stage and its routers and their gradients, in fp32; these always live together. */
-  readonly handOver: number;
-  /** Rows between stages and their gradients, in fp32. */
-  readonly pipeline: number;
-  /** Blocks of gradients to the replica that sums them, and sums back, in fp32. */
-  readonly allReduce: number;
-}
-
-export interface Link extends Traffic {
-  readonly from: Worker;
-  readonly to: Worker;
-  readonly transport: TransportName;
-}
-
-export interface StepTraffic {
-  /** Every pair of workers of which the first sends the second anything; from and to may be one. */
-  readonly links: readonly Link[];
-  /** Sums of the links, but for `dispatchMost`: not every expert can be full at once. */
-  readonly byTransport: Readonly<Record<TransportName, Traffic>>;
-}
+import { TrafficLedger, transportOf, type StepTraffic, type TransportName } from './traffic_ledger.ts';
 
 export interface TrafficSources {
   readonly topology: Topology;

@@ -3,7 +3,36 @@
  * number and added to in place, since a cluster of thousands of workers has millions of them.
  */
 import type { Worker } from './placement.ts';
-import type { Link, StepTraffic, Traffic, TransportName } from './traffic.ts';
+
+/** Within a worker, between the threads of a node, between nodes. */
+export type TransportName = 'local' | 'thread' | 'nats';
+
+export interface Traffic {
+  /** Messages that carry tensors. */
+  readonly messages: number;
+  /** Rows to the experts, rows back, and the gradients of both, in the dispatch's precision. */
+  readonly dispatchEven: number;
+  readonly dispatchMost: number;
+  /** Rows between a stage and its routers and their gradients, in fp32; these always live together. */
+  readonly handOver: number;
+  /** Rows between stages and their gradients, in fp32. */
+  readonly pipeline: number;
+  /** Blocks of gradients to the replica that sums them, and sums back, in fp32. */
+  readonly allReduce: number;
+}
+
+export interface Link extends Traffic {
+  readonly from: Worker;
+  readonly to: Worker;
+  readonly transport: TransportName;
+}
+
+export interface StepTraffic {
+  /** Every pair of workers of which the first sends the second anything; from and to may be one. */
+  readonly links: readonly Link[];
+  /** Sums of the links, but for `dispatchMost`: not every expert can be full at once. */
+  readonly byTransport: Readonly<Record<TransportName, Traffic>>;
+}
 
 type Sums = { -readonly [Cause in keyof Traffic]: number };
 type OpenLink = Sums & Pick<Link, 'from' | 'to' | 'transport'>;

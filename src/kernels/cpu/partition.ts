@@ -6,10 +6,7 @@
 import { ProgramError } from '../errors.ts';
 import type { Program } from '../program.ts';
 import type { Node, Value } from '../graph.ts';
-import { ReadyNodes } from './ready_nodes.ts';
-
-/** `host`: by the plain reference. */
-export type SegmentKind = 'onnx' | 'wasm' | 'host';
+import { ReadyNodes, type SegmentKind } from './ready_nodes.ts';
 
 export interface Segment {
   readonly kind: SegmentKind;

@@ -4,7 +4,9 @@
  */
 import type { Node, Value } from '../graph.ts';
 import type { Program } from '../program.ts';
-import type { SegmentKind } from './partition.ts';
+
+/** What runs a node; `host`: the plain reference. */
+export type SegmentKind = 'onnx' | 'wasm' | 'host';
 
 export class ReadyNodes {
   private readonly nodes: readonly Node[];
