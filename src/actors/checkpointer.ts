@@ -9,6 +9,7 @@ import {
   formatName,
   type CheckpointStore,
   type ManifestFields,
+  type NewestAndOlder,
   type TensorBytes,
 } from '../checkpoints/index.ts';
 import { floats } from '../kernels/dtype.ts';
@@ -98,8 +99,11 @@ export class Checkpointer implements Actor<Messages> {
           const { tensors } = await holder.ask.save({ parameters: batch }, { timeoutMs: patienceMs });
           const entries = Object.entries(tensors);
           const shard = address.replaceAll('/', '-');
-          if (entries.length > 0) await writer.shard(i === 0 ? shard : `${shard}-${i}`, entries.map(toBytes));
-          for (const [, tensor] of entries) freeAnswered(tensor);
+          try {
+            if (entries.length > 0) await writer.shard(i === 0 ? shard : `${shard}-${i}`, entries.map(toBytes));
+          } finally {
+            for (const [, tensor] of entries) freeAnswered(tensor);
+          }
         }
       }
       this.parts.syncLogs();
@@ -134,10 +138,7 @@ export class Checkpointer implements Actor<Messages> {
  * What else helps on a full disk. A run keeps `keep - 1` checkpoints while it writes the next, but at least one; so a
  * lower `keep` frees the room of one checkpoint as long as there are two.
  */
-function adviceForSpace({
-  checkpoint,
-  older,
-}: NonNullable<Awaited<ReturnType<CheckpointStore['newestValid']>>>): string {
+function adviceForSpace({ checkpoint, older }: NewestAndOlder): string {
   if (older.length > 0) return ` or lower checkpoint.keep to ${older.length + 1}`;
   const bytes = checkpoint.manifest.shards.reduce((sum, shard) => sum + shard.bytes, 0);
   const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`;

@@ -16,7 +16,7 @@ export { SafetensorsFile, writeSafetensors } from './safetensors.ts';
 export type { WrittenFile } from './safetensors.ts';
 export type { SafetensorsHeader, TensorEntry } from './safetensors_header.ts';
 export { CheckpointStore } from './store.ts';
-export type { NewestValid } from './store.ts';
+export type { NewestAndOlder, NewestValid } from './store.ts';
 export { DTYPE_BYTES, elementCount, f32Tensor, float32Of, i32Tensor } from './tensor.ts';
 export type { Dtype, TensorBytes } from './tensor.ts';
 export { CheckpointWriter } from './writer.ts';

@@ -11,6 +11,8 @@ import { CheckpointIo, DamagedCheckpoint, codeOf } from './errors.ts';
 
 export const MANIFEST_FILE = 'manifest.json';
 
+const REMEDY = 'remove that folder to use an earlier checkpoint';
+
 const count = z.int().min(0);
 
 export const shardSchema = z.strictObject({
@@ -58,16 +60,21 @@ export function encodeManifest(manifest: Omit<Manifest, 'version'>): Uint8Array 
 /** Reads and checks the manifest of a checkpoint's folder; throws `DamagedCheckpoint` or `CheckpointIo`. */
 export async function readManifest(folder: string): Promise<Manifest> {
   const path = join(folder, MANIFEST_FILE);
-  const refuse = (reason: string, cause?: unknown): never => {
-    throw new DamagedCheckpoint(path, reason, 'remove that folder to use an earlier checkpoint', cause);
-  };
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
   } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') return refuse('it is missing', cause);
+    if (codeOf(cause) === 'ENOENT') throw new DamagedCheckpoint(path, 'it is missing', REMEDY, cause);
     throw new CheckpointIo(path, cause);
   }
+  return decodeManifest(bytes, path);
+}
+
+/** The manifest whose file has these bytes; `path` is the file's, for messages. Throws `DamagedCheckpoint`. */
+export function decodeManifest(bytes: Buffer, path: string): Manifest {
+  const refuse = (reason: string, cause?: unknown): never => {
+    throw new DamagedCheckpoint(path, reason, REMEDY, cause);
+  };
   let content: unknown;
   try {
     content = JSON.parse(bytes.toString('utf8'));

@@ -29,6 +29,12 @@ export interface NewestValid {
   readonly refused: readonly (DamagedCheckpoint | CheckpointIo)[];
 }
 
+/** The newest checkpoint that is whole, and the names of those that are older, the newest of them first. */
+export interface NewestAndOlder {
+  readonly checkpoint: Checkpoint;
+  readonly older: readonly CheckpointName[];
+}
+
 export class CheckpointStore {
   readonly dir: string;
   readonly #disk: Disk;
@@ -166,8 +172,8 @@ export class CheckpointStore {
     return newest === null ? [] : await this.#remove(newest.older.slice(Math.max(0, keep - 2)));
   }
 
-  /** The newest checkpoint that is whole, and the names of those that are older; null where there is none. */
-  async newestValid(): Promise<{ readonly checkpoint: Checkpoint; readonly older: readonly CheckpointName[] } | null> {
+  /** Null where no checkpoint is whole. Throws `CheckpointIo`. */
+  async newestValid(): Promise<NewestAndOlder | null> {
     try {
       const { checkpoint } = await this.openNewestValid();
       const older = (await this.list()).filter((name) => newestFirst(checkpoint.name, name) < 0);

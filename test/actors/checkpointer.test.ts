@@ -66,7 +66,7 @@ describe('a disk that is full', () => {
     const from = first === undefined ? {} : { from: first.from };
     const played = play(smallTopology({ 'checkpoint.interval': 1 }), { directory, disk, keep, onPruned, ...from });
     const message = await played.then(
-      () => null,
+      ({ leasedFrames }) => (leasedFrames === 0 ? null : `${leasedFrames} frames are held`),
       (error: unknown) => (tagOf(error) === 'CheckpointIo' && error instanceof Error ? error.message : error),
     );
     return { directory, message, removed, left: complete(directory) };
