@@ -1,6 +1,6 @@
 /** Packing on threads: the same for any number of them, heard when it is told to stop, and nothing left behind. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -130,7 +130,9 @@ describe('a file too large for what reads it whole', () => {
     ],
   ] as const)('is refused by name and size: %s with %s', async (format, name, mebibytes, line) => {
     const text = readFileSync(new URL('tokenizers/llama2_like.json', import.meta.url));
-    const folder = scratchFolder({ 'a.txt': ' '.repeat(mebibytes * 2 ** 20), 'tokenizer.json': text });
+    const folder = scratchFolder({ 'a.txt': '', 'tokenizer.json': text });
+    // A hole: no disk is written.
+    truncateSync(join(folder, 'a.txt'), mebibytes * 2 ** 20);
     const tokenizer = loadTokenizer(name, folder);
     const corpora = [spec({ format, maxFileBytes: 2 ** 33 })];
     const error = await rejectionOf(packBlend(options(folder, { tokenizer, corpora })));
