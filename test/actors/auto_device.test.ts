@@ -1,9 +1,11 @@
 /** What `cluster.device: auto` comes to on machines that are not this one: the machine's first adapter plays the GPU. */
+// @module-tag webgpu
 import { afterEach, expect, test, vi } from 'vitest';
 import { chosenDevice } from '../../src/actors/chosen_device.ts';
 import { openDevice } from '../../src/actors/open_device.ts';
 import type * as adapters from '../../src/kernels/webgpu/adapters.ts';
 import { WebGpuDevice } from '../../src/kernels/webgpu/device.ts';
+import { isCi } from '../ci.ts';
 
 // Mesa's driver for the processor takes minutes to optimise shaders that run for microseconds.
 process.env.GALLIVM_PERF ??= 'nopt';
@@ -31,10 +33,11 @@ async function opened(choice: string) {
   return { kind: device.kind, ...facts };
 }
 
-/** The machine's first adapter, whatever it is. */
+/** The machine's first adapter, whatever it is; where there is none, and all of this is skipped, one that runs nothing. */
 async function firstAdapter(): Promise<OpenAdapter> {
-  const { openAdapter } = await vi.importActual<typeof adapters>('../../src/kernels/webgpu/adapters.ts');
-  return openAdapter('0');
+  const actual = await vi.importActual<typeof adapters>('../../src/kernels/webgpu/adapters.ts');
+  const isThere = (await actual.listAdapters()).length > 0;
+  return isThere || isCi(process.env) ? actual.openAdapter('0') : actual.openNull();
 }
 
 afterEach(() => {

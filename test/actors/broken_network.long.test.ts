@@ -2,6 +2,7 @@
  * Runs on two nodes whose network fails on purpose: what is lost or damaged on the way, a server that is killed and a node
  * that is stopped cost time and never a number.
  */
+// @module-tag nats-server
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { RunEvent } from '../../src/actors/run_port.ts';
 import { WirePlan } from '../runtime/transport/wire_plan.ts';

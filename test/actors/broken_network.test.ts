@@ -2,6 +2,7 @@
  * Runs on two nodes whose network fails on purpose: what is late or doubled on the way and a cut connection cost time and
  * never a number. What is lost, damaged, killed and stopped is in `broken_network.long.test.ts`.
  */
+// @module-tag nats-server
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { WirePlan } from '../runtime/transport/wire_plan.ts';
 import { FaultyNetwork, incidents, settings } from './faulty_network.ts';

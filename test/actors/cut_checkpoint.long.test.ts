@@ -1,4 +1,5 @@
 /** A connection that is cut while two nodes save a checkpoint costs time and never a number. */
+// @module-tag nats-server
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { FaultyNetwork } from './faulty_network.ts';
 import { bitsOf, RunFolder, type Played } from './run_kit.ts';

@@ -1,4 +1,5 @@
 /** Runs that end in the middle, since a node dies while the launcher waits for its answer, or a record makes no sense. */
+// @module-tag nats-server
 import { afterAll, expect, it } from 'vitest';
 import type { RunEvent } from '../../src/actors/run_port.ts';
 import { NatsConnection, NatsKvStore, NatsServer } from '../../src/runtime/cluster/nats.ts';
@@ -20,17 +21,14 @@ it.each<[string, (event: RunEvent) => boolean]>([
   ['is asked for the sample', (event) => event.kind === 'checkpoint' && event.step === 4],
 ])('a node that dies while it %s is named at once, and the other nodes end', async (_, isTime) => {
   const pids = new Map<string, number>();
-  let killedMs = Infinity;
   // Stopped before it is asked, it still owes its answer when it dies.
   const freezeAndKill = (pid: number): void => {
     process.kill(pid, 'SIGSTOP');
-    setTimeout(() => {
-      process.kill(pid, 'SIGKILL');
-      killedMs = performance.now();
-    }, 1000);
+    setTimeout(() => process.kill(pid, 'SIGKILL'), 1000);
   };
   const played = folder.play(
-    { 'cluster.nodes': 2, 'cluster.nats.url': 'auto' },
+    // Whoever waits for a lease of an hour to end has not heard of the death at once.
+    { 'cluster.nodes': 2, 'cluster.nats.url': 'auto', 'recovery.lease_ms': 3_600_000 },
     {
       watch: (event) => {
         if (event.kind === 'node') pids.set(event.name, event.pid);
@@ -39,7 +37,6 @@ it.each<[string, (event: RunEvent) => boolean]>([
     },
   );
   await expect(played).rejects.toMatchObject({ tag: 'NodeDied', node: 'node-1' });
-  expect(performance.now() - killedMs).toBeLessThan(10_000);
   expect([...pids.values()].filter(isAlive)).toEqual([]);
 });
 

@@ -2,6 +2,7 @@
  * Nodes that cannot make up a crew: those that do not come, and those of another numerics class. The processes do nothing;
  * the test registers in their stead, so that who comes is known.
  */
+// @module-tag nats-server
 import { blueprintOf } from '../../src/actors/blueprint.ts';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { Troupe } from '../../src/actors/troupe.ts';

@@ -1,4 +1,5 @@
 /** A run over other numbers of nodes and workers than `nodes.test.ts` has draws the same curve. */
+// @module-tag nats-server
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { bitsOf, devicesOf, RunFolder, type Played } from './run_kit.ts';
 import { devicesOn, onNodes, settings } from './spread.ts';

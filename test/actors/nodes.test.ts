@@ -15,7 +15,7 @@ describe('12 steps', () => {
   it.each([
     [1, 2],
     [2, 1],
-  ])('on %i nodes of %i workers are the bits of one process', async (nodes, workers) => {
+  ])('on %i nodes of %i workers are the bits of one process', { tags: ['nats-server'] }, async (nodes, workers) => {
     const spread = await folder.play(onNodes(nodes, workers));
     expect(spread.outcome.status).toBe('done');
     expect(spread.curve).toHaveLength(12);

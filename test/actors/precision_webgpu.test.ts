@@ -1,4 +1,5 @@
 /** fp16 on the machine's first adapter of WebGPU: what the processor says that it gives. */
+// @module-tag webgpu
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -43,64 +43,65 @@ const rowsOf = async (device: Device, tensor: Tensor): Promise<number[]> => {
   return Array.from({ length: tensor.shape[0] }, (_, r) => data[r * width]);
 };
 
-describe.each(Object.entries(devices))('%s', (_name, device) => {
-  it.each([
-    ['here', 'f32', 4],
-    ['here', 'bf16', 4],
-    ['elsewhere', 'f32', 4],
-    ['elsewhere', 'bf16', 4],
-    // Rows of three halves do not begin at words, which a GPU could not even write.
-    ...(device.kind === 'cpu' ? ([['here', 'bf16', 3]] as const) : []),
-  ] as const)('brings rows of several tensors to others: %s, %s, %i wide', async (to, dtype, width) => {
-    const { port, slice, roomSlice, release } = portOn(device, [18, width, dtype]);
-    const tensor = (which: number): Tensor => filled(device, slice, which, { dtype, width });
-    const first = tensor(1);
-    const [a, b] = [tensor(4), tensor(5)];
-    const rows = await port.gather(
-      [
-        { tensor: first, at: 2, rows: 3 },
-        { tensor: tensor(2), rows: 0 },
-        { tensor: tensor(3), rows: 2 },
-      ],
-      to,
-    );
-    expect(rows.shape).toEqual([5, width]);
-    const isLeased = !device.sharesMemory && to === 'here' && width === 4;
-    expect('lease' in rows).toBe(isLeased);
-    // What travels is what was there then.
-    device.write(first, dtype === 'f32' ? new Float32Array(6 * width) : new Uint16Array(6 * width));
-    port.scatter(rows, [
-      { tensor: a, at: 4, rows: 1 },
-      { tensor: b, at: 1, rows: 4 },
-    ]);
-    expect(await rowsOf(device, a)).toEqual([400, 401, 402, 403, 102, 405]);
-    expect(await rowsOf(device, b)).toEqual([500, 103, 104, 300, 301, 505]);
-    expect(roomSlice.usedBytes > 0).toBe(!device.sharesMemory);
-    release();
-  });
+for (const [name, device] of Object.entries(devices))
+  describe(name, { tags: name === 'the webgpu device' ? ['webgpu'] : [] }, () => {
+    it.each([
+      ['here', 'f32', 4],
+      ['here', 'bf16', 4],
+      ['elsewhere', 'f32', 4],
+      ['elsewhere', 'bf16', 4],
+      // Rows of three halves do not begin at words, which a GPU could not even write.
+      ...(device.kind === 'cpu' ? ([['here', 'bf16', 3]] as const) : []),
+    ] as const)('brings rows of several tensors to others: %s, %s, %i wide', async (to, dtype, width) => {
+      const { port, slice, roomSlice, release } = portOn(device, [18, width, dtype]);
+      const tensor = (which: number): Tensor => filled(device, slice, which, { dtype, width });
+      const first = tensor(1);
+      const [a, b] = [tensor(4), tensor(5)];
+      const rows = await port.gather(
+        [
+          { tensor: first, at: 2, rows: 3 },
+          { tensor: tensor(2), rows: 0 },
+          { tensor: tensor(3), rows: 2 },
+        ],
+        to,
+      );
+      expect(rows.shape).toEqual([5, width]);
+      const isLeased = !device.sharesMemory && to === 'here' && width === 4;
+      expect('lease' in rows).toBe(isLeased);
+      // What travels is what was there then.
+      device.write(first, dtype === 'f32' ? new Float32Array(6 * width) : new Uint16Array(6 * width));
+      port.scatter(rows, [
+        { tensor: a, at: 4, rows: 1 },
+        { tensor: b, at: 1, rows: 4 },
+      ]);
+      expect(await rowsOf(device, a)).toEqual([400, 401, 402, 403, 102, 405]);
+      expect(await rowsOf(device, b)).toEqual([500, 103, 104, 300, 301, 505]);
+      expect(roomSlice.usedBytes > 0).toBe(!device.sharesMemory);
+      release();
+    });
 
-  it('keeps rows beyond their message', async () => {
-    const { port, slice, release } = portOn(device, [6]);
-    const from = filled(device, slice, 1);
-    const target = filled(device, slice, 2);
-    const rows = await port.gather([{ tensor: from, rows: 6 }], 'here');
-    const kept = port.keep(rows);
-    if ('data' in rows) rows.data.fill(0);
-    port.scatter(kept, [{ tensor: target, rows: 6 }]);
-    expect(await rowsOf(device, target)).toEqual([100, 101, 102, 103, 104, 105]);
-    release();
-  });
+    it('keeps rows beyond their message', async () => {
+      const { port, slice, release } = portOn(device, [6]);
+      const from = filled(device, slice, 1);
+      const target = filled(device, slice, 2);
+      const rows = await port.gather([{ tensor: from, rows: 6 }], 'here');
+      const kept = port.keep(rows);
+      if ('data' in rows) rows.data.fill(0);
+      port.scatter(kept, [{ tensor: target, rows: 6 }]);
+      expect(await rowsOf(device, target)).toEqual([100, 101, 102, 103, 104, 105]);
+      release();
+    });
 
-  it('refuses rows of another count or precision', async () => {
-    const { port, slice, release } = portOn(device, [6]);
-    const from = filled(device, slice, 1);
-    const rows = await port.gather([{ tensor: from, rows: 2 }], 'here');
-    expect(() => port.scatter(rows, [{ tensor: from, rows: 3 }])).toThrow('2 rows came, and 3 were expected');
-    const half = filled(device, slice, 2, { dtype: 'bf16' });
-    expect(() => port.scatter(rows, [{ tensor: half, rows: 2 }])).toThrow(/precision|f32 into bf16/);
-    release();
+    it('refuses rows of another count or precision', async () => {
+      const { port, slice, release } = portOn(device, [6]);
+      const from = filled(device, slice, 1);
+      const rows = await port.gather([{ tensor: from, rows: 2 }], 'here');
+      expect(() => port.scatter(rows, [{ tensor: from, rows: 3 }])).toThrow('2 rows came, and 3 were expected');
+      const half = filled(device, slice, 2, { dtype: 'bf16' });
+      expect(() => port.scatter(rows, [{ tensor: half, rows: 2 }])).toThrow(/precision|f32 into bf16/);
+      release();
+    });
   });
-});
 
 describe('a lease', () => {
   const device = devices['a device that does not'];

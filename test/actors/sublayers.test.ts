@@ -42,12 +42,13 @@ it('trains another model than the usual one, which learns', async () => {
   expect(parametersOf(alone) - parametersOf(usual)).toBe(2 * -2 * 32 * 32 + 5 * 32 * 64);
 });
 
-it.each([
-  ['two threads', { 'cluster.workers_per_node': 2 }],
-  ['two nodes', { 'cluster.nodes': 2, 'cluster.nats.url': 'auto' }],
-])('is the same bits on %s', async (_, cluster) => {
-  expect(bitsOf(await folder.play({ ...settings, ...cluster }))).toEqual(bitsOf(alone));
-});
+for (const { where, cluster, tags } of [
+  { where: 'two threads', cluster: { 'cluster.workers_per_node': 2 }, tags: [] },
+  { where: 'two nodes', cluster: { 'cluster.nodes': 2, 'cluster.nats.url': 'auto' }, tags: ['nats-server'] },
+])
+  it(`is the same bits on ${where}`, { tags }, async () => {
+    expect(bitsOf(await folder.play({ ...settings, ...cluster }))).toEqual(bitsOf(alone));
+  });
 
 it('generates from its checkpoint', async () => {
   let text = '';

@@ -1,4 +1,5 @@
 /** What a device finds out by timing is kept with the run: here the machine's first adapter is made to time its forms. */
+// @module-tag webgpu
 import { join } from 'node:path';
 import { afterAll, expect, it, vi } from 'vitest';
 import { WebGpuDevice } from '../../src/kernels/webgpu/device.ts';

@@ -20,18 +20,23 @@ test('nothing is said where the topology asks for nothing', () => {
   );
 });
 
-test.skipIf(process.platform === 'darwin').each<[string, readonly string[]]>([
-  ['in one thread', []],
-  ['on two worker threads', ['cluster.workers_per_node=2']],
-  ['on two nodes', ['cluster.nats.url=auto', 'cluster.nodes=2']],
-])('auto without a GPU is the processor and says so once, %s', (where, keys) => {
-  const runDir = where.replaceAll(' ', '-');
-  const settings = ['cluster.device=auto', ...keys].flatMap((key) => ['--set', key]);
-  const { stdout, exitCode } = launch(runDir, '--steps', '2', ...settings);
-  expect(exitCode).toBe(0);
-  const reason = 'cluster.device is auto, and there is no GPU';
-  expect(deviceLines(stdout)).toEqual([`device: cpu (${reason})`]);
-  const devices = eventsOf(runDir).filter(({ kind }) => kind === 'device');
-  expect(devices).toHaveLength(keys.length === 0 ? 1 : 2);
-  for (const each of devices) expect(each).toMatchObject({ device: 'cpu', adapter: null, reason });
-});
+for (const { where, keys, tags } of [
+  { where: 'in one thread', keys: [], tags: [] },
+  { where: 'on two worker threads', keys: ['cluster.workers_per_node=2'], tags: [] },
+  { where: 'on two nodes', keys: ['cluster.nats.url=auto', 'cluster.nodes=2'], tags: ['nats-server'] },
+])
+  test.skipIf(process.platform === 'darwin')(
+    `auto without a GPU is the processor and says so once, ${where}`,
+    { tags },
+    () => {
+      const runDir = where.replaceAll(' ', '-');
+      const settings = ['cluster.device=auto', ...keys].flatMap((key) => ['--set', key]);
+      const { stdout, exitCode } = launch(runDir, '--steps', '2', ...settings);
+      expect(exitCode).toBe(0);
+      const reason = 'cluster.device is auto, and there is no GPU';
+      expect(deviceLines(stdout)).toEqual([`device: cpu (${reason})`]);
+      const devices = eventsOf(runDir).filter(({ kind }) => kind === 'device');
+      expect(devices).toHaveLength(keys.length === 0 ? 1 : 2);
+      for (const each of devices) expect(each).toMatchObject({ device: 'cpu', adapter: null, reason });
+    },
+  );

@@ -1,4 +1,5 @@
 /** Launches that fail while they start, or since their server does: one line, exit code 1, and nothing is left. */
+// @module-tag nats-server
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';

@@ -1,4 +1,5 @@
 /** A run on two nodes whose launcher or first node is killed: nothing is left, and it goes on to the same bits. */
+// @module-tag nats-server
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bitsOf, expectToGoOnWithout, long, nothing, onNodes, remainsOf } from './node_runs.ts';

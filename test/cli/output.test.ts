@@ -30,7 +30,7 @@ test('a run whose output nobody reads goes on to its end', async () => {
   expect(existsSync(at('unread', 'lock'))).toBe(false);
 });
 
-test('and so it does on nodes', async () => {
+test('and so it does on nodes', { tags: ['nats-server'] }, async () => {
   const nodes = ['--set', 'cluster.nodes=2', '--set', 'cluster.nats.url=auto'];
   expect(await launchUnread('tiny.yaml', '--run-dir', 'unread-nodes', ...nodes)).toBe(0);
   expect(curveOf('unread-nodes')).toHaveLength(12);

@@ -227,7 +227,7 @@ describe('the entry for the backports', () => {
   });
 });
 
-test('the script itself ends with 0 and says nothing where WebGPU has an adapter', () => {
+test('the script itself ends with 0 and says nothing where WebGPU has an adapter', { tags: ['webgpu'] }, () => {
   using stubs = new Stubs({});
   const script = fileURLToPath(new URL('../../bin/provide_vulkan.js', import.meta.url));
   const { status, stdout, stderr } = spawnSync(process.execPath, [script], {

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { markedProcesses } from '../cli/marked_processes.ts';
+import { hangMs } from '../hang.ts';
 import { root } from './page.ts';
 
 const parts = ['bin', 'bench', 'configs', 'examples', 'src', 'package.json', 'tsconfig.json'];
@@ -52,7 +53,7 @@ export class Clone implements Disposable {
       cwd: this.#at('.'),
       encoding: 'utf8',
       input,
-      timeout: 240_000,
+      timeout: hangMs,
       env: { ...this.#environment, NODE_OPTIONS: nodeOptions },
     });
     return { text: stdout, exitCode: status };

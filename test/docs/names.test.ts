@@ -14,6 +14,7 @@ const foreignOptions = [
   '--external-memory-accounted-in-global-limit',
   '--onnxruntime-node-install',
   '--loglevel',
+  '--signal',
   '--now',
   '--import',
   '--conditions',

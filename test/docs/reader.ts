@@ -11,11 +11,12 @@ import { missingLine } from './quoted.ts';
 
 const interrupting = new URL('../cli/interrupt_at_checkpoint.ts', import.meta.url).href;
 
-/** A block may start a dozen programs, and the machine may have other work. */
-const blockTimeoutMs = 300_000;
-
 /** Whether there is something to do about it. */
 export const isTried = (block: Block): boolean => block.language === 'sh' || block.file !== null || isProgram(block);
+
+/** A block with two nodes, and all of the page about a server of one's own. */
+const needsServer = (page: string, { text }: Block): boolean =>
+  page === 'docs/how-to/external-nats.md' || /start:nodes|cluster\.nodes=[2-9]/.test(text);
 
 /** Defines the tests of these pages: one a block. */
 export function readPages(pages: readonly string[]): void {
@@ -31,14 +32,12 @@ export function readPages(pages: readonly string[]): void {
     beforeAll(() => clone.renew());
     afterAll(() => clone.stopServices());
 
-    const blocks = blocksOf(page).filter(isTried);
-    test.each(blocks.map((block) => [block.line, block.text.split('\n')[0], block] as const))(
-      'line %i: %s',
-      async (_line, _first, block) => {
+    for (const block of blocksOf(page).filter(isTried)) {
+      const tags = needsServer(page, block) ? ['nats-server'] : [];
+      test(`line ${block.line}: ${block.text.split('\n')[0]}`, { tags }, async () => {
         await new Reader(clone, page, port).read(block);
-      },
-      blockTimeoutMs,
-    );
+      });
+    }
 
     test('leaves no process and no temporary file', async () => {
       await clone.stopServices();

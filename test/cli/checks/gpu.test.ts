@@ -83,7 +83,7 @@ test('limits that Dawn reduces are no refusal of a driver', () => {
   expect(judgeGpu(answered([], reduced + oldDriver), 'linux').found).toMatch(/ArrayDynamicIndexing required\)/);
 });
 
-test('this machine answers with all of it, and is measured only by the check', async () => {
+test('this machine answers with all of it, and is measured only by the check', { tags: ['webgpu'] }, async () => {
   const answer = await askGpus();
   expect(answer.kind === 'answered' ? answer.value.adapters : answer.reason).not.toEqual([]);
   const driver = expect.stringMatching(/\w/) as unknown;

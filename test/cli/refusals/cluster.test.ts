@@ -2,6 +2,7 @@
  * What is wrong with a cluster before a run on it begins: one line on standard error that says what, where and what to do,
  * and an exit code. No process and no temporary file is left, and the run that was to go on is as it was.
  */
+// @module-tag nats-server
 import { chmodSync, cpSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';

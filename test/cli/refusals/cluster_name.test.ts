@@ -1,4 +1,5 @@
 /** The name of a cluster belongs to one run at a time: another is refused with a line, and the one that has it goes on. */
+// @module-tag nats-server
 import { cpSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
 import { NatsServer } from '../../../src/runtime/cluster/nats.ts';

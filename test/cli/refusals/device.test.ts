@@ -14,22 +14,30 @@ test('a word that is no device ends with 2, before anything is begun', () => {
   expect(refusalOf(['launch', 'tiny.yaml', '--set', 'cluster.device=tpu'])).toEqual(plainly(line, 2));
 });
 
-test.each<[string, readonly string[], string]>([
-  ['in one thread', [], ''],
-  ['on worker threads', ['cluster.workers_per_node=2'], ''],
-  ['on nodes', ['cluster.nats.url=auto', 'cluster.nodes=2'], 'node-[01]: '],
-])('an adapter that there is not ends a run %s with 1 and with those that there are', (where, keys, who) => {
-  const runDir = where.replaceAll(' ', '-');
-  const settings = ['cluster.device=webgpu:No Such 9', ...keys].flatMap((key) => ['--set', key]);
-  const { lines, exitCode, changed } = refusalOf(['launch', 'tiny.yaml', '--quiet', '--run-dir', runDir, ...settings]);
-  const line = `${who}webgpu: no adapter 'No Such 9'; there is (none|0: .+), or set device: cpu`;
-  // Dawn itself warns of what it finds.
-  expect(lines.filter((said) => !/Warning: |^ .* at /.test(said))).toEqual([
-    expect.stringMatching(new RegExp(`^troupe: ${line}$`)),
-  ]);
-  expect({ exitCode, changed }).toEqual({ exitCode: 1, changed: [] });
-  expect(eventsOf(runDir).at(-1)).toMatchObject({
-    kind: 'failed',
-    error: expect.stringMatching(new RegExp(`^${line}$`)) as unknown,
+for (const { where, keys, who, tags } of [
+  { where: 'in one thread', keys: [], who: '', tags: [] },
+  { where: 'on worker threads', keys: ['cluster.workers_per_node=2'], who: '', tags: [] },
+  { where: 'on nodes', keys: ['cluster.nats.url=auto', 'cluster.nodes=2'], who: 'node-[01]: ', tags: ['nats-server'] },
+])
+  test(`an adapter that there is not ends a run ${where} with 1 and with those that there are`, { tags }, () => {
+    const runDir = where.replaceAll(' ', '-');
+    const settings = ['cluster.device=webgpu:No Such 9', ...keys].flatMap((key) => ['--set', key]);
+    const { lines, exitCode, changed } = refusalOf([
+      'launch',
+      'tiny.yaml',
+      '--quiet',
+      '--run-dir',
+      runDir,
+      ...settings,
+    ]);
+    const line = `${who}webgpu: no adapter 'No Such 9'; there is (none;|0:) .+, or set device: cpu`;
+    // Dawn itself warns of what it finds.
+    expect(lines.filter((said) => !/Warning: |^ .* at |^$/.test(said))).toEqual([
+      expect.stringMatching(new RegExp(`^troupe: ${line}$`)),
+    ]);
+    expect({ exitCode, changed }).toEqual({ exitCode: 1, changed: [] });
+    expect(eventsOf(runDir).at(-1)).toMatchObject({
+      kind: 'failed',
+      error: expect.stringMatching(new RegExp(`^${line}$`)) as unknown,
+    });
   });
-});

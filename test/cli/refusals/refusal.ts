@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { hangMs } from '../../hang.ts';
 import { folder, main } from '../training.ts';
 
 export interface Refusal {
@@ -24,7 +25,7 @@ export function refusalOf(args: readonly string[], command: readonly string[] = 
   const { stderr, status } = spawnSync(program, [...first, ...args], {
     cwd: folder,
     encoding: 'utf8',
-    timeout: 50_000,
+    timeout: hangMs,
     env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', TROUPE_NATS_TOKEN: undefined },
   });
   const after = everythingIn(folder);

@@ -1,4 +1,5 @@
 /** Slices whose tensors lie in banks: whose bytes they are, and when they are given back. */
+// @module-tag webgpu
 import { afterAll, expect, it } from 'vitest';
 import type { Slice } from '../../../src/kernels/index.ts';
 import { fromOrigins } from '../../../src/kernels/webgpu/wgsl/origins.ts';

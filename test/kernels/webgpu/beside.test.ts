@@ -1,4 +1,5 @@
 /** Copies of a program in one dispatch an op: the bits that each has alone, from banks and from buffers of their own. */
+// @module-tag webgpu
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   bf16,

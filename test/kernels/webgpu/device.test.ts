@@ -1,4 +1,5 @@
 /** What the WebGPU device promises beside numbers: order, budgets, refusals in words, and bits that come again. */
+// @module-tag webgpu
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   accumulate,

@@ -1,4 +1,5 @@
 /** `TROUPE_DUMP` on the WebGPU device. */
+// @module-tag webgpu
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

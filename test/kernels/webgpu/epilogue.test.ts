@@ -1,4 +1,5 @@
 /** Element-wise ops after a product, as part of it: which ops are, and that nothing but memory traffic changes. */
+// @module-tag webgpu
 import { afterAll, expect, it } from 'vitest';
 import * as k from '../../../src/kernels/index.ts';
 import type { Dim, Program, Value } from '../../../src/kernels/index.ts';

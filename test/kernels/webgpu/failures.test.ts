@@ -1,4 +1,5 @@
 /** What a user reads when a GPU fails: one line that names adapter, and what was asked. */
+// @module-tag webgpu
 import { expect, it, vi } from 'vitest';
 import { add, f32, trace } from '../../../src/kernels/index.ts';
 import { defineOp } from '../../../src/kernels/op.ts';

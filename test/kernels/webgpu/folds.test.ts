@@ -2,12 +2,12 @@
  * What a workgroup folds, by subgroups where the adapter has them and by halves: exact sums and maxima of whole numbers over
  * rows, shorter than a subgroup and longer than a workgroup; of others the same bits again.
  */
+// @module-tag webgpu
 import { afterAll, describe, expect, it } from 'vitest';
 import { dynamic, f32, reduceMax, reduceSum, trace } from '../../../src/kernels/index.ts';
 import { draw } from '../../../src/kernels/random.ts';
 import { bytesOf, onDevice } from '../kit.ts';
-import { listAdapters, openListed } from '../../../src/kernels/webgpu/adapters.ts';
-import { openDevice } from './kit.ts';
+import { firstAdapter, openDevice } from './kit.ts';
 
 // Subgroups of 4 in Mesa's driver for the processor, the smallest that there are; other tests have its usual 8.
 process.env.LP_NATIVE_VECTOR_WIDTH ??= '128';
@@ -24,7 +24,7 @@ const devices = await Promise.all(
     second: await openDevice(options),
   })),
 );
-const { isSoftware, adapter } = (await openListed((await listAdapters())[0]))!;
+const { isSoftware, adapter } = await firstAdapter();
 it('folds by subgroups where the adapter has them, of 4 in the driver that this was written for', () => {
   expect(adapter.features.has('subgroups')).toBe(true);
   if (isSoftware) expect(adapter.info.subgroupMaxSize).toBe(4);

@@ -1,4 +1,5 @@
 /** Every form of a product against the plain one: by vectors in two sizes, by elements, and without barriers. */
+// @module-tag webgpu
 import { afterAll, describe, expect, it } from 'vitest';
 import { dynamic, f32, matmul, runReference, trace } from '../../../src/kernels/index.ts';
 import { inputsOf, onDevice, relativeError } from '../kit.ts';

@@ -3,6 +3,7 @@
  * workgroups that share memory, and without barriers; the former also as on an adapter that offers no more than it must.
  * Memory that is not live holds NaN.
  */
+// @module-tag webgpu
 import { afterAll, describe, expect, it } from 'vitest';
 import { dynamic, vjp, type Program, type Vjp } from '../../../src/kernels/index.ts';
 import { planPasses } from '../../../src/kernels/webgpu/plan.ts';

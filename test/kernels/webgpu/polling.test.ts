@@ -1,4 +1,5 @@
 /** The event loop while Dawn has something pending. */
+// @module-tag webgpu
 import { afterAll, expect, it } from 'vitest';
 import { f32, matmul, trace } from '../../../src/kernels/index.ts';
 import { openDevice } from './kit.ts';

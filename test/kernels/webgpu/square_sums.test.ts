@@ -1,4 +1,5 @@
 /** Sums of squares on the WebGPU device, in both forms of the shader. */
+// @module-tag webgpu
 import { afterAll, describe, it } from 'vitest';
 import { expectSquareSums, lengths } from '../square_sums.ts';
 import { openDevice } from './kit.ts';

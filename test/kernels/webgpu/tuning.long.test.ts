@@ -1,4 +1,5 @@
 /** Forms of a product: each gives the same bits, the fastest is found and remembered. */
+// @module-tag webgpu
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// @module-tag nats-server
 import { once } from 'node:events';
 import { errors } from 'nats';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';

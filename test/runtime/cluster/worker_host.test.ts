@@ -5,6 +5,7 @@ import type { WorkerFailed } from '../../../src/runtime/cluster/index.ts';
 import { defineProtocol, tell, type Down } from '../../../src/runtime/index.ts';
 import { VirtualClock } from '../../../src/runtime/testing/index.ts';
 import { openThreads, startThreads, type ThreadCompany } from '../transport/thread_company.ts';
+import { hangMs } from '../../hang.ts';
 
 let company: ThreadCompany | null = null;
 const keep = (made: ThreadCompany): ThreadCompany => {
@@ -18,7 +19,7 @@ afterEach(async () => {
 
 test('workers that are told to stop end by themselves and leave nothing that keeps the process alive', () => {
   const script = fileURLToPath(new URL('./worker_stop.ts', import.meta.url));
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script], { encoding: 'utf8', timeout: 50_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script], { encoding: 'utf8', timeout: hangMs });
   expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '3 seen, 0 leased, 0 failures', stderr: '' });
 });
 

@@ -1,3 +1,4 @@
+// @module-tag nats-server
 import { once } from 'node:events';
 import { connect as dial, createServer, type Socket } from 'node:net';
 import { connect, type NatsConnection as NatsClient } from 'nats';

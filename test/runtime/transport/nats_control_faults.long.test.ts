@@ -1,3 +1,4 @@
+// @module-tag nats-server
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { NatsServer } from '../../../src/runtime/cluster/nats_server.ts';
 import { Counter, counterProtocol } from '../counter.ts';

@@ -1,3 +1,4 @@
+// @module-tag nats-server
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import {

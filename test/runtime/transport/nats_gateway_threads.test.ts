@@ -1,3 +1,4 @@
+// @module-tag nats-server
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { WorkerHostOptions } from '../../../src/runtime/cluster/index.ts';
 import { NatsServer } from '../../../src/runtime/cluster/nats_server.ts';

@@ -1,3 +1,4 @@
+// @module-tag nats-server
 import { EventEmitter, once } from 'node:events';
 import { createServer, Socket, type AddressInfo } from 'node:net';
 import { expect, test, vi } from 'vitest';

@@ -1,3 +1,4 @@
+// @module-tag nats-server
 import { connect, type NatsConnection as NatsClient } from 'nats';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { NatsServer } from '../../../src/runtime/cluster/nats_server.ts';
