@@ -1,5 +1,5 @@
 /**
- * The auxiliary losses of a router and their gradients, for one microbatch of one layer (papers.md §2.3). Sums run in
+ * The auxiliary losses of a router and their gradients, for one microbatch of one layer (arXiv 2101.03961 eq. 4 to 6; the z-loss is of 2202.08906). Sums run in
  * float64 in token order. Shape suffixes: R tokens, E experts.
  */
 

@@ -12,7 +12,7 @@ export interface RoutingRule {
 export interface Routing {
   /** Expert of each choice, best first; ties go to the lowest index. */
   readonly experts_RK: Int32Array;
-  /** Router probability of each choice, not renormalised (papers.md §2.1). */
+  /** Router probability of each choice, not renormalised (arXiv 2101.03961 eq. 2). */
   readonly gates_RK: Float32Array;
   /** Row of each choice among the rows sent, −1 where it was dropped. */
   readonly slots_RK: Int32Array;
@@ -27,7 +27,7 @@ export interface Routing {
 
 /**
  * Chooses the top k experts of each token and admits choices to slots: all first choices in sequence order, then all
- * second choices, and so on, until an expert is full (papers.md §2.2 "Drop order"). Rows from `live` on are padding and
+ * second choices, and so on, until an expert is full (arXiv 2101.03961 §2.2). Rows from `live` on are padding and
  * go nowhere. A probability that is not finite is never chosen for itself: such a token goes to the lowest experts that
  * are left, its gate carries the number on to the loss, and the sentinel judges the step.
  */

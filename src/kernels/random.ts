@@ -85,8 +85,8 @@ export function fillUniform(out: Float32Array, seed: number, name: string, low: 
 }
 
 /**
- * Fills `out` from a normal distribution of mean 0 and standard deviation `std`, cut at two of them (and not rescaled,
- * papers.md §2.4): element i is a pure function of (seed, name, i).
+ * Fills `out` from a normal distribution of mean 0 and standard deviation `std`, cut at two of them and not rescaled
+ * (arXiv 2101.03961 §2.4 has the cut): element i is a pure function of (seed, name, i).
  */
 export function fillTruncatedNormal(out: Float32Array, seed: number, name: string, std: number): void {
   const { a, b } = namedStream(seed, name);

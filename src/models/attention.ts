@@ -1,5 +1,5 @@
 /**
- * Causal multi-head self-attention with rotary positions and no biases (papers.md §1.2, §1.3), under the names of
+ * Causal multi-head self-attention with rotary positions and no biases (arXiv 1706.03762, 2104.09864), under the names of
  * Hugging Face. Shape suffixes: see `model.ts`.
  */
 import type { Value } from '../kernels/graph.ts';

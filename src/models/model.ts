@@ -87,7 +87,7 @@ export interface MixtureShape {
   readonly maxCapacity: number;
 }
 
-/** Is the feed-forward network of `layer` a mixture? Every n-th is, the last of each n (papers.md §2.1). */
+/** Is the feed-forward network of `layer` a mixture? Every n-th is, the last of each n (arXiv 2101.03961 table 9 has every other). */
 export function isSparse(shape: ModelShape, layer: number): boolean {
   return shape.mixture !== null && layer % shape.mixture.everyNLayers === shape.mixture.everyNLayers - 1;
 }

@@ -13,7 +13,7 @@ export interface Parameter {
   readonly decays: boolean;
 }
 
-/** Scale s of the initial standard deviation sqrt(s / fan_in) (Switch Transformers §2.4; papers.md §2.4). */
+/** Scale s of the initial standard deviation sqrt(s / fan_in) (arXiv 2101.03961 §2.4). */
 const initScale = 0.1;
 
 /** A matrix [out, in] with std sqrt(0.1 / in). */

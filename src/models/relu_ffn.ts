@@ -1,4 +1,4 @@
-/** The ReLU feed-forward network without biases (papers.md §1.4): relu(h Wupᵀ) Wdownᵀ. Shape suffixes: see `model.ts`. */
+/** The ReLU feed-forward network without biases (arXiv 1706.03762): relu(h Wupᵀ) Wdownᵀ. Shape suffixes: see `model.ts`. */
 import { relu } from '../kernels/ops/relu.ts';
 import { linear } from './linear.ts';
 import type { FeedForward } from './sublayer.ts';

@@ -15,7 +15,7 @@ function softmax(logits_RE: ArrayLike<number>, experts: number): Float64Array {
 }
 
 describe('losses', () => {
-  // papers.md §10.2
+  // Worked out by hand.
   const logits_RE = Float32Array.of(1, 0, 2, 0, 0, 1, 3, 0);
   const probs_RE = Float32Array.from(softmax(logits_RE, 2));
   const first_E = Int32Array.of(3, 1);

@@ -24,7 +24,7 @@ describe('the learning rate', () => {
   });
 
   it('is a fifth of the peak at the published fraction of a cosine to a hundredth', () => {
-    // papers.md §10.2
+    // Worked out apart from this code.
     expect(learningRate(7_113_132, 10_000_001, { ...cosine, warmup_steps: 0 })).toBeCloseTo(0.2, 6);
   });
 

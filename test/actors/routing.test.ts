@@ -13,7 +13,7 @@ function towards(experts: number, choices: readonly number[]): Float32Array {
 const isKept = ({ slots_RK }: Routing): number[] => Array.from(slots_RK, (slot) => Number(slot !== -1));
 
 describe('drops', () => {
-  // papers.md §10.2: eight tokens, four experts.
+  // Worked out by hand: eight tokens, four experts.
   const probs_RE = towards(4, [0, 0, 1, 0, 0, 2, 0, 1]);
 
   it.each([

@@ -1,4 +1,4 @@
-/** The selective scan: the golden vector of papers.md §10.2, and what the cumulative form of it cannot do. */
+/** The selective scan: a vector that was worked out apart from this code, and what the cumulative form of it cannot do. */
 import { afterAll, expect, it } from 'vitest';
 import { CpuDevice, f32, selectiveScan, ShapeError, trace, vjp, weight, type Vjp } from '../../src/kernels/index.ts';
 import { forwardAndBackward, onDevice, onReference, type Inputs, type Run } from './kit.ts';

@@ -1,5 +1,5 @@
 /**
- * o = softmax(q kᵀ / √d, keys up to the query's own position) v. k and v may have fewer heads (papers.md §1.3): query head h
+ * o = softmax(q kᵀ / √d, keys up to the query's own position) v. k and v may have fewer heads (arXiv 2305.13245): query head h
  * reads key head h // (H / Hkv). For the gradient, which makes the probabilities again, q, k, v, o and two numbers for each
  * query are kept: see `causal_softmax.ts`. No device holds a T × T matrix: the CPU runs its parts,
  * WebGPU a shader.

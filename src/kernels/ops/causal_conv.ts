@@ -1,5 +1,5 @@
 /**
- * Causal depthwise convolution (papers.md §3.1, step 2), channel by channel: y_t = b + Σ_j w_j x_{t−k+1+j}, j = 0 … k−1,
+ * Causal depthwise convolution (of a Mamba block, arXiv 2312.00752), channel by channel: y_t = b + Σ_j w_j x_{t−k+1+j}, j = 0 … k−1,
  * with x = 0 before the first token. B sequences, T tokens, C channels, k taps; the last tap is the current token's.
  */
 import { numbers } from '../arithmetic.ts';

@@ -1,5 +1,5 @@
 /**
- * Multiplicative noise on a router's input: y = x · (1 + ε(2u − 1)), u uniform in [0, 1) (papers.md §2.1). u is hashed
+ * Multiplicative noise on a router's input: y = x · (1 + ε(2u − 1)), u uniform in [0, 1) (arXiv 2101.03961 app. C). u is hashed
  * from what the element is, never from when it is computed, so the gradient makes the same mask again.
  */
 import { numbers, type Arithmetic } from '../arithmetic.ts';

@@ -1,5 +1,5 @@
 /**
- * y = w · (x − mean x) / sqrt(var x + ε) + b over the last axis (papers.md §1.1). Each row's mean and reciprocal standard
+ * y = w · (x − mean x) / sqrt(var x + ε) + b over the last axis (arXiv 1607.06450). Each row's mean and reciprocal standard
  * deviation go to the gradient. R rows, D hidden.
  */
 import { numbers } from '../arithmetic.ts';

@@ -1,5 +1,5 @@
 /**
- * y = w · x / sqrt(mean x² + ε) over the last axis (papers.md §1.1). Statistics are fp32; the reciprocal root mean square
+ * y = w · x / sqrt(mean x² + ε) over the last axis (arXiv 1910.07467). Statistics are fp32; the reciprocal root mean square
  * of each row goes to the gradient. R rows, D hidden.
  */
 import { numbers, type Arithmetic } from '../arithmetic.ts';

@@ -1,5 +1,5 @@
 /**
- * Rotary position embedding, rotate-half pairing (papers.md §1.2): channel i < d/2 of token t turns with channel i + d/2
+ * Rotary position embedding, rotate-half pairing (RoFormer, arXiv 2104.09864): channel i < d/2 of token t turns with channel i + d/2
  * by the angle t · theta^(−2i/d). The gradient turns back. The tables are float64 sines and cosines rounded to fp32.
  */
 import { numbers, type Arithmetic } from '../arithmetic.ts';

@@ -1,5 +1,5 @@
 /**
- * The selective scan of Mamba (papers.md §3.1, steps 6 and 7): h_t = exp(Δ_t A) ⊙ h_{t−1} + Δ_t u_t B_t, h_0 = 0, and
+ * The selective scan of Mamba (arXiv 2312.00752): h_t = exp(Δ_t A) ⊙ h_{t−1} + Δ_t u_t B_t, h_0 = 0, and
  * y_t = C_t · h_t + D u_t, channel by channel, in fp32. B sequences, T tokens, C channels, N states a channel.
  *
  * The states at the beginning of every chunk of 32 tokens go to the gradient, which makes those between again.
