@@ -5,7 +5,17 @@
 
 export * from './system/protocol.ts';
 export * from './system/actor.ts';
-export * from './system/ref.ts';
+export {
+  RefIdentity,
+  refSchema,
+  type Addressed,
+  type AskMethod,
+  type AskMethods,
+  type AskOptions,
+  type Ref,
+  type TellMethod,
+  type TellMethods,
+} from './system/ref.ts';
 export { Reply } from './system/reply.ts';
 export {
   freeAnswered,

@@ -70,7 +70,7 @@ describe.each(['bf16', 'fp16'])('in %s', (precision) => {
     await expect(folder.play(settings, { resume: alone.runDir })).rejects.toMatchObject({
       tag: 'ResumeRefused',
       message: expect.stringMatching(
-        new RegExp(`training.precision was "${precision}" and is absent now; resume with what the run began with$`),
+        new RegExp(`training.precision was "${precision}" and is "fp32" now; resume with what the run began with$`),
       ) as unknown,
     });
   });

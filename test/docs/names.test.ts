@@ -11,6 +11,7 @@ const noVerbs = ['join', 'VERB', '…', 'node-0'];
 const wrongKeys = ['training.step'];
 const foreignOptions = [
   '--programs',
+  '--pdeathsig',
   '--external-memory-accounted-in-global-limit',
   '--onnxruntime-node-install',
   '--loglevel',

@@ -95,7 +95,7 @@ test('where there is no nats-server the error says how to get one', () => {
 test('a store that cannot be written is reported', async () => {
   const storeDir = path.join(process.execPath, 'store');
   await expect(NatsServer.start({ storeDir })).rejects.toThrow(
-    `nats-server: its store ${storeDir} cannot be written (ENOTDIR); check that disk`,
+    `nats-server: its store ${storeDir} cannot be written (ENOTDIR); remove what is in its place`,
   );
 });
 
