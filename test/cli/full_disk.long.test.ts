@@ -2,6 +2,7 @@
  * Runs on two nodes whose store is on a disk that becomes full: a small file system in memory, which only root may mount.
  * What the watch decides is tested with a twin; here is the real nats-server, which hangs.
  */
+// @module-tag nats-server
 import { spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
 /** A server that does not answer at first is asked again for as long as was said, and one of the run's own is called that. */
+// @module-tag nats-server
 import { once } from 'node:events';
 import { createServer, Socket, type AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
