@@ -2,6 +2,7 @@
  * TLS is spoken where the address says so and nowhere else. The certificate in `certificate/` is for 127.0.0.1, signed by
  * itself, and its key opens nothing but the server of this test.
  */
+// @module-tag nats-server
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
