@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { codeOf } from '../../../src/system_error.ts';
 import { hangMs } from '../../hang.ts';
 import { folder, main } from '../training.ts';
 
@@ -45,15 +46,28 @@ export const plainly = (line: string, exitCode: number): Refusal => ({
   made: [],
 });
 
-/** Every file below a folder with its content, and every folder. */
-function everythingIn(path: string): Map<string, string> {
-  const names = readdirSync(path, { recursive: true, encoding: 'utf8' }).sort();
-  return new Map(
-    names.map((name) => {
-      const full = join(path, name);
-      const stats = lstatSync(full);
-      if (stats.isDirectory()) return [`${name}/`, ''];
-      return [name, stats.isSymbolicLink() ? readlinkSync(full) : readFileSync(full, 'latin1')];
-    }),
-  );
+/** Every file below a folder with its content, and every folder; of what this user may not read, only that it is there. */
+function everythingIn(path: string, below = ''): Map<string, string> {
+  const all = new Map<string, string>();
+  for (const name of ifAllowed(() => readdirSync(path).sort(), [])) {
+    const full = join(path, name);
+    const stats = lstatSync(full);
+    if (stats.isDirectory()) {
+      all.set(`${below}${name}/`, '');
+      for (const [inner, content] of everythingIn(full, `${below}${name}/`)) all.set(inner, content);
+    } else {
+      const read = (): string => (stats.isSymbolicLink() ? readlinkSync(full) : readFileSync(full, 'latin1'));
+      all.set(below + name, ifAllowed(read, 'not to be read'));
+    }
+  }
+  return all;
+}
+
+function ifAllowed<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (codeOf(error) === 'EACCES') return otherwise;
+    throw error;
+  }
 }
