@@ -33,6 +33,7 @@ const slow = [
   'actors/sublayers',
   'actors/loss_scale',
   'actors/plan',
+  'actors/plan_traffic',
   'actors/failures',
   'actors/threads',
   'cli/refusals/cluster_name',

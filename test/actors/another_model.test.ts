@@ -7,7 +7,8 @@ import { payload } from '../../src/actors/protocol/pass.ts';
 import { checkIdentity } from '../../src/actors/identity.ts';
 import type { Troupe } from '../../src/actors/troupe.ts';
 import { CheckpointStore, type Checkpoint, type Json } from '../../src/checkpoints/index.ts';
-import { denseTopology, play, rewrite, smallTopology, drawn } from './kit.ts';
+import { denseTopology, play, smallTopology, drawn } from './kit.ts';
+import { rewrite } from './rewrite.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'troupe-model-'));
 let count = 0;

@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { payload } from '../../src/actors/protocol/pass.ts';
 import type { Troupe } from '../../src/actors/troupe.ts';
 import { CheckpointStore, float32Of, readTensors, type Checkpoint } from '../../src/checkpoints/index.ts';
-import { play, rewrite, smallTopology, type Curve } from './kit.ts';
+import { play, smallTopology, type Curve } from './kit.ts';
+import { rewrite } from './rewrite.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'troupe-gradient-'));
 let count = 0;

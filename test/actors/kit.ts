@@ -2,32 +2,20 @@
  * A small company for tests: a Switch model of a few thousand parameters, tokens from a hash, everything in one process
  * through the real codec, with schemas checked. A curve is what must be equal to the last bit.
  */
-import { z } from 'zod';
 import { blueprintOf, type Blueprint } from '../../src/actors/blueprint.ts';
 import { Troupe } from '../../src/actors/troupe.ts';
 import { Chronicle } from '../../src/actors/chronicle.ts';
 import { Checkpointer } from '../../src/actors/checkpointer.ts';
 import { MemoryDecisionStore, type DecisionStore } from '../../src/actors/decision_store.ts';
 import { checkpointerAddress, chronicleAddress, trainerAddress } from '../../src/actors/addresses.ts';
-import { expertProtocol } from '../../src/actors/protocol/expert.ts';
-import { dataOf } from '../../src/actors/protocol/pass.ts';
 import { chronicleProtocol, type LossScaleChange } from '../../src/actors/protocol/chronicle.ts';
 import { checkpointerProtocol, trainerProtocol } from '../../src/actors/protocol/trainer.ts';
 import type { BatchPort } from '../../src/actors/batch_port.ts';
 import { CheckpointStore, type Checkpoint, type Disk, type Json } from '../../src/checkpoints/index.ts';
 import { identityOf } from '../../src/actors/identity.ts';
 import { restore } from '../../src/actors/resume.ts';
-import { floats } from '../../src/kernels/dtype.ts';
 import { hashU32 } from '../../src/data/index.ts';
-import {
-  ask,
-  defineProtocol,
-  HeapFramePool,
-  tell,
-  tensorSchema,
-  type LocalSystemOptions,
-  type TensorPayload,
-} from '../../src/runtime/index.ts';
+import { HeapFramePool, type LocalSystemOptions } from '../../src/runtime/index.ts';
 import type { StepMetrics } from '../../src/telemetry/index.ts';
 import { meshOf, parseTopology, toPlain, type Topology } from '../../src/topology/index.ts';
 
@@ -66,6 +54,16 @@ function topologyOf(model: string, settings: Settings): Topology {
   const overrides = Object.entries(settings).map(([key, value]) => ({ path: key.split('.'), value, source: key }));
   return parseTopology(model + rest, 'small.yaml', overrides);
 }
+
+/** Settings of a run on two nodes of two workers that divides its batch, its experts and its layers. */
+export const wide = {
+  'parallelism.data_parallel': 2,
+  'parallelism.expert_parallel': 2,
+  'parallelism.pipeline_parallel': 2,
+  'parallelism.micro_batches': 2,
+  'cluster.nodes': 2,
+  'cluster.workers_per_node': 2,
+};
 
 /** The blueprint of a small run. */
 export const drawn = (topology: Topology): Promise<Blueprint> =>
@@ -207,38 +205,6 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
   } finally {
     await troupe.stop();
   }
-}
-
-const saverProtocol = defineProtocol('saver', {
-  save: ask({ reply: z.object({ tensors: z.record(z.string(), tensorSchema) }) }),
-  leave: tell(),
-});
-
-/** Changes one parameter of an actor by way of the messages that checkpoints use, before the first step. */
-export async function rewrite(
-  { system }: Troupe,
-  address: string,
-  name: string,
-  change: (values: { readonly data: Float32Array; readonly shape: readonly number[] }) => TensorPayload,
-): Promise<void> {
-  // `restore` is the same message for every role that holds parameters.
-  const role = system.ref(expertProtocol, address);
-  // Saved for the checkpointer only, which is not there yet.
-  const savers = system.spawn(
-    saverProtocol,
-    checkpointerAddress,
-    (scope) => ({
-      save: () => scope.ref(expertProtocol, address).ask.save({ parameters: [name] }),
-      leave: () => scope.stop(),
-    }),
-    { restart: 'temporary' },
-  );
-  const { tensors } = await savers.ask.save();
-  savers.tell.leave();
-  await system.idle();
-  const { shape } = tensors[name];
-  const data = floats('rewrite', dataOf(tensors[name])).slice();
-  await role.ask.restore({ tensors: { [name]: change({ data, shape }) }, dataStep: 0 });
 }
 
 function digestOf(extra: unknown): string {

@@ -8,7 +8,8 @@ import { firstLossScale, lossScaleAfter, overflows } from '../../src/actors/loss
 import { payload } from '../../src/actors/protocol/pass.ts';
 import type { Troupe } from '../../src/actors/troupe.ts';
 import { CheckpointStore, type Checkpoint } from '../../src/checkpoints/index.ts';
-import { play, rewrite, smallTopology, type Incident, type Played } from './kit.ts';
+import { play, smallTopology, type Incident, type Played } from './kit.ts';
+import { rewrite } from './rewrite.ts';
 
 describe('the scale', () => {
   it('is halved by an overflow, and begins to count anew', () => {

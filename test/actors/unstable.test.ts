@@ -8,7 +8,8 @@ import { MemoryDecisionStore } from '../../src/actors/decision_store.ts';
 import { payload } from '../../src/actors/protocol/pass.ts';
 import type { Troupe } from '../../src/actors/troupe.ts';
 import type { Topology } from '../../src/topology/index.ts';
-import { denseTopology, hashedBatches, play, rewrite, smallTopology, vocabulary, type Incident } from './kit.ts';
+import { denseTopology, hashedBatches, play, smallTopology, vocabulary, type Incident } from './kit.ts';
+import { rewrite } from './rewrite.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'troupe-unstable-'));
 let count = 0;

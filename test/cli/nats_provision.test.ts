@@ -4,17 +4,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { NatsProvision } from '../../src/cli/nats_provision.ts';
-import { Shell } from '../../src/cli/shell.ts';
+import { byHand, installing, provide, root } from './provided_nats.ts';
 import { Stubs } from './stubs.ts';
 
 const install = 'install --yes --no-install-recommends -o DPkg::Lock::Timeout=120 nats-server';
 const update = 'update -o DPkg::Lock::Timeout=120 -o APT::Update::Error-Mode=any';
-const missing =
-  "troupe: there is no nats-server on PATH, and nodes talk through one; run 'apt-get install nats-server'";
-const byHand = `${missing}, name a running server in cluster.nats.url, or train on one node (cluster.nodes=1)`;
-const installing =
-  'troupe: no nats-server: installing it with apt-get, its service nats-server.service switched off ...';
 
 /** An apt-get whose install works once `$DIR/lists` is there, or always. */
 const apt = (needsLists = false): string =>
@@ -28,36 +22,7 @@ const apt = (needsLists = false): string =>
     `  echo '#!/bin/sh' > "$DIR/nats-server"; /bin/chmod 755 "$DIR/nats-server"`,
     'fi',
   ].join('\n');
-const root = 'echo 0';
 const user = 'echo 1000';
-
-interface Provided {
-  readonly exitCode: number;
-  readonly said: readonly string[];
-  readonly calls: readonly string[];
-}
-
-interface Asked {
-  readonly platform?: NodeJS.Platform;
-  /** What the user says to the question; null where there is no terminal. */
-  readonly answer?: boolean | null;
-  readonly asked?: (question: string) => void;
-}
-
-async function provide(
-  scripts: Readonly<Record<string, string>>,
-  { platform = 'linux', answer = true, asked = () => undefined }: Asked = {},
-): Promise<Provided> {
-  using stubs = new Stubs(scripts);
-  const said: string[] = [];
-  const shell = new Shell({ PATH: stubs.folder });
-  const agree = (question: string): Promise<boolean | null> => {
-    asked(question);
-    return Promise.resolve(answer);
-  };
-  const exitCode = await new NatsProvision({ shell, platform, say: (line) => said.push(line), agree }).provide();
-  return { exitCode, said, calls: stubs.calls };
-}
 
 describe.skipIf(process.platform === 'win32')('nats-server', () => {
   test('that is there is left alone, in silence, and nothing is run', async () => {
@@ -211,36 +176,6 @@ describe.skipIf(process.platform === 'win32')('nats-server', () => {
       'troupe: apt-get has installed nats-server, in none of the usual folders; ' +
         "put its folder on PATH ('dpkg -L nats-server' lists it)",
     ]);
-  });
-});
-
-describe.skipIf(process.platform === 'win32')('when apt-get fails, its own words are passed on', () => {
-  const fails = (...errors: string[]): string => [...errors.map((line) => `echo "${line}" >&2`), 'exit 100'].join('\n');
-  const unknown = 'E: Unable to locate package nats-server';
-
-  test.each<[string, string, string]>([
-    ['no candidate', `if [ "$1" = update ]; then exit 0; fi\n${fails(unknown)}`, unknown],
-    [
-      'no network and no lists',
-      `if [ "$1" = update ]; then ${fails('E: Failed to fetch http://x/InRelease  Temporary failure resolving x', 'E: Some index files failed to download.')}; fi\n${fails(unknown)}`,
-      'E: Failed to fetch http://x/InRelease Temporary failure resolving x',
-    ],
-    [
-      'no network and old lists',
-      fails('E: Failed to fetch http://x/nats.deb  Connection failed', 'E: Unable to fetch some archives'),
-      'E: Failed to fetch http://x/nats.deb Connection failed',
-    ],
-    ['a lock', fails('E: Could not get lock', 'E: Is another process using it?'), 'E: Is another process using it?'],
-    ['without a word', 'exit 100', 'apt-get ended without saying why'],
-  ])('%s', async (_what, script, reason) => {
-    const { exitCode, said, calls } = await provide({
-      'apt-get': `[ "$1" = --version ] && exit 0\n${script}`,
-      id: root,
-      systemctl: 'if [ "$1" = is-system-running ]; then echo running; fi',
-    });
-    expect(exitCode).toBe(1);
-    expect(said).toEqual([installing, `${byHand} (apt-get failed: ${reason})`]);
-    expect(calls.at(-1)).toBe('systemctl unmask --runtime nats-server.service');
   });
 });
 

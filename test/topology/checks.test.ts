@@ -1,16 +1,6 @@
 /** Rules between keys: the line each says when it is broken, and the values just inside that pass. */
 import { describe, expect, test } from 'vitest';
-import { ConfigError, parseTopology } from '../../src/topology/index.ts';
-
-function messageOf(text: string): string {
-  try {
-    parseTopology(text, 'run.yaml');
-  } catch (error) {
-    if (error instanceof ConfigError) return error.message;
-    throw error;
-  }
-  return 'accepted';
-}
+import { messageOf } from './refusal.ts';
 
 describe('a broken rule names both keys and their numbers', () => {
   test.each([

@@ -1,16 +1,6 @@
 /** What is not YAML in a topology file: one exact line each, with a place and, where a slip leads there, a remedy. */
 import { expect, test } from 'vitest';
-import { ConfigError, parseTopology } from '../../src/topology/index.ts';
-
-function messageOf(text: string): string {
-  try {
-    parseTopology(text, 'run.yaml');
-  } catch (error) {
-    if (error instanceof ConfigError) return error.message;
-    throw error;
-  }
-  return 'accepted';
-}
+import { messageOf } from './refusal.ts';
 
 const colon = 'begin each key below its neighbours, and put quotes around text with a colon';
 

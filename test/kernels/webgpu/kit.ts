@@ -1,4 +1,8 @@
-/** The WebGPU device of the tests: on the machine's first adapter, be it a GPU or a driver that computes on the processor. */
+/**
+ * The WebGPU device of the tests, and tensors on it: on the machine's first adapter, be it a GPU or a driver that
+ * computes on the processor.
+ */
+import type { Bindings, Program, Slice } from '../../../src/kernels/index.ts';
 import { listAdapters, openListed, openNull, type OpenAdapter } from '../../../src/kernels/webgpu/adapters.ts';
 import { WebGpuDevice, type WebGpuDeviceOptions } from '../../../src/kernels/webgpu/device.ts';
 import { NoAdapter } from '../../../src/kernels/webgpu/errors.ts';
@@ -23,4 +27,18 @@ export async function firstAdapter(): Promise<OpenAdapter> {
 
 export async function openDevice(options: Partial<WebGpuDeviceOptions> = {}): Promise<WebGpuDevice> {
   return await WebGpuDevice.over(await firstAdapter(), { bytes: 2 ** 30, ...options });
+}
+
+/** A tensor for each input and output of a program, as long as it can be. */
+export function tensorsOf(slice: Slice, { inputs, outputs }: Program): Bindings {
+  return Object.fromEntries(
+    [...inputs, ...outputs].map(({ name, value: { type } }) => [
+      name,
+      slice.tensor(
+        name,
+        type.dtype,
+        type.shape.map((dim) => (typeof dim === 'number' ? dim : dim.max)),
+      ),
+    ]),
+  );
 }

@@ -26,6 +26,19 @@ class ForgetfulStore extends StubbornStore {
 const wayOn =
   'move nats/ of the run directory aside (on a server of your own: delete the bucket), then continue with --resume';
 
+test('of two who raise the gen one succeeds, and both know what stands', async () => {
+  const store = new MemoryKvStore();
+  const [a, b] = [new GenRegister(store, 'run-1'), new GenRegister(store, 'run-1')];
+  expect(await a.current()).toBe(0);
+  expect(await Promise.all([a.raise(0), b.raise(0)])).toEqual([
+    { gen: 1, isOurs: true },
+    { gen: 1, isOurs: false },
+  ]);
+  expect(await b.raiseTo(7)).toEqual({ gen: 7, isOurs: true });
+  expect(await a.raiseTo(5)).toEqual({ gen: 7, isOurs: false });
+  expect([await a.current(), await new GenRegister(store, 'run-2').current()]).toEqual([7, 0]);
+});
+
 test('a store that shows a gen and never replaces it is damaged, which is found at the second try', async () => {
   const store = new StubbornStore();
   const refused = expect(new GenRegister(store, 'run-1').raiseTo(7)).rejects;

@@ -1,5 +1,5 @@
 /** Nodes for tests: a system each, over the NATS transport. An address starts with the name of its node: `a/counter`. */
-
+import type { NatsServer } from '../../../src/runtime/cluster/nats_server.ts';
 import { ActorSystem, HeapFramePool, SystemClock } from '../../../src/runtime/index.ts';
 import type { LinkBroken } from '../../../src/runtime/transport/link_errors.ts';
 import type { LinkLimits } from '../../../src/runtime/transport/link_limits.ts';
@@ -74,6 +74,23 @@ export class TestNode {
     await this.system.stop();
     await this.transport.close();
   }
+}
+
+/** Opens nodes on a server, that of a test file unless another is given; `close` closes those that are `open`. */
+export function nodesOn(server: () => NatsServer) {
+  type Options = TestNodeOptions & { readonly server?: NatsServer };
+  const open: TestNode[] = [];
+  const node = async (name: string, options: Options = {}): Promise<TestNode> => {
+    const opened = await TestNode.open((options.server ?? server()).address, name, options);
+    open.push(opened);
+    return opened;
+  };
+  const pair = (options: Options = {}): Promise<TestNode[]> =>
+    Promise.all(['a', 'b'].map((name) => node(name, options)));
+  const close = async (): Promise<void> => {
+    await Promise.all(open.splice(0).map((each) => each.close()));
+  };
+  return { open, node, pair, close };
 }
 
 class Happenings {

@@ -1,18 +1,15 @@
+/** The transport over a nats-server: what it carries, what it counts, and what it says of nodes that are not there. */
 // @module-tag nats-server
 import { connect, type NatsConnection as NatsClient } from 'nats';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { NatsServer } from '../../../src/runtime/cluster/nats_server.ts';
-import { z } from 'zod';
-import { ask, defineProtocol, HeapFramePool, type Handlers, type Lane } from '../../../src/runtime/index.ts';
-import { ENVELOPE_VERSION, type Envelope, type Kind, type Route } from '../../../src/runtime/system/envelope.ts';
-import { Codec } from '../../../src/runtime/transport/codec.ts';
 import { Counter, counterProtocol } from '../counter.ts';
-import { TestNode, type TestNodeOptions } from './nats_kit.ts';
+import { nodesOn } from './nats_kit.ts';
 import { digest, entry, Sink, sinkProtocol, tensor } from './sink.ts';
 
 let server: NatsServer;
 let raw: NatsClient;
-const open: TestNode[] = [];
+const { open, node, pair, close } = nodesOn(() => server);
 
 beforeAll(async () => {
   server = await NatsServer.start();
@@ -20,38 +17,12 @@ beforeAll(async () => {
   raw = await connect({ servers, token, maxReconnectAttempts: -1, reconnectTimeWait: 20 });
 });
 
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((node) => node.close()));
-});
+afterEach(close);
 
 afterAll(async () => {
   await raw.close();
   await server.close();
 });
-
-async function node(name: string, options: TestNodeOptions & { server?: NatsServer } = {}): Promise<TestNode> {
-  const opened = await TestNode.open((options.server ?? server).address, name, options);
-  open.push(opened);
-  return opened;
-}
-
-const twinProtocol = defineProtocol('twin', { pass: ask({ args: z.object({ n: z.number() }), reply: z.number() }) });
-
-/** An envelope as it leaves a system, in gen 0. */
-const envelopeOf = (kind: Kind, names: Pick<Route, 'to' | 'from' | 'message'>, lane: Lane = 'control'): Envelope => ({
-  route: { v: ENVELOPE_VERSION, kind, lane, fenced: true, senderIncarnation: 1, protocol: 'counter', ...names },
-  gen: 0,
-  paramsVersion: null,
-  id: 1,
-  replyTo: 0,
-  remainingMs: null,
-  askChain: [],
-  traceparent: null,
-  args: undefined,
-});
-
-const pair = (options: TestNodeOptions & { server?: NatsServer } = {}): Promise<TestNode[]> =>
-  Promise.all(['a', 'b'].map((name) => node(name, options)));
 
 test('actors of two nodes tell and ask each other, and refs travel', async () => {
   const [a, b] = await pair();
@@ -62,60 +33,6 @@ test('actors of two nodes tell and ask each other, and refs travel', async () =>
   expect(await ref.ask.get()).toBe(5);
   await expect(ref.ask.refuse({ message: 'no' })).rejects.toMatchObject({ tag: 'RangeError', message: 'no' });
   expect(a.transport.counters).toMatchObject({ framesSent: 4, framesReceived: 2, resent: 0, malformed: 0, corrupt: 0 });
-});
-
-test('a frame is refused, counted and reported once where its sender lives on another node than its subject says', async () => {
-  const [[a, b], c] = await Promise.all([pair(), node('c')]);
-  const counter = b.system.spawn(counterProtocol, 'b/counter', () => new Counter());
-  // Two actors of one name; node a is where that name belongs.
-  const twins = [a, c].map(({ system }) =>
-    system.spawn(twinProtocol, 'a/twin', (scope) => ({
-      pass: ({ n }) => {
-        scope.ref(counterProtocol, 'b/counter').tell.add({ n });
-        // What c sends behind it, and what b answers: that b has got this says that it has seen all before.
-        return system.ref(counterProtocol, 'b/counter').ask.get();
-      },
-    })),
-  );
-  expect(await twins[0].ask.pass({ n: 1 })).toBe(1);
-  expect([await twins[1].ask.pass({ n: 10 }), await twins[1].ask.pass({ n: 20 })]).toEqual([1, 1]);
-  expect(await counter.ask.get()).toBe(1);
-  expect(b.transport.counters).toMatchObject({ misattributed: 2, malformed: 0 });
-  expect(b.log).toEqual([
-    "node c: 'add' for b/counter says that it is from a/twin by lane control, and came by lane control; refused, as all " +
-      'from there that others sent: see who else has the token of the cluster',
-  ]);
-});
-
-test('a frame is refused that comes by another lane than its own', async () => {
-  const [a, b] = await pair();
-  const counter = b.system.spawn(counterProtocol, 'b/counter', () => new Counter());
-  const toCounter = a.system.ref(counterProtocol, 'b/counter');
-  const bulk = { ...envelopeOf('tell', { to: 'b/counter', from: '@a', message: 'bulk' }, 'data'), args: { n: 5 } };
-  const frame = new Codec(new HeapFramePool()).gather(bulk);
-  a.transport.links.send('b', 'control', 0, frame);
-  expect(await toCounter.ask.get()).toBe(0);
-  expect(await counter.ask.get()).toBe(0);
-  expect(b.transport.counters).toMatchObject({ misattributed: 1 });
-});
-
-test('an answer counts only if it is by the actor that was asked', async () => {
-  const [a, b] = await pair();
-  const c = await node('c');
-  b.system.spawn(counterProtocol, 'b/counter', () => new Counter());
-  c.system.spawn(counterProtocol, 'c/counter', () => new Counter());
-  const asked = a.system.ref(counterProtocol, 'b/counter').ask.later({ key: 'k' });
-  // The ids of asks are counted: whoever wants to answer the first can.
-  const names = { to: '@a', from: 'c/counter', message: 'later' };
-  const forged = { ...envelopeOf('reply', names), replyTo: 1, args: 'forged' };
-  c.transport.links.send('a', 'control', 0, new Codec(new HeapFramePool()).gather(forged));
-  await c.system
-    .ref(counterProtocol, 'a/nobody')
-    .ask.get()
-    .catch(() => undefined);
-  a.system.ref(counterProtocol, 'b/counter').tell.release({ key: 'k' });
-  expect(await asked).toBe('released k');
-  expect(a.system.counters).toMatchObject({ lateReplies: 1 });
 });
 
 test('an actor that nobody has, and one that its node has not, are reported', async () => {
@@ -239,107 +156,6 @@ test('when a node is lost, asks to it fail and what waits for it is given up', a
   a.transport.lose('gone');
   await answer;
   expect(a.transport.counters.unsent).toBe(1);
-});
-
-test('a cut data connection breaks the links that it carried, on both sides, until the next gen', async () => {
-  const [a, b] = await pair();
-  b.system.spawn(sinkProtocol, 'b/sink', () => new Sink());
-  const ref = a.system.ref(sinkProtocol, 'b/sink');
-  ref.tell.put({ n: 0, x: tensor(10, 0) });
-  await ref.ask.await({ count: 1 });
-  const back = [a.next('data connected'), b.next('data connected')];
-  await Promise.all([a, b].map(({ transport }) => transport.links.dataConnection.client.reconnect()));
-  await Promise.all(back);
-  ref.tell.put({ n: 1, x: tensor(10, 1) });
-  expect([a.broken, b.broken].map((errors) => errors.map(({ message }) => message))).toEqual([
-    ['a → b: data lost in gen 0: the connection to the NATS server was lost'],
-    ['a → b: data lost in gen 0: the connection to the NATS server was lost'],
-  ]);
-  expect(a.transport.counters.unsent).toBe(1);
-  for (const { system, transport } of [a, b]) {
-    system.enter(1);
-    transport.enter(1);
-  }
-  ref.tell.put({ n: 2, x: tensor(10, 2) });
-  expect(await ref.ask.await({ count: 2 })).toMatch(/^0:\w+ 2:\w+$/);
-});
-
-test('a cut control connection loses nothing', async () => {
-  const [a, b] = await pair();
-  b.system.spawn(counterProtocol, 'b/counter', () => new Counter());
-  const ref = a.system.ref(counterProtocol, 'b/counter');
-  const cut = a.next('control disconnected');
-  for (let n = 0; n < 50; n++) ref.tell.add({ n: 1 });
-  await a.transport.links.controlConnection.client.reconnect();
-  for (let n = 0; n < 50; n++) ref.tell.add({ n: 1 });
-  await cut;
-  for (let n = 0; n < 50; n++) ref.tell.add({ n: 1 });
-  expect(await ref.ask.get()).toBe(150);
-});
-
-test('a server that is killed costs the data of a gen, and no control message', async () => {
-  const [a, b] = await pair();
-  const sink = new Sink();
-  b.system.spawn(sinkProtocol, 'b/sink', () => sink);
-  b.system.spawn(counterProtocol, 'b/counter', () => new Counter());
-  const [put, count] = [a.system.ref(sinkProtocol, 'b/sink'), a.system.ref(counterProtocol, 'b/counter')];
-  put.tell.put({ n: 0, x: tensor(10, 0) });
-  await put.ask.await({ count: 1 });
-  const lost = Promise.all([a.next('data disconnected'), a.next('control disconnected'), b.next('broken')]);
-  const back = Promise.all([a.next('data connected'), b.next('data connected')]);
-  process.kill(server.pid, 'SIGKILL');
-  await lost;
-  // Sent into the outage: kept if it is control, given up if it is data.
-  for (let n = 0; n < 100; n++) count.tell.add({ n: 1 });
-  put.tell.put({ n: 1, x: tensor(10, 1) });
-  const sum = count.ask.get(undefined, { timeoutMs: 30_000 });
-  await back;
-  expect(await sum).toBe(100);
-  expect([a.broken.length, b.broken.length, a.transport.counters.unsent]).toEqual([1, 1, 1]);
-  for (const { system, transport } of [a, b]) {
-    system.enter(1);
-    transport.enter(1);
-  }
-  put.tell.put({ n: 2, x: tensor(10, 2) });
-  await put.ask.await({ count: 2 });
-  expect(sink.seen).toHaveLength(2);
-});
-
-test('a server that is killed in the middle of bulk data costs that gen, and the next one arrives bit by bit', async () => {
-  const [a, b] = await pair();
-  const sink = new Sink();
-  const { seen } = sink;
-  const begun = Promise.withResolvers<undefined>();
-  const createNoticed = (): Handlers<typeof sinkProtocol> => ({
-    put: (args) => {
-      sink.put(args);
-      begun.resolve(undefined);
-    },
-    echo: (args) => sink.echo(args),
-    await: (args, ctx) => sink.await(args, ctx),
-  });
-  b.system.spawn(sinkProtocol, 'b/sink', createNoticed, { dataCapacity: 1_000 });
-  const put = a.system.ref(sinkProtocol, 'b/sink');
-  const tensors = Array.from({ length: 150 }, (_, n) => tensor(60_000 + 500 * n, n));
-  const expected = tensors.map((x, n) => `${n}:${digest(x)}`);
-  const lost = Promise.all([a.next('data disconnected'), b.next('broken')]);
-  const back = Promise.all([a.next('data connected'), b.next('data connected')]);
-  tensors.forEach((x, n) => put.tell.put({ n, x }));
-  await begun.promise;
-  process.kill(server.pid, 'SIGKILL');
-  await lost;
-  await back;
-  await b.system.idle();
-  expect(seen).toEqual(expected.slice(0, seen.length));
-  expect(seen.length).toBeLessThan(expected.length);
-  seen.length = 0;
-  for (const { system, transport } of [a, b]) {
-    system.enter(1);
-    transport.enter(1);
-  }
-  tensors.forEach((x, n) => put.tell.put({ n, x }));
-  expect(await put.ask.await({ count: tensors.length })).toBe(expected.join(' '));
-  expect([a.broken.length, b.broken.length, a.pool.leased, b.pool.leased]).toEqual([1, 1, 0, 0]);
 });
 
 test('names that cannot be part of a subject are refused', async () => {

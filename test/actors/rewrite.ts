@@ -1,0 +1,43 @@
+/**
+ * A rewrite sets one parameter of an actor to what a test wants it to be: it is saved and restored by the messages that
+ * checkpoints use, before the first step of a run.
+ */
+import { z } from 'zod';
+import { checkpointerAddress } from '../../src/actors/addresses.ts';
+import { expertProtocol } from '../../src/actors/protocol/expert.ts';
+import { dataOf } from '../../src/actors/protocol/pass.ts';
+import type { Troupe } from '../../src/actors/troupe.ts';
+import { floats } from '../../src/kernels/dtype.ts';
+import { ask, defineProtocol, tell, tensorSchema, type TensorPayload } from '../../src/runtime/index.ts';
+
+const saverProtocol = defineProtocol('saver', {
+  save: ask({ reply: z.object({ tensors: z.record(z.string(), tensorSchema) }) }),
+  leave: tell(),
+});
+
+/** Changes one parameter of an actor by way of the messages that checkpoints use, before the first step. */
+export async function rewrite(
+  { system }: Troupe,
+  address: string,
+  name: string,
+  change: (values: { readonly data: Float32Array; readonly shape: readonly number[] }) => TensorPayload,
+): Promise<void> {
+  // `restore` is the same message for every role that holds parameters.
+  const role = system.ref(expertProtocol, address);
+  // Saved for the checkpointer only, which is not there yet.
+  const savers = system.spawn(
+    saverProtocol,
+    checkpointerAddress,
+    (scope) => ({
+      save: () => scope.ref(expertProtocol, address).ask.save({ parameters: [name] }),
+      leave: () => scope.stop(),
+    }),
+    { restart: 'temporary' },
+  );
+  const { tensors } = await savers.ask.save();
+  savers.tell.leave();
+  await system.idle();
+  const { shape } = tensors[name];
+  const data = floats('rewrite', dataOf(tensors[name])).slice();
+  await role.ask.restore({ tensors: { [name]: change({ data, shape }) }, dataStep: 0 });
+}
