@@ -1,0 +1,87 @@
+/** The rules of the house that a file can break without any test of behaviour noticing. */
+import { expect, test } from 'vitest';
+import { circlesOf } from './circles.ts';
+import { floors, mayImport, openTypes, runtimeFloors } from './floors.ts';
+import { sourcesOf, textOf, type Source } from './sources.ts';
+
+const product = sourcesOf(['src', 'bin']);
+const all = [...product, ...sourcesOf(['test', 'bench', 'examples'])];
+
+interface Package {
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+  readonly scripts: Readonly<Record<string, string>>;
+}
+const { dependencies, devDependencies, scripts } = JSON.parse(textOf('package.json')) as Package;
+
+const packagesOf = (sources: readonly Source[]) => new Set(sources.flatMap(({ packages }) => packages));
+
+test('circles are found, with the files that they run through', () => {
+  const edges = new Map([
+    ['a', ['b', 'd']],
+    ['b', ['c']],
+    ['c', ['a']],
+    ['d', ['e']],
+    ['e', []],
+    ['f', ['f']],
+  ]);
+  expect(circlesOf(edges)).toEqual([['a', 'b', 'c'], ['f']]);
+  expect(circlesOf(new Map([...edges, ['c', []], ['f', []]]))).toEqual([]);
+});
+
+test('files do not import each other in a circle', () => {
+  expect(circlesOf(new Map(all.map(({ path, files }) => [path, files])))).toEqual([]);
+});
+
+test('no file is longer than 250 lines', () => {
+  expect(all.filter(({ lines }) => lines > 250).map(({ path, lines }) => `${path}: ${lines}`)).toEqual([]);
+});
+
+test('every file of the product opens with what it is', () => {
+  const opens = /^(#!.*\n)?(\/\/\/? |\/\*\*)/;
+  expect(product.filter(({ text }) => !opens.test(text)).map(({ path }) => path)).toEqual([]);
+});
+
+test('imports run down: from a floor to those below it', () => {
+  const wrong = product.flatMap(({ path, files, text }) =>
+    files.filter((file) => !isAllowed(path, file, text)).map((file) => `${path} imports ${file}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test('every dependency is imported by the product, and everything that is imported is declared', () => {
+  const used = packagesOf(product);
+  expect(Object.keys(dependencies).filter((name) => !used.has(name))).toEqual([]);
+  const declared = (name: string) => name.startsWith('node:') || name in dependencies;
+  expect([...used].filter((name) => !declared(name))).toEqual([]);
+});
+
+test('every development dependency is imported by a test or benchmark, run by a script, or gives types', () => {
+  const config = ['eslint.config.js', 'vitest.config.ts'].map(textOf).join('\n');
+  const commands = Object.values(scripts).join(' ');
+  const used = packagesOf(all);
+  const isUsed = (name: string) =>
+    name.startsWith('@types/') || used.has(name) || config.includes(`'${name}`) || isRun(name, commands);
+  expect(Object.keys(devDependencies).filter((name) => !isUsed(name))).toEqual([]);
+});
+
+/** `typescript` is run as `tsc`. */
+function isRun(name: string, commands: string): boolean {
+  return new RegExp(`\\b${name === 'typescript' ? 'tsc' : name}\\b`).test(commands);
+}
+
+function isAllowed(from: string, to: string, text: string): boolean {
+  const [, fromFolder, fromPart] = from.split('/');
+  const [, toFolder, toPart] = to.split('/');
+  if (from.startsWith('bin/') || !to.startsWith('src/')) return true;
+  if (fromFolder === 'runtime' && toFolder === 'runtime') return mayImport(runtimeFloors, fromPart, toPart);
+  if (mayImport(floors, fromFolder, toFolder)) return true;
+  return openTypes.includes(toFolder) && isTypeOnly(to, text);
+}
+
+/** All that a text imports from a file are types. */
+function isTypeOnly(file: string, text: string): boolean {
+  const name = file.slice(file.lastIndexOf('/') + 1);
+  const lines = text.match(new RegExp(`^import[^;]*/${name.replaceAll('.', '\\.')}';`, 'gm')) ?? [];
+  return lines.every((line) => line.startsWith('import type'));
+}
