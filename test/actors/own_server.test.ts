@@ -1,4 +1,5 @@
 /** What a launch makes of what earlier ones have left in its store: a damaged one is moved aside, and gens never go back. */
+// @module-tag nats-server
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
