@@ -12,8 +12,12 @@ export interface Source {
   readonly lines: number;
   /** What it imports of the project, types too: paths from the root. */
   readonly files: readonly string[];
+  /** Those of which it imports types alone. */
+  readonly typeFiles: readonly string[];
   /** Packages that it imports or resolves, by name. */
   readonly packages: readonly string[];
+  /** Those that are loaded with it: no types, and nothing that it imports later. */
+  readonly loadedPackages: readonly string[];
 }
 
 /** All files below `folders` that end with `.ts` or `.js`. */
@@ -36,16 +40,30 @@ export function textOf(path: string): string {
 const imported =
   /^(?:import|export)\b[^'"`;]*?from\s+'([^']+)'|^import\s+'([^']+)'|(?:\bimport|require|\.resolve)\(\s*'([^']+)'/gm;
 
-function read(path: string): Source {
-  const text = textOf(path);
-  const specifiers = [...text.matchAll(imported)].map(([, from, bare, called]) => from ?? bare ?? called);
-  const isFile = (specifier: string) => specifier.startsWith('.');
-  const files = specifiers
-    .filter(isFile)
-    .map((specifier) => relative(root, join(root, dirname(path), specifier)).replaceAll('\\', '/'));
-  const packages = specifiers.filter((specifier) => !isFile(specifier)).map(packageOf);
-  const lines = text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
-  return { path, text, lines, files: [...new Set(files)], packages: [...new Set(packages)] };
+const read = (path: string): Source => sourceOf(path, textOf(path));
+
+/** A file of this path and text. */
+export function sourceOf(path: string, text: string): Source {
+  const imports = [...text.matchAll(imported)].map(([whole, from, bare, called]) => {
+    const specifier = from ?? bare ?? called;
+    const isFile = specifier.startsWith('.');
+    const target = isFile
+      ? relative(root, join(root, dirname(path), specifier)).replaceAll('\\', '/')
+      : packageOf(specifier);
+    return { target, isFile, isType: /^(import|export) type\b/.test(whole), isLater: called !== undefined };
+  });
+  const targets = (found: typeof imports) => [...new Set(found.map(({ target }) => target))];
+  const [files, packages] = [true, false].map((wanted) => imports.filter(({ isFile }) => isFile === wanted));
+  const valueFiles = targets(files.filter(({ isType }) => !isType));
+  return {
+    path,
+    text,
+    lines: text.split('\n').length - (text.endsWith('\n') ? 1 : 0),
+    files: targets(files),
+    typeFiles: targets(files).filter((file) => !valueFiles.includes(file)),
+    packages: targets(packages),
+    loadedPackages: targets(packages.filter(({ isType, isLater }) => !isType && !isLater)),
+  };
 }
 
 function packageOf(specifier: string): string {

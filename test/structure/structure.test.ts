@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { circlesOf } from './circles.ts';
 import { floors, mayImport, openTypes, runtimeFloors } from './floors.ts';
-import { sourcesOf, textOf, type Source } from './sources.ts';
+import { sourceOf, sourcesOf, textOf, type Source } from './sources.ts';
 
 const product = sourcesOf(['src', 'bin']);
 const all = [...product, ...sourcesOf(['test', 'bench', 'examples'])];
@@ -43,10 +43,41 @@ test('every file of the product opens with what it is', () => {
 });
 
 test('imports run down: from a floor to those below it', () => {
-  const wrong = product.flatMap(({ path, files, text }) =>
-    files.filter((file) => !isAllowed(path, file, text)).map((file) => `${path} imports ${file}`),
+  const wrong = product.flatMap((source) =>
+    source.files.filter((file) => !isAllowed(source, file)).map((file) => `${source.path} imports ${file}`),
   );
   expect(wrong).toEqual([]);
+});
+
+test('every folder of the product, and every file beside one, is on a floor', () => {
+  const partsOf = (folder: string, depth: number) =>
+    new Set(product.filter(({ path }) => path.startsWith(folder)).map(({ path }) => path.split('/')[depth]));
+  const isOn = (of: typeof floors, part: string) => of.some((floor) => floor.includes(part));
+  expect([...partsOf('src/', 1)].filter((part) => !isOn(floors, part))).toEqual([]);
+  expect([...partsOf('src/runtime/', 2)].filter((part) => !isOn(runtimeFloors, part))).toEqual([]);
+});
+
+test.each([
+  ['src/data/a.ts', "import type { A } from '../topology/b.ts';", true],
+  ['src/data/a.ts', "export type { A } from '../topology/b.ts';", true],
+  ['src/data/a.ts', "import { a } from '../topology/b.ts';", false],
+  ['src/data/a.ts', "export { a } from '../topology/b.ts';", false],
+  ['src/data/a.ts', "import '../topology/b.ts';", false],
+  ['src/data/a.ts', "const a = await import('../topology/b.ts');", false],
+  ['src/data/a.ts', "import type { A } from '../topology/b.ts';\nimport { a } from '../topology/b.ts';", false],
+  ['src/data/a.ts', "import type { A } from '../topology/b.ts';\nimport { c } from './b.ts';", true],
+  ['src/data/a.ts', "import type { A } from '../kernels/b.ts';", false],
+  ['src/system_error.ts', "import type { A } from './cli/b.ts';", false],
+  ['src/data/a.ts', "import { a } from '../system_error.ts';", true],
+  ['src/cli/a.ts', "import { a } from '../index.ts';", false],
+  ['src/index.ts', "export { a } from './actors/b.ts';", true],
+  ['src/cli/a.ts', "import { a } from '../elsewhere/b.ts';", false],
+  ['src/elsewhere/a.ts', "import { a } from './b.ts';", false],
+  ['src/runtime/system/a.ts', "import { a } from '../testing/b.ts';", false],
+])('whether %s may have %j: %s', (path, text, isRight) => {
+  const source = sourceOf(path, text);
+  expect(source.files.length).toBeGreaterThan(0);
+  expect(source.files.every((file) => isAllowed(source, file))).toBe(isRight);
 });
 
 test('every dependency is imported by the product, and everything that is imported is declared', () => {
@@ -70,18 +101,11 @@ function isRun(name: string, commands: string): boolean {
   return new RegExp(`\\b${name === 'typescript' ? 'tsc' : name}\\b`).test(commands);
 }
 
-function isAllowed(from: string, to: string, text: string): boolean {
+function isAllowed({ path: from, typeFiles }: Source, to: string): boolean {
   const [, fromFolder, fromPart] = from.split('/');
   const [, toFolder, toPart] = to.split('/');
   if (from.startsWith('bin/') || !to.startsWith('src/')) return true;
   if (fromFolder === 'runtime' && toFolder === 'runtime') return mayImport(runtimeFloors, fromPart, toPart);
   if (mayImport(floors, fromFolder, toFolder)) return true;
-  return openTypes.includes(toFolder) && isTypeOnly(to, text);
-}
-
-/** All that a text imports from a file are types. */
-function isTypeOnly(file: string, text: string): boolean {
-  const name = file.slice(file.lastIndexOf('/') + 1);
-  const lines = text.match(new RegExp(`^import[^;]*/${name.replaceAll('.', '\\.')}';`, 'gm')) ?? [];
-  return lines.every((line) => line.startsWith('import type'));
+  return openTypes.includes(toFolder) && typeFiles.includes(to);
 }
