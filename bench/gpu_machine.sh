@@ -9,9 +9,9 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 pack=$root/.gpu
 
-# Pure JavaScript that the benchmarks and `troupe launch` import.
-packages=(@huggingface/tokenizers @nats-io/jetstream @nats-io/kv @nats-io/nats-core @nats-io/nkeys @nats-io/nuid
-  @opentelemetry/api commander long nats protobufjs tweetnacl yaml zod)
+# Pure JavaScript that the benchmarks and `troupe launch` load, with what these need; test/structure compares.
+packages=(@nats-io/jetstream @nats-io/kv @nats-io/nats-core @nats-io/nkeys @nats-io/nuid @opentelemetry/api commander long
+  msgpackr nats piscina protobufjs tweetnacl yaml zod)
 
 make_pack() {
   local modules=$root/node_modules

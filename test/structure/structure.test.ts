@@ -80,6 +80,22 @@ test.each([
   expect(source.files.every((file) => isAllowed(source, file))).toBe(isRight);
 });
 
+test('the pack for a machine with a GPU has the packages that are loaded with the product, and no other', () => {
+  const script = textOf('bench/gpu_machine.sh');
+  const packed = /^packages=\(([^)]*)\)/m.exec(script)?.[1].trim().split(/\s+/) ?? [];
+  const wanted = new Set<string>();
+  const add = (name: string): void => {
+    // What it puts there in another way is named with its folder.
+    if (wanted.has(name) || script.includes(`/node_modules/${name}"`)) return;
+    wanted.add(name);
+    const { dependencies = {} } = JSON.parse(textOf(`node_modules/${name}/package.json`)) as Partial<Package>;
+    Object.keys(dependencies).forEach(add);
+  };
+  const loaded = product.flatMap(({ loadedPackages }) => loadedPackages).filter((name) => !name.startsWith('node:'));
+  loaded.forEach(add);
+  expect(packed.sort()).toEqual([...wanted].sort());
+});
+
 test('every dependency is imported by the product, and everything that is imported is declared', () => {
   const used = packagesOf(product);
   expect(Object.keys(dependencies).filter((name) => !used.has(name))).toEqual([]);
