@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { outcomeSchema } from '../../src/actors/protocol/trainer.ts';
 import { exitCodes } from '../../src/cli/failure.ts';
-import { blocksOf, root, textOf } from './page.ts';
+import { blocksOf, pages, root, textOf } from './page.ts';
 import { verbs } from './verbs.ts';
 
 const source = (pattern: string): string =>
@@ -29,6 +29,14 @@ test('the command line lists each verb with all its options', () => {
     return verb === undefined ? [] : [[verb, (line.match(/--[a-z-]+/g) ?? []).sort()] as const];
   });
   expect(new Map(listed)).toEqual(verbs());
+});
+
+test('no option occurs twice in a table', () => {
+  const tables = pages.flatMap((page) => textOf(page).match(/^\| option \|.*\n(?:\|.*\n)+/gm) ?? []);
+  const optionsOf = (table: string) => Array.from(table.matchAll(/^\| `(--[a-z-]+)/gm), ([, option]) => option);
+  expect(tables.length).toBeGreaterThan(3);
+  const twice = tables.map(optionsOf).flatMap((names) => names.filter((name, at) => names.indexOf(name) !== at));
+  expect(twice).toEqual([]);
 });
 
 test('the command line lists each exit code', () => {
