@@ -3,16 +3,16 @@
  * the same time, and compares their curves and parameters bit for bit. With `--programs` it compares every program that
  * they generate, too. Exits with 1 where anything differs.
  */
-import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkOut } from './checkout.ts';
 import { compare } from './compare.ts';
 import type { Played } from './player.ts';
+import { playBoth, type Asked } from './players.ts';
 import { diffPrograms } from './programs.ts';
-import { replayRuns, type ReplayRun } from './runs.ts';
+import { replayRuns } from './runs.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const usage = `usage: npm run replay -- REV [--programs] [--only NAME,NAME]
@@ -29,10 +29,7 @@ async function main(): Promise<number> {
   const trees = { before: checkOut(root, asked.revision), after: root };
   const folder = mkdtempSync(join(tmpdir(), 'troupe-replay-'));
   try {
-    const [before, after] = await Promise.all([
-      playAll(trees.before, join(folder, 'before'), asked),
-      playAll(trees.after, join(folder, 'after'), asked),
-    ]);
+    const { before, after } = await playBoth(trees, folder, asked);
     const verdicts = asked.runs.map(({ name }, i) => ({ name, verdict: compare(before[i], after[i]), run: after[i] }));
     for (const { name, verdict, run } of verdicts) console.log(`${name.padEnd(20)} ${inWords(verdict, run)}`);
     const programs = asked.programs
@@ -46,13 +43,7 @@ async function main(): Promise<number> {
   }
 }
 
-interface Asked {
-  readonly revision: string;
-  readonly programs: boolean;
-  readonly runs: readonly ReplayRun[];
-}
-
-function argumentsOf(args: readonly string[]): Asked | null {
+function argumentsOf(args: readonly string[]): (Asked & { readonly revision: string }) | null {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
@@ -66,30 +57,6 @@ function argumentsOf(args: readonly string[]): Asked | null {
   } catch {
     return null;
   }
-}
-
-/** Has the player of `tree` play the runs in `folder`; it may end only when all have been played. */
-function playAll(tree: string, folder: string, { runs, programs }: Asked): Promise<Played[]> {
-  mkdirSync(join(folder, 'programs'), { recursive: true });
-  const env = {
-    ...process.env,
-    // Mesa's driver for the processor takes minutes to optimise shaders that run for microseconds.
-    GALLIVM_PERF: process.env.GALLIVM_PERF ?? 'nopt',
-    ...(programs ? { TROUPE_DUMP: join(folder, 'programs') } : {}),
-  };
-  const child = spawn(process.execPath, [join(tree, 'test/replay/player.ts'), folder], {
-    cwd: tree,
-    env,
-    stdio: ['pipe', 'ignore', 'inherit'],
-  });
-  child.stdin.end(JSON.stringify(runs));
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('exit', (code, signal) => {
-      if (code !== 0) reject(new Error(`the player of ${tree} ended with ${signal ?? code}`));
-      else resolve(runs.map(({ name }) => JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as Played));
-    });
-  });
 }
 
 function inWords(verdict: ReturnType<typeof compare>, run: Played): string {

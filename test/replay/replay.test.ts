@@ -1,12 +1,22 @@
 /** The parts of a replay: what counts as another curve, what lies beside the working tree, and what a diff of programs is. */
 import { execFileSync } from 'node:child_process';
-import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { checkOut, git } from './checkout.ts';
 import { compare } from './compare.ts';
 import type { Played } from './player.ts';
+import { playBoth } from './players.ts';
 import { diffPrograms } from './programs.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'troupe-replay-test-'));
@@ -50,24 +60,93 @@ describe('two curves', () => {
   });
 });
 
-it('a revision lies beside the working tree with its packages, and a player where it had none', () => {
-  const repository = join(root, 'repository');
-  mkdirSync(join(repository, 'node_modules'), { recursive: true });
-  execFileSync('git', ['init', '--quiet', repository]);
-  for (const name of ['package-lock.json', 'number.txt']) writeFileSync(join(repository, name), '1');
-  writeFileSync(join(repository, '.gitignore'), 'node_modules\n.cache\n');
-  git(repository, 'add', '.');
-  git(repository, '-c', 'user.name=test', '-c', 'user.email=test@localhost', 'commit', '--quiet', '-m', 'one');
-  mkdirSync(join(repository, 'test/replay'), { recursive: true });
-  for (const file of ['player.ts', 'runs.ts']) writeFileSync(join(repository, 'test/replay', file), '');
-  writeFileSync(join(repository, 'number.txt'), '2');
+describe('a revision', () => {
+  const players = ['player.ts', 'runs.ts'].map((file) => `test/replay/${file}`);
+  const commit = (repository: string) => {
+    git(repository, 'add', '.');
+    git(repository, '-c', 'user.name=test', '-c', 'user.email=test@localhost', 'commit', '--quiet', '-m', 'one');
+  };
+  const repositoryOf = (name: string, files: Readonly<Record<string, string>>): string => {
+    const repository = join(root, name);
+    mkdirSync(join(repository, 'node_modules'), { recursive: true });
+    mkdirSync(join(repository, 'test/replay'), { recursive: true });
+    execFileSync('git', ['init', '--quiet', repository]);
+    writeFileSync(join(repository, '.gitignore'), 'node_modules\n.cache\n');
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(repository, file), text);
+    commit(repository);
+    for (const file of players) writeFileSync(join(repository, file), 'one');
+    return repository;
+  };
 
-  const folder = checkOut(repository, 'HEAD');
-  expect(checkOut(repository, git(repository, 'rev-parse', 'HEAD'))).toBe(folder);
-  expect(readFileSync(join(folder, 'number.txt'), 'utf8')).toBe('1');
-  expect(lstatSync(join(folder, 'node_modules')).isSymbolicLink()).toBe(true);
-  expect(readFileSync(join(folder, 'test/replay/player.ts'), 'utf8')).toBe('');
-  expect(() => checkOut(repository, 'nothing')).toThrow('git rev-parse');
+  it('lies beside the working tree with its packages, and a player where it had none', () => {
+    const repository = repositoryOf('repository', { 'package-lock.json': '1', 'number.txt': '1' });
+    writeFileSync(join(repository, 'number.txt'), '2');
+
+    const folder = checkOut(repository, 'HEAD');
+    expect(checkOut(repository, git(repository, 'rev-parse', 'HEAD'))).toBe(folder);
+    expect(readFileSync(join(folder, 'number.txt'), 'utf8')).toBe('1');
+    expect(lstatSync(join(folder, 'node_modules')).isSymbolicLink()).toBe(true);
+    expect(readFileSync(join(folder, 'test/replay/player.ts'), 'utf8')).toBe('one');
+    expect(() => checkOut(repository, 'nothing')).toThrow('git rev-parse');
+  });
+
+  it('gets the player of the working tree each time, but for one of its own', () => {
+    const repository = repositoryOf('players', { 'package-lock.json': '1' });
+    const of = (folder: string) => players.map((file) => readFileSync(join(folder, file), 'utf8'));
+    const without = checkOut(repository, 'HEAD');
+    commit(repository);
+    for (const file of players) writeFileSync(join(repository, file), 'two');
+    expect(of(checkOut(repository, 'HEAD'))).toEqual(['one', 'one']);
+    expect(of(checkOut(repository, 'HEAD~1'))).toEqual(['two', 'two']);
+    expect(of(without)).toEqual(['two', 'two']);
+  });
+
+  it('has its own packages where they are others, and all of them after an installation that was cut short', () => {
+    const packages = { dependencies: { part: 'file:./part' } };
+    const repository = repositoryOf('packages', {
+      'package.json': JSON.stringify(packages),
+      'package-lock.json': JSON.stringify({ lockfileVersion: 3, packages: { '': packages } }),
+    });
+    mkdirSync(join(repository, 'part'));
+    writeFileSync(join(repository, 'part/package.json'), JSON.stringify({ name: 'part', version: '1.0.0' }));
+    commit(repository);
+    const folder = checkOut(repository, 'HEAD');
+    const modules = join(folder, 'node_modules');
+    expect(lstatSync(modules).isSymbolicLink()).toBe(true);
+
+    writeFileSync(join(repository, 'package-lock.json'), '{}');
+    checkOut(repository, 'HEAD');
+    expect(readdirSync(modules)).toEqual(['.package-lock.json', 'part']);
+    for (const name of readdirSync(modules)) rmSync(join(modules, name), { recursive: true });
+    checkOut(repository, 'HEAD');
+    expect(readdirSync(modules)).toEqual(['.package-lock.json', 'part']);
+  });
+});
+
+it('where one player fails the other has ended, too, before that is told', async () => {
+  const treeOf = (name: string, script: string): string => {
+    const tree = join(root, name);
+    mkdirSync(join(tree, 'test/replay'), { recursive: true });
+    writeFileSync(join(tree, 'test/replay/player.ts'), script);
+    return tree;
+  };
+  const folder = join(root, 'played');
+  const pid = JSON.stringify(join(folder, 'before/pid'));
+  const fs = "import { existsSync, readFileSync, writeFileSync } from 'node:fs';\n";
+  const before = treeOf('failing', `${fs}writeFileSync(${pid}, String(process.pid));\nprocess.exitCode = 3;\n`);
+  // It ends after the end of the other has been noticed.
+  const waits = `
+    const isThere = () => { try { return process.kill(Number(readFileSync(${pid}, 'utf8') || process.pid), 0); } catch { return false; } };
+    const look = setInterval(() => {
+      if (!existsSync(${pid}) || isThere()) return;
+      clearInterval(look);
+      writeFileSync(process.argv[2] + '/ended', '');
+    }, 1);`;
+  const after = treeOf('lasting', fs + waits);
+  await expect(playBoth({ before, after }, folder, { programs: false, runs: [] })).rejects.toThrow(
+    `the player of ${before} ended with 3`,
+  );
+  expect(existsSync(join(folder, 'after/ended'))).toBe(true);
 });
 
 it('programs differ by their texts, and not by what onnxruntime is given', () => {
