@@ -1,7 +1,7 @@
 // What `import 'troupe'` loads: the compiled package, after a look at Node's version. An older Node could not read its modules,
 // and would say no more than that there is a syntax error. Names are written down here since an import wants to know them
 // before anything is run; `test/package/library.test.ts` compares them with the package.
-import { isNewEnough, tooOld } from './node_version.js';
+import { isNewEnough, tooOld } from './node_version.cjs';
 
 if (!isNewEnough) throw new Error(tooOld);
 const library = await import('../dist/index.js');

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { isNewEnough, tooOld } from './node_version.js';
+import { isNewEnough, tooOld } from './node_version.cjs';
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -45,11 +45,11 @@ function runAsChild(ownNode, source) {
     pass('SIGUSR1');
     pass('SIGUSR2');
   }
-  // npm's shell passes no signal on: see src/cli/parent.ts.
   child.on('error', ({ message }) => {
     console.error(`troupe: Node 24 of this folder cannot be started (${message}); npm install puts it there again`);
     process.exit(1);
   });
+  // npm's shell passes no signal on: see src/cli/parent.ts.
   const parent = process.ppid;
   const isOfNpm = process.env.npm_lifecycle_event !== undefined || process.env.npm_execpath !== undefined;
   const watch = setInterval(() => {

@@ -134,6 +134,16 @@ test('the actor example runs on it', () => {
   });
 });
 
+test('a CommonJS module requires what a module imports', () => {
+  const compare = `import('troupe').then((imported) => {
+    const required = require('troupe');
+    const names = Object.keys(imported).filter((name) => name !== 'module.exports');
+    console.log(names.length > 50, names.filter((name) => required[name] !== imported[name]));
+  });`;
+  writeFileSync(join(app, 'both.cjs'), compare);
+  expect(run(process.execPath, ['both.cjs'], app)).toEqual({ stdout: 'true []\n', stderr: '', exitCode: 0 });
+});
+
 /** A Node that is too old, if there is one here. */
 const oldNode = (process.env.PATH ?? '')
   .split(delimiter)
@@ -143,9 +153,12 @@ const oldNode = (process.env.PATH ?? '')
     return typeof stdout === 'string' && /^v(1\d|2[0-3])\./.test(stdout);
   });
 
-test.skipIf(oldNode === undefined)('an application that imports it on an older Node gets that line, too', () => {
-  writeFileSync(join(app, 'old.mjs'), "import { launch } from 'troupe';\nlaunch;\n");
-  const { stdout, stderr, exitCode } = run(oldNode ?? '', ['old.mjs'], app);
+test.skipIf(oldNode === undefined).each([
+  ['imports', 'old.mjs', "import { launch } from 'troupe';\nlaunch;\n"],
+  ['requires', 'old.cjs', "require('troupe');\n"],
+])('an application that %s it on an older Node gets that line, too', (_how, file, text) => {
+  writeFileSync(join(app, file), text);
+  const { stdout, stderr, exitCode } = run(oldNode ?? '', [file], app);
   expect([stdout, exitCode]).toEqual(['', 1]);
   expect(stderr).toMatch(
     /^Error: troupe needs Node 24 or newer; this is Node \d+\.\d+\.\d+\. Install Node 24, try again\.$/m,
