@@ -1,4 +1,4 @@
-// Sees to it that there is a nats-server; says nothing where there is one. With --ask it changes nothing unasked.
+// Sees to it that there is a nats-server; says nothing where there is one, and asks before it changes anything.
 import module from 'node:module';
 import { runOnOwnNode } from './own_node.js';
 

@@ -1,17 +1,11 @@
-/**
- * The program that provides nats-server, for `npm run provide`; with `--ask`, as before `npm run start:nodes`, it asks
- * before it changes the machine. Sets the exit code.
- */
+/** The program that runs before `npm run start:nodes`: it provides nats-server, and asks first. Sets the exit code. */
 import { agreementTo } from './agreement.ts';
 import { NatsProvision } from './nats_provision.ts';
 import { Shell } from './shell.ts';
-
-const isToAsk = process.argv.includes('--ask');
 
 process.exitCode = await new NatsProvision({
   shell: new Shell(process.env),
   platform: process.platform,
   say: (line) => console.error(line),
-  agree: (question) =>
-    isToAsk ? agreementTo(question, { input: process.stdin, output: process.stderr }) : Promise.resolve(true),
+  agree: (question) => agreementTo(question, { input: process.stdin, output: process.stderr }),
 }).provide();

@@ -44,7 +44,8 @@ export class VulkanProvision {
     const { found, mend } = judgeGpu(after, platform);
     const why = failure ?? `apt-get has installed ${packages[0]}, and WebGPU finds: ${found}`;
     say(
-      `troupe: no adapter for WebGPU, so that its tests are skipped; to mend: ${mend ?? 'see troupe doctor'} (${why})`,
+      `troupe: no adapter for WebGPU, so that its tests are skipped, or fail where CI is set; ` +
+        `to mend: ${mend ?? 'see troupe doctor'} (${why})`,
     );
   }
 
