@@ -1,4 +1,4 @@
-// What `require('troupe')` loads: the same as `import 'troupe'`, without its `await`, which `require` refuses.
+// What an application loads by `require`: the same as by `import`, without that file's `await`, which `require` refuses.
 const { isNewEnough, tooOld } = require('./node_version.cjs');
 
 if (!isNewEnough) throw new Error(tooOld);

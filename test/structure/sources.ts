@@ -20,11 +20,11 @@ export interface Source {
   readonly loadedPackages: readonly string[];
 }
 
-/** All files below `folders` that end with `.ts` or `.js`. */
+/** All files below `folders` that end with `.ts`, `.js` or `.cjs`. */
 export function sourcesOf(folders: readonly string[]): Source[] {
   return folders.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => /\.(ts|js)$/.test(name))
+      .filter((name) => /\.(ts|c?js)$/.test(name))
       .map((name) => join(folder, name).replaceAll('\\', '/'))
       .sort()
       .map(read),
