@@ -7,7 +7,7 @@ import { CannotEncode } from '../system/errors.ts';
 import { RefIdentity } from '../system/ref.ts';
 import { isTensor, type TensorData } from '../system/tensor.ts';
 import type { Places } from './places.ts';
-import { MAX_DEPTH, TENSOR_ALIGN } from './wire.ts';
+import { MAX_DEPTH, placeBytes } from './wire.ts';
 
 export class Aside {
   /** The bytes of the tensors met since `clear`, in order, and what they take when each starts aligned. */
@@ -47,7 +47,7 @@ export class Aside {
   #add({ buffer, byteOffset, byteLength }: TensorData): number {
     const at = this.arrayBytes;
     this.arrays.push(new Uint8Array(buffer, byteOffset, byteLength));
-    this.arrayBytes += Math.max(TENSOR_ALIGN, (byteLength + TENSOR_ALIGN - 1) & -TENSOR_ALIGN);
+    this.arrayBytes += placeBytes(byteLength);
     return at;
   }
 }

@@ -14,7 +14,7 @@ import { formatOf, SYSTEM_FORMAT, type ProtocolFormat } from './protocol_format.
 import { putBack, type Revive } from './put_back.ts';
 import { RouteTable, toExtras } from './route_table.ts';
 import { Scratch } from './scratch.ts';
-import { Flag, MAGIC, MAX_FRAME_BYTES, MAX_HEADER_BYTES, Stamp, TENSOR_ALIGN } from './wire.ts';
+import { alignUp, Flag, MAGIC, MAX_FRAME_BYTES, MAX_HEADER_BYTES, placeBytes, Stamp, TENSOR_ALIGN } from './wire.ts';
 
 /** Encoded bytes; without a frame they lie in the codec's scratch and last until its next `encode`. */
 export interface Encoded {
@@ -30,11 +30,6 @@ export function blank(): Encoded {
 }
 
 const PADDING = new Uint8Array(TENSOR_ALIGN);
-
-const alignUp = (bytes: number): number => (bytes + TENSOR_ALIGN - 1) & -TENSOR_ALIGN;
-
-/** What a tensor takes in a frame, with the padding behind it. */
-const placeBytes = ({ byteLength }: Uint8Array): number => Math.max(TENSOR_ALIGN, alignUp(byteLength));
 
 export class Codec {
   readonly #pool: FramePool;
@@ -67,7 +62,8 @@ export class Codec {
     if (arrayBytes === 0) return pieces;
     this.#checkLength(headerBytes, envelope.route);
     pieces.push(PADDING.subarray(0, alignUp(headerBytes) - headerBytes));
-    for (const array of arrays) pieces.push(array, PADDING.subarray(0, placeBytes(array) - array.byteLength));
+    for (const array of arrays)
+      pieces.push(array, PADDING.subarray(0, placeBytes(array.byteLength) - array.byteLength));
     this.#aside.clear();
     return pieces;
   }
@@ -144,7 +140,7 @@ export class Codec {
     let at = arraysAt;
     for (const array of arrays) {
       frame.bytes.set(array, at);
-      at += placeBytes(array);
+      at += placeBytes(array.byteLength);
     }
     this.#aside.clear();
     return Object.assign(this.#encoded, { bytes: frame.bytes, view: frame.view, length, frame });

@@ -4,7 +4,7 @@
  */
 
 import { InvalidSlots } from './thread_errors.ts';
-import { TENSOR_ALIGN } from './wire.ts';
+import { alignUp } from './wire.ts';
 
 /** `count` slots of `bytes` bytes. */
 export interface SlotClass {
@@ -74,5 +74,3 @@ function check(bytes: number, count: number, previousBytes: number): void {
   if (!Number.isInteger(count) || count < 1) throw new InvalidSlots(`a class of ${count} slots`);
   if (bytes <= previousBytes) throw new InvalidSlots(`${bytes} bytes after ${previousBytes}`);
 }
-
-const alignUp = (bytes: number): number => Math.ceil(bytes / TENSOR_ALIGN) * TENSOR_ALIGN;

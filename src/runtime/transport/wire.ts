@@ -12,6 +12,12 @@ export const MAX_HEADER_BYTES = 16 << 20;
 /** Tensors start at multiples of this from the start of the frame, and frames at multiples of it in memory. */
 export const TENSOR_ALIGN = 64;
 
+/** The next multiple of `TENSOR_ALIGN`; also above 2^31, where bit operations would wrap. */
+export const alignUp = (bytes: number): number => Math.ceil(bytes / TENSOR_ALIGN) * TENSOR_ALIGN;
+
+/** What a tensor of `bytes` takes in a frame, with the padding behind it. */
+export const placeBytes = (bytes: number): number => Math.max(TENSOR_ALIGN, alignUp(bytes));
+
 /** Bytes of one element. */
 export const WIDTHS: Readonly<Record<TensorDtype, number>> = { f32: 4, i32: 4, u32: 4, u16: 2, u8: 1 };
 

@@ -7,6 +7,7 @@ import { Codec } from '../../../src/runtime/transport/codec.ts';
 import { HeapFramePool } from '../../../src/runtime/transport/frame.ts';
 import { placesIn } from '../../../src/runtime/transport/places.ts';
 import { putBack } from '../../../src/runtime/transport/put_back.ts';
+import { alignUp, placeBytes } from '../../../src/runtime/transport/wire.ts';
 import { counterProtocol } from '../counter.ts';
 import { apart, arrived, decodeAlone, endpoint, envelope, floats, plain, route } from './codec_kit.ts';
 
@@ -95,6 +96,22 @@ test('args that pack beyond the limit are refused before they are sent', () => {
   const codec = new Codec(new HeapFramePool());
   const args = { text: 'x'.repeat((16 << 20) + 1) };
   expect(() => codec.encode(plain(args), false)).toThrow("args: 'swap' packs to 16777");
+});
+
+// Memory that nothing touches is never had.
+test.each([2 ** 30, 2 ** 31 - 32, 2 ** 31])('a tensor of %d bytes is refused before it is sent', (bytes) => {
+  const codec = new Codec(new HeapFramePool());
+  const sent = envelope({ args: { step: 1, rows: { dtype: 'u8', shape: [bytes], data: new Uint8Array(bytes) } } });
+  expect(() => codec.encode(sent, false)).toThrow(
+    `${Math.ceil(bytes / 64) * 64} bytes of tensors, a frame holds 1073741824`,
+  );
+});
+
+test('a place in a frame is the next multiple of 64 bytes, above 2^31 too', () => {
+  expect([0, 1, 64, 65, 2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1].map(alignUp)).toEqual([
+    ...[0, 64, 64, 128, 2 ** 31, 2 ** 31, 2 ** 31 + 64],
+  ]);
+  expect([0, 1, 2 ** 31 - 1].map(placeBytes)).toEqual([64, 64, 2 ** 31]);
 });
 
 test.each(['to', 'from', 'message', 'protocol'])('a route whose %s has control characters is malformed', (name) => {
