@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import type { Checkpoint } from '../checkpoints/index.ts';
 import { rebaseTopology, toPlain, type Topology } from '../topology/index.ts';
-import { topologyOf } from './identity.ts';
+import { differing, refuseChange, topologyOf, type KeyDifference } from './identity.ts';
 import { ResumeRefused } from './resume.ts';
 
 type Blend = Topology['data']['blend'];
@@ -16,12 +16,6 @@ interface Resumed {
   /** Folder of the topology file. */
   readonly baseDir: string;
   readonly runDir: string;
-}
-
-export interface KeyDifference {
-  readonly key: string;
-  readonly was: string;
-  readonly is: string;
 }
 
 /** The topology with the weights that its checkpoint has, where they give the same shares: they are in the digest. */
@@ -47,12 +41,7 @@ export function checkCorpora(
     const what = 'the corpora are not those it was trained on; restore the files, or start a new run';
     throw new ResumeRefused(checkpoint.path, what);
   }
-  const { key, was, is } = difference;
-  throw new ResumeRefused(
-    checkpoint.path,
-    `${key} was ${was} and is ${is} now; resume with what the run began with`,
-    2,
-  );
+  refuseChange(checkpoint, difference);
 }
 
 /** The first key of `data` that makes other corpora of the same files, then of those that say which files; else null. */
@@ -86,9 +75,3 @@ function shareDifference(before: Blend, now: Blend): KeyDifference | null {
 }
 
 const corporaText = (blend: Blend): string => (blend.length === 1 ? '1 corpus' : `${blend.length} corpora`);
-
-const differing = (key: string, was: unknown, is: unknown): KeyDifference => ({
-  key,
-  was: JSON.stringify(was) ?? 'absent',
-  is: JSON.stringify(is) ?? 'absent',
-});

@@ -9,7 +9,7 @@ import type { Topology } from '../topology/index.ts';
 import { blueprintOf } from './blueprint.ts';
 import { checkForeignCode } from './foreign_code.ts';
 import { Generator } from './generator.ts';
-import { sublayersOf, topologyOf } from './identity.ts';
+import { sublayersDigestOf, topologyOf } from './identity.ts';
 import { restore, ResumeRefused } from './resume.ts';
 import type { GenerateOptions } from './run_port.ts';
 import { Troupe } from './troupe.ts';
@@ -60,7 +60,7 @@ export async function generate({
 /** The digest of the model's module, read before anything of it runs. Throws `ResumeRefused` where it has changed. */
 function checkSublayers(checkpoint: Checkpoint, topology: Topology, baseDir: string): string | null {
   const digest = sublayersDigest(topology, baseDir);
-  if (digest === sublayersOf(checkpoint)) return digest;
+  if (digest === sublayersDigestOf(checkpoint)) return digest;
   throw new ResumeRefused(checkpoint.path, 'the module at model.sublayers has changed since; restore it as it was', 2);
 }
 

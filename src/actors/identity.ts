@@ -35,7 +35,7 @@ export function topologyOf({ path, manifest }: Pick<Checkpoint, 'path' | 'manife
 }
 
 /** SHA-256 of the module of sublayers that a checkpoint was made with; null where it had none. */
-export function sublayersOf({ manifest }: Pick<Checkpoint, 'manifest'>): string | null {
+export function sublayersDigestOf({ manifest }: Pick<Checkpoint, 'manifest'>): string | null {
   const model = isObject(manifest.model) ? manifest.model.model : undefined;
   const sublayers = isObject(model) ? model.sublayers : undefined;
   return typeof sublayers === 'string' ? sublayers : null;
@@ -43,22 +43,30 @@ export function sublayersOf({ manifest }: Pick<Checkpoint, 'manifest'>): string 
 
 /** Throws `ResumeRefused` when the checkpoint is not of the run that the topology describes. */
 export function checkIdentity(checkpoint: Pick<Checkpoint, 'path' | 'manifest'>, now: Identified): void {
-  const before = { topology: topologyOf(checkpoint), sublayersDigest: sublayersOf(checkpoint) };
+  const before = { topology: topologyOf(checkpoint), sublayersDigest: sublayersDigestOf(checkpoint) };
   const difference = firstDifference('', identityOf(before), identityOf(now));
-  if (difference === null) return;
-  const { key, was, is } = difference;
-  throw new ResumeRefused(
-    checkpoint.path,
-    `${key} was ${was} and is ${is} now; resume with what the run began with`,
-    2,
-  );
+  if (difference !== null) refuseChange(checkpoint, difference);
 }
 
-function firstDifference(
-  key: string,
-  was: Json | undefined,
-  is: Json | undefined,
-): { key: string; was: string; is: string } | null {
+/** A key of a topology that has changed, and its values as JSON. */
+export interface KeyDifference {
+  readonly key: string;
+  readonly was: string;
+  readonly is: string;
+}
+
+export const differing = (key: string, was: unknown, is: unknown): KeyDifference => ({
+  key,
+  was: JSON.stringify(was) ?? 'absent',
+  is: JSON.stringify(is) ?? 'absent',
+});
+
+/** Throws the `ResumeRefused` of a key that has changed since the checkpoint. */
+export function refuseChange({ path }: Pick<Checkpoint, 'path'>, { key, was, is }: KeyDifference): never {
+  throw new ResumeRefused(path, `${key} was ${was} and is ${is} now; resume with what the run began with`, 2);
+}
+
+function firstDifference(key: string, was: Json | undefined, is: Json | undefined): KeyDifference | null {
   if (isObject(was) && isObject(is)) {
     for (const name of [...new Set([...Object.keys(was), ...Object.keys(is)])]) {
       const found = firstDifference(key === '' ? name : `${key}.${name}`, was[name], is[name]);
@@ -66,8 +74,8 @@ function firstDifference(
     }
     return null;
   }
-  const [before, after] = [JSON.stringify(was) ?? 'absent', JSON.stringify(is) ?? 'absent'];
-  return before === after ? null : { key, was: before, is: after };
+  const difference = differing(key, was, is);
+  return difference.was === difference.is ? null : difference;
 }
 
 const isObject = (value: Json | undefined): value is Record<string, Json> =>
