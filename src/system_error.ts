@@ -1,9 +1,11 @@
 /** What the system says when it refuses something, a disk or memory above all. A leaf that any folder may use. */
 
-/** The system's code of an error, such as `EACCES`; what the error says where it has none. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
-}
+/** The system's code of an error, such as `EACCES`; null where it has none. */
+export const systemCodeOf = (error: unknown): string | null =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
+
+/** That code for a message; what the error says where it has none. */
+export const codeOf = (error: unknown): string => systemCodeOf(error) ?? String(error);
 
 /** Whether an error's text says that there was no memory to be had: of V8, of WebAssembly, of C++ or of the system. */
 export const saysOutOfMemory = (text: string): boolean =>

@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { CheckpointIo, DamagedCheckpoint, codeOf } from './errors.ts';
+import { systemCodeOf } from '../system_error.ts';
+import { CheckpointIo, DamagedCheckpoint } from './errors.ts';
 import { readManifest } from './manifest.ts';
 import type { Manifest, Shard } from './manifest.ts';
 import type { CheckpointName } from './name.ts';
@@ -58,7 +59,7 @@ async function verifyShard(path: string, shard: Shard): Promise<void> {
     }
   } catch (cause) {
     if (cause instanceof DamagedCheckpoint) throw cause;
-    if (codeOf(cause) === 'ENOENT') throw new DamagedCheckpoint(path, 'it is missing', REMEDY, cause);
+    if (systemCodeOf(cause) === 'ENOENT') throw new DamagedCheckpoint(path, 'it is missing', REMEDY, cause);
     throw new CheckpointIo(path, cause);
   }
 }

@@ -2,7 +2,7 @@
  * What can go wrong between the state of a run and a disk. Each error is data: switch on `tag`. Its message is one line
  * that says what, where, and what to do; none of them ever costs a checkpoint that was complete before.
  */
-import { diskRemedy } from '../system_error.ts';
+import { diskRemedy, systemCodeOf } from '../system_error.ts';
 
 /** A file is not what a checkpoint needs it to be: cut short, changed, or not of its format. */
 export class DamagedCheckpoint extends Error {
@@ -22,7 +22,7 @@ export class CheckpointIo extends Error {
   readonly code: string | null;
   /** Where the one who writes knows: another way to get space on a full disk, and how to go on once it is mended. */
   constructor(path: string, cause: unknown, { forSpace = '', then = '' } = {}) {
-    const code = codeOf(cause);
+    const code = systemCodeOf(cause);
     const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
     super(`checkpoint ${path}: ${reason}; ${diskRemedy(code, forSpace)}${then}`, { cause });
     this.path = path;
@@ -66,9 +66,4 @@ export class BadTensor extends Error {
     super(`tensor '${tensor}' in ${where}: ${reason}; ${remedy}`);
     this.tensor = tensor;
   }
-}
-
-/** The system code of an error, or null. */
-export function codeOf(cause: unknown): string | null {
-  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : null;
 }

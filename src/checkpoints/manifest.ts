@@ -7,7 +7,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { CheckpointIo, DamagedCheckpoint, codeOf } from './errors.ts';
+import { systemCodeOf } from '../system_error.ts';
+import { CheckpointIo, DamagedCheckpoint } from './errors.ts';
 
 export const MANIFEST_FILE = 'manifest.json';
 
@@ -64,7 +65,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
   try {
     bytes = await readFile(path);
   } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') throw new DamagedCheckpoint(path, 'it is missing', REMEDY, cause);
+    if (systemCodeOf(cause) === 'ENOENT') throw new DamagedCheckpoint(path, 'it is missing', REMEDY, cause);
     throw new CheckpointIo(path, cause);
   }
   return decodeManifest(bytes, path);

@@ -7,11 +7,12 @@ import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { systemCodeOf } from '../system_error.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { nodeDisk, writeDurably } from './disk.ts';
 import type { Disk } from './disk.ts';
-import { CheckpointExists, CheckpointIo, DamagedCheckpoint, NoCheckpoint, codeOf } from './errors.ts';
+import { CheckpointExists, CheckpointIo, DamagedCheckpoint, NoCheckpoint } from './errors.ts';
 import { readManifest, type Manifest } from './manifest.ts';
 import { PARTIAL, formatName, newestFirst, parseName } from './name.ts';
 import type { CheckpointName } from './name.ts';
@@ -96,7 +97,7 @@ export class CheckpointStore {
     try {
       text = await readFile(path, 'utf8');
     } catch (cause) {
-      if (codeOf(cause) === 'ENOENT') return null;
+      if (systemCodeOf(cause) === 'ENOENT') return null;
       throw new CheckpointIo(path, cause);
     }
     try {
@@ -203,7 +204,7 @@ export class CheckpointStore {
       try {
         return await this.#disk.names(this.dir);
       } catch (cause) {
-        if (codeOf(cause) === 'ENOENT') return [];
+        if (systemCodeOf(cause) === 'ENOENT') return [];
         throw cause;
       }
     });

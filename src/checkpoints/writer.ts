@@ -3,9 +3,10 @@
  * real name, after everything in it is on disk. Until then a crash leaves nothing that looks like a checkpoint.
  */
 import { join } from 'node:path';
+import { systemCodeOf } from '../system_error.ts';
 import { writeDurably } from './disk.ts';
 import type { Disk } from './disk.ts';
-import { BadTensor, CheckpointExists, CheckpointIo, codeOf } from './errors.ts';
+import { BadTensor, CheckpointExists, CheckpointIo } from './errors.ts';
 import { MANIFEST_FILE, encodeManifest, shardSchema } from './manifest.ts';
 import type { ManifestFields, Shard } from './manifest.ts';
 import { PARTIAL, formatName } from './name.ts';
@@ -109,7 +110,7 @@ export class CheckpointWriter {
       return await action(path);
     } catch (cause) {
       if (cause instanceof BadTensor) throw cause;
-      const code = codeOf(cause);
+      const code = systemCodeOf(cause);
       if (code === 'EEXIST' || code === 'ENOTEMPTY') throw new CheckpointExists(path);
       throw new CheckpointIo(path, cause);
     }

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { codeOf } from '../system_error.ts';
 import type { Topology } from '../topology/index.ts';
 import type { FeedForward, Mixer, Sublayers } from './sublayer.ts';
 import { usualSublayers } from './usual_sublayers.ts';
@@ -90,9 +91,6 @@ const isSublayer = (value: unknown): value is Mixer & FeedForward =>
   'apply' in value &&
   typeof value.weights === 'function' &&
   typeof value.apply === 'function';
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : firstLine(error);
 
 /** What somebody's module threw, in one line. */
 export const firstLine = (error: unknown): string =>

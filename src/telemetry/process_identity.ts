@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { codeOf } from '../system_error.ts';
 
 export interface ProcessIdentity {
   readonly pid: number;
@@ -68,7 +69,7 @@ function hasId(pid: number): boolean {
     return true;
   } catch (error) {
     // Not permitted to signal it: it is there, and belongs to somebody else.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return codeOf(error) === 'EPERM';
   }
 }
 
