@@ -7,11 +7,12 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../system/clock.ts';
 import { BeatingRecord } from './beating_record.ts';
+import { compareAndSet } from './compare_and_set.ts';
 import { parseRecord } from './kv_record.ts';
 import type { KvEntry, KvStore } from './kv_store.ts';
 import { NO_LEASES, observe, type Sign } from './lease.ts';
 import { MEMBERS, parseMember } from './member.ts';
-import { ClusterMissing, ClusterNameTaken, DamagedStore } from './membership_errors.ts';
+import { ClusterMissing, ClusterNameTaken } from './membership_errors.ts';
 
 const RUN = 'run';
 
@@ -40,38 +41,30 @@ export interface FoundOptions {
  * `DamagedRecord`, `DamagedStore`.
  */
 export async function foundCluster(options: FoundOptions): Promise<BeatingRecord> {
-  for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
-    const record = await tryToFound(options);
-    if (record !== null) return record;
-  }
-  throw new DamagedStore(RUN, 'it stands when it is written, and is not there when it is read');
-}
-
-/** A claim may be removed between a look and the next; not so often, by anybody who ends a run. */
-const MOST_TRIES = 10;
-
-/** Null if the claim that stood was removed meanwhile. */
-async function tryToFound(options: FoundOptions): Promise<BeatingRecord | null> {
   const { store, clock, cluster, runId, leaseMs, onLost, onBeat } = options;
   const launch = randomUUID();
   const format = (beat: number): string => JSON.stringify({ runId, launch, beat } satisfies Claim);
   const isOurs = (entry: KvEntry): boolean => parseClaim(entry).launch === launch;
-  const standing = await store.createOrGet(RUN, format(0));
-  const { runId: former } = parseClaim(standing);
-  const alive = isOurs(standing) ? null : await findAlive(options, standing);
-  if (alive !== null) throw new ClusterNameTaken(cluster, parseClaim(alive).runId);
-  const written = isOurs(standing) ? standing : await store.replace(RUN, format(0), standing.revision);
-  // It showed a beat, or ended just now, or another launch was faster; or ours seemed to fail and was written.
-  const given = written ?? (await store.find(RUN));
-  if (given === null) return null;
-  if (!isOurs(given)) throw new ClusterNameTaken(cluster, parseClaim(given).runId);
+  const runIds = new Set([runId]);
+  let watched: number | null = null;
+  const { entry: given } = await compareAndSet(store, RUN, format(0), async (standing) => {
+    // Written now, or before by a call that seemed to fail.
+    if (isOurs(standing)) return null;
+    // Where another stands than was watched, its run showed a beat, or another launch was faster.
+    const isNew = watched !== null && watched !== standing.revision;
+    const alive = isNew ? standing : await findAlive(options, standing);
+    if (alive !== null) throw new ClusterNameTaken(cluster, parseClaim(alive).runId);
+    watched = standing.revision;
+    runIds.add(parseClaim(standing).runId);
+    return format(0);
+  });
   const timing = { store, clock, key: RUN, beatMs: leaseMs / 4 };
   const record = new BeatingRecord(
     { ...timing, format, isOurs, onLost, ...(onBeat === undefined ? {} : { onBeat }) },
     given.revision,
   );
   try {
-    const left = [...(await signsOfLife(store, former)), ...(former === runId ? [] : await signsOfLife(store, runId))];
+    const left = (await Promise.all([...runIds].map((id) => signsOfLife(store, id)))).flat();
     for (const { key, revision } of left) await store.remove(key, revision);
   } catch (error) {
     record.stop();

@@ -4,7 +4,7 @@
  * damaged.
  */
 
-import type { KvEntry, KvStore } from './kv_store.ts';
+import { MOST_TRIES, type KvEntry, type KvStore } from './kv_store.ts';
 import { DamagedStore } from './membership_errors.ts';
 
 export interface Written {
@@ -14,9 +14,6 @@ export interface Written {
   readonly isOurs: boolean;
 }
 
-/** Nobody writes so often that a writer is late each time. */
-const MOST_TRIES = 50;
-
 /**
  * Writes under `key` what `next` makes of the entry that stands, or `initial` where there is none; `next` answers null to
  * leave it. Throws `DamagedStore`, and what `next` throws.
@@ -25,12 +22,12 @@ export async function compareAndSet(
   store: KvStore,
   key: string,
   initial: string,
-  next: (standing: KvEntry) => string | null,
+  next: (standing: KvEntry) => string | null | Promise<string | null>,
 ): Promise<Written> {
   let refused: number | null = null;
   for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
     const standing = await store.createOrGet(key, initial);
-    const value = next(standing);
+    const value = await next(standing);
     if (value === null) return { entry: standing, isOurs: false };
     if (standing.revision === refused) throw new DamagedStore(key, `revision ${refused} stands and cannot be replaced`);
     const written = await store.replace(key, value, standing.revision);

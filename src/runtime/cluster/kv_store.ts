@@ -10,6 +10,9 @@ export interface KvEntry {
   readonly revision: number;
 }
 
+/** Nobody writes so often that another writer comes late each time: after as many tries the store is damaged. */
+export const MOST_TRIES = 50;
+
 /** Keys are segments of a-z A-Z 0-9 _ - joined by dots. Each call may throw `KvUnavailable`, which may pass, and `KvBucketGone`. */
 export interface KvStore {
   find(key: string): Promise<KvEntry | null>;

@@ -9,7 +9,7 @@ import { errors } from 'nats';
 import { SystemClock, type Clock } from '../system/clock.ts';
 import type { NatsConnection } from '../transport/nats_connection.ts';
 import { checkNodeName } from '../transport/nats_subject.ts';
-import type { KvEntry, KvStore } from './kv_store.ts';
+import { MOST_TRIES, type KvEntry, type KvStore } from './kv_store.ts';
 import { byKey } from './memory_kv_store.ts';
 import { DamagedStore, KvBucketGone, KvUnavailable } from './membership_errors.ts';
 
@@ -28,9 +28,6 @@ const TIMEOUT_MS = 1_000;
 /** How often the bucket is asked for, and the pause between. Nothing beats yet: a busy server may take its time. */
 const OPEN_TRIES = 10;
 const OPEN_PAUSE_MS = 100;
-
-/** A key may be removed between two looks; not so often. */
-const MOST_TRIES = 10;
 
 export class NatsKvStore implements KvStore {
   readonly #bucket: KV;

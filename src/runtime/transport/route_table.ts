@@ -88,5 +88,6 @@ function isExtras(value: unknown): value is Extras {
 }
 
 const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
+
 /** Names end in logs and on screens, where control characters of another process have no business. */
 const isName = (value: unknown): value is string => typeof value === 'string' && !/\p{C}/u.test(value);

@@ -174,3 +174,12 @@ test('a claim that seemed to fail and was written is ours', async () => {
   (await given).stop();
   expect(await findCluster(scene.store, 'demo')).toBe('run-2');
 });
+
+test('a claim of nobody that cannot be replaced is told as a damaged store, not as a run that lives', async () => {
+  const scene = new Scene();
+  (await founding(scene, 'run-1').claim).stop();
+  vi.spyOn(scene.store, 'replace').mockResolvedValue(null);
+  const refused = expect(founding(scene, 'run-2').claim).rejects.toMatchObject({ tag: 'DamagedStore' });
+  await scene.clock.advance(3 * LEASE_MS);
+  await refused;
+});
