@@ -16,6 +16,11 @@ export interface LaunchOptions {
   readonly runDir?: string;
   /** Go on from the newest checkpoint in `runDir`. */
   readonly resume?: boolean;
+  /**
+   * SHA-256 of the module at `model.sublayers`, null where there is none, from somebody who has looked at it: where it has
+   * another one by now, the launch throws `BadSublayers` and nothing of it runs. Default: whatever is there.
+   */
+  readonly sublayersDigest?: string | null;
   /** When aborted, the run writes a checkpoint and ends as `interrupted`. */
   readonly signal?: AbortSignal;
   /** Told of every step, evaluation, checkpoint, as they happen. */
@@ -32,7 +37,7 @@ export interface LaunchOptions {
  * process is left, whatever happens.
  */
 export async function launch(topology: Topology, options: LaunchOptions = {}): Promise<RunOutcome> {
-  const { baseDir = '.', runDir, resume = false, observe = () => undefined } = options;
+  const { baseDir = '.', runDir, resume = false, sublayersDigest, observe = () => undefined } = options;
   const { signal = new AbortController().signal } = options;
   const from = resolve(baseDir);
   const { name } = topology;
@@ -49,6 +54,7 @@ export async function launch(topology: Topology, options: LaunchOptions = {}): P
       baseDir: from,
       runDir: directory.path,
       resume,
+      ...(sublayersDigest === undefined ? {} : { sublayersDigest }),
       signal,
       observe: (event) => {
         if (event.kind === 'ready' && resume) directory.writeConfig(config);

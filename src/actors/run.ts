@@ -38,7 +38,7 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
   const store = await CheckpointStore.forWriting(join(runDir, 'checkpoints'));
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
   // A module of sublayers is hashed and compared before it is imported.
-  const digest = sublayersDigest(topology, baseDir);
+  const { sublayersDigest: digest = sublayersDigest(topology, baseDir) } = options;
   // A run that ended before its first checkpoint begins again; one that has steps had a checkpoint before them.
   const hasBegun = (await store.list()).length > 0 || RunLogs.hasSteps(runDir);
   const newest =

@@ -11,6 +11,11 @@ export interface RunOptions {
   readonly baseDir: string;
   readonly runDir: string;
   readonly resume: boolean;
+  /**
+   * SHA-256 of the module of sublayers as the caller has already checked it, null where there is none: with another one the
+   * run does not begin. Default: that of the module when the run begins.
+   */
+  readonly sublayersDigest?: string | null;
   /** Aborted on the first Ctrl-C: write a checkpoint and return `interrupted`. */
   readonly signal: AbortSignal;
   readonly observe: (event: RunEvent) => void;

@@ -4,7 +4,6 @@
  */
 import { join } from 'node:path';
 import { CheckpointStore, type Checkpoint, type NewestValid } from '../checkpoints/index.ts';
-import { sublayersDigest } from '../models/load_sublayers.ts';
 import type { Topology } from '../topology/index.ts';
 import type { Blueprint } from './blueprint.ts';
 import { checkIdentity } from './identity.ts';
@@ -41,11 +40,11 @@ export async function newestOf(
 
 /**
  * What a resume would refuse that can be known from the newest manifest that is whole, before anything is started and any
- * module is run. Throws `ResumeRefused`, `BadSublayers`.
+ * module is run. Throws `ResumeRefused`.
  */
-export async function checkResume(topology: Topology, baseDir: string, runDir: string): Promise<void> {
+export async function checkResume(now: Pick<Blueprint, 'topology' | 'sublayersDigest'>, runDir: string): Promise<void> {
   const found = await new CheckpointStore(join(runDir, 'checkpoints')).newestManifest();
-  if (found !== null) checkIdentity(found, { topology, sublayersDigest: sublayersDigest(topology, baseDir) });
+  if (found !== null) checkIdentity(found, now);
 }
 
 /** Gives the roles their state back. Throws `ResumeRefused`, `BadTensor`, `DamagedCheckpoint`. */

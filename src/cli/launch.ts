@@ -82,9 +82,10 @@ async function train(named: string | undefined, flags: LaunchFlags): Promise<num
   const baseDir = dirname(resolve(file));
   const place = { directory: directory ?? null, parent: 'runs', name: topology.name, resume, nowMs };
   const runDir = RunDirectory.check(place);
-  if (resume) await checkResumable({ topology, baseDir, runDir, isOfRun, allowCode: flags.allowCode === true });
-  if (flags.dryRun === true) return await rehearse(topology, baseDir, runDir);
-  const warning = await checkFits(topology, baseDir);
+  const allowCode = flags.allowCode === true;
+  const sublayersDigest = await checkedModule({ topology, baseDir, runDir, resume, isOfRun, allowCode });
+  if (flags.dryRun === true) return await rehearse({ topology, baseDir, runDir, sublayersDigest });
+  const warning = await checkFits(topology, baseDir, sublayersDigest);
   await hearPending();
 
   const clockMs = (): number => performance.now();
@@ -132,7 +133,8 @@ async function train(named: string | undefined, flags: LaunchFlags): Promise<num
   try {
     const { launch } = await import('../actors/launch.ts');
     const there = directory === undefined ? {} : { runDir: directory };
-    const outcome = await launch(topology, { baseDir, ...there, resume, signal: interrupt.signal, observe });
+    const { signal } = interrupt;
+    const outcome = await launch(topology, { baseDir, ...there, resume, sublayersDigest, signal, observe });
     progress?.end();
     const elapsedMs = clockMs() - startMs;
     const overrides = hasConfig ? [] : overridesOf(flags);
@@ -150,22 +152,32 @@ async function train(named: string | undefined, flags: LaunchFlags): Promise<num
 
 const announcement = 'interrupted: writing a checkpoint ... (a second Ctrl-C ends the run at once, without one)';
 
-interface Resumption {
+interface Module {
   readonly topology: Topology;
   readonly baseDir: string;
   readonly runDir: string;
+  readonly resume: boolean;
   readonly isOfRun: boolean;
   readonly allowCode: boolean;
 }
 
-/** Before anything of the model's module is run: may it be, and is it, with all else, what the run began with? */
-async function checkResumable({ topology, baseDir, runDir, isOfRun, allowCode }: Resumption): Promise<void> {
-  const [{ checkForeignCode }, { checkResume }] = await Promise.all([
-    import('../actors/foreign_code.ts'),
-    import('../actors/take_up.ts'),
-  ]);
-  if (isOfRun) checkForeignCode(`run directory ${runDir}`, { topology, baseDir, isAllowed: allowCode });
-  await checkResume(topology, baseDir, runDir);
+/**
+ * Before anything of the model's module is run: may it be, and is it, with all else, what the run began with? Returns its
+ * digest, which every later look at it is held against; null where there is none.
+ */
+async function checkedModule(module: Module): Promise<string | null> {
+  const { topology, baseDir, runDir, resume, isOfRun, allowCode } = module;
+  if (isOfRun) {
+    const { checkForeignCode } = await import('../actors/foreign_code.ts');
+    checkForeignCode(`run directory ${runDir}`, { topology, baseDir, isAllowed: allowCode });
+  }
+  const models = await import('../models/load_sublayers.ts');
+  const sublayersDigest = models.sublayersDigest(topology, baseDir);
+  if (resume) {
+    const { checkResume } = await import('../actors/take_up.ts');
+    await checkResume({ topology, sublayersDigest }, runDir);
+  }
+  return sublayersDigest;
 }
 
 /** The options that changed the topology, as they were given. */

@@ -51,11 +51,11 @@ function plan(file: string, flags: PlanFlags): Promise<number> {
 export async function showPlan(
   topology: Topology,
   baseDir: string,
-  flags: { readonly json?: true } = {},
+  { json, sublayersDigest }: { readonly json?: true; readonly sublayersDigest?: string | null } = {},
 ): Promise<number> {
-  const planned = await planOf(topology, baseDir);
+  const planned = await planOf(topology, baseDir, sublayersDigest);
   const estimate = await estimateStep(planned);
-  const text = flags.json === true ? planJson(planned, estimate) : linesOf(planned, estimate).join('\n');
+  const text = json === true ? planJson(planned, estimate) : linesOf(planned, estimate).join('\n');
   stdout.write(`${text}\n`);
   return planned.workers.every(({ fits }) => fits) ? exitCodes.done : exitCodes.failed;
 }

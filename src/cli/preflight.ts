@@ -6,19 +6,29 @@ import { DoesNotFit } from './does_not_fit.ts';
 import { idleWorkers } from './idle_workers.ts';
 import { verdict } from './plan_verdict.ts';
 
-/** The plan of a run with its tokenizer's vocabulary. Throws `BadTokenizer`, `BadSublayers`. */
-export async function planOf(topology: Topology, baseDir: string): Promise<Plan> {
+/**
+ * The plan of a run with its tokenizer's vocabulary. With a `sublayersDigest` the module of sublayers is run only when it
+ * has that one. Throws `BadTokenizer`, `BadSublayers`.
+ */
+export async function planOf(topology: Topology, baseDir: string, sublayersDigest?: string | null): Promise<Plan> {
   const { vocabSize } = loadTokenizer(topology.data.tokenizer, baseDir);
   const [{ blueprintOf }, { planRun }] = await Promise.all([
     import('../actors/blueprint.ts'),
     import('../actors/plan.ts'),
   ]);
-  return await planRun(await blueprintOf({ topology, baseDir, vocabulary: vocabSize }));
+  const known = sublayersDigest === undefined ? {} : { sublayersDigest };
+  return await planRun(await blueprintOf({ topology, baseDir, vocabulary: vocabSize, ...known }));
 }
 
-/** A warning, or null. Throws `BadTokenizer`, and `DoesNotFit` where some worker has too little memory. */
-export async function checkFits(topology: Topology, baseDir: string): Promise<string | null> {
-  const plan = await planOf(topology, baseDir);
+/**
+ * A warning, or null. Throws `BadTokenizer`, `BadSublayers`, and `DoesNotFit` where some worker has too little memory.
+ */
+export async function checkFits(
+  topology: Topology,
+  baseDir: string,
+  sublayersDigest: string | null,
+): Promise<string | null> {
+  const plan = await planOf(topology, baseDir, sublayersDigest);
   if (plan.workers.some(({ fits }) => !fits)) throw new DoesNotFit(verdict(plan));
   return idleWorkers(plan);
 }

@@ -9,8 +9,17 @@ import { stdout } from './output.ts';
 import { showPlan } from './plan.ts';
 import { numbers, table, words } from './table.ts';
 
+interface Rehearsed {
+  readonly topology: Topology;
+  /** Folder of the topology file. */
+  readonly baseDir: string;
+  readonly runDir: string;
+  /** SHA-256 of the module of sublayers, which is run only when it has this one; null where there is none. */
+  readonly sublayersDigest: string | null;
+}
+
 /** Prints the corpora and the plan; returns the exit code of `troupe plan`. Throws what a launch would. */
-export async function rehearse(topology: Topology, baseDir: string, runDir: string): Promise<number> {
+export async function rehearse({ topology, baseDir, runDir, sublayersDigest }: Rehearsed): Promise<number> {
   await checkRunServer(topology, baseDir);
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
   const { corpora, blend } = await rehearsedBlend(topology, baseDir, tokenizer);
@@ -19,7 +28,7 @@ export async function rehearse(topology: Topology, baseDir: string, runDir: stri
   if (heldOut.rows < heldOut.asked) {
     stdout.print(`held-out text has room for ${heldOut.rows} of ${heldOut.asked} evaluation sequences\n`);
   }
-  const exitCode = await showPlan(topology, baseDir);
+  const exitCode = await showPlan(topology, baseDir, { sublayersDigest });
   stdout.print(`dry run: nothing was started or written; the run would be written to ${runDir}`);
   return exitCode;
 }
