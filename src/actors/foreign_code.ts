@@ -22,7 +22,7 @@ export function checkForeignCode(
   { topology, baseDir, isAllowed }: { topology: Topology; baseDir: string; isAllowed: boolean },
 ): void {
   const file = sublayersFile(topology, baseDir);
-  if (file !== null && !isAllowed) throw new CodeNotAllowed(source, printable(whereItLies(file)));
+  if (file !== null && !isAllowed) throw new CodeNotAllowed(source, whereItLies(file));
 }
 
 /** Where `..` and links lead to, since that is what would run. */
@@ -34,6 +34,3 @@ function whereItLies(file: string): string {
     return file;
   }
 }
-
-/** A path by somebody else, without what a terminal would obey. */
-const printable = (path: string): string => (/\p{Cc}/u.test(path) ? JSON.stringify(path) : path);

@@ -1,6 +1,7 @@
 /** The processes of a run's nodes: each is started with what it is born with, and what it prints is passed on by its name. */
 import { NodeProcess, type NodeDied } from '../runtime/cluster/index.ts';
 import { toPlain } from '../topology/index.ts';
+import { visibleText } from '../visible_text.ts';
 import type { BatchSource } from './batch_source.ts';
 import type { CrewOptions } from './crew.ts';
 import { isDawnLimitWarning } from './dawn_warnings.ts';
@@ -55,7 +56,7 @@ export function startNodes(
   };
   const nodes = names.map((node, index) => {
     const onLine = (line: string): void => {
-      if (!isDawnLimitWarning(line)) process.stderr.write(`${node}: ${line}\n`);
+      if (!isDawnLimitWarning(line)) process.stderr.write(`${node}: ${visibleText(line)}\n`);
     };
     return new NodeProcess({ name: node, entry, data: { ...birth, index } satisfies NodeBirth, onDied, onLine });
   });

@@ -3,6 +3,7 @@
  * what to do; an error without a tag is our own fault, and its line says how to see more.
  */
 import { ConfigError } from '../topology/index.ts';
+import { visibleText } from '../visible_text.ts';
 import { memoryRemedy, openFilesRemedy } from './exhausted.ts';
 import type { Output } from './output.ts';
 
@@ -34,8 +35,9 @@ export function failureOf(error: unknown): Failure {
 export function reportFailure(error: unknown, to: Output, isVerbose: boolean): number {
   const { line: first, more, exitCode } = failureOf(error);
   for (const line of [first, ...more]) to.print(line);
-  if (isVerbose && error instanceof Error && error.stack !== undefined) to.print(error.stack);
+  if (isVerbose && error instanceof Error && error.stack !== undefined) to.print(visibleText(error.stack));
   return exitCode;
 }
 
-const lineOf = (text: string): string => `troupe: ${text.trim().replaceAll(/\s*\n\s*/g, ' ')}`;
+/** The line of a failure or of a notice, without what a terminal would obey: either may quote somebody else's file. */
+export const lineOf = (text: string): string => `troupe: ${visibleText(text.trim().replaceAll(/\s*\n\s*/g, ' '))}`;

@@ -1,11 +1,11 @@
 /** `troupe generate`: continues a prompt with a trained model, read from a checkpoint. */
 import { type Command, InvalidArgumentError } from 'commander';
+import { textWriter } from '../visible_text.ts';
 import { examples } from './examples.ts';
-import { exitCodes } from './failure.ts';
+import { exitCodes, lineOf } from './failure.ts';
 import type { Finish } from './finish.ts';
 import { stderr, stdout } from './output.ts';
 import { pathArgument } from './path_argument.ts';
-import { textWriter } from './visible_text.ts';
 
 interface GenerateFlags {
   readonly checkpoint: string;
@@ -52,7 +52,7 @@ async function generate(flags: GenerateFlags): Promise<number> {
     seed: flags.seed,
     allowCode: flags.allowCode === true,
     write: textWriter(stdout, process.stdout.isTTY),
-    notice: (text) => stderr.print(`troupe: ${text}`),
+    notice: (text) => stderr.print(lineOf(text)),
   });
   stdout.write('\n');
   return exitCodes.done;

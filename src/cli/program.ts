@@ -7,7 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { addCompletion } from './completion.ts';
 import { addDoctor } from './doctor.ts';
 import { endEarly } from './early_interrupt.ts';
-import { exitCodes, reportFailure } from './failure.ts';
+import { exitCodes, lineOf, reportFailure } from './failure.ts';
 import type { Finish, Product } from './finish.ts';
 import { addGenerate } from './generate.ts';
 import { addInit } from './init.ts';
@@ -60,8 +60,8 @@ function commandsOf(finish: Finish): Command {
 function usageExit(error: CommanderError): number {
   if (error.exitCode === 0) return exitCodes.done;
   if (error.code !== 'commander.help') {
-    const message = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
-    stderr.print(`troupe: ${message} (troupe --help lists what there is)`);
+    const message = error.message.replace(/^error: /, '').trim();
+    stderr.print(lineOf(`${message} (troupe --help lists what there is)`));
   }
   return exitCodes.usage;
 }

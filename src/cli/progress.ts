@@ -5,10 +5,10 @@
  */
 import { styleText } from 'node:util';
 import type { RunEvent } from '../actors/run_port.ts';
+import { visibleText } from '../visible_text.ts';
 import { count, plural } from './figures.ts';
 import { Pace } from './pace.ts';
 import type { Screen } from './screen.ts';
-import { visibleText } from './visible_text.ts';
 
 const plainInterval = 10;
 const plainIntervalMs = 30_000;
@@ -99,7 +99,8 @@ export function linesOf(event: Exclude<RunEvent, { kind: 'step' | 'node' | 'pack
     case 'sample':
       return [`sample: ${bold(event.prompt)}${event.text}`];
     case 'notice':
-      return [event.text];
+      // It may quote a file of somebody else.
+      return [visibleText(event.text)];
     case 'phase':
       return [dim(event.text)];
   }

@@ -4,6 +4,7 @@ import { rehearsedBlend, remarks } from '../actors/corpora.ts';
 import { checkRunServer } from '../actors/run_server.ts';
 import { loadTokenizer, skippedText, type Blend, type FoundCorpus } from '../data/index.ts';
 import { meshOf, type Topology } from '../topology/index.ts';
+import { visibleText } from '../visible_text.ts';
 import { byteUnit, count, inUnit, percent } from './figures.ts';
 import { stdout } from './output.ts';
 import { showPlan } from './plan.ts';
@@ -24,7 +25,7 @@ export async function rehearse({ topology, baseDir, runDir, sublayersDigest }: R
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
   const { corpora, blend } = await rehearsedBlend(topology, baseDir, tokenizer);
   const { heldOut } = batchesOf(blend, topology, meshOf(topology).globalMicrobatches);
-  for (const line of corporaLines(corpora, blend, topology.training)) stdout.print(line);
+  for (const line of corporaLines(corpora, blend, topology.training)) stdout.print(visibleText(line));
   if (heldOut.rows < heldOut.asked) {
     stdout.print(`held-out text has room for ${heldOut.rows} of ${heldOut.asked} evaluation sequences\n`);
   }

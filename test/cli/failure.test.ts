@@ -1,6 +1,7 @@
 /** Anything thrown becomes one line and an exit code. */
 import { expect, test } from 'vitest';
-import { failureOf } from '../../src/cli/failure.ts';
+import { failureOf, lineOf, reportFailure } from '../../src/cli/failure.ts';
+import { Output } from '../../src/cli/output.ts';
 import { RunDirectoryRefused } from '../../src/telemetry/index.ts';
 import { ConfigError } from '../../src/topology/index.ts';
 
@@ -31,7 +32,26 @@ test.each<[string, unknown, string, number]>([
     1,
   ],
   ['a long message', new OutOfMemory('one\n  two\n'), 'troupe: one two', 1],
+  [
+    'a name that a terminal would obey',
+    new OutOfMemory('a\u001b[2J\u009b1mb\u007f'),
+    'troupe: a\\x1b[2J\\x9b1mb\\x7f',
+    1,
+  ],
   ['something that is no error', 'oops', 'troupe: oops', 1],
 ])('%s', (_what, thrown, line, exitCode) => {
   expect(failureOf(thrown)).toEqual({ line, more: [], exitCode });
+});
+
+test('nothing that a terminal would obey is in the further lines, the stack or a notice', () => {
+  const foreign = 'k\u001b]0;title\u0007';
+  const written: string[] = [];
+  const sink = { write: (text: string, taken: () => void) => (written.push(text), taken()), on: () => undefined };
+  reportFailure(
+    new ConfigError('a.yaml:1:1', 'name', foreign, [new ConfigError('a.yaml:2:1', foreign, 'unknown')]),
+    new Output(sink, 'standard error'),
+    true,
+  );
+  expect(written.join('')).toContain('k\\x1b]0;title\\x07');
+  expect(`${written.join('')}${lineOf(foreign)}`).not.toMatch(/[^\P{Cc}\n]/u);
 });

@@ -80,6 +80,7 @@ describe('an event reads', () => {
     ['as a path', { kind: 'checkpoint', step: 100, path: 'runs/a/c' }, 'step 100: checkpoint runs/a/c'],
     ['as a text that goes on', { kind: 'sample', prompt: 'The ', text: 'end' }, 'sample: The end'],
     ['as it is', { kind: 'notice', text: 'two workers joined' }, 'two workers joined'],
+    ['without what a terminal would obey', { kind: 'notice', text: 'a\u001b[2J.txt' }, 'a\\x1b[2J.txt'],
     ['as a phase', { kind: 'phase', text: 'packing corpora' }, 'packing corpora'],
   ])('%s', (_how, event, line) => {
     expect(linesOf(event).map(withoutColours)).toEqual([line]);

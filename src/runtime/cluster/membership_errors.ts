@@ -1,5 +1,7 @@
 /** What can go wrong with the records that the nodes of a cluster share. One line each: what, where, what to do. */
 
+import { printable } from '../transport/link_errors.ts';
+
 /** The key-value store did not answer, or is not there. */
 export class KvUnavailable extends Error {
   readonly tag = 'KvUnavailable';
@@ -15,9 +17,6 @@ export class KvUnavailable extends Error {
 const WAY_ON =
   'move nats/ of the run directory aside (on a server of your own: delete the bucket), then continue with --resume';
 
-/** The beginning of a record, in one line. */
-const quoted = (value: string): string => `'${value.replaceAll(/[^\x20-\x7e]+/g, '?').slice(0, 60)}'`;
-
 /** A record in the store is not what this version writes there. */
 export class DamagedRecord extends Error {
   readonly tag = 'DamagedRecord';
@@ -25,7 +24,7 @@ export class DamagedRecord extends Error {
   readonly exitCode = 1;
   /** `found`: the record as it stands. */
   constructor(key: string, problem: string, found: string) {
-    super(`key ${key}: ${problem}, but ${quoted(found)}; run the same version on all nodes, or ${WAY_ON}`);
+    super(`key ${key}: ${problem}, but '${printable(found, 60)}'; run the same version on all nodes, or ${WAY_ON}`);
   }
 }
 

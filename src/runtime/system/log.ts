@@ -3,6 +3,7 @@
  * that stamps its address. The default sink prints warnings and errors to stderr, one line each.
  */
 
+import { visibleText } from '../../visible_text.ts';
 import type { Address } from './address.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -36,5 +37,5 @@ export function loggerFor(address: Address, sink: LogSink): Logger {
 export const stderrSink: LogSink = ({ level, address, text, fields }) => {
   if (level === 'debug' || level === 'info') return;
   const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${String(value)}`);
-  process.stderr.write(`${level} ${address}: ${text}${rest.join('')}\n`);
+  process.stderr.write(visibleText(`${level} ${address}: ${text}${rest.join('')}\n`));
 };

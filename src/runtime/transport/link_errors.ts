@@ -61,10 +61,9 @@ export class InvalidNodeName extends Error {
   }
 }
 
-/** What a client quotes may be whatever came over the wire: one line of it, as far as it can be printed. */
-const printable = (text: string): string => text.replaceAll(/[^\x20-\x7e]+/g, '?').slice(0, QUOTED);
-
-const QUOTED = 120;
+/** What is quoted may be whatever came over the wire: the beginning of it, in one line, as far as it can be printed. */
+export const printable = (text: string, mostChars = 120): string =>
+  text.replaceAll(/[^\x20-\x7e]+/g, '?').slice(0, mostChars);
 
 /** No NATS server answers at the address. */
 export class NatsUnreachable extends Error {

@@ -1,7 +1,7 @@
 /** What a model writes: on a terminal its control characters are shown, elsewhere they are written. */
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { textWriter, visibleText } from '../../src/cli/visible_text.ts';
+import { textWriter, visibleText } from '../src/visible_text.ts';
 
 const text = 'a\u001b[31mred\u0007\tb\r\n\u009b2J\u007f\u0000é世\u00a0';
 
