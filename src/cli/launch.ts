@@ -137,8 +137,10 @@ async function train(named: string | undefined, flags: LaunchFlags): Promise<num
     const outcome = await launch(topology, { baseDir, ...there, resume, sublayersDigest, signal, observe });
     progress?.end();
     const elapsedMs = clockMs() - startMs;
-    const overrides = hasConfig ? [] : overridesOf(flags);
-    for (const line of summaryLines({ outcome, elapsedMs, runsCode, overrides, checkpointPath })) {
+    const unwritten = hasConfig
+      ? { overrides: [] }
+      : { file: isOfRun ? undefined : file, overrides: overridesOf(flags) };
+    for (const line of summaryLines({ outcome, elapsedMs, runsCode, ...unwritten, checkpointPath })) {
       stdout.print(line);
     }
     return outcome.status === 'done' ? exitCodes.done : exitCodes.interrupted;

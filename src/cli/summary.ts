@@ -8,6 +8,8 @@ export interface SummaryOptions {
   readonly elapsedMs: number;
   /** Its model is a module of sublayers. */
   readonly runsCode: boolean;
+  /** The topology file that the user gave, where the directory's config is not that yet. */
+  readonly file?: string | undefined;
   /** Options that changed the topology and are not in the directory's config yet. */
   readonly overrides: readonly string[];
   /** The newest checkpoint of this run; null where none was written. */
@@ -16,10 +18,11 @@ export interface SummaryOptions {
 
 /** The summary's lines. Losses are nats a token. */
 export function summaryLines(options: SummaryOptions): string[] {
-  const { outcome, elapsedMs, checkpointPath, runsCode, overrides } = options;
+  const { outcome, elapsedMs, checkpointPath, runsCode, file, overrides } = options;
   const { status, step, evalLoss, order1Loss, runDir } = outcome;
   if (status === 'interrupted') {
-    return [`interrupted at step ${step} after ${duration(elapsedMs)}`, continueLine({ runDir, runsCode, overrides })];
+    const ended = `interrupted at step ${step} after ${duration(elapsedMs)}`;
+    return [ended, continueLine({ file, runDir, runsCode, overrides })];
   }
   const baseline = order1Loss === null ? '' : `, where an order-1 model has ${order1Loss.toFixed(3)}`;
   const loss = evalLoss === null ? '' : `; held-out loss ${evalLoss.toFixed(3)} nats a token${baseline}`;

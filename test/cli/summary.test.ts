@@ -50,3 +50,13 @@ test('what was changed by options and is not in the config yet is said again', (
     "continue with: npx troupe launch --resume r --set 'optimizer.betas=[0.9, 0.99]' --steps 500",
   );
 });
+
+test('a file that counts instead of a config that is not written yet is named again, and is permission enough', () => {
+  const outcome = { ...interrupted, runDir: 'r' };
+  const parts = { elapsedMs: 1000, file: 'my runs.yaml', overrides: ['--steps', '500'], checkpointPath: null };
+  for (const runsCode of [false, true]) {
+    expect(summaryLines({ outcome, ...parts, runsCode }).at(-1)).toBe(
+      "continue with: npx troupe launch 'my runs.yaml' --resume r --steps 500",
+    );
+  }
+});

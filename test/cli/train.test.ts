@@ -18,6 +18,7 @@ import {
 
 const interrupting = new URL('./interrupt_at_checkpoint.ts', import.meta.url).href;
 const interruptingTwice = new URL('./interrupt_twice.ts', import.meta.url).href;
+const interruptingPacking = new URL('./interrupt_at_packing.ts', import.meta.url).href;
 const interruptingAtOnce = new URL('./interrupt_at_once.ts', import.meta.url).href;
 
 let whole: Ended;
@@ -137,6 +138,15 @@ describe('a resumed run', () => {
     );
     expect(launch('twice', '--resume')).toMatchObject({ exitCode: 0, stderr: '' });
     expect(curveOf('twice')).toEqual(curveOf('whole'));
+  });
+
+  test('that was interrupted before it was ready says how to go on with the file that counted', () => {
+    const died = copyOf('whole', 'unready', 4);
+    const before = readFileSync(at(died, 'config.yaml'), 'utf8');
+    const cut = troupe(['launch', 'tiny.yaml', '--resume', died, '--steps', '14'], ['--import', interruptingPacking]);
+    expect(cut).toMatchObject({ exitCode: 130, stderr: '' });
+    expect(cut.stdout).toMatch(/\ncontinue with: npx troupe launch tiny\.yaml --resume unready --steps 14\n$/);
+    expect(readFileSync(at(died, 'config.yaml'), 'utf8')).toBe(before);
   });
 
   test('whose checkpoints are gone is refused, and its curve stays', () => {
