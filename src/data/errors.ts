@@ -29,9 +29,13 @@ export class UnreadableFile extends Error {
 export class BadTokenizer extends Error {
   readonly tag = 'BadTokenizer';
   readonly tokenizer: string;
+  readonly reason: string;
+  readonly remedy: string;
   constructor(tokenizer: string, reason: string, remedy: string, cause?: unknown) {
     super(`tokenizer '${tokenizer}': ${reason}; ${remedy}`, { cause });
     this.tokenizer = tokenizer;
+    this.reason = reason;
+    this.remedy = remedy;
   }
 }
 

@@ -8,6 +8,7 @@ import type { Examined, Refusal } from './document.ts';
 import type { MatchedFiles, Matching } from './matched_files.ts';
 import type { Encoded, EncodeTask, ExamineTask } from './pack_tasks.ts';
 import { bytesOf, restart, sharedCount, stop } from './shared_count.ts';
+import { valueOf, type Answer } from './task_fault.ts';
 
 const tasks = new URL(import.meta.url.endsWith('.ts') ? './pack_tasks.ts' : './pack_tasks.js', import.meta.url);
 
@@ -106,13 +107,14 @@ export class PackPool implements AsyncDisposable {
     for (const reject of this.#waiting) reject(this.#abortedBy);
   };
 
+  /** Throws `BadTokenizer`, what the file system says, or the reason of an abort. */
   async #run<R>(name: string, task: object): Promise<R> {
     if (this.#abortedBy !== null) throw this.#abortedBy;
-    const { promise, resolve, reject } = Promise.withResolvers<R>();
+    const { promise, resolve, reject } = Promise.withResolvers<Answer<R>>();
     this.#waiting.add(reject);
     this.#pool.run(task, { name }).then(resolve, reject);
     try {
-      return await promise;
+      return valueOf(await promise);
     } finally {
       this.#waiting.delete(reject);
     }

@@ -1,10 +1,10 @@
 /**
  * What packing has its threads do: find files, examine them, encode pieces of them, hash a stream. A task is a function of
- * its argument alone and answers with data; piscina calls the functions of this module by their names.
+ * its argument alone and answers with data, what stops it too; piscina calls the functions of this module by their names.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { matchedFiles, type MatchedFiles, type Matching } from './matched_files.ts';
+import { matchedFiles } from './matched_files.ts';
 import {
   examine,
   readPiece,
@@ -17,13 +17,14 @@ import {
   type Piece,
   type Refusal,
 } from './document.ts';
-import { DamagedPack, TextNotEncoded } from './errors.ts';
+import { BadTokenizer, DamagedPack, TextNotEncoded } from './errors.ts';
 import { withoutMark } from './byte_order_mark.ts';
 import { jsonStrings } from './json_strings.ts';
 import { loadTokenizer } from './load_tokenizer.ts';
 import { PackedCorpus } from './packed_corpus.ts';
 import { cuttings, PieceReader, Uncuttable } from './pieces.ts';
 import { count, type SharedCount } from './shared_count.ts';
+import { answering } from './task_fault.ts';
 import { tokenDtype, tokensAs, type TokenIds, type Tokenizer } from './tokenizer.ts';
 
 export interface ExamineTask extends Examination {
@@ -60,16 +61,18 @@ export interface Encoded {
 const reader = new PieceReader();
 let opened: Tokenizer | null = null;
 
-export function find(matching: Matching): MatchedFiles {
-  return matchedFiles(matching);
-}
+export const find = answering(matchedFiles);
+export const examineAll = answering(examineEach);
+export const encode = answering(encodePieces);
+export const hash = answering(hashFile);
+export const isWhole = answering(isWholePack);
 
-export function examineAll({ paths, shared, ...examination }: ExamineTask): Examined[] {
+function examineEach({ paths, shared, ...examination }: ExamineTask): Examined[] {
   return paths.map((path) => examine(path, examination, reader, (bytes) => count(shared, bytes)));
 }
 
 /** The ids of pieces that follow each other, with the separators between documents. */
-export async function encode({ pieces, format, tokenizer, keep, shared }: EncodeTask): Promise<Encoded | Refusal> {
+async function encodePieces({ pieces, format, tokenizer, keep, shared }: EncodeTask): Promise<Encoded | Refusal> {
   const inner = tokenizerOf(tokenizer);
   const dtype = tokenDtype(inner.vocabSize);
   const separator = tokensAs(dtype, [inner.separatorId]);
@@ -104,7 +107,7 @@ export async function encode({ pieces, format, tokenizer, keep, shared }: Encode
 }
 
 /** sha256 of a file. */
-export async function hash({ path, shared }: { path: string; shared: SharedCount }): Promise<string> {
+async function hashFile({ path, shared }: { path: string; shared: SharedCount }): Promise<string> {
   const sha256 = createHash('sha256');
   for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) {
     count(shared, 0);
@@ -114,7 +117,7 @@ export async function hash({ path, shared }: { path: string; shared: SharedCount
 }
 
 /** Whether the packed corpus in a folder is what its index says. */
-export function isWhole({ folder, shared }: { folder: string; shared: SharedCount }): boolean {
+function isWholePack({ folder, shared }: { folder: string; shared: SharedCount }): boolean {
   try {
     PackedCorpus.open(folder, () => count(shared, 0));
     return true;
@@ -126,7 +129,8 @@ export function isWhole({ folder, shared }: { folder: string; shared: SharedCoun
 
 function tokenizerOf({ source, identity }: EncodeTask['tokenizer']): Tokenizer {
   if (opened?.source !== source) opened = loadTokenizer(source, '/');
-  if (opened.identity !== identity) throw new Error(`${source} changed while texts were being packed; launch again`);
+  if (opened.identity !== identity)
+    throw new BadTokenizer(source, 'it changed while texts were packed', 'launch again');
   return opened;
 }
 

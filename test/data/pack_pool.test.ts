@@ -1,11 +1,23 @@
 /** Packing on threads: the same for any number of them, heard when it is told to stop, and nothing left behind. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
+  BadTokenizer,
   BytesTokenizer,
+  PackNotWritten,
   PackPool,
   hashU32,
   loadTokenizer,
@@ -93,6 +105,40 @@ describe('packing on threads', () => {
     expect(error).toHaveProperty('message', 'interrupted');
     const left = readdirSync(join(folder, 'cache'), { recursive: true, encoding: 'utf8' });
     expect(left.filter((name) => name.includes('.'))).toEqual([]);
+  });
+
+  it('says of a tokenizer that went or changed meanwhile what its loading would', async () => {
+    const folder = scratchFolder({ 'a.txt': words.slice(0, 100), 'tokenizer.json': gpt2, 'gone.json': gpt2 });
+    const refusal = async (name: string, change: (path: string) => void): Promise<unknown> => {
+      const tokenizer = loadTokenizer(`hf:${name}`, folder);
+      change(join(folder, name));
+      return await rejectionOf(packBlend(options(folder, { tokenizer, threads: 1 })));
+    };
+    const gone = await refusal('gone.json', (path) => rmSync(path));
+    expect(gone).toBeInstanceOf(BadTokenizer);
+    expect(gone).toHaveProperty('message', expect.stringMatching(/^tokenizer 'hf:.*': cannot read .*ENOENT.*; check/));
+    const changed = await refusal('tokenizer.json', (path) => appendFileSync(path, '\n'));
+    expect(changed).toBeInstanceOf(BadTokenizer);
+    expect(changed).toHaveProperty(
+      'message',
+      expect.stringMatching(/': it changed while texts were packed; launch again$/),
+    );
+  });
+
+  it('says that the pack is not written where a thread cannot read it again', async () => {
+    const folder = scratchFolder({ 'a.txt': words });
+    class Unreadable extends PackPool {
+      override hash(path: string): Promise<string> {
+        return super.hash(`${path}.gone`);
+      }
+    }
+    await using pool = new Unreadable({ threads: 1 });
+    const error = await rejectionOf(packCorpus(spec({ maxFileBytes: 2 ** 33 }), options(folder), pool));
+    expect(error).toBeInstanceOf(PackNotWritten);
+    expect(error).toHaveProperty(
+      'message',
+      expect.stringMatching(/: ENOENT: .*; check that disk, or set data\.cache_dir/),
+    );
   });
 
   it('removes partial files of processes that are gone, and no others', async () => {
