@@ -1,6 +1,7 @@
 /**
  * Signals in the first moment of the command, while its modules load: one ends it with 130 and one line, since nothing has
- * been begun. `launch` hears them itself from the start of its run on; for any other command they are the system's then.
+ * been begun. `launch` hears them itself from the start of its run on; for a dry run, and any other command, they are the
+ * system's then.
  */
 import { writeSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';

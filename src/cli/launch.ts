@@ -84,7 +84,12 @@ async function train(named: string | undefined, flags: LaunchFlags): Promise<num
   const runDir = RunDirectory.check(place);
   const allowCode = flags.allowCode === true;
   const sublayersDigest = await checkedModule({ topology, baseDir, runDir, resume, isOfRun, allowCode });
-  if (flags.dryRun === true) return await rehearse({ topology, baseDir, runDir, sublayersDigest });
+  if (flags.dryRun === true) {
+    await hearPending();
+    // It has threads and native code, which an exit would end in the midst of their work; a signal itself does not.
+    endEarly();
+    return await rehearse({ topology, baseDir, runDir, sublayersDigest });
+  }
   const warning = await checkFits(topology, baseDir, sublayersDigest);
   await hearPending();
 

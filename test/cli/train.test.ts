@@ -86,6 +86,12 @@ test.each(['SIGINT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2'])(
   },
 );
 
+test('Ctrl-C while a dry run reads texts is left to the system, since threads cannot be ended by an exit', () => {
+  const cut = troupe(['launch', 'tiny.yaml', '--dry-run'], ['--import', interruptingPacking]);
+  // It dies of the signal: no exit code, and no word.
+  expect(cut).toEqual({ exitCode: null, stdout: '', stderr: '' });
+});
+
 describe('a resumed run', () => {
   test('that died after its last checkpoint draws the curve of the undisturbed one', () => {
     const died = copyOf('whole', 'died', 2, 4);
