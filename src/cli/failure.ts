@@ -31,6 +31,12 @@ export function failureOf(error: unknown): Failure {
   return { line: lineOf(text), more: [], exitCode };
 }
 
+/** After these a run comes to the same again, or is not where it was; each says so. */
+const ends: ReadonlySet<unknown> = new Set(['Unstable', 'RunDirectoryGone']);
+
+/** Whether a run that has failed may be gone on with from its newest checkpoint. By the tag, which outlives its class. */
+export const canGoOn = (error: unknown): boolean => !(error instanceof Error && 'tag' in error && ends.has(error.tag));
+
 /** Prints it, with the stack where that is asked for; returns the exit code. */
 export function reportFailure(error: unknown, to: Output, isVerbose: boolean): number {
   const { line: first, more, exitCode } = failureOf(error);

@@ -10,7 +10,7 @@ import { RunDirectory } from '../telemetry/index.ts';
 import { continueLine } from './continue_line.ts';
 import { endEarly, hearPending } from './early_interrupt.ts';
 import { examples } from './examples.ts';
-import { exitCodes, reportFailure } from './failure.ts';
+import { canGoOn, exitCodes, reportFailure } from './failure.ts';
 import type { Finish } from './finish.ts';
 import { endAtOnce, interruptSignal } from './interrupt.ts';
 import { stderr, stdout } from './output.ts';
@@ -152,7 +152,7 @@ async function train(named: string | undefined, flags: LaunchFlags): Promise<num
   } catch (error) {
     progress?.end();
     const exitCode = reportFailure(error, stderr, flags.verbose === true);
-    if (error instanceof Error && error.message.includes('--resume')) sayHowToGoOn();
+    if (canGoOn(error)) sayHowToGoOn();
     return exitCode;
   }
 }

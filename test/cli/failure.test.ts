@@ -1,8 +1,9 @@
 /** Anything thrown becomes one line and an exit code. */
 import { expect, test } from 'vitest';
-import { failureOf, lineOf, reportFailure } from '../../src/cli/failure.ts';
+import { StepNotPassing, Unstable } from '../../src/actors/sentinel.ts';
+import { canGoOn, failureOf, lineOf, reportFailure } from '../../src/cli/failure.ts';
 import { Output } from '../../src/cli/output.ts';
-import { RunDirectoryRefused } from '../../src/telemetry/index.ts';
+import { RunDirectoryGone, RunDirectoryRefused } from '../../src/telemetry/index.ts';
 import { ConfigError } from '../../src/topology/index.ts';
 
 class OutOfMemory extends Error {
@@ -54,4 +55,15 @@ test('nothing that a terminal would obey is in the further lines, the stack or a
   );
   expect(written.join('')).toContain('k\\x1b]0;title\\x07');
   expect(`${written.join('')}${lineOf(foreign)}`).not.toMatch(/[^\P{Cc}\n]/u);
+});
+
+test('a failed run may be gone on with, but for one that fails the same again or is somewhere else', () => {
+  const errors = [
+    new StepNotPassing(3, 4, 'a link'),
+    new OutOfMemory('slice full'),
+    new TypeError('x is undefined'),
+    new Unstable(3, 'loss is NaN'),
+    new RunDirectoryGone('d'),
+  ];
+  expect(errors.map(canGoOn)).toEqual([true, true, true, false, false]);
 });
