@@ -3,7 +3,7 @@
  * checked. Every command that takes a FILE.yaml reads it here, so that a fault in it reads the same everywhere.
  */
 import { isUtf8 } from 'node:buffer';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { readUpTo } from '../data/index.ts';
 import { codeOf } from '../system_error.ts';
 import { parseOverride, parseTopology, type Override, type Topology } from '../topology/index.ts';
 import { UsageError } from './usage_error.ts';
@@ -39,31 +39,17 @@ function overridesOf({ set = [], steps }: TopologyFlags): Override[] {
 const MOST_BYTES = 2 ** 22;
 
 function readText(file: string): string {
-  let bytes: Buffer;
+  let bytes: Buffer | null;
   try {
-    bytes = readUpTo(file, MOST_BYTES + 1);
+    bytes = readUpTo(file, MOST_BYTES);
   } catch (error) {
     const code = codeOf(error);
     const reason = code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`;
     throw new UsageError(`${file}: ${reason}; give a topology file, for example configs/quickstart.yaml`);
   }
-  if (bytes.length > MOST_BYTES) {
+  if (bytes === null) {
     throw new UsageError(`${file}: has more than ${MOST_BYTES / 2 ** 20} MiB; give a topology file, not a text`);
   }
   if (isUtf8(bytes)) return bytes.toString('utf8');
   throw new UsageError(`${file}: is not UTF-8 text; save it as UTF-8, or give a topology file`);
-}
-
-/** The file's first bytes: it may be anything, and have any size. */
-function readUpTo(path: string, most: number): Buffer {
-  const file = openSync(path, 'r');
-  try {
-    const bytes = Buffer.alloc(most);
-    let length = 0;
-    for (let got = -1; got !== 0 && length < most; length += got)
-      got = readSync(file, bytes, length, most - length, null);
-    return bytes.subarray(0, length);
-  } finally {
-    closeSync(file);
-  }
 }

@@ -35,6 +35,7 @@ export { matchedFiles } from './matched_files.ts';
 export type { MatchedFiles } from './matched_files.ts';
 export { PackedCorpus } from './packed_corpus.ts';
 export type { PackedIndex } from './packed_index.ts';
+export { readUpTo } from './small_text.ts';
 export { memoryStream } from './token_stream.ts';
 export type { TokenStream } from './token_stream.ts';
 export { tokenBytes, tokenDtype } from './tokenizer.ts';
