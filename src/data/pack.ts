@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findCorpus, type FindOptions } from './corpus.ts';
-import { removeLeftovers, writeDurably } from './durable_file.ts';
+import { removeLeftovers, writeCacheFile } from './cache_file.ts';
 import { PackNotWritten, UnreadableFile } from './errors.ts';
 import type { CorpusFile, CorpusSpec, FoundCorpus } from './found_corpus.ts';
 import { splitHeldOut } from './held_out.ts';
@@ -62,7 +62,7 @@ async function writePack(
   try {
     await mkdir(folder, { recursive: true });
     removeLeftovers(options.cacheDir);
-    await writeDurably(folder, stream, async (write) => {
+    await writeCacheFile(folder, stream, async (write) => {
       for await (const { ids, tokens } of encoded(found, options.tokenizer, pool, true)) {
         tokenCount += tokens;
         if (ids !== null) await write(ids);
@@ -71,7 +71,7 @@ async function writePack(
     const sha256 = await pool.hash(join(folder, stream));
     const index = indexOf(found, options, { digest, tokenCount, sha256 });
     const json = Buffer.from(`${JSON.stringify(index, null, 2)}\n`);
-    await writeDurably(folder, INDEX_FILE, (write) => write(json));
+    await writeCacheFile(folder, INDEX_FILE, (write) => write(json));
   } catch (error) {
     if (error instanceof Error && 'syscall' in error) throw new PackNotWritten(folder, error);
     throw error;

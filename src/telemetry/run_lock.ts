@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { codeOf, diskRemedy } from '../system_error.ts';
 import { RunDirectoryRefused } from './errors.ts';
-import { mayHaveWritten, presenceOf, thisProcess } from './process_identity.ts';
+import { mayHaveWritten, presenceOf, thisProcess } from '../process_identity.ts';
 import { makeWhole } from './whole_file.ts';
 
 const ownerSchema = z.object({
@@ -17,6 +17,8 @@ const ownerSchema = z.object({
   started: z.string().nullable(),
   boot: z.string().nullable(),
   host: z.string(),
+  /** Locks of earlier versions do not say. */
+  pidSpace: z.string().nullable().default(null),
   /** No two locks are alike, ever. */
   nonce: z.string(),
 });
@@ -143,6 +145,8 @@ function counting(found: Found, path: string, isWhole: boolean): string | null {
   }
   switch (presenceOf(owner)) {
     case 'gone':
+    // A container that starts again has another namespace, and has to go on without anybody's help.
+    case 'hidden':
       return null;
     case 'alive':
       return inUse(owner.pid, path);

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { thisProcess } from '../../src/telemetry/process_identity.ts';
+import { thisProcess } from '../../src/process_identity.ts';
 import { Contenders, deadPid } from './contention.ts';
 
 test('of four processes started at once over a stale lock, one has it, 200 times', { timeout: 600_000 }, async () => {

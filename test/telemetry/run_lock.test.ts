@@ -6,7 +6,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { psFacts, thisProcess } from '../../src/telemetry/process_identity.ts';
+import { psFacts, thisProcess } from '../../src/process_identity.ts';
 import { RunDirectoryRefused } from '../../src/telemetry/errors.ts';
 import { RunLock } from '../../src/telemetry/run_lock.ts';
 import { Contenders, deadPid } from './contention.ts';
@@ -55,6 +55,11 @@ describe('a lock counts', () => {
     );
   });
 
+  test('of a version that did not say in which namespace its process is', () => {
+    lockOf({ pidSpace: undefined });
+    expect(attempt()).toBe(inUse(process.pid));
+  });
+
   test('of version 0.1 too, which is a process id alone', () => {
     writeFileSync(file, `${process.ppid}\n`);
     expect(attempt()).toBe(inUse(process.ppid));
@@ -67,6 +72,7 @@ describe('a lock counts no more', () => {
     ['its process id is that of another process by now', () => ({ pid: process.ppid, started: '1' })],
     ['its process id is our own, from an earlier start', () => ({ started: '1' })],
     ['its process was the first one, and another is the first one now', () => ({ pid: 1, started: '0' })],
+    ['its container has started again', () => ({ pidSpace: 'pid:[1]' })],
     ['its machine was switched off meanwhile', () => ({ boot: 'another' })],
   ])('when %s', async (_why, owner) => {
     lockOf(await owner());

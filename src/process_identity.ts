@@ -1,10 +1,10 @@
 /**
  * A process, told apart from every other that ever has its id: by its start, as the system counts it, and by the boot of
  * its machine. An id alone proves nothing: it is given out again, to another program, to a thread, or in a container to
- * the first process each time.
+ * the first process each time. A leaf that any folder may use.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { codeOf } from '../system_error.ts';
 
@@ -15,10 +15,15 @@ export interface ProcessIdentity {
   /** Of the machine since it was switched on; null where the system does not tell. */
   readonly boot: string | null;
   readonly host: string;
+  /** The namespace that the id belongs to, such as that of a container; null where the system has none, or does not tell. */
+  readonly pidSpace: string | null;
 }
 
-/** `elsewhere`: it is on another machine, whose processes cannot be seen from here. */
-export type Presence = 'alive' | 'gone' | 'elsewhere';
+/**
+ * `elsewhere`: it is on another machine, whose processes cannot be seen from here. `hidden`: nor can it in another namespace of
+ * this one, which is that of a container beside this one, or of this very one before it was started again.
+ */
+export type Presence = 'alive' | 'gone' | 'elsewhere' | 'hidden';
 
 /** What is known of a process of this machine. */
 export interface ProcessFacts {
@@ -29,13 +34,16 @@ export interface ProcessFacts {
 
 export function thisProcess(): ProcessIdentity {
   const { pid } = process;
-  return { pid, started: factsOf(pid)?.started ?? null, boot: bootOfThisMachine(), host: hostname() };
+  const started = factsOf(pid)?.started ?? null;
+  return { pid, started, boot: bootOfThisMachine(), host: hostname(), pidSpace: pidSpaceOfThisProcess() };
 }
 
-export function presenceOf({ pid, started, boot, host }: ProcessIdentity): Presence {
+export function presenceOf({ pid, started, boot, host, pidSpace }: ProcessIdentity): Presence {
   if (host !== hostname()) return 'elsewhere';
   const present = bootOfThisMachine();
   if (boot !== null && present !== null && boot !== present) return 'gone';
+  const space = pidSpaceOfThisProcess();
+  if (pidSpace !== null && space !== null && pidSpace !== space) return 'hidden';
   if (!hasId(pid)) return 'gone';
   const facts = factsOf(pid);
   if (facts === null) return 'alive';
@@ -75,6 +83,15 @@ function hasId(pid: number): boolean {
 
 function bootOfThisMachine(): string | null {
   return process.platform === 'linux' ? (textOf('/proc/sys/kernel/random/boot_id')?.trim() ?? null) : null;
+}
+
+function pidSpaceOfThisProcess(): string | null {
+  if (process.platform !== 'linux') return null;
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return null;
+  }
 }
 
 function factsOf(pid: number): ProcessFacts | null {

@@ -2,23 +2,22 @@
  * Files of the cache that are whole or not there: written under a temporary name, synced, renamed. The temporary name says
  * which process writes it, so that the next packing removes what a killed one has left, and nothing of one under way.
  */
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import { codeOf } from '../system_error.ts';
+import { presenceOf, thisProcess, type ProcessIdentity } from '../process_identity.ts';
 
 const PARTIAL = '.partial';
 const DAY_MS = 86_400_000;
 
 /** Writes a file; what fails leaves nothing behind. Throws what `fill` and the file system do. */
-export async function writeDurably(
+export async function writeCacheFile(
   folder: string,
   name: string,
   fill: (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>,
 ): Promise<void> {
-  const temporary = join(folder, `${name}.${owner()}.${randomUUID()}${PARTIAL}`);
+  const temporary = join(folder, partialName(name, thisProcess()));
   const file = await open(temporary, 'wx');
   try {
     try {
@@ -48,44 +47,30 @@ export function removeLeftovers(cacheDir: string): void {
   }
 }
 
-/** Of another machine, or of a version that did not say whose it is, only what nobody has touched for a day. */
+/** One whose owner cannot be seen from here, or did not say who it is, only once nobody has touched it for a day. */
 function isLeft(name: string, path: string): boolean {
-  const match = /\.(\d+)-(\d+)-([0-9a-z_]+)\.[0-9a-f-]{36}\.partial$/.exec(name);
-  if (match !== null && match[3] === host()) return startOf(Number(match[1])) !== match[2];
+  const owner = ownerOf(name);
+  const presence = owner === null ? 'hidden' : presenceOf(owner);
+  if (presence === 'alive' || presence === 'gone') return presence === 'gone';
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat !== undefined && Date.now() - stat.mtimeMs > DAY_MS;
 }
 
-/** `<process>-<its start>-<machine>`. */
-const owner = (): string => `${process.pid}-${startOf(process.pid) ?? 0}-${host()}`;
-
-const host = (): string =>
-  hostname()
-    .toLowerCase()
-    .replaceAll(/[^0-9a-z]/g, '_');
-
 /**
- * When a process started, in ticks since the machine did: another one that has got its number has another start. `0` for
- * one that lives where the system does not say; null for one that is gone.
+ * A file's temporary name: `<end of its name>.<pid>,<start>,<boot>,<host>,<namespace>.<uuid>.partial`, with nothing where the
+ * system does not tell. 255 bytes are enough for it.
  */
-function startOf(pid: number): string | null {
-  try {
-    // Behind the name, which is in parentheses and may hold anything, it is the 20th field.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return isAlive(pid) ? '0' : null;
-  }
+export function partialName(name: string, { pid, started, boot, host, pidSpace }: ProcessIdentity): string {
+  const owner = [String(pid), started, boot, host, pidSpace].map((field) => encodeURIComponent(field ?? ''));
+  return `${name.slice(-32)}.${owner.join(',')}.${randomUUID()}${PARTIAL}`;
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Not permitted to signal it: it lives, and belongs to somebody else.
-    return codeOf(error) === 'EPERM';
-  }
+/** Null where the name does not say. */
+function ownerOf(partial: string): ProcessIdentity | null {
+  const match = /\.(\d+),([^,]*),([^,]*),([^,]+),([^,]*)\.[0-9a-f-]{36}\.partial$/.exec(partial);
+  if (match === null) return null;
+  const [started, boot, host, pidSpace] = match.slice(2).map((field) => decodeURIComponent(field));
+  return { pid: Number(match[1]), started: started || null, boot: boot || null, host, pidSpace: pidSpace || null };
 }
 
 function entriesOf(folder: string): readonly string[] {
