@@ -18,7 +18,7 @@ export async function packedBlend(
     signal,
     progress: (progress) => observe({ kind: 'packing', ...progress }),
     observe: ({ found }) => {
-      for (const text of remarks(found)) observe({ kind: 'notice', text });
+      for (const text of [...leftOutRemarks(found), ...rowRemarks(found)]) observe({ kind: 'notice', text });
     },
   });
   const weights = data.blend.map(({ weight }) => weight);
@@ -34,23 +34,22 @@ export async function rehearsedBlend(
   return await rehearseBlend(optionsOf(topology, baseDir, tokenizer));
 }
 
-/** What a user may not have meant, a line each: outputs of runs among the texts, and rows of data read as text. */
-export function remarks(found: FoundCorpus): string[] {
-  const { spec, filesFound, files, skipped } = found;
-  const lines: string[] = [];
-  if (skipped.ownOutput > 0) {
-    const all = skippedText(spec, skipped);
-    lines.push(`corpus '${spec.name}': ${files.length} of ${filesFound} files are its texts; left out: ${all}`);
-  }
+/** A line where a user may not have meant that outputs of runs are among the texts: how many files were left out, and why. */
+export function leftOutRemarks({ spec, filesFound, files, skipped }: FoundCorpus): string[] {
+  if (skipped.ownOutput === 0) return [];
+  const all = skippedText(spec, skipped);
+  return [`corpus '${spec.name}': ${files.length} of ${filesFound} files are its texts; left out: ${all}`];
+}
+
+/** A line where a user may not have meant that rows of data are read as text. */
+export function rowRemarks(found: FoundCorpus): string[] {
   const rows = rowFiles(found);
-  if (rows.length > 0) {
-    const others = rows.length === 1 ? '' : ` and ${rows.length - 1} more`;
-    lines.push(
-      `corpus '${spec.name}': ${rows[0]}${others} ${rows.length === 1 ? 'holds' : 'hold'} rows of data and will be trained on ` +
-        'as plain text, with its braces, keys and commas; write the texts to .txt files, or exclude it',
-    );
-  }
-  return lines;
+  if (rows.length === 0) return [];
+  const which = rows.length === 1 ? `${rows[0]} holds` : `${rows[0]} and ${rows.length - 1} more hold`;
+  return [
+    `corpus '${found.spec.name}': ${which} rows of data and will be trained on as plain text, with its braces, keys and ` +
+      'commas; write the texts to .txt files, or exclude it',
+  ];
 }
 
 function optionsOf({ data, training }: Topology, baseDir: string, tokenizer: Tokenizer) {

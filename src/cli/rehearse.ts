@@ -1,6 +1,6 @@
 /** `troupe launch --dry-run`: all that a launch checks before it starts anything, and the plan of the run. */
 import { batchesOf } from '../actors/batch_source.ts';
-import { rehearsedBlend, remarks } from '../actors/corpora.ts';
+import { rehearsedBlend, rowRemarks } from '../actors/corpora.ts';
 import { checkRunServer } from '../actors/run_server.ts';
 import { loadTokenizer, skippedText, type Blend, type FoundCorpus } from '../data/index.ts';
 import { meshOf, type Topology } from '../topology/index.ts';
@@ -59,6 +59,5 @@ function corporaLines(corpora: readonly FoundCorpus[], blend: Blend, training: T
     const text = skippedText(spec, skipped);
     return text === '' ? [] : [`  left out of ${spec.name}: ${text}`];
   });
-  const rowsOfData = corpora.flatMap((found) => remarks({ ...found, skipped: { ...found.skipped, ownOutput: 0 } }));
-  return ['corpora', ...table(columns, rows).map((line) => `  ${line}`), ...left, ...rowsOfData, ''];
+  return ['corpora', ...table(columns, rows).map((line) => `  ${line}`), ...left, ...corpora.flatMap(rowRemarks), ''];
 }
