@@ -48,5 +48,8 @@ function sumOf({ actors, scratchBytes, holeBytes }: WorkerPlan): string {
     .join(' + ');
 }
 
+/** By the share of what it may have, which differs by device. */
 const fullestOf = (workers: readonly WorkerPlan[]): WorkerPlan =>
-  workers.reduce((a, b) => (b.totalBytes > a.totalBytes ? b : a));
+  workers.reduce((a, b) => (shareOf(b) > shareOf(a) ? b : a));
+
+const shareOf = ({ totalBytes, limitBytes }: WorkerPlan): number => totalBytes / limitBytes;

@@ -159,3 +159,15 @@ cluster: { nodes: 8, workers_per_node: 8, memory_per_worker: 4GiB }
     expect(onGpus.workers.every(({ fits, limitBytes }) => fits && limitBytes === 2 ** 41)).toBe(true);
   });
 });
+
+test('the fullest worker is the one with the largest share of its own limit', async () => {
+  const plan = await planOf(two);
+  const [first, second] = plan.workers;
+  const workers = [
+    { ...first, totalBytes: 3 * 2 ** 20, limitBytes: 8 * 2 ** 20 },
+    { ...second, totalBytes: 2 ** 20, limitBytes: 2 * 2 ** 20 },
+  ];
+  expect(verdict({ ...plan, workers })).toBe(
+    'fits: node-0.worker-1 is the fullest, with 1.00 MiB of 2.00 MiB (50.0 %)',
+  );
+});
