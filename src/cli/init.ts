@@ -54,7 +54,8 @@ async function init(file: string, { data: given, name = nameOf(resolve('.')) }: 
     throw new UsageError(`${file}: ${reason}; name another file: troupe init other.yaml`);
   }
   stdout.print(`wrote ${file}: a small Switch Transformer on ${data}`);
-  if (matchesNothing(data, resolve('.'))) {
+  // One that was given has been looked for.
+  if (given === undefined && matchesNothing(data, resolve('.'))) {
     stdout.print(`no file matches ${data} yet: put your texts there, or name others by data.blend[0].glob`);
   }
   stdout.print(`next: npx troupe launch ${file} --dry-run`);
