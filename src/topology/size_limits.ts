@@ -3,6 +3,7 @@
  * are numbered in 32 bits, as many sequences as a double counts. Each rule says its arithmetic, its limit and which key to
  * lower. How much memory a run may take is no matter of the file: the plan says what it takes, and the device what it has.
  */
+import { moeLayersOf } from './mesh.ts';
 import { problem, type Rule } from './problem.ts';
 
 /** Workers of all nodes. */
@@ -88,12 +89,13 @@ export const sizeLimits: readonly Rule[] = [
       : null;
   },
 
-  ({ moe, model: { num_hidden_layers: layers } }) => {
+  (topology) => {
+    const { moe, model } = topology;
     if (moe === undefined) return null;
-    const sparse = Math.floor(layers / moe.every_n_layers);
+    const sparse = moeLayersOf(topology).length;
     return moe.num_experts * sparse > mostExperts
       ? problem(
-          `num_experts ${moe.num_experts} x ${sparse} layers of them (num_hidden_layers ${layers} / every_n_layers ` +
+          `num_experts ${moe.num_experts} x ${sparse} layers of them (num_hidden_layers ${model.num_hidden_layers} / every_n_layers ` +
             `${moe.every_n_layers}) = ${moe.num_experts * sparse} experts, each an actor and a file of every checkpoint, more ` +
             `than ${mostExperts}; lower moe.num_experts`,
           'moe.num_experts',
@@ -103,13 +105,9 @@ export const sizeLimits: readonly Rule[] = [
       : null;
   },
 
-  ({
-    moe,
-    model: { num_hidden_layers: layers },
-    parallelism: { data_parallel: replicas, expert_parallel: groups },
-  }) => {
-    if (moe === undefined) return null;
-    const sparse = Math.floor(layers / moe.every_n_layers);
+  (topology) => {
+    const { data_parallel: replicas, expert_parallel: groups } = topology.parallelism;
+    const sparse = moeLayersOf(topology).length;
     return replicas * sparse * groups > mostPairs
       ? problem(
           `data_parallel ${replicas} x ${sparse} layers of experts x expert_parallel ${groups} = ${replicas * sparse * groups} ` +
