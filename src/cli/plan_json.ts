@@ -1,12 +1,9 @@
 /** A plan as one JSON object, with the keys that docs/reference/command-line.md lists. Bytes and FLOPs are whole numbers. */
 import type { Plan } from '../actors/plan.ts';
 import type { Traffic } from '../topology/index.ts';
-import { heaviest } from './plan_tables.ts';
+import { heaviest, mostLinks } from './plan_tables.ts';
 import { nameOf } from './plan_verdict.ts';
 import type { StepEstimate } from './step_estimate.ts';
-
-/** Links that are listed: thousands of workers have millions, which make no text. */
-const mostLinks = 100_000;
 
 export function planJson(
   { blueprint, parameters, workers, traffic }: Plan,

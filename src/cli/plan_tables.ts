@@ -9,6 +9,8 @@ import { numbers, table, words } from './table.ts';
 
 /** Rows of a table that are shown: a cluster of a thousand workers has a million links. */
 const mostRows = 24;
+/** Links that the plan as JSON lists: thousands of workers have millions, which make no text. */
+export const mostLinks = 100_000;
 
 /** The plan's lines, the verdict last; none is wider than 100 columns for names of usual length. */
 export function planLines(plan: Plan, estimate: StepEstimate | null = null): string[] {
@@ -151,7 +153,7 @@ function linkTable({ traffic: { links, byTransport } }: Plan): [string, string[]
   return [
     `from worker to worker in a step (${unit.name}; even, most: token dispatch)`,
     [
-      ...table(columns, rows, mostRows, links.length),
+      ...table(columns, rows, mostRows, links.length, mostLinks),
       '',
       ...table([words('all by'), numbers('messages'), ...heads], totals),
     ],

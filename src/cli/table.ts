@@ -10,13 +10,14 @@ export const numbers = (title: string): Column => ({ title, side: 'right' });
 
 /**
  * The table's lines, the first of them its titles. Rows past `most` are counted in a last line and left out; `of` says how
- * many rows there are where only those that are shown were made.
+ * many rows there are where only those that are shown were made, and `listed` how many of them `--json` has.
  */
 export function table(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
   most = Infinity,
   of = rows.length,
+  listed = Infinity,
 ): string[] {
   const shown = rows.slice(0, most);
   const cells = [columns.map(({ title }) => title), ...shown];
@@ -27,5 +28,6 @@ export function table(
       .join('  ')
       .trimEnd(),
   );
-  return of > shown.length ? [...lines, `... and ${of - shown.length} more; --json has all`] : lines;
+  const elsewhere = of > listed ? `the first ${listed}` : 'all';
+  return of > shown.length ? [...lines, `... and ${of - shown.length} more; --json has ${elsewhere}`] : lines;
 }

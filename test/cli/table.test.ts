@@ -25,6 +25,8 @@ test('rows past the most are counted and left out', () => {
     '... and 3 more; --json has all',
   ]);
   expect(table(columns, rows, 5)).toHaveLength(6);
+  expect(table(columns, rows, 2, 9, 9).at(-1)).toBe('... and 7 more; --json has all');
+  expect(table(columns, rows, 2, 9, 8).at(-1)).toBe('... and 7 more; --json has the first 8');
 });
 
 test('without rows there are only titles', () => {
