@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { codeOf } from '../system_error.ts';
+import { codeOf } from './system_error.ts';
 
 export interface ProcessIdentity {
   readonly pid: number;

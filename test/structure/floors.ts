@@ -7,7 +7,7 @@ export const floors: readonly (readonly string[])[] = [
   ['actors'],
   ['models'],
   ['kernels', 'runtime', 'topology', 'data', 'checkpoints', 'telemetry'],
-  ['process_identity.ts'],
+  ['process_identity.ts', 'visible_text.ts'],
   ['system_error.ts'],
 ];
 
