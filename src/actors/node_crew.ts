@@ -51,7 +51,7 @@ class NodeLaunch {
   private readonly leaseMs: number;
   private founding: Founding | null = null;
   private watch: StoreWatch | null = null;
-  private nodes: readonly NodeProcess[] = [];
+  private readonly nodes: NodeProcess[] = [];
   private joined: LauncherSystem | null = null;
   /** Aborted when the run has failed, or is to stop. */
   private readonly over = new AbortController();
@@ -86,9 +86,7 @@ class NodeLaunch {
     });
     const store = new PatientKvStore(impatient, clock, signal);
     const names = Array.from({ length: topology.cluster.nodes }, (_, i) => nodeName(i));
-    this.nodes = startNodes(names, { run: this.options, source, cluster: this.cluster, gen }, (error) =>
-      this.fail(error),
-    );
+    this.start(names, source, gen);
     const gathering = { topology, cluster: name, runId, names, store, clock, signal };
     const onFailure = (error: Error): void => this.fail(error);
     const members = await this.unlessFailed(gatherNodes({ ...gathering, onFailure }));
@@ -163,6 +161,15 @@ class NodeLaunch {
     founding?.claim.stop();
     await this.joined?.close();
     await founding?.control.close();
+  }
+
+  /** What writes down that a node was started may throw: then that node is known here, and `stop` ends it. */
+  private start(names: readonly string[], source: BatchSource, gen: number): void {
+    const { options: run, cluster } = this;
+    for (const node of startNodes(names, { run, source, cluster, gen }, (error) => this.fail(error))) {
+      this.nodes.push(node);
+      if (node.pid !== undefined) cluster.started(node.name, node.pid);
+    }
   }
 
   /** Kept also when it is done after all was over, so that it is given back. */

@@ -33,15 +33,18 @@ export interface NodesOptions {
 
 const nodeMain = new URL(import.meta.url.endsWith('.ts') ? './node_main.ts' : './node_main.js', import.meta.url);
 
-/** Starts a node for each of `names`, in order; `onDied` is told of one that ends without being told to. */
-export function startNodes(
+/**
+ * Starts a node for each of `names`, in order, when it is asked for: whoever asks has each in hand before anything else can
+ * fail. `onDied` is told of one that ends without being told to.
+ */
+export function* startNodes(
   names: readonly string[],
   { run, source, cluster, gen }: NodesOptions,
   onDied: (error: NodeDied) => void,
-): readonly NodeProcess[] {
+): Generator<NodeProcess, void> {
   const { blueprint, evaluationMicrobatches } = run;
   const { topology, baseDir, vocabulary, sublayersDigest } = blueprint;
-  const { name, runId, server, entry = nodeMain, started } = cluster;
+  const { name, runId, server, entry = nodeMain } = cluster;
   const birth: Omit<NodeBirth, 'index'> = {
     topology: toPlain(topology),
     baseDir,
@@ -54,12 +57,10 @@ export function startNodes(
     gen,
     evaluationMicrobatches,
   };
-  const nodes = names.map((node, index) => {
+  for (const [index, node] of names.entries()) {
     const onLine = (line: string): void => {
       if (!isDawnLimitWarning(line)) process.stderr.write(`${node}: ${visibleText(line)}\n`);
     };
-    return new NodeProcess({ name: node, entry, data: { ...birth, index } satisfies NodeBirth, onDied, onLine });
-  });
-  for (const { name: node, pid } of nodes) if (pid !== undefined) started(node, pid);
-  return nodes;
+    yield new NodeProcess({ name: node, entry, data: { ...birth, index } satisfies NodeBirth, onDied, onLine });
+  }
 }

@@ -41,7 +41,7 @@ afterAll(async () => {
 async function refusalOf(
   cluster: string,
   classes: Readonly<Record<string, string>>,
-  { killed, signal = new AbortController().signal }: { killed?: string; signal?: AbortSignal } = {},
+  { killed, unrecorded }: { killed?: string; unrecorded?: string } = {},
 ) {
   const store = await NatsKvStore.open(connection, cluster);
   const runId = 'run-1';
@@ -71,11 +71,12 @@ async function refusalOf(
       name: cluster,
       runId,
       notice: () => undefined,
-      signal,
+      signal: new AbortController().signal,
       entry: new URL('./absent_node.ts', import.meta.url),
       started: (node, pid) => {
         pids.push(pid);
         if (node === killed) process.kill(pid, 'SIGKILL');
+        if (node === unrecorded) throw new RangeError('a full disk');
         if (node in classes) registered.push(register(node, classes[node]));
       },
     },
@@ -109,6 +110,12 @@ it('a node that ends before the run has begun is named, and nothing is said of c
   const { error, ...left } = await refusalOf('killed', {}, { killed: 'node-1' });
   expect(error).toMatchObject({ tag: 'NodeDied', exitCode: 1 });
   expect(String(error)).toMatch(/node-1: ended \(SIGKILL\) before the run began; launch it again$/);
+  expect(left).toEqual(nothing);
+});
+
+it('a launch that cannot write down that a node was started leaves no process', async () => {
+  const { error, ...left } = await refusalOf('full', {}, { unrecorded: 'node-1' });
+  expect(String(error)).toBe('RangeError: a full disk');
   expect(left).toEqual(nothing);
 });
 
