@@ -177,7 +177,10 @@ export class NatsConnection {
 
   /** A connection over which nonsense comes is given up, and the client connects anew. */
   #tendParser(): void {
-    tendParser(this.#protocol.parser, () => void this.client.reconnect());
+    tendParser(this.#protocol.parser, () => {
+      // Refused only by a client that closes already, and so drops the connection too.
+      this.client.reconnect().catch(() => undefined);
+    });
   }
 
   async #follow(): Promise<void> {
@@ -191,7 +194,11 @@ export class NatsConnection {
   #heard(status: Status): void {
     if (this.#closing) return;
     if (status.type === 'disconnect') this.#lost();
-    if (status.type === 'reconnect') void this.#back();
+    if (status.type === 'reconnect') {
+      // The client has made a new one, and what comes before the flush is confirmed may be nonsense already.
+      this.#tendParser();
+      void this.#back();
+    }
     if (status.type === 'slowConsumer' || (status.type === 'error' && /slow consumer/i.test(status.error.message)))
       this.#tell(({ slowConsumer }) => slowConsumer?.());
   }
@@ -199,7 +206,6 @@ export class NatsConnection {
   /** The server may still be about to read our subscriptions: a flush tells that it has. */
   async #back(): Promise<void> {
     if (!(await this.flush()) || this.#connected || this.#closing) return;
-    this.#tendParser();
     this.#connected = true;
     this.#tell(({ connected }) => connected?.());
   }

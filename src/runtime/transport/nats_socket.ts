@@ -15,7 +15,7 @@ import {
 import { NodeTransport, nodeResolveHost } from 'nats/lib/node_transport.js';
 import { codeOf } from '../../system_error.ts';
 
-/** Client and server do not agree on TLS; nothing secret was sent. */
+/** Client and server do not agree on TLS; nothing secret was sent. `NatsConnection.open` makes it a `NatsTlsRefused`, with the address. */
 export class TlsFault extends Error {
   override readonly name = 'TlsFault';
   readonly remedy: string;
@@ -31,7 +31,7 @@ const CERTIFICATE = /CERT|SSL|TLS|EPROTO|UNABLE_TO|HOSTNAME/;
 class NatsSocket extends NodeTransport {
   override async peekInfo(): Promise<ServerInfo> {
     const info = await super.peekInfo();
-    // The client would take any JSON, and print a stack.
+    // The client would take any JSON, and print a stack. It becomes the detail of a `NatsUnreachable`.
     if (!/^\d+\.\d+\.\d+/.test(info.version ?? '')) throw new RangeError('what listens there is no NATS server');
     const { tls_required: isRequired = false, tls_available: isAvailable = false } = info;
     if (this.options.tls === null && isRequired)

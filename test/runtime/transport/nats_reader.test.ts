@@ -1,6 +1,7 @@
 // @module-tag nats-server
 import { EventEmitter, once } from 'node:events';
 import { createServer, Socket, type AddressInfo } from 'node:net';
+import { NatsConnectionImpl } from 'nats';
 import { expect, test, vi } from 'vitest';
 import { NatsServer } from '../../../src/runtime/cluster/nats_server.ts';
 import { NatsConnection } from '../../../src/runtime/transport/nats_connection.ts';
@@ -9,6 +10,7 @@ import { FaultProxy } from './fault_proxy.ts';
 const BYTES = 256 * 1024;
 /** What Node reads from a socket at once. */
 const READ_BYTES = 64 * 1024;
+const NONSENSE = Buffer.from([0, 1, 2, 255, 254, 13, 10]);
 
 test('a message of several reads lies in memory of its length, also after a reconnect', async () => {
   const server = await NatsServer.start();
@@ -46,8 +48,12 @@ test('a message of several reads lies in memory of its length, also after a reco
   expect(sum).toBe(2 * 190);
 });
 
-/** Stands between a client and the server at `port`, greets as `greeting` says, and can say what it likes. */
-async function stranger(port: number, greeting: Buffer) {
+/** Stands between a client and the server at `port`, greets as `greeting` says, tells what it hears, and can say what it likes. */
+async function stranger(
+  port: number,
+  greeting: Buffer,
+  heard: (connection: number, bytes: Buffer) => void = () => undefined,
+) {
   const sockets: Socket[] = [];
   const clients: Socket[] = [];
   const server = createServer((client) => {
@@ -55,6 +61,8 @@ async function stranger(port: number, greeting: Buffer) {
     sockets.push(client, behind);
     clients.push(client);
     for (const socket of [client, behind]) socket.on('error', () => undefined);
+    const connection = clients.length;
+    client.on('data', (bytes) => heard(connection, bytes));
     if (greeting.length > 0) client.write(greeting);
     client.pipe(behind).pipe(client);
   });
@@ -71,7 +79,7 @@ async function stranger(port: number, greeting: Buffer) {
 }
 
 test.each([
-  ['bytes that are no protocol', Buffer.from([0, 1, 2, 255, 254, 13, 10])],
+  ['bytes that are no protocol', NONSENSE],
   ['a length below zero', Buffer.from('MSG troupe.x 1 -5\r\n\0\r\n')],
   ['news that are no JSON', Buffer.from('INFO {"a":\0}\r\n')],
 ])('a connection over which %s come is given up without a word, and made anew', async (_what, bytes) => {
@@ -88,6 +96,43 @@ test.each([
   expect([await connection.flush(), printed.mock.calls]).toEqual([true, []]);
   await connection.close();
   close();
+  await server.close();
+});
+
+test('a connection that is made anew is tended before the flush that makes it count is confirmed', async () => {
+  const server = await NatsServer.start();
+  let pings = 0;
+  const events = new EventEmitter();
+  const { url, say, close } = await stranger(server.port, Buffer.alloc(0), (connection, bytes) => {
+    if (connection !== 2) return;
+    pings += bytes.toString('latin1').split('PING\r\n').length - 1;
+    // The first is of the client's greeting.
+    if (pings !== 2) return;
+    pings += 1;
+    say(NONSENSE);
+  });
+  using printed = vi.spyOn(console, 'log');
+  const { token = '' } = server.address;
+  const connection = await NatsConnection.open({ url, token }, 'receiver');
+  const back = once(events, 'back');
+  connection.watch({ connected: () => events.emit('back') });
+  say(NONSENSE);
+  await back;
+  expect([pings, await connection.flush(), printed.mock.calls]).toEqual([3, true, []]);
+  await connection.close();
+  close();
+  await server.close();
+});
+
+test("bytes that are no protocol, read while a connection closes, are nobody else's failure", async () => {
+  const server = await NatsServer.start();
+  const { client } = await NatsConnection.open(server.address, 'receiver');
+  if (!(client instanceof NatsConnectionImpl)) throw new RangeError('another client');
+  const { parser } = client.protocol;
+  await client.close();
+  // A rejection that nobody hears would end the node, and fails this run.
+  parser.parse(NONSENSE);
+  await expect(client.reconnect()).rejects.toThrow('closed connection');
   await server.close();
 });
 
