@@ -69,7 +69,8 @@ async function foundOnce(options: FoundingOptions): Promise<Founding> {
     signal.throwIfAborted();
     return { control, store, claim, gen };
   } catch (error) {
-    await claim?.remove().catch(() => claim?.stop());
+    // This launch ends by `error`: a name that cannot be given back beats no more, and is free after a lease.
+    await claim?.remove().catch(() => undefined);
     await control.close();
     throw error;
   }

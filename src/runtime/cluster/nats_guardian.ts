@@ -17,6 +17,7 @@ import {
 } from './nats_guardian_port.ts';
 import type { ServerRecord } from './nats_orphan.ts';
 import { parsePorts } from './nats_server_config.ts';
+import { signalGroup } from './process_group.ts';
 
 const POLL_MS = 5;
 const TERMINATE_MS = 3_000;
@@ -145,14 +146,6 @@ function canEndWithParent(): boolean {
   if (process.platform !== 'linux') return false;
   const [program, ...args] = [...WITH_PARENT, 'true'];
   return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
-}
-
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(process.platform === 'win32' ? pid : -pid, signal);
-  } catch {
-    // It has ended already, which is what is wanted.
-  }
 }
 
 function say(news: GuardianNews): void {

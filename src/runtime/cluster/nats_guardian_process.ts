@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { codeOf } from '../../system_error.ts';
 import { guardianNewsSchema, type GuardianArgs, type NatsServerNews } from './nats_guardian_port.ts';
 import { recordFileOf } from './nats_orphan.ts';
+import { signalGroup } from './process_group.ts';
 
 export class GuardianProcess {
   /** Resolves when it is gone, and its server with it, with how it ended. */
@@ -64,22 +65,13 @@ export class GuardianProcess {
 
   /** Ends nats-server by force; the guardian starts it again. */
   restartServer(): void {
-    killGroup(this.#pid);
+    if (this.#pid !== 0) signalGroup(this.#pid, 'SIGKILL');
   }
 
   /** Ending otherwise than with 0, it may have left its server and its files behind. */
   #clearAway(): void {
-    killGroup(this.#pid);
+    if (this.#pid !== 0) signalGroup(this.#pid, 'SIGKILL');
     const { storeDir, recordFile } = this.#args;
     if (recordFile !== null) rmSync(recordFileOf(storeDir), { force: true });
-  }
-}
-
-function killGroup(pid: number): void {
-  if (pid === 0) return;
-  try {
-    process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL');
-  } catch {
-    // It has ended already, which is what is wanted.
   }
 }
