@@ -52,7 +52,7 @@ export class OwnServer implements RunServer, OwnStore {
     this.#fail = resolve;
   }
 
-  /** Throws `NatsServerMissing`, `NatsServerFailed`, `NatsServerSilent`, `PortInUse`, `StoreNotMoved`. */
+  /** Throws `NatsServerMissing`, `NatsServerFailed`, `NatsServerSilent`, `PortInUse`, `OrphanLives`, `StoreNotMoved`. */
   static async start(options: OwnServerOptions): Promise<OwnServer> {
     const { storeDir, notice } = options;
     const orphan = await endOrphan(storeDir);

@@ -37,7 +37,7 @@ export async function checkRunServer({ cluster }: Topology, baseDir: string): Pr
 
 /**
  * Null where everything is to run in this process. Throws `NatsServerMissing`, `NatsServerFailed`, `NatsServerSilent`,
- * `PortInUse`, `TokenFileRefused`.
+ * `PortInUse`, `OrphanLives`, `StoreNotMoved`, `TokenFileRefused`.
  */
 export async function openRunServer({ cluster }: Topology, options: RunServerOptions): Promise<RunServer | null> {
   const { url, port } = cluster.nats;

@@ -64,6 +64,17 @@ export class NatsServerSilent extends Error {
   }
 }
 
+/** A nats-server that was left behind does not end: a second one over the same store would damage it. */
+export class OrphanLives extends Error {
+  readonly tag = 'OrphanLives';
+  override readonly name = 'OrphanLives';
+  readonly exitCode = 1;
+  /** `config`: its file, by which it is known. */
+  constructor(pid: number, config: string) {
+    super(`nats-server: process ${pid} (${config}) was left behind and cannot be ended; end it by hand`);
+  }
+}
+
 /** nats-server ended in the middle of a run, and is not started again. */
 export class NatsServerLost extends Error {
   readonly tag = 'NatsServerLost';

@@ -1,13 +1,23 @@
 // @module-tag nats-server
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { endOrphan, isServing, recordFileOf } from '../../../src/runtime/cluster/nats_orphan.ts';
+import { endOrphan, recordFileOf } from '../../../src/runtime/cluster/nats_orphan.ts';
 import { findNatsServer } from '../../../src/runtime/cluster/nats_server.ts';
+import { isServing } from '../../../src/runtime/cluster/nats_server_process.ts';
 
 let folder: string;
 let storeDir: string;
@@ -22,7 +32,7 @@ beforeEach(() => {
   for (const made of [storeDir, workDir]) mkdirSync(made);
   const config = path.join(workDir, 'nats.conf');
   writeFileSync(config, 'host: "127.0.0.1"\nport: -1\nauthorization { token: "secret" }\n');
-  orphan = spawn(findNatsServer(), ['-c', config], { stdio: 'ignore' });
+  orphan = spawn(findNatsServer(), ['-c', config], { stdio: 'ignore', detached: true });
   record(orphan.pid ?? 0);
 });
 afterEach(() => {
@@ -48,6 +58,32 @@ test('a process that was given the number of a server that has ended is left alo
   record(process.pid);
   expect(await endOrphan(storeDir)).toBeNull();
   expect([existsSync(workDir), isAlive(orphan)]).toEqual([false, true]);
+});
+
+test('a server that does not end holds the launch, and what tells of it is kept', async () => {
+  // Of no group of its own, it does not hear what is sent to that.
+  const config = path.join(workDir, 'nats.conf');
+  const deaf = spawn(findNatsServer(), ['-c', config], { stdio: 'ignore' });
+  await once(deaf, 'spawn');
+  record(deaf.pid ?? 0);
+  await expect(endOrphan(storeDir, 0)).rejects.toThrow(
+    `nats-server: process ${deaf.pid} (${config}) was left behind and cannot be ended; end it by hand`,
+  );
+  expect([isAlive(deaf), existsSync(config), existsSync(recordFileOf(storeDir))]).toEqual([true, true, true]);
+  deaf.kill('SIGKILL');
+});
+
+test.each([
+  ['a folder of another name', (): string => path.join(folder, 'troupe-nats-of-mine')],
+  ['a link', (): string => path.join(folder, 'troupe-nats-linked')],
+  ['a folder without a config', (): string => path.join(folder, 'troupe-nats-a_file')],
+])('what a record would have removed is left alone if it is %s', async (_what, nameOf) => {
+  const named = nameOf();
+  if (named.endsWith('linked')) symlinkSync(workDir, named);
+  else mkdirSync(named);
+  record(process.pid, path.join(named, 'nats.conf'));
+  expect(await endOrphan(storeDir)).toBeNull();
+  expect([existsSync(named), existsSync(workDir)]).toEqual([true, true]);
 });
 
 test('the server of the run directory that this one is a copy of is left alone', async () => {
