@@ -10,8 +10,9 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { codeOf } from '../../system_error.ts';
-import { guardianNewsSchema, type GuardianArgs, type NatsServerNews } from './nats_guardian_port.ts';
-import { recordFileOf } from './nats_orphan.ts';
+import { CONFIG_FILE, guardianNewsSchema, type GuardianArgs, type NatsServerNews } from './nats_guardian_port.ts';
+import { endOrphan } from './nats_orphan.ts';
+import { endServer, killServer, type ServerProcess } from './nats_server_process.ts';
 import { signalGroup } from './process_group.ts';
 
 export class GuardianProcess {
@@ -20,8 +21,8 @@ export class GuardianProcess {
   readonly #args: GuardianArgs;
   readonly #endMs: number;
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
-  /** The server's process id; 0 while there is none. */
-  #pid = 0;
+  /** The server that was started last; null once its end was told. Before that is, its id may be a stranger's already. */
+  #server: ServerProcess | null = null;
 
   /** `onNews` is told of all but the end of the guardian itself. `endMs`: how long it may take to end. */
   constructor(args: GuardianArgs, endMs: number, onNews: (news: NatsServerNews) => void) {
@@ -41,15 +42,21 @@ export class GuardianProcess {
     child.stdin.on('error', () => undefined);
     createInterface({ input: child.stdout }).on('line', (line) => {
       const news = guardianNewsSchema.parse(JSON.parse(line));
-      if (news.kind === 'started') this.#pid = news.pid;
-      else if (news.kind === 'restarting') this.#pid = 0;
-      if (news.kind !== 'started') onNews(news);
+      if (news.kind === 'started') this.#server = { pid: news.pid, config: path.join(args.workDir, CONFIG_FILE) };
+      else {
+        if (news.kind !== 'ready') this.#server = null;
+        onNews(news);
+      }
     });
     this.ended = new Promise((resolve) => {
       child.once('error', (error) => resolve(`its guardian could not be started (${codeOf(error)})`));
       child.once('close', (code, signal) => {
-        if (code !== 0) this.#clearAway();
-        resolve(`its guardian ended (${signal ?? `exit code ${code ?? 'unknown'}`})`);
+        const how = `its guardian ended (${signal ?? `exit code ${code ?? 'unknown'}`})`;
+        if (code === 0) return resolve(how);
+        this.#clearAway().then(
+          () => resolve(how),
+          (error: unknown) => resolve(`${how}; ${error instanceof Error ? error.message : String(error)}`),
+        );
       });
     });
     void this.ended.then(() => rmSync(args.workDir, { recursive: true, force: true, maxRetries: 5 }));
@@ -65,13 +72,22 @@ export class GuardianProcess {
 
   /** Ends nats-server by force; the guardian starts it again. */
   restartServer(): void {
-    if (this.#pid !== 0) signalGroup(this.#pid, 'SIGKILL');
+    this.#killServer();
   }
 
-  /** Ending otherwise than with 0, it may have left its server and its files behind. */
-  #clearAway(): void {
-    if (this.#pid !== 0) signalGroup(this.#pid, 'SIGKILL');
-    const { storeDir, recordFile } = this.#args;
-    if (recordFile !== null) rmSync(recordFileOf(storeDir), { force: true });
+  #killServer(): void {
+    const server = this.#server;
+    if (server === null) return;
+    // Windows tells nobody a command line.
+    if (process.platform === 'win32') signalGroup(server.pid, 'SIGKILL');
+    else killServer(server);
+  }
+
+  /** Ending otherwise than with 0, it may have left its server and its files behind. Throws `OrphanLives`. */
+  async #clearAway(): Promise<void> {
+    this.#killServer();
+    if (this.#server !== null) await endServer(this.#server);
+    // One that was started, and not told of yet.
+    if (this.#args.recordFile !== null) await endOrphan(this.#args.storeDir);
   }
 }

@@ -1,0 +1,41 @@
+/** What launcher and guardian make of a server that ends oddly. In its stead runs a script that only seems to listen. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { NatsServerNews } from '../../../src/runtime/cluster/nats_guardian_port.ts';
+import { recordFileOf } from '../../../src/runtime/cluster/nats_orphan.ts';
+import { NatsServer } from '../../../src/runtime/cluster/nats_server.ts';
+
+const ps = (field: string, pid: number): string =>
+  execFileSync('ps', ['-o', field, '-p', String(pid)], { encoding: 'utf8' }).trim();
+
+describe.runIf(process.platform === 'linux')('a server', () => {
+  let folder: string;
+  let storeDir: string;
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(os.tmpdir(), 'troupe-script-'));
+    storeDir = path.join(folder, 'store');
+    mkdirSync(storeDir);
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  /** It says where it listens, and goes on as `then`. */
+  function write(then: string): void {
+    const listen = `for config; do :; done\necho '{"nats": ["nats://127.0.0.1:1"]}' > "$(dirname "$config")/ports/1.ports"`;
+    writeFileSync(path.join(folder, 'nats-server'), `#!/bin/sh\n${listen}\n${then}\n`, { mode: 0o755 });
+  }
+
+  test("whose process id is now a stranger's is not killed when its guardian has ended, and its record is removed", async () => {
+    // It becomes another program, which the kernel does not end with the guardian.
+    write('exec setpriv --pdeathsig clear sleep 600');
+    const failed = Promise.withResolvers<NatsServerNews>();
+    const server = await NatsServer.start({ searchPath: folder, storeDir, onNews: failed.resolve });
+    while (ps('args=', server.pid) !== 'sleep 600') await new Promise(setImmediate);
+    process.kill(Number(ps('ppid=', server.pid)), 'SIGKILL');
+    expect(await failed.promise).toMatchObject({ kind: 'failed', reason: 'its guardian ended (SIGKILL)' });
+    expect([ps('args=', server.pid), existsSync(recordFileOf(storeDir))]).toEqual(['sleep 600', false]);
+    process.kill(server.pid, 'SIGKILL');
+  });
+});
