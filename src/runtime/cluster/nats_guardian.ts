@@ -5,7 +5,7 @@
  */
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { codeOf } from '../../system_error.ts';
 import {
@@ -37,6 +37,8 @@ class Guardian {
   readonly #before: readonly string[];
   #server: ChildProcess | null = null;
   #port = 0;
+  /** Where this start's part of the log begins: what an earlier one said is not why this one ended. */
+  #logStart = 0;
   #ending = false;
 
   constructor(args: GuardianArgs) {
@@ -53,6 +55,7 @@ class Guardian {
     const port = this.#port === 0 ? [] : ['-p', String(this.#port)];
     const [program, ...args] = [...this.#before, this.#args.binary, ...port, '-c', this.#config];
     const log = openSync(this.#args.logFile, this.#port === 0 ? 'w' : 'a', 0o600);
+    this.#logStart = fstatSync(log).size;
     // In a group of its own: whatever it starts can be ended with it.
     const server = spawn(program, args, { stdio: ['ignore', 'ignore', log], detached: true });
     closeSync(log);
@@ -110,7 +113,7 @@ class Guardian {
 
   /** What nats-server said last that was an error, else how it ended. */
   #reason(how: string): string {
-    const lines = readFileSync(this.#args.logFile, 'utf8').split('\n');
+    const lines = readFileSync(this.#args.logFile).subarray(this.#logStart).toString().split('\n');
     const fatal = lines.findLast((line) => / \[FTL\] |^panic: /.test(line) || line.startsWith('nats-server: '));
     return fatal === undefined ? `nats-server ended (${how})` : fatal.replace(/^.*\[FTL\] /, '');
   }

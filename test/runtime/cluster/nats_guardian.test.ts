@@ -27,6 +27,25 @@ describe.runIf(process.platform === 'linux')('a server', () => {
     writeFileSync(path.join(folder, 'nats-server'), `#!/bin/sh\n${listen}\n${then}\n`, { mode: 0o755 });
   }
 
+  test('that ends without a word is not said to have ended by what it said before an earlier start', async () => {
+    const mark = path.join(folder, 'mark');
+    write(`[ -e ${mark} ] || echo '[1] [FTL] the first end' >&2\ntouch ${mark}\nexec sleep 600`);
+    const reasons: string[] = [];
+    const back = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+    const onNews = (news: NatsServerNews): void => {
+      if (news.kind === 'ready') back.at(reasons.length - 1)?.resolve(undefined);
+      else reasons.push(news.reason);
+    };
+    const server = await NatsServer.start({ searchPath: folder, storeDir, onNews });
+    for (const { promise } of back) {
+      while (!existsSync(mark) || ps('comm=', server.pid) !== 'sleep') await new Promise(setImmediate);
+      process.kill(server.pid, 'SIGKILL');
+      await promise;
+    }
+    await server.close();
+    expect(reasons).toEqual(['the first end', 'nats-server ended (SIGKILL)']);
+  });
+
   test("whose process id is now a stranger's is not killed when its guardian has ended, and its record is removed", async () => {
     // It becomes another program, which the kernel does not end with the guardian.
     write('exec setpriv --pdeathsig clear sleep 600');
