@@ -3,7 +3,7 @@
  * first. A store that is damaged is moved aside, and the run goes on with an empty one: every number is in the checkpoint,
  * gens are counted on from the checkpoints' names, and a decision that is lost is made again from the same votes.
  */
-import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import {
   endOrphan,
@@ -26,12 +26,13 @@ export interface OwnServerOptions {
   readonly signal: AbortSignal;
 }
 
-/** The store cannot be moved aside. */
+/** The store cannot be moved aside, or not back to `home`. */
 export class StoreNotMoved extends Error {
   readonly tag = 'StoreNotMoved';
   readonly exitCode = 1;
-  constructor(storeDir: string, code: string) {
-    super(`${storeDir}: damaged, and cannot be moved aside (${code}); ${diskRemedy(code)}, or move it by hand`);
+  constructor(store: string, code: string, home?: string) {
+    const problem = home === undefined ? 'damaged, and cannot be moved aside' : `cannot be moved back to ${home}`;
+    super(`${store}: ${problem} (${code}); ${diskRemedy(code)}, or move it by hand`);
     this.name = 'StoreNotMoved';
   }
 }
@@ -52,7 +53,7 @@ export class OwnServer implements RunServer, OwnStore {
     this.#fail = resolve;
   }
 
-  /** Throws `NatsServerMissing`, `NatsServerFailed`, `NatsServerSilent`, `PortInUse`, `OrphanLives`, `StoreNotMoved`. */
+  /** Throws the signal's reason, `NatsServerMissing`, `NatsServerFailed`, `NatsServerSilent`, `PortInUse`, `OrphanLives`, `StoreNotMoved`. */
   static async start(options: OwnServerOptions): Promise<OwnServer> {
     const { storeDir, notice } = options;
     const orphan = await endOrphan(storeDir);
@@ -62,10 +63,10 @@ export class OwnServer implements RunServer, OwnStore {
     try {
       await server.#start();
     } catch (error) {
-      // It ended over what it found there, perhaps. Where an empty store does not help either, the first reason stands.
-      if (!isFilled || !(error instanceof NatsServerFailed)) throw error;
-      await server.renew(error).catch(() => {
-        throw error;
+      if (!isFilled || !(error instanceof NatsServerFailed) || !error.isStoreDamaged) throw error;
+      await server.renew(error).catch((again: unknown) => {
+        // Where it does not start with an empty store either, it was not the store: the first reason stands.
+        throw again instanceof NatsServerFailed ? error : again;
       });
     }
     return server;
@@ -85,15 +86,22 @@ export class OwnServer implements RunServer, OwnStore {
   }
 
   async renew(damage: Error): Promise<void> {
-    const { storeDir, notice } = this.#options;
+    const { storeDir, notice, signal } = this.#options;
     if (this.#isRenewed) throw damage;
+    signal.throwIfAborted();
     this.#isRenewed = true;
     await this.#server?.close();
     const aside = moveAside(storeDir);
     // Its remedy is what is done here.
     const [problem] = damage.message.split(';', 1);
     notice(`${problem}; moved the store to ${basename(aside)}, and going on with an empty one`);
-    await this.#start();
+    try {
+      await this.#start();
+    } catch (error) {
+      putBack(aside, storeDir);
+      notice(`nats-server: not started with an empty store; moved ${basename(aside)} back`);
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
@@ -117,14 +125,24 @@ const hasStreams = (storeDir: string): boolean => existsSync(join(storeDir, 'jet
 
 /** Gives the folder another name beside it, and returns that. Throws `StoreNotMoved`. */
 function moveAside(storeDir: string): string {
-  const taken = new Set(readdirSync(join(storeDir, '..')));
-  let name = `${basename(storeDir)}.damaged`;
-  for (let i = 2; taken.has(name); i += 1) name = `${basename(storeDir)}.damaged-${i}`;
-  const aside = join(storeDir, '..', name);
   try {
+    const taken = new Set(readdirSync(join(storeDir, '..')));
+    let name = `${basename(storeDir)}.damaged`;
+    for (let i = 2; taken.has(name); i += 1) name = `${basename(storeDir)}.damaged-${i}`;
+    const aside = join(storeDir, '..', name);
     renameSync(storeDir, aside);
+    return aside;
   } catch (error) {
     throw new StoreNotMoved(storeDir, codeOf(error));
   }
-  return aside;
+}
+
+/** Undoes `moveAside`, over what the start that failed has left in its place. Throws `StoreNotMoved`. */
+function putBack(aside: string, storeDir: string): void {
+  try {
+    rmSync(storeDir, { recursive: true, force: true });
+    renameSync(aside, storeDir);
+  } catch (error) {
+    throw new StoreNotMoved(aside, codeOf(error), basename(storeDir));
+  }
 }

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { found, type Founding } from '../../src/actors/founding.ts';
 import { OwnServer } from '../../src/actors/own_server.ts';
 import { SystemClock } from '../../src/runtime/index.ts';
@@ -21,6 +21,7 @@ beforeEach(() => {
 });
 const opened: OwnServer[] = [];
 afterEach(async () => {
+  vi.unstubAllEnvs();
   for (const server of opened.splice(0)) await server.close();
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -96,6 +97,50 @@ it('a store over which nats-server ends is moved aside, too', async () => {
   writeFileSync(join(storeDir, 'jetstream'), 'not a folder');
   expect(await launch(2)).toBe(2);
   expect(notices).toEqual([expect.stringContaining('; moved the store to nats.damaged, and going on')]);
+});
+
+it('a store is left in its place where the server could not be started for another reason', async () => {
+  await launch(1);
+  vi.stubEnv('TMPDIR', join(folder, 'nowhere'));
+  await expect(start()).rejects.toMatchObject({ tag: 'NatsServerFailed', isStoreDamaged: false });
+  vi.unstubAllEnvs();
+  expect([notices, readdirSync(runDir)]).toEqual([[], ['nats']]);
+  expect(await launch(1)).toBe(2);
+});
+
+/** As long as it is on PATH, nats-server ends over whatever store it is given. */
+function breakServer(): void {
+  const bin = mkdtempSync(join(folder, 'bin-'));
+  const script = "#!/bin/sh\necho '[1] [FTL] Can not start JetStream: damaged' >&2\nexit 1\n";
+  writeFileSync(join(bin, 'nats-server'), script, { mode: 0o755 });
+  vi.stubEnv('PATH', bin);
+}
+
+it('a store is moved back where the server does not start with an empty one either', async () => {
+  await launch(1);
+  breakServer();
+  await expect(start()).rejects.toThrow('/nats-server: Can not start JetStream: damaged; ');
+  vi.unstubAllEnvs();
+  expect(notices).toEqual([
+    expect.stringContaining('; moved the store to nats.damaged, and going on with an empty one'),
+    'nats-server: not started with an empty store; moved nats.damaged back',
+  ]);
+  expect(readdirSync(runDir)).toEqual(['nats']);
+  expect(await launch(1)).toBe(2);
+});
+
+it('an interrupt while a store is moved aside is the reason that is given, and the store is moved back', async () => {
+  await launch(1);
+  breakServer();
+  const interrupted = new AbortController();
+  const starting = OwnServer.start({
+    storeDir,
+    startMs: 60_000,
+    notice: () => interrupted.abort(new Error('enough')),
+    signal: interrupted.signal,
+  });
+  await expect(starting).rejects.toThrow('enough');
+  expect(readdirSync(runDir)).toEqual(['nats']);
 });
 
 it('a store that stays damaged ends the launch by its name', async () => {

@@ -17,6 +17,7 @@ import {
 } from './nats_guardian_port.ts';
 import type { ServerRecord } from './nats_orphan.ts';
 import { parsePorts } from './nats_server_config.ts';
+import { lastWordsOf, type LastWords } from './nats_server_words.ts';
 import { signalGroup } from './process_group.ts';
 
 const POLL_MS = 5;
@@ -79,8 +80,8 @@ class Guardian {
   }
 
   /** Something here went wrong: says so, and ends. */
-  fail(reason: string): void {
-    say({ kind: 'failed', reason });
+  fail(words: LastWords): void {
+    say({ kind: 'failed', ...words });
     process.exitCode = 1;
     this.end();
   }
@@ -104,18 +105,17 @@ class Guardian {
     if (this.#ending) return this.#leave();
     const nowMs = performance.now();
     this.#endsMs.push(nowMs);
-    const reason = this.#reason(how);
+    const words = this.#lastWords(how);
     const recent = this.#endsMs.filter((endMs) => nowMs - endMs < RESTART_PERIOD_MS).length;
-    if (this.#port === 0 || recent > MAX_RESTARTS) return this.fail(reason);
-    say({ kind: 'restarting', reason });
+    if (this.#port === 0 || recent > MAX_RESTARTS) return this.fail(words);
+    say({ kind: 'restarting', reason: words.reason });
     setTimeout(() => this.start(), RESTART_MS);
   }
 
   /** What nats-server said last that was an error, else how it ended. */
-  #reason(how: string): string {
-    const lines = readFileSync(this.#args.logFile).subarray(this.#logStart).toString().split('\n');
-    const fatal = lines.findLast((line) => / \[FTL\] |^panic: /.test(line) || line.startsWith('nats-server: '));
-    return fatal === undefined ? `nats-server ended (${how})` : fatal.replace(/^.*\[FTL\] /, '');
+  #lastWords(how: string): LastWords {
+    const log = readFileSync(this.#args.logFile).subarray(this.#logStart).toString();
+    return lastWordsOf(log) ?? { reason: `nats-server ended (${how})`, isStoreDamaged: false };
   }
 
   /** A disk that takes no record takes none of the rest either: that is for the server to say. */
@@ -156,7 +156,9 @@ function say(news: GuardianNews): void {
 }
 
 const guardian = new Guardian(guardianArgsSchema.parse(JSON.parse(process.argv[2] ?? '')));
-process.on('uncaughtException', (error) => guardian.fail(`its guardian failed (${error.message})`));
+process.on('uncaughtException', (error) =>
+  guardian.fail({ reason: `its guardian failed (${error.message})`, isStoreDamaged: false }),
+);
 // Nothing is ever written to the pipe: it ends when the parent does, whatever killed it.
 process.stdin.on('end', () => guardian.end()).on('error', () => guardian.end());
 process.stdin.resume();

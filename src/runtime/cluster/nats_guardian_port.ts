@@ -22,8 +22,8 @@ export const guardianNewsSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ready'), pid: z.number(), port: z.number() }),
   /** It ended, and is started again. */
   z.strictObject({ kind: z.literal('restarting'), reason: z.string() }),
-  /** It ended before it was ever ready, or too often: the guardian ends too. */
-  z.strictObject({ kind: z.literal('failed'), reason: z.string() }),
+  /** It ended before it was ever ready, or too often: the guardian ends too. `isStoreDamaged`: it has said so. */
+  z.strictObject({ kind: z.literal('failed'), reason: z.string(), isStoreDamaged: z.boolean() }),
 ]);
 export type GuardianNews = z.infer<typeof guardianNewsSchema>;
 

@@ -83,7 +83,7 @@ export class NatsServer {
     const guardian = new GuardianProcess({ binary, ...premises, recordFile }, endMs, (news) => {
       if (server !== null) server.#heard(news, onNews);
       else if (news.kind === 'ready') started.resolve(news);
-      else started.reject(new NatsServerFailed(binary, news.reason));
+      else started.reject(new NatsServerFailed(binary, news.reason, undefined, isDamage(news)));
     });
     const { logFile, storeDir } = premises;
     const log = options.storeDir === undefined ? {} : { log: logFile };
@@ -97,7 +97,7 @@ export class NatsServer {
       const address = { url: `nats://127.0.0.1:${ready.port}`, token, ...log };
       const opened = new NatsServer(guardian, ready, address);
       server = opened;
-      void guardian.ended.then((reason) => opened.#heard({ kind: 'failed', reason }, onNews));
+      void guardian.ended.then((reason) => opened.#heard({ kind: 'failed', reason, isStoreDamaged: false }, onNews));
       return opened;
     } catch (error) {
       await guardian.end();
@@ -132,6 +132,8 @@ export class NatsServer {
     onNews(news);
   }
 }
+
+const isDamage = (news: NatsServerNews): boolean => news.kind === 'failed' && news.isStoreDamaged;
 
 /** Makes the folders, and the config with the token. Throws `NatsServerFailed`, and leaves nothing in the folder for temporary files. */
 function prepare(options: NatsServerOptions, token: string, port: number): Premises {

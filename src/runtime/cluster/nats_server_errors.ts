@@ -40,12 +40,16 @@ export class PortInUse extends Error {
 export class NatsServerFailed extends Error {
   readonly tag = 'NatsServerFailed';
   override readonly name = 'NatsServerFailed';
+  /** It has said itself that it cannot begin with what is in its store. */
+  readonly isStoreDamaged: boolean;
   constructor(
     what: string,
     reason: string,
     remedy = "try 'nats-server --version', and a store directory that can be written",
+    isStoreDamaged = false,
   ) {
     super(`${what}: ${reason}; ${remedy}`);
+    this.isStoreDamaged = isStoreDamaged;
   }
 }
 

@@ -139,7 +139,7 @@ test.each([
   await gone(server.pid);
   expect(existsSync(folder)).toBe(false);
   await server.close();
-  expect(news).toEqual([{ kind: 'failed', reason }]);
+  expect(news).toEqual([{ kind: 'failed', reason, isStoreDamaged: false }]);
 });
 
 test('when its launcher is killed, nothing is left of the server: no process, no files, no token in argv', async () => {
