@@ -75,6 +75,7 @@ export class NatsServer {
     signal?.throwIfAborted();
     const binary = findNatsServer(options.searchPath);
     if (port > 0) await checkPort(port);
+    signal?.throwIfAborted();
     const token = randomBytes(24).toString('base64url');
     const premises = prepare(options, token, port);
     const started = Promise.withResolvers<ReadyNews>();

@@ -1,6 +1,8 @@
 /** What launcher and guardian make of a server that ends oddly. In its stead runs a script that only seems to listen. */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -56,5 +58,18 @@ describe.runIf(process.platform === 'linux')('a server', () => {
     expect(await failed.promise).toMatchObject({ kind: 'failed', reason: 'its guardian ended (SIGKILL)' });
     expect([ps('args=', server.pid), existsSync(recordFileOf(storeDir))]).toEqual(['sleep 600', false]);
     process.kill(server.pid, 'SIGKILL');
+  });
+
+  test('is not started where the start is given up while its port is looked at', async () => {
+    write('exec sleep 600');
+    const probe = createServer().listen(0, '127.0.0.1');
+    await once(probe, 'listening');
+    const { port } = probe.address() as AddressInfo;
+    probe.close();
+    await once(probe, 'close');
+    const interrupted = new AbortController();
+    const start = NatsServer.start({ searchPath: folder, storeDir, port, signal: interrupted.signal });
+    interrupted.abort(new Error('enough'));
+    await expect(start).rejects.toThrow('enough');
   });
 });
