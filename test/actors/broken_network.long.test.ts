@@ -3,54 +3,43 @@
  * that is stopped cost time and never a number.
  */
 // @module-tag nats-server
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { RunEvent } from '../../src/actors/run_port.ts';
 import { WirePlan } from '../runtime/transport/wire_plan.ts';
-import { FaultyNetwork, incidents, settings } from './faulty_network.ts';
-import { bitsOf, RunFolder, type Played } from './run_kit.ts';
+import { incidents, onFaultyNetworks, settings } from './faulty_network.ts';
+import { bitsOf } from './run_kit.ts';
 
-const folder = new RunFolder();
-
-let alone: Played;
-let network: FaultyNetwork;
-beforeAll(async () => {
-  alone = await folder.play(settings);
-});
-beforeEach(async () => {
-  network = await FaultyNetwork.open();
-});
-afterEach(() => network.close());
-afterAll(() => folder[Symbol.dispose]());
+const runs = onFaultyNetworks(settings);
 
 it('data that is lost or damaged costs its step another try', async () => {
-  network.proxy.plan = new WirePlan(2, [
+  runs.network.proxy.plan = new WirePlan(2, [
     { fault: { kind: 'drop' }, subject: 'troupe.*.v1.data.>', skip: 30 },
     { fault: { kind: 'corrupt' }, subject: 'troupe.*.v1.data.>', skip: 90 },
     { fault: { kind: 'drop' }, subject: 'troupe.*.v1.data.*.node-0', skip: 150 },
   ]);
-  const played = await network.playTo(folder);
-  expect(network.proxy.plan.events).toHaveLength(3);
+  const played = await runs.network.playTo(runs.folder);
+  expect(runs.network.proxy.plan.events).toHaveLength(3);
   expect(incidents(played)).toHaveLength(3);
-  expect(bitsOf(played)).toEqual(bitsOf(alone));
+  expect(bitsOf(played)).toEqual(bitsOf(runs.alone));
 });
 
 it('control messages and answers that are lost, doubled and late arrive once all the same', async () => {
-  network.proxy.plan = new WirePlan(3, [
+  runs.network.proxy.plan = new WirePlan(3, [
     { fault: { kind: 'drop' }, subject: 'troupe.*.v1.control.>', probability: 0.02, times: 20 },
     { fault: { kind: 'duplicate' }, subject: 'troupe.*.v1.control.>', probability: 0.1, times: 100 },
     { fault: { kind: 'delay', ms: 20, messages: 2 }, subject: 'troupe.*.v1.control.>', probability: 0.1, times: 100 },
     { fault: { kind: 'drop' }, subject: 'troupe.*.v1.ack.>', probability: 0.05, times: 100 },
   ]);
-  const played = await network.playTo(folder);
-  expect(network.proxy.plan.events.length).toBeGreaterThan(50);
+  const played = await runs.network.playTo(runs.folder);
+  expect(runs.network.proxy.plan.events.length).toBeGreaterThan(50);
   expect(incidents(played)).toEqual([]);
-  expect(bitsOf(played)).toEqual(bitsOf(alone));
+  expect(bitsOf(played)).toEqual(bitsOf(runs.alone));
 });
 
 it('a nats-server that is killed costs a step another try', async () => {
-  const played = await network.playTo(folder, () => process.kill(network.server.pid, 'SIGKILL'));
+  const played = await runs.network.playTo(runs.folder, () => process.kill(runs.network.server.pid, 'SIGKILL'));
   expect(incidents(played).length).toBeGreaterThan(0);
-  expect(bitsOf(played)).toEqual(bitsOf(alone));
+  expect(bitsOf(played)).toEqual(bitsOf(runs.alone));
 });
 
 it('a node that is stopped for three seconds goes on where it was', async () => {
@@ -60,6 +49,6 @@ it('a node that is stopped for three seconds goes on where it was', async () => 
     process.kill(pid, 'SIGSTOP');
     setTimeout(() => process.kill(pid, 'SIGCONT'), 3000);
   };
-  const played = await network.playTo(folder, stop);
-  expect(bitsOf(played)).toEqual(bitsOf(alone));
+  const played = await runs.network.playTo(runs.folder, stop);
+  expect(bitsOf(played)).toEqual(bitsOf(runs.alone));
 });

@@ -1,10 +1,8 @@
 /** A connection that is cut while two nodes save a checkpoint costs time and never a number. */
 // @module-tag nats-server
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { FaultyNetwork } from './faulty_network.ts';
-import { bitsOf, RunFolder, type Played } from './run_kit.ts';
-
-const folder = new RunFolder();
+import { expect, it } from 'vitest';
+import { onFaultyNetworks } from './faulty_network.ts';
+import { bitsOf } from './run_kit.ts';
 
 /** A model whose checkpoint takes some time, and little else does. */
 const settings = {
@@ -19,23 +17,14 @@ const settings = {
   'cluster.memory_per_worker': '512MiB',
 };
 
-let alone: Played;
-let network: FaultyNetwork;
-beforeAll(async () => {
-  alone = await folder.play(settings);
-});
-beforeEach(async () => {
-  network = await FaultyNetwork.open();
-});
-afterEach(() => network.close());
-afterAll(() => folder[Symbol.dispose]());
+const runs = onFaultyNetworks(settings);
 
 it.each([20, 150])('connections that are cut %i ms into a checkpoint cost another one', async (ms) => {
-  const played = await network.play(folder, settings, {
+  const played = await runs.network.play(runs.folder, settings, {
     watch: (event) => {
-      if (event.kind === 'evaluated' && event.step === 2) setTimeout(() => network.proxy.cut(), ms);
+      if (event.kind === 'evaluated' && event.step === 2) setTimeout(() => runs.network.proxy.cut(), ms);
     },
   });
   expect(played.outcome).toMatchObject({ status: 'done', step: 4 });
-  expect(bitsOf(played)).toEqual(bitsOf(alone));
+  expect(bitsOf(played)).toEqual(bitsOf(runs.alone));
 });

@@ -2,10 +2,11 @@
  * Two nodes of a run, and between them and their nats-server a network that fails on purpose. Each test has a server of
  * its own.
  */
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import type { RunEvent } from '../../src/actors/run_port.ts';
 import { NatsServer } from '../../src/runtime/cluster/nats.ts';
 import { FaultProxy } from '../runtime/transport/fault_proxy.ts';
-import type { Played, PlayOptions, RunFolder, Settings } from './run_kit.ts';
+import { RunFolder, type Played, type PlayOptions, type Settings } from './run_kit.ts';
 
 /** Runs whose curves are compared, with a step in the middle in which something may happen. */
 export const settings = { 'training.steps': 12, 'training.eval_interval': 6, 'checkpoint.interval': 6 };
@@ -51,4 +52,34 @@ export class FaultyNetwork {
     await this.proxy.close();
     await this.server.close();
   }
+}
+
+/** What the tests of a file have in common: the run on a network that works, and for each test one that fails. */
+export interface FaultyRuns {
+  readonly folder: RunFolder;
+  readonly alone: Played;
+  readonly network: FaultyNetwork;
+}
+
+/** Sets a file up: `settings` are played on one node before its tests, and each test has a network of its own. */
+export function onFaultyNetworks(settings: Settings): FaultyRuns {
+  const folder = new RunFolder();
+  const runs: { alone?: Played; network?: FaultyNetwork } = {};
+  beforeAll(async () => {
+    runs.alone = await folder.play(settings);
+  });
+  beforeEach(async () => {
+    runs.network = await FaultyNetwork.open();
+  });
+  afterEach(() => runs.network?.close());
+  afterAll(() => folder[Symbol.dispose]());
+  return {
+    folder,
+    get alone() {
+      return runs.alone!;
+    },
+    get network() {
+      return runs.network!;
+    },
+  };
 }
