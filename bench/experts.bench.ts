@@ -1,6 +1,6 @@
 /** What it is worth to run the experts of a group side by side: 32 experts, one by one and as one program, by rows of each. */
-import { ExpertPrograms, type ExpertPart, type ExpertRun } from '../src/actors/expert_programs.ts';
-import { tensorFor } from '../src/actors/bindings.ts';
+import { ExpertPrograms, type ExpertPart, type ExpertRun } from '../src/actors/mixture/expert_programs.ts';
+import { tensorFor } from '../src/actors/stage/bindings.ts';
 import { bf16, CpuDevice, dynamic, matmul, relu, trace, weight, type Tensor } from '../src/kernels/index.ts';
 import { fromBf16, toBf16 } from '../src/kernels/ops/bf16_cast.ts';
 import { machine, median } from './report.ts';

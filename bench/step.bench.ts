@@ -2,15 +2,15 @@
  * Where the time of a training step goes: the quickstart as it is, every message through the codec. Prints the split by
  * program and the share of device work.
  */
-import { blueprintOf } from '../src/actors/blueprint.ts';
+import { runSpecOf } from '../src/actors/placement/run_spec.ts';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { packedBlend } from '../src/actors/corpora.ts';
-import { chronicleAddress, trainerAddress } from '../src/actors/addresses.ts';
-import { Chronicle } from '../src/actors/chronicle.ts';
-import { chronicleProtocol } from '../src/actors/protocol/chronicle.ts';
+import { packedBlend } from '../src/run/corpora.ts';
+import { eventLogAddress, trainerAddress } from '../src/actors/placement/addresses.ts';
+import { EventLog } from '../src/actors/training/event_log.ts';
+import { eventLogProtocol } from '../src/actors/protocol/event_log.ts';
 import { trainerProtocol } from '../src/actors/protocol/trainer.ts';
-import { Troupe } from '../src/actors/troupe.ts';
+import { Run } from '../src/run/run.ts';
 import { loadTokenizer } from '../src/data/index.ts';
 import type { RunTimes } from '../src/kernels/device.ts';
 import type { StepMetrics } from '../src/telemetry/index.ts';
@@ -36,11 +36,11 @@ export async function run(): Promise<void> {
     { topology, baseDir, signal: new AbortController().signal, observe: () => undefined },
     tokenizer,
   );
-  const blueprint = await blueprintOf({ topology, baseDir, vocabulary: tokenizer.vocabSize });
-  const troupe = await Troupe.start({ blueprint, batches: source, gen: 1 });
+  const runSpec = await runSpecOf({ topology, baseDir, vocabulary: tokenizer.vocabSize });
+  const run = await Run.start({ runSpec, batches: source, gen: 1 });
   const steps: { readonly metrics: StepMetrics; readonly times: Map<string, RunTimes> }[] = [];
   const { promise: done, resolve } = Promise.withResolvers<undefined>();
-  const executables = await troupe.crew.executables();
+  const executables = await run.cluster.executables();
   const observer = {
     step: (metrics: StepMetrics) => {
       steps.push({ metrics, times: snapshot(executables) });
@@ -51,12 +51,12 @@ export async function run(): Promise<void> {
     lossScale: () => undefined,
     incident: () => undefined,
   };
-  troupe.system.spawn(chronicleProtocol, chronicleAddress, () => new Chronicle(observer));
-  const trainer = troupe.system.ref(trainerProtocol, trainerAddress);
+  run.system.spawn(eventLogProtocol, eventLogAddress, () => new EventLog(observer));
+  const trainer = run.system.ref(trainerProtocol, trainerAddress);
   const start = { firstStep: 0, updateStep: 0, isNew: false };
   void trainer.ask.train(start, { timeoutMs: 2 ** 31 - 1 }).catch(() => undefined);
-  await troupe.unlessFailed(done);
-  await troupe.stop();
+  await run.unlessFailed(done);
+  await run.stop();
   print(topology, steps.slice(warmUp - 1));
 }
 

@@ -4,14 +4,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { chronicleAddress, trainerAddress } from '../src/actors/addresses.ts';
-import { blueprintOf } from '../src/actors/blueprint.ts';
-import { Chronicle } from '../src/actors/chronicle.ts';
-import { packedBlend } from '../src/actors/corpora.ts';
-import { openBatches } from '../src/actors/batch_source.ts';
-import { chronicleProtocol } from '../src/actors/protocol/chronicle.ts';
+import { eventLogAddress, trainerAddress } from '../src/actors/placement/addresses.ts';
+import { runSpecOf } from '../src/actors/placement/run_spec.ts';
+import { EventLog } from '../src/actors/training/event_log.ts';
+import { packedBlend } from '../src/run/corpora.ts';
+import { openBatches } from '../src/run/batch_source.ts';
+import { eventLogProtocol } from '../src/actors/protocol/event_log.ts';
 import { trainerProtocol } from '../src/actors/protocol/trainer.ts';
-import { Troupe } from '../src/actors/troupe.ts';
+import { Run } from '../src/run/run.ts';
 import { loadTokenizer } from '../src/data/index.ts';
 import type { TensorData } from '../src/runtime/index.ts';
 import { parseTopology } from '../src/topology/index.ts';
@@ -41,7 +41,7 @@ export async function recordStep(): Promise<RecordedStep> {
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
   const packing = { topology, baseDir, signal: new AbortController().signal, observe: () => undefined };
   const { source } = await packedBlend(packing, tokenizer);
-  const blueprint = await blueprintOf({ topology, baseDir, vocabulary: tokenizer.vocabSize });
+  const runSpec = await runSpecOf({ topology, baseDir, vocabulary: tokenizer.vocabSize });
   const envelopes: Recorded[] = [];
   const stepMs: number[] = [];
   let step = 0;
@@ -52,7 +52,7 @@ export async function recordStep(): Promise<RecordedStep> {
     },
   };
   const batches = openBatches(source, topology);
-  const troupe = await Troupe.start({ blueprint, batches, gen: 1, system: { filter } });
+  const run = await Run.start({ runSpec, batches, gen: 1, system: { filter } });
   const { promise: done, resolve } = Promise.withResolvers<undefined>();
   const observer = {
     step: ({ step_ms: ms }: { step_ms: number }) => {
@@ -65,12 +65,12 @@ export async function recordStep(): Promise<RecordedStep> {
     lossScale: () => undefined,
     incident: () => undefined,
   };
-  troupe.system.spawn(chronicleProtocol, chronicleAddress, () => new Chronicle(observer));
+  run.system.spawn(eventLogProtocol, eventLogAddress, () => new EventLog(observer));
   const start = { firstStep: 0, updateStep: 0, isNew: false };
-  const trained = troupe.system.ref(trainerProtocol, trainerAddress).ask.train(start, { timeoutMs: 2 ** 31 - 1 });
+  const trained = run.system.ref(trainerProtocol, trainerAddress).ask.train(start, { timeoutMs: 2 ** 31 - 1 });
   void trained.catch(() => undefined);
-  await troupe.unlessFailed(done);
-  await troupe.stop();
+  await run.unlessFailed(done);
+  await run.stop();
   return { envelopes, stepMs };
 }
 

@@ -6,10 +6,10 @@
 export * from './runtime/index.ts';
 export * from './topology/index.ts';
 export * as kernels from './kernels/index.ts';
-export { launch, type LaunchOptions } from './actors/launch.ts';
-export { generate } from './actors/generate.ts';
+export { launch, type LaunchOptions } from './run/launch.ts';
+export { generate } from './run/generate.ts';
 export type { StepMetrics } from './telemetry/index.ts';
-export type { GenerateOptions, RunEvent, RunOutcome } from './actors/run_port.ts';
+export type { GenerateOptions, RunEvent, RunOutcome } from './run/run_port.ts';
 export type { FeedForward, Mixer, Ops, ParameterMakers, SequenceShape, Sublayers } from './models/sublayer.ts';
 export type { ModelShape } from './models/model.ts';
 export type { Parameter } from './models/parameter.ts';

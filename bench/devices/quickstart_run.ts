@@ -2,7 +2,7 @@
 import { cpSync, mkdtempSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { run } from '../../src/actors/run.ts';
+import { train } from '../../src/run/train.ts';
 import { CheckpointStore, type Checkpoint } from '../../src/checkpoints/index.ts';
 import type { StepMetrics } from '../../src/telemetry/index.ts';
 import { parseTopology } from '../../src/topology/index.ts';
@@ -51,7 +51,7 @@ export async function trainQuickstart(folder: string, options: QuickstartOptions
   if (from !== undefined) cpSync(from.path, join(place, basename(from.path)), { recursive: true });
   const lines = new Map<number, StepMetrics>();
   const enough = new AbortController();
-  await run({
+  await train({
     topology,
     baseDir: fileURLToPath(new URL('.', file)),
     runDir,

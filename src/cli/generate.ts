@@ -43,7 +43,7 @@ export function addGenerate(program: Command, finish: Finish): void {
 }
 
 async function generate(flags: GenerateFlags): Promise<number> {
-  const actors = await import('../actors/generate.ts');
+  const actors = await import('../run/generate.ts');
   await actors.generate({
     checkpointDir: flags.checkpoint,
     prompt: flags.prompt,

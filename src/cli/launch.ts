@@ -4,7 +4,7 @@
  */
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { RunEvent } from '../actors/run_port.ts';
+import type { RunEvent } from '../run/run_port.ts';
 import type { Topology } from '../topology/index.ts';
 import { RunDirectory } from '../telemetry/index.ts';
 import { continueLine } from './continue_line.ts';
@@ -136,7 +136,7 @@ async function train(named: string | undefined, flags: LaunchFlags): Promise<num
   });
   endEarly();
   try {
-    const { launch } = await import('../actors/launch.ts');
+    const { launch } = await import('../run/launch.ts');
     const there = directory === undefined ? {} : { runDir: directory };
     const { signal } = interrupt;
     const outcome = await launch(topology, { baseDir, ...there, resume, sublayersDigest, signal, observe });
@@ -175,13 +175,13 @@ interface Module {
 async function checkedModule(module: Module): Promise<string | null> {
   const { topology, baseDir, runDir, resume, isOfRun, allowCode } = module;
   if (isOfRun) {
-    const { checkForeignCode } = await import('../actors/foreign_code.ts');
+    const { checkForeignCode } = await import('../run/foreign_code.ts');
     checkForeignCode(`run directory ${runDir}`, { topology, baseDir, isAllowed: allowCode });
   }
   const models = await import('../models/load_sublayers.ts');
   const sublayersDigest = models.sublayersDigest(topology, baseDir);
   if (resume) {
-    const { checkResume } = await import('../actors/take_up.ts');
+    const { checkResume } = await import('../run/take_up.ts');
     await checkResume({ topology, sublayersDigest }, runDir);
   }
   return sublayersDigest;

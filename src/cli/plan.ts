@@ -4,7 +4,7 @@
  */
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Plan } from '../actors/plan.ts';
+import type { Plan } from '../run/plan.ts';
 import type { Topology } from '../topology/index.ts';
 import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';

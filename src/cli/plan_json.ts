@@ -1,15 +1,15 @@
 /** A plan as one JSON object, with the keys that docs/reference/command-line.md lists. Bytes and FLOPs are whole numbers. */
-import type { Plan } from '../actors/plan.ts';
+import type { Plan } from '../run/plan.ts';
 import type { Traffic } from '../topology/index.ts';
 import { heaviest, mostLinks } from './plan_tables.ts';
 import { nameOf } from './plan_verdict.ts';
 import type { StepEstimate } from './step_estimate.ts';
 
 export function planJson(
-  { blueprint, parameters, workers, traffic }: Plan,
+  { runSpec, parameters, workers, traffic }: Plan,
   estimate: StepEstimate | null = null,
 ): string {
-  const { topology, mesh, vocabulary } = blueprint;
+  const { topology, mesh, vocabulary } = runSpec;
   const { nodes, workers_per_node, memory_per_worker } = topology.cluster;
   const { denseFfn, ...parts } = parameters;
   const flops = workers.reduce((sum, worker) => sum + worker.flops, 0);

@@ -1,6 +1,6 @@
 /** A plan as a person reads it: who lives where, what it weighs, what it computes and what it sends, in tables. */
-import type { ActorPlan, Plan } from '../actors/plan.ts';
-import type { SliceMemory } from '../actors/rehearsal.ts';
+import type { ActorPlan, Plan } from '../run/plan.ts';
+import type { SliceMemory } from '../run/rehearsal.ts';
 import type { Link, Mesh, StageRank, Traffic } from '../topology/index.ts';
 import { byteUnit, count, flopUnit, inUnit, percent, plural } from './figures.ts';
 import { nameOf, verdict } from './plan_verdict.ts';
@@ -14,8 +14,8 @@ export const mostLinks = 100_000;
 
 /** The plan's lines, the verdict last; none is wider than 100 columns for names of usual length. */
 export function planLines(plan: Plan, estimate: StepEstimate | null = null): string[] {
-  const { blueprint, workers } = plan;
-  const { topology, mesh } = blueprint;
+  const { runSpec, workers } = plan;
+  const { topology, mesh } = runSpec;
   const groups = mesh.expertGroups.length === 0 ? '' : ` and ${plural(mesh.expertGroups.length, 'expert group')}`;
   const ranks = `${plural(mesh.stages.length, 'stage rank')}${groups}`;
   const where = `${plural(workers.length, 'worker')} of ${plural(topology.cluster.nodes, 'node')}`;
@@ -55,7 +55,7 @@ function parameterTable({ parameters }: Plan): string[] {
   );
 }
 
-function roleTable({ workers, blueprint: { mesh } }: Plan): string[] {
+function roleTable({ workers, runSpec: { mesh } }: Plan): string[] {
   const homes = new Map(workers.flatMap(({ worker, roles }) => roles.map((role) => [role, worker] as const)));
   const rows = [
     ...mesh.stages.slice(0, mostRows).map((stage) => [stage.role, heldByStage(mesh, stage)]),
@@ -81,7 +81,7 @@ function heldByStage({ moeLayers }: Mesh, { layers, isFirst, isLast }: StageRank
 const spans = (noun: string, [first, ...rest]: readonly number[]): string =>
   rest.length === 0 ? `${noun} ${first}` : `${noun}s ${first}-${rest[rest.length - 1]}`;
 
-function memoryTable({ workers, blueprint: { mesh } }: Plan): [string, string[]] {
+function memoryTable({ workers, runSpec: { mesh } }: Plan): [string, string[]] {
   const roles = new Map<string, { role: string; memory: SliceMemory; flops: number }>();
   for (const actor of workers.flatMap(({ actors }) => actors))
     roles.set(actor.role, added(roles.get(actor.role), actor));

@@ -1,6 +1,6 @@
 /** The last line of a plan: whether every worker's memory suffices, and if not, the sum that does not fit and what to do. */
-import type { Plan, WorkerPlan } from '../actors/plan.ts';
-import { nodeName, workerName } from '../actors/whereabouts.ts';
+import type { Plan, WorkerPlan } from '../run/plan.ts';
+import { nodeName, workerName } from '../actors/placement/directory.ts';
 import { ARENA_LIMIT_BYTES } from '../kernels/arena.ts';
 import type { Worker } from '../topology/index.ts';
 import { mebibytes, percent, plural } from './figures.ts';
@@ -9,7 +9,7 @@ import { mebibytes, percent, plural } from './figures.ts';
 export const nameOf = ({ node, worker }: Worker): string => workerName(nodeName(node), worker);
 
 /** One line: of the fullest worker, and of those that have too little memory where there are such. */
-export function verdict({ workers, blueprint }: Plan): string {
+export function verdict({ workers, runSpec }: Plan): string {
   const lacking = workers.filter(({ fits }) => !fits);
   const fullest = fullestOf(lacking.length === 0 ? workers : lacking);
   const { totalBytes, limitBytes } = fullest;
@@ -26,7 +26,7 @@ export function verdict({ workers, blueprint }: Plan): string {
       'parallelism.micro_batches, make the model smaller, or set cluster.device=webgpu'
     );
   }
-  const { memory_per_worker: budget } = blueprint.topology.cluster;
+  const { memory_per_worker: budget } = runSpec.topology.cluster;
   return (
     `${asked} of a budget of ${mebibytes(budget)}; raise cluster.memory_per_worker, add workers, or make the model or the ` +
     'microbatch smaller'

@@ -1,5 +1,5 @@
 /** What `troupe launch` sees to before it takes a run directory, packs texts or starts a process: all that is cheap. */
-import type { Plan } from '../actors/plan.ts';
+import type { Plan } from '../run/plan.ts';
 import { loadTokenizer } from '../data/index.ts';
 import type { Topology } from '../topology/index.ts';
 import { DoesNotFit } from './does_not_fit.ts';
@@ -12,12 +12,12 @@ import { verdict } from './plan_verdict.ts';
  */
 export async function planOf(topology: Topology, baseDir: string, sublayersDigest?: string | null): Promise<Plan> {
   const { vocabSize } = loadTokenizer(topology.data.tokenizer, baseDir);
-  const [{ blueprintOf }, { planRun }] = await Promise.all([
-    import('../actors/blueprint.ts'),
-    import('../actors/plan.ts'),
+  const [{ runSpecOf }, { planRun }] = await Promise.all([
+    import('../actors/placement/run_spec.ts'),
+    import('../run/plan.ts'),
   ]);
   const known = sublayersDigest === undefined ? {} : { sublayersDigest };
-  return await planRun(await blueprintOf({ topology, baseDir, vocabulary: vocabSize, ...known }));
+  return await planRun(await runSpecOf({ topology, baseDir, vocabulary: vocabSize, ...known }));
 }
 
 /**

@@ -4,7 +4,7 @@
  * minute where steps take long.
  */
 import { styleText } from 'node:util';
-import type { RunEvent } from '../actors/run_port.ts';
+import type { RunEvent } from '../run/run_port.ts';
 import { visibleText } from '../visible_text.ts';
 import { count, plural } from './figures.ts';
 import { Pace } from './pace.ts';

@@ -1,7 +1,7 @@
 /** `troupe launch --dry-run`: all that a launch checks before it starts anything, and the plan of the run. */
-import { batchesOf } from '../actors/batch_source.ts';
-import { rehearsedBlend, rowRemarks } from '../actors/corpora.ts';
-import { checkRunServer } from '../actors/run_server.ts';
+import { batchesOf } from '../run/batch_source.ts';
+import { rehearsedBlend, rowRemarks } from '../run/corpora.ts';
+import { checkRunServer } from '../run/run_server.ts';
 import { loadTokenizer, skippedText, type Blend, type FoundCorpus } from '../data/index.ts';
 import { meshOf, type Topology } from '../topology/index.ts';
 import { visibleText } from '../visible_text.ts';

@@ -4,7 +4,7 @@
  * for, and what is no product of matrices, comes on top.
  */
 import { availableParallelism } from 'node:os';
-import type { Plan } from '../actors/plan.ts';
+import type { Plan } from '../run/plan.ts';
 import { checkCpu } from './checks/cpu.ts';
 import { nameOf } from './plan_verdict.ts';
 

@@ -1,5 +1,5 @@
 /** The last words of a run: how it ended, what it is worth, and what to do next. */
-import type { RunOutcome } from '../actors/run_port.ts';
+import type { RunOutcome } from '../run/run_port.ts';
 import { allowing, continueLine, quoted } from './continue_line.ts';
 import { duration } from './figures.ts';
 

@@ -1,6 +1,6 @@
 /** A platform on which the library of WebGPU cannot be loaded: no GPU to `auto`, and one line where one is named. */
 import { expect, test, vi } from 'vitest';
-import { openDevice } from '../../src/actors/open_device.ts';
+import { openDevice } from '../../src/run/open_device.ts';
 
 vi.mock('webgpu', () => {
   throw new Error("Cannot find module 'dawn.node'");

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { payload } from '../../src/actors/protocol/pass.ts';
-import { checkIdentity } from '../../src/actors/identity.ts';
-import type { Troupe } from '../../src/actors/troupe.ts';
+import { checkIdentity } from '../../src/run/identity.ts';
+import type { Run } from '../../src/run/run.ts';
 import { CheckpointStore, type Checkpoint, type Json } from '../../src/checkpoints/index.ts';
 import { denseTopology, play, smallTopology, drawn } from './kit.ts';
 import { rewrite } from './rewrite.ts';
@@ -43,17 +43,15 @@ describe('a checkpoint of another model', () => {
     ['optimizer.lr', 0.5, 'optimizer.lr was 0.01 and is 0.5 now'],
     ['training.seed', 4, 'training.seed was 3 and is 4 now'],
   ])('is refused by the key that differs: %s', async (key, value, difference) => {
-    const blueprint = await drawn(smallTopology({ ...settings, [key]: value }));
-    expect(() => checkIdentity(finished, blueprint)).toThrow(
+    const runSpec = await drawn(smallTopology({ ...settings, [key]: value }));
+    expect(() => checkIdentity(finished, runSpec)).toThrow(
       `checkpoint ${finished.path}: ${difference}; resume with what the run began with`,
     );
   });
 
   it('is refused where there were experts and are none', async () => {
-    const blueprint = await drawn(denseTopology(settings));
-    expect(() => checkIdentity(finished, blueprint)).toThrow(
-      'model.architecture was "switch" and is "transformer" now',
-    );
+    const runSpec = await drawn(denseTopology(settings));
+    expect(() => checkIdentity(finished, runSpec)).toThrow('model.architecture was "switch" and is "transformer" now');
   });
 
   it.each([
@@ -63,8 +61,8 @@ describe('a checkpoint of another model', () => {
     ['parallelism', { data_parallel: 2, micro_batches: 2, expert_parallel: 2, pipeline_parallel: 2 }],
     ['training.loss_scale.initial', 1024],
   ])('is not one that differs only in %s', async (key, value) => {
-    const blueprint = await drawn(smallTopology({ ...settings, [key]: value }));
-    expect(() => checkIdentity(finished, blueprint)).not.toThrow();
+    const runSpec = await drawn(smallTopology({ ...settings, [key]: value }));
+    expect(() => checkIdentity(finished, runSpec)).not.toThrow();
   });
 
   it.each([
@@ -73,21 +71,21 @@ describe('a checkpoint of another model', () => {
     ['training', 'precision'],
     ['recovery', 'step_retries'],
   ])('is not one from before there was a key that has its default: %s.%s', async (section, key) => {
-    const blueprint = await drawn(smallTopology(settings));
-    expect(() => checkIdentity(without(section, key), blueprint)).not.toThrow();
+    const runSpec = await drawn(smallTopology(settings));
+    expect(() => checkIdentity(without(section, key), runSpec)).not.toThrow();
   });
 
   it('is refused where a key that it was made without has another value than its default', async () => {
-    const blueprint = await drawn(smallTopology(settings));
-    expect(() => checkIdentity(without('moe', 'z_loss_coef'), blueprint)).toThrow(
+    const runSpec = await drawn(smallTopology(settings));
+    expect(() => checkIdentity(without('moe', 'z_loss_coef'), runSpec)).toThrow(
       'moe.z_loss_coef was 0 and is 0.001 now; resume with what the run began with',
     );
   });
 
   it('is refused where its topology has a key that this version does not know', async () => {
     const manifest = { ...finished.manifest, topology: { name: 'later', model: { hidden_sizes: [1, 2] } } };
-    const blueprint = await drawn(smallTopology(settings));
-    expect(() => checkIdentity({ path: 'later', manifest }, blueprint)).toThrow(
+    const runSpec = await drawn(smallTopology(settings));
+    expect(() => checkIdentity({ path: 'later', manifest }, runSpec)).toThrow(
       'checkpoint later: its topology is not one this version reads (model: Unrecognized key: "hidden_sizes"); use the version that wrote it',
     );
   });
@@ -117,8 +115,8 @@ describe('a checkpoint of another model', () => {
   });
 
   it('whose tensor has as many elements in another shape names it', async () => {
-    const turned = (troupe: Troupe): Promise<void> =>
-      rewrite(troupe, 'run/stage-p0-d0', 'model.layers.0.mlp.up_proj.weight', ({ data }) => payload(data, [32, 64]));
+    const turned = (run: Run): Promise<void> =>
+      rewrite(run, 'run/stage-p0-d0', 'model.layers.0.mlp.up_proj.weight', ({ data }) => payload(data, [32, 64]));
     await expect(
       play(smallTopology(settings), { directory: directory(), tamper: turned, system: { logSink } }),
     ).rejects.toThrow('no tensor model.layers.0.mlp.up_proj.weight of shape [64, 32]');

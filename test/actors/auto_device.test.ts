@@ -1,8 +1,8 @@
 /** What `cluster.device: auto` comes to on machines that are not this one: the machine's first adapter plays the GPU. */
 // @module-tag webgpu
 import { afterEach, expect, test, vi } from 'vitest';
-import { chosenDevice } from '../../src/actors/chosen_device.ts';
-import { openDevice } from '../../src/actors/open_device.ts';
+import { chosenDevice } from '../../src/run/chosen_device.ts';
+import { openDevice } from '../../src/run/open_device.ts';
 import type * as adapters from '../../src/kernels/webgpu/adapters.ts';
 import { WebGpuDevice } from '../../src/kernels/webgpu/device.ts';
 import { isCi } from '../ci.ts';

@@ -1,13 +1,18 @@
 import { afterEach, expect, test } from 'vitest';
-import { checkpointerAddress, expertAddress, stageAddress, trainerAddress } from '../../src/actors/addresses.ts';
-import { chronicleProtocol } from '../../src/actors/protocol/chronicle.ts';
+import {
+  checkpointerAddress,
+  expertAddress,
+  stageAddress,
+  trainerAddress,
+} from '../../src/actors/placement/addresses.ts';
+import { eventLogProtocol } from '../../src/actors/protocol/event_log.ts';
 import { expertGroupProtocol, expertProtocol } from '../../src/actors/protocol/expert.ts';
-import { rallyProtocol } from '../../src/actors/protocol/rally.ts';
+import { recoveryProtocol } from '../../src/actors/protocol/recovery.ts';
 import { routerProtocol } from '../../src/actors/protocol/router.ts';
 import { stageProtocol } from '../../src/actors/protocol/stage.ts';
 import type { Decision } from '../../src/actors/protocol/stateful.ts';
 import { checkpointerProtocol, trainerProtocol } from '../../src/actors/protocol/trainer.ts';
-import { usherProtocol } from '../../src/actors/protocol/usher.ts';
+import { agentProtocol } from '../../src/actors/protocol/agent.ts';
 import {
   createLocalSystem,
   defineProtocol,
@@ -19,15 +24,15 @@ import {
 import { supervisorProtocol } from '../../src/runtime/system/supervisor.ts';
 
 const tables: readonly AnyProtocol[] = [
-  chronicleProtocol,
+  eventLogProtocol,
   expertProtocol,
   expertGroupProtocol,
-  rallyProtocol,
+  recoveryProtocol,
   routerProtocol,
   stageProtocol,
   checkpointerProtocol,
   trainerProtocol,
-  usherProtocol,
+  agentProtocol,
   supervisorProtocol,
 ];
 const messages = tables.flatMap((table) =>

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { checkpointerAddress, trainerAddress } from '../../src/actors/addresses.ts';
-import { rolesSpec } from '../../src/actors/crew.ts';
-import { MemoryDecisionStore } from '../../src/actors/decision_store.ts';
-import { openCompany } from '../../src/actors/open_company.ts';
+import { checkpointerAddress, trainerAddress } from '../../src/actors/placement/addresses.ts';
+import { rolesSpec } from '../../src/run/cluster.ts';
+import { MemoryDecisionStore } from '../../src/actors/training/decision_store.ts';
+import { openRoles } from '../../src/run/open_roles.ts';
 import { expertProtocol } from '../../src/actors/protocol/expert.ts';
-import { Troupe } from '../../src/actors/troupe.ts';
+import { Run } from '../../src/run/run.ts';
 import { CheckpointStore } from '../../src/checkpoints/index.ts';
 import { OutOfSliceMemory } from '../../src/kernels/errors.ts';
 import { ask, createLocalSystem, defineProtocol } from '../../src/runtime/index.ts';
@@ -80,10 +80,10 @@ describe('a decision', () => {
   it('about another step than the one in hand changes nothing', async () => {
     const other = { gen: 1, step: 7, verdict: 'commit', updateStep: 8, lr: 1, clip: 1 } as const;
     const topology = smallTopology(settings);
-    const blueprint = await drawn(topology);
+    const runSpec = await drawn(topology);
     const batches = hashedBatches(topology);
-    const company = { choice: 'cpu', blueprint, batches, hosts: () => true, onLost: () => undefined };
-    const { device, specs } = await openCompany(company);
+    const company = { choice: 'cpu', runSpec, batches, hosts: () => true, onLost: () => undefined };
+    const { device, specs } = await openRoles(company);
     const system = createLocalSystem();
     system.enter(1);
     system.start(rolesSpec('w0', specs));
@@ -129,8 +129,8 @@ describe('the memory of a worker', () => {
   async function refusal(pages: number): Promise<OutOfSliceMemory | null> {
     const topology = sized(pages);
     try {
-      const troupe = await Troupe.start({ blueprint: await drawn(topology), batches: hashedBatches(topology), gen: 1 });
-      await troupe.stop();
+      const run = await Run.start({ runSpec: await drawn(topology), batches: hashedBatches(topology), gen: 1 });
+      await run.stop();
       return null;
     } catch (error) {
       if (error instanceof OutOfSliceMemory) return error;

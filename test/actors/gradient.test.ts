@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { payload } from '../../src/actors/protocol/pass.ts';
-import type { Troupe } from '../../src/actors/troupe.ts';
+import type { Run } from '../../src/run/run.ts';
 import { CheckpointStore, float32Of, readTensors, type Checkpoint } from '../../src/checkpoints/index.ts';
 import { play, smallTopology, type Curve } from './kit.ts';
 import { rewrite } from './rewrite.ts';
@@ -34,9 +34,9 @@ const settings = {
 const topology = smallTopology(settings);
 
 /** Routers that are surer of themselves, so that a small move makes no token change its expert. */
-async function sharpen(troupe: Troupe): Promise<void> {
+async function sharpen(run: Run): Promise<void> {
   for (const layer of [1, 3]) {
-    await rewrite(troupe, `run/router-l${layer}-d0`, `model.layers.${layer}.mlp.router.weight`, ({ data, shape }) =>
+    await rewrite(run, `run/router-l${layer}-d0`, `model.layers.${layer}.mlp.router.weight`, ({ data, shape }) =>
       payload(
         data.map((x) => 20 * x),
         shape,
@@ -65,9 +65,9 @@ async function lossAt(address: string, name: string, direction: Float32Array, by
   const [{ loss, aux_loss, z_loss, expert_load }] = (
     await play(topology, {
       directory: directory(),
-      tamper: async (troupe) => {
-        await sharpen(troupe);
-        await rewrite(troupe, address, name, ({ data, shape }) =>
+      tamper: async (run) => {
+        await sharpen(run);
+        await rewrite(run, address, name, ({ data, shape }) =>
           payload(
             data.map((x, i) => x + by * direction[i]),
             shape,

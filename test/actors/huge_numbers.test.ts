@@ -3,8 +3,8 @@
  * those that were set. What would take for ever, or all memory, never ends here.
  */
 import { describe, expect, it, test } from 'vitest';
-import { blueprintOf } from '../../src/actors/blueprint.ts';
-import { planRun } from '../../src/actors/plan.ts';
+import { runSpecOf } from '../../src/actors/placement/run_spec.ts';
+import { planRun } from '../../src/run/plan.ts';
 import { planJson } from '../../src/cli/plan_json.ts';
 import { planLines } from '../../src/cli/plan_tables.ts';
 import { ConfigError, parseOverride, parseTopology, type Topology } from '../../src/topology/index.ts';
@@ -43,7 +43,7 @@ async function answerTo(settings: readonly string[], vocabulary = 256): Promise<
     if (!(error instanceof ConfigError)) throw error;
     return error.message;
   }
-  const plan = await planRun(await blueprintOf({ topology, baseDir: '.', vocabulary }));
+  const plan = await planRun(await runSpecOf({ topology, baseDir: '.', vocabulary }));
   expect(planJson(plan)).toContain('"fits"');
   return planLines(plan).at(-1)!;
 }

@@ -2,18 +2,18 @@
  * A small company for tests: a Switch model of a few thousand parameters, tokens from a hash, everything in one process
  * through the real codec, with schemas checked. A curve is what must be equal to the last bit.
  */
-import { blueprintOf, type Blueprint } from '../../src/actors/blueprint.ts';
-import { Troupe } from '../../src/actors/troupe.ts';
-import { Chronicle } from '../../src/actors/chronicle.ts';
-import { Checkpointer } from '../../src/actors/checkpointer.ts';
-import { MemoryDecisionStore, type DecisionStore } from '../../src/actors/decision_store.ts';
-import { checkpointerAddress, chronicleAddress, trainerAddress } from '../../src/actors/addresses.ts';
-import { chronicleProtocol, type LossScaleChange } from '../../src/actors/protocol/chronicle.ts';
+import { runSpecOf, type RunSpec } from '../../src/actors/placement/run_spec.ts';
+import { Run } from '../../src/run/run.ts';
+import { EventLog } from '../../src/actors/training/event_log.ts';
+import { Checkpointer } from '../../src/actors/training/checkpointer.ts';
+import { MemoryDecisionStore, type DecisionStore } from '../../src/actors/training/decision_store.ts';
+import { checkpointerAddress, eventLogAddress, trainerAddress } from '../../src/actors/placement/addresses.ts';
+import { eventLogProtocol, type LossScaleChange } from '../../src/actors/protocol/event_log.ts';
 import { checkpointerProtocol, trainerProtocol } from '../../src/actors/protocol/trainer.ts';
-import type { BatchPort } from '../../src/actors/batch_port.ts';
+import type { BatchPort } from '../../src/actors/stage/batch_port.ts';
 import { CheckpointStore, type Checkpoint, type Disk, type Json } from '../../src/checkpoints/index.ts';
-import { identityOf } from '../../src/actors/identity.ts';
-import { restore } from '../../src/actors/resume.ts';
+import { identityOf } from '../../src/run/identity.ts';
+import { restore } from '../../src/run/resume.ts';
 import { hashU32 } from '../../src/data/index.ts';
 import { HeapFramePool, type LocalSystemOptions } from '../../src/runtime/index.ts';
 import type { StepMetrics } from '../../src/telemetry/index.ts';
@@ -65,9 +65,9 @@ export const wide = {
   'cluster.workers_per_node': 2,
 };
 
-/** The blueprint of a small run. */
-export const drawn = (topology: Topology): Promise<Blueprint> =>
-  blueprintOf({ topology, baseDir: process.cwd(), vocabulary });
+/** The run spec of a small run. */
+export const drawn = (topology: Topology): Promise<RunSpec> =>
+  runSpecOf({ topology, baseDir: process.cwd(), vocabulary });
 
 /** Tokens of a language in which the next token mostly follows from the last two. */
 export function hashedBatches(topology: Topology): BatchPort {
@@ -132,7 +132,7 @@ export interface PlayOptions {
   /** Default: `hashedBatches`. */
   readonly batches?: BatchPort;
   /** Called when the roles have their state, before the first step. */
-  readonly tamper?: (troupe: Troupe) => Promise<void>;
+  readonly tamper?: (run: Run) => Promise<void>;
   /** Incidents are written here too, where the run does not come to its end. */
   readonly incidents?: Incident[];
 }
@@ -141,10 +141,10 @@ export interface PlayOptions {
 export async function play(topology: Topology, options: PlayOptions): Promise<Played> {
   const { directory, from, stopAfter, decisions = new MemoryDecisionStore(), incidents = [] } = options;
   const { keep = 9, syncLogs = () => undefined, onPruned = () => undefined } = options;
-  const blueprint = await drawn(topology);
+  const runSpec = await drawn(topology);
   const pool = new HeapFramePool({ poison: true });
-  const troupe = await Troupe.start({
-    blueprint,
+  const run = await Run.start({
+    runSpec,
     batches: options.batches ?? hashedBatches(topology),
     gen: (from?.manifest.gen ?? 0) + 1,
     evaluationMicrobatches: Math.ceil(topology.training.eval_sequences / meshOf(topology).microbatchSequences),
@@ -152,21 +152,21 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
     system: { validate: 'always', pool, ...options.system },
   });
   try {
-    const { system } = troupe;
-    if (from !== undefined) await restore(system, from, troupe.holders);
-    await options.tamper?.(troupe);
+    const { system } = run;
+    if (from !== undefined) await restore(system, from, run.holders);
+    await options.tamper?.(run);
     const store = await CheckpointStore.forWriting(directory, options.disk);
     const fields = {
       runId: 'test',
       numericsClass: 'test',
       corpusDigest: 'test',
-      model: identityOf(blueprint),
+      model: identityOf(runSpec),
       topology: JSON.parse(JSON.stringify(toPlain(topology))) as Json,
     };
     system.spawn(
       checkpointerProtocol,
       checkpointerAddress,
-      (scope) => new Checkpointer({ holders: troupe.holders, store, keep, fields, syncLogs, onPruned }, scope),
+      (scope) => new Checkpointer({ holders: run.holders, store, keep, fields, syncLogs, onPruned }, scope),
     );
     const curve: Curve[] = [];
     const scaleChanges: LossScaleChange[] = [];
@@ -193,17 +193,17 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
         incidents.push({ step, remedy, evidence });
       },
     };
-    system.spawn(chronicleProtocol, chronicleAddress, () => new Chronicle(observer));
+    system.spawn(eventLogProtocol, eventLogAddress, () => new EventLog(observer));
     const trainer = system.ref(trainerProtocol, trainerAddress);
     const { step: firstStep = 0, updateStep = 0, lossScale } = from?.manifest ?? {};
     const scaled = lossScale === undefined ? {} : { lossScale };
     const start = { firstStep, updateStep, isNew: from === undefined, ...scaled };
-    const { evalLoss } = await troupe.unlessFailed(trainer.ask.train(start, { timeoutMs: 60_000 }));
+    const { evalLoss } = await run.unlessFailed(trainer.ask.train(start, { timeoutMs: 60_000 }));
     const { manifest } = (await store.openNewestValid()).checkpoint;
     await system.idle();
     return { curve, digest: digestOf(manifest.extra), evalLoss, incidents, scaleChanges, leasedFrames: pool.leased };
   } finally {
-    await troupe.stop();
+    await run.stop();
   }
 }
 

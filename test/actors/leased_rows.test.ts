@@ -6,15 +6,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import type * as opening from '../../src/actors/open_device.ts';
-import { planRun } from '../../src/actors/plan.ts';
-import type * as rowsPort from '../../src/actors/rows_port.ts';
+import type * as opening from '../../src/run/open_device.ts';
+import { planRun } from '../../src/run/plan.ts';
+import type * as rowsPort from '../../src/actors/stage/rows_port.ts';
 import { FaultPlan } from '../../src/runtime/testing/index.ts';
 import { RemoteDevice } from '../kernels/remote_device.ts';
 import { drawn, play, smallTopology, type Played } from './kit.ts';
 
 let isByValue = false;
-vi.mock('../../src/actors/rows_port.ts', async (load) => {
+vi.mock('../../src/actors/stage/rows_port.ts', async (load) => {
   const actual = await load<typeof rowsPort>();
   return {
     ...actual,
@@ -25,7 +25,7 @@ vi.mock('../../src/actors/rows_port.ts', async (load) => {
     },
   };
 });
-vi.mock('../../src/actors/open_device.ts', async (load) => ({
+vi.mock('../../src/run/open_device.ts', async (load) => ({
   ...(await load<typeof opening>()),
   openDevice: (_choice: string, { bytes }: opening.OpenDeviceOptions): Promise<opening.OpenDevice> =>
     Promise.resolve({ device: new RemoteDevice({ bytes }), adapter: null, reason: 'the test says so' }),

@@ -3,10 +3,10 @@
  * checkpoints use, before the first step of a run.
  */
 import { z } from 'zod';
-import { checkpointerAddress } from '../../src/actors/addresses.ts';
+import { checkpointerAddress } from '../../src/actors/placement/addresses.ts';
 import { expertProtocol } from '../../src/actors/protocol/expert.ts';
 import { dataOf } from '../../src/actors/protocol/pass.ts';
-import type { Troupe } from '../../src/actors/troupe.ts';
+import type { Run } from '../../src/run/run.ts';
 import { floats } from '../../src/kernels/dtype.ts';
 import { ask, defineProtocol, tell, tensorSchema, type TensorPayload } from '../../src/runtime/index.ts';
 
@@ -17,7 +17,7 @@ const saverProtocol = defineProtocol('saver', {
 
 /** Changes one parameter of an actor by way of the messages that checkpoints use, before the first step. */
 export async function rewrite(
-  { system }: Troupe,
+  { system }: Run,
   address: string,
   name: string,
   change: (values: { readonly data: Float32Array; readonly shape: readonly number[] }) => TensorPayload,

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { BatchPort } from '../../src/actors/batch_port.ts';
-import { MemoryDecisionStore } from '../../src/actors/decision_store.ts';
+import type { BatchPort } from '../../src/actors/stage/batch_port.ts';
+import { MemoryDecisionStore } from '../../src/actors/training/decision_store.ts';
 import { payload } from '../../src/actors/protocol/pass.ts';
-import type { Troupe } from '../../src/actors/troupe.ts';
+import type { Run } from '../../src/run/run.ts';
 import type { Topology } from '../../src/topology/index.ts';
 import { denseTopology, hashedBatches, play, smallTopology, vocabulary, type Incident } from './kit.ts';
 import { rewrite } from './rewrite.ts';
@@ -36,8 +36,8 @@ function poisonedBatches(topology: Topology, steps: readonly number[]): BatchPor
   };
 }
 
-const poisonEmbedding = (troupe: Troupe): Promise<void> =>
-  rewrite(troupe, 'run/stage-p0-d0', 'model.embed_tokens.weight', ({ data, shape }) => {
+const poisonEmbedding = (run: Run): Promise<void> =>
+  rewrite(run, 'run/stage-p0-d0', 'model.embed_tokens.weight', ({ data, shape }) => {
     data.fill(NaN, poison * shape[1], (poison + 1) * shape[1]);
     return payload(data, shape);
   });

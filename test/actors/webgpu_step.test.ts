@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import type * as routing from '../../src/actors/routing.ts';
+import type * as routing from '../../src/actors/mixture/routing.ts';
 import { CheckpointStore, float32Of, readTensors, type Checkpoint } from '../../src/checkpoints/index.ts';
 import { play, smallTopology, type Played } from './kit.ts';
 
@@ -39,7 +39,7 @@ interface Decision {
   readonly experts_R: Int32Array;
 }
 let decisions: Decision[] = [];
-vi.mock('../../src/actors/routing.ts', async (load) => {
+vi.mock('../../src/actors/mixture/routing.ts', async (load) => {
   const actual = await load<typeof routing>();
   return {
     ...actual,

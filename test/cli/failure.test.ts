@@ -1,6 +1,6 @@
 /** Anything thrown becomes one line and an exit code. */
 import { expect, test } from 'vitest';
-import { StepNotPassing, Unstable } from '../../src/actors/sentinel.ts';
+import { StepNotPassing, Unstable } from '../../src/actors/training/sentinel.ts';
 import { canGoOn, failureOf, lineOf, reportFailure } from '../../src/cli/failure.ts';
 import { Output } from '../../src/cli/output.ts';
 import { RunDirectoryGone, RunDirectoryRefused } from '../../src/telemetry/index.ts';

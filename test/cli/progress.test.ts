@@ -1,6 +1,6 @@
 /** Progress lines, from made-up steps and a made-up clock. */
 import { describe, expect, test } from 'vitest';
-import type { RunEvent } from '../../src/actors/run_port.ts';
+import type { RunEvent } from '../../src/run/run_port.ts';
 import { Pace } from '../../src/cli/pace.ts';
 import { linesOf, Progress } from '../../src/cli/progress.ts';
 import { stepMetrics } from '../telemetry/step.ts';

@@ -1,6 +1,6 @@
 /** The last words of a run. */
 import { expect, test } from 'vitest';
-import type { RunOutcome } from '../../src/actors/run_port.ts';
+import type { RunOutcome } from '../../src/run/run_port.ts';
 import { summaryLines } from '../../src/cli/summary.ts';
 
 const done: RunOutcome = { status: 'done', step: 400, evalLoss: 1.9, order1Loss: 2.41, runDir: 'runs/a' };

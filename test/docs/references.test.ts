@@ -53,7 +53,7 @@ test('each key of a metrics line has a definition', () => {
 test('each kind of event is explained, with its fields', () => {
   const endings = outcomeSchema.shape.status.options;
   const appended = new Map<string, string>();
-  for (const [, kind, fields] of source('src/actors/*.ts').matchAll(/events\.append\(([^,]+), \{ ([^}]*) \}\)/g)) {
+  for (const [, kind, fields] of source('src/run/*.ts').matchAll(/events\.append\(([^,]+), \{ ([^}]*) \}\)/g)) {
     const kinds = Array.from(kind.matchAll(/'(\w+)'/g), ([, name]) => name);
     const names = fields.split(', ').map((field) => field.split(':')[0]);
     for (const name of kinds.length > 0 ? kinds : endings) appended.set(name, names.join(' '));

@@ -1,6 +1,6 @@
 /** The programs of a decoder, chained, against the same model written again in float64. */
 import { describe, expect, it } from 'vitest';
-import { route } from '../../src/actors/routing.ts';
+import { route } from '../../src/actors/mixture/routing.ts';
 import { allocate, floats, type Data } from '../../src/kernels/dtype.ts';
 import { runReference } from '../../src/kernels/reference.ts';
 import { buildModel } from '../../src/models/decoder.ts';

@@ -1,6 +1,6 @@
 /** The programs of a mixture: their gradients against finite differences in float64, and where numbers are rounded. */
 import { describe, expect, it } from 'vitest';
-import { route, startsOf } from '../../src/actors/routing.ts';
+import { route, startsOf } from '../../src/actors/mixture/routing.ts';
 import { allocate, floats, type Data } from '../../src/kernels/dtype.ts';
 import { runReference } from '../../src/kernels/reference.ts';
 import type { LiveSizes } from '../../src/kernels/shape.ts';

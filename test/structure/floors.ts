@@ -4,6 +4,7 @@
 export const floors: readonly (readonly string[])[] = [
   ['index.ts'],
   ['cli'],
+  ['run'],
   ['actors'],
   ['models'],
   ['kernels', 'runtime', 'topology', 'data', 'checkpoints', 'telemetry'],

@@ -3,13 +3,13 @@
  * Whoever is no actor speaks as the outside of its system; only two of those have a say in a run, and `owner` names them.
  */
 import type { AddressPattern } from '../../runtime/index.ts';
-import { checkpointerAddress, rallyAddress, trainerAddress, usherAddress } from '../addresses.ts';
-import { launcherName, nodeName, outsideOf } from '../whereabouts.ts';
+import { checkpointerAddress, recoveryAddress, trainerAddress, agentAddress } from '../placement/addresses.ts';
+import { launcherName, nodeName, outsideOf } from '../placement/directory.ts';
 
 export const trainer: AddressPattern = trainerAddress;
-export const rally: AddressPattern = rallyAddress;
+export const recovery: AddressPattern = recoveryAddress;
 export const checkpointer: AddressPattern = checkpointerAddress;
-export const ushers: AddressPattern = usherAddress('*');
+export const agents: AddressPattern = agentAddress('*');
 export const stages: AddressPattern = 'run/stage-*';
 export const routers: AddressPattern = 'run/router-*';
 export const expertGroups: AddressPattern = 'run/experts-*';

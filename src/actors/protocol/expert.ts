@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { ask, defineProtocol, tell } from '../../runtime/index.ts';
-import { experts, routers, ushers } from './callers.ts';
+import { experts, routers, agents } from './callers.ts';
 import { unitSchema } from './pass.ts';
 import { rowsSchema } from './rows.ts';
 import { statefulMessages } from './stateful.ts';
@@ -25,5 +25,5 @@ export const expertGroupProtocol = defineProtocol('expert_group', {
   /** An expert of the group has reached a parameter version, whatever the gen. */
   advanced: tell({ fenced: false, from: [experts], args: z.object({ version: z.int() }) }),
   /** Their gen is over: its experts drop what they hold of the pass under way. */
-  abandon: ask({ from: [ushers] }),
+  abandon: ask({ from: [agents] }),
 });

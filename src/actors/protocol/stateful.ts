@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { ask, tensorSchema } from '../../runtime/index.ts';
-import { checkpointer, owner, trainer, ushers } from './callers.ts';
+import { checkpointer, owner, trainer, agents } from './callers.ts';
 
 /** What one router did with one microbatch. Counts are of (token, choice) pairs; `load` is before dropping. */
 export const routingReportSchema = z.object({
@@ -81,7 +81,7 @@ export const statefulMessages = {
   /** SHA-256 of each parameter that this role answers for. */
   digest: ask({ from: [checkpointer, ...owner], reply: z.record(z.string(), z.string()) }),
   /** Its gen is over: the pass under way is dropped, a gradient that was voted on is kept. Answers its data step. */
-  abandon: ask({ from: [ushers], reply: z.int() }),
+  abandon: ask({ from: [agents], reply: z.int() }),
   /** After `abandon`: applies the decision that others have applied already, or lets go of the gradient. */
-  settle: ask({ from: [ushers], args: z.object({ decision: decisionSchema.nullable() }) }),
+  settle: ask({ from: [agents], args: z.object({ decision: decisionSchema.nullable() }) }),
 };

@@ -1,7 +1,7 @@
 /** What the trainer and the checkpointer are told. */
 import { z } from 'zod';
 import { ask, defineProtocol, itself, tell } from '../../runtime/index.ts';
-import { owner, rally, trainer } from './callers.ts';
+import { owner, recovery, trainer } from './callers.ts';
 import { lossScaleSchema } from './stateful.ts';
 
 export const outcomeSchema = z.object({
@@ -28,7 +28,7 @@ export const trainerProtocol = defineProtocol('trainer', {
   /** The trainer tells itself to take the next step, so that it hears others in between. */
   next: tell({ from: [itself] }),
   /** All have entered this gen, where `step` data steps are applied; the former one was left because of `what`. */
-  goOn: tell({ from: [rally], args: z.object({ step: z.int(), what: z.string() }) }),
+  goOn: tell({ from: [recovery], args: z.object({ step: z.int(), what: z.string() }) }),
   /** Ends after the step in hand, with a checkpoint. */
   interrupt: tell({ fenced: false, from: owner }),
 });

@@ -16,7 +16,7 @@ import { createInterface } from 'node:readline';
 import { describeError, tagOf } from '../system/errors.ts';
 import { compactHeap } from './compact_heap.ts';
 import { NotANode } from './node_errors.ts';
-import { NEWS_FD, nodeBirthSchema, nodeOrderSchema, type NodeNews } from './node_messages.ts';
+import { NEWS_FD, nodeStartDataSchema, nodeOrderSchema, type NodeNews } from './node_messages.ts';
 import { WorkerFailed } from './worker_errors.ts';
 
 export interface NodeScope {
@@ -33,11 +33,11 @@ export interface NodeScope {
 export async function enterNode(setup: (scope: NodeScope) => Promise<() => Promise<void>>): Promise<void> {
   if (process.stdin.isTTY) throw new NotANode('its input is a terminal');
   const lines = createInterface({ input: process.stdin, crlfDelay: Infinity });
-  const birth = Promise.withResolvers<unknown>();
+  const startData = Promise.withResolvers<unknown>();
   const stopping = Promise.withResolvers<undefined>();
   let isStopping = false;
   lines.once('line', (line) => {
-    birth.resolve(JSON.parse(line));
+    startData.resolve(JSON.parse(line));
     lines.on('line', (order) => {
       nodeOrderSchema.parse(JSON.parse(order));
       isStopping = true;
@@ -51,7 +51,7 @@ export async function enterNode(setup: (scope: NodeScope) => Promise<() => Promi
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(name, () => undefined);
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
-  const { name, data } = nodeBirthSchema.parse(await birth.promise);
+  const { name, data } = nodeStartDataSchema.parse(await startData.promise);
   process.title = `troupe ${name}`;
   try {
     const cleanUp = await setup({ name, data, fail, stopping: stopping.promise });

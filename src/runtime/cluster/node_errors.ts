@@ -3,7 +3,7 @@
 import type { FlightEntry } from '../system/flight_record.ts';
 
 /** What is left of a node process. */
-export interface NodeRemains {
+export interface NodeExitReport {
   /** Null if it ended by a signal. */
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -37,9 +37,9 @@ export class NodeDied extends Error {
   override readonly name = 'NodeDied';
   readonly node: string;
   readonly exitCode = 1;
-  readonly remains: NodeRemains;
-  constructor(node: string, remains: NodeRemains, when: 'starting' | 'running' = 'running') {
-    const { signal, exitCode, reason, log } = remains;
+  readonly exitReport: NodeExitReport;
+  constructor(node: string, exitReport: NodeExitReport, when: 'starting' | 'running' = 'running') {
+    const { signal, exitCode, reason, log } = exitReport;
     const how = signal === null ? `exit code ${exitCode ?? 'unknown'}` : signal;
     const words = reason ?? lastWords(log);
     const detail = words === '' ? `ended (${how})` : reason === null ? `ended (${how}); ${words}` : words;
@@ -48,7 +48,7 @@ export class NodeDied extends Error {
       `${node}: ${detail}${when === 'starting' ? again : '; what was checkpointed is safe, continue with --resume'}`,
     );
     this.node = node;
-    this.remains = remains;
+    this.exitReport = exitReport;
   }
 }
 

@@ -7,8 +7,8 @@
 import { z } from 'zod';
 
 /** The first line of a node's input. It may hold secrets: a pipe shows them to nobody. */
-export const nodeBirthSchema = z.object({ name: z.string(), data: z.unknown() });
-export type NodeBirth = z.infer<typeof nodeBirthSchema>;
+export const nodeStartDataSchema = z.object({ name: z.string(), data: z.unknown() });
+export type NodeStartData = z.infer<typeof nodeStartDataSchema>;
 
 /** Further lines. */
 export const nodeOrderSchema = z.strictObject({ kind: z.literal('stop') });

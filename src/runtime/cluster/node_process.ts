@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { isLastWord, NodeDied } from './node_errors.ts';
-import { nodeNewsSchema, type NodeBirth, type NodeNews, type NodeOrder } from './node_messages.ts';
+import { nodeNewsSchema, type NodeStartData, type NodeNews, type NodeOrder } from './node_messages.ts';
 
 export interface NodeProcessOptions {
   /** The name of the node. */
@@ -54,8 +54,8 @@ export class NodeProcess {
     const { stdin, stdout, stderr, stdio } = this.#child;
     // A node that is gone already cannot be written to: its end is reported below.
     stdin?.on('error', () => undefined);
-    const birth: NodeBirth = { name: options.name, data: options.data };
-    stdin?.write(`${JSON.stringify(birth)}\n`);
+    const startData: NodeStartData = { name: options.name, data: options.data };
+    stdin?.write(`${JSON.stringify(startData)}\n`);
     for (const stream of [stdout, stderr]) if (stream !== null) this.#read(stream, (line) => this.#keep(line));
     const news = stdio[3];
     if (isReadable(news)) this.#read(news, (line) => (this.#news ??= nodeNewsSchema.parse(JSON.parse(line))));

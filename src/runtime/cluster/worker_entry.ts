@@ -20,7 +20,7 @@ import { compactHeap } from './compact_heap.ts';
 import { NotAWorker } from './worker_errors.ts';
 import { SharedFlightRecord } from './worker_flight_record.ts';
 import { WorkerLog } from './worker_log.ts';
-import { birthSchema, orderSchema, type Birth, type Report } from './worker_messages.ts';
+import { startDataSchema, orderSchema, type StartData, type Report } from './worker_messages.ts';
 
 /** What a worker may choose of its system; its log goes to the main thread, unless it has a sink of its own. */
 export type WorkerSystemOptions = Omit<SystemOptions, 'transport' | 'name' | 'flight'>;
@@ -48,29 +48,29 @@ export async function enterWorker(
   setup: (scope: WorkerScope) => Cleanup | undefined | Promise<Cleanup | undefined>,
 ): Promise<void> {
   if (parentPort === null) throw new NotAWorker('this is no worker thread');
-  const birth = birthSchema.safeParse(workerData);
-  if (!birth.success) throw new NotAWorker('this thread was not started by startWorkers');
-  await new WorkerLife(parentPort, birth.data).run(setup);
+  const startData = startDataSchema.safeParse(workerData);
+  if (!startData.success) throw new NotAWorker('this thread was not started by startWorkers');
+  await new WorkerLife(parentPort, startData.data).run(setup);
 }
 
 class WorkerLife {
   readonly #port: MessagePort;
-  readonly #birth: Birth;
+  readonly #startData: StartData;
   readonly #transport: ThreadTransport;
   readonly #log: WorkerLog;
   #system: ActorSystem | null = null;
   readonly #stop = Promise.withResolvers<undefined>();
 
-  constructor(port: MessagePort, birth: Birth) {
+  constructor(port: MessagePort, startData: StartData) {
     this.#port = port;
-    this.#birth = birth;
-    this.#transport = new ThreadTransport(birth.seat);
-    this.#log = new WorkerLog(birth.log);
+    this.#startData = startData;
+    this.#transport = new ThreadTransport(startData.seat);
+    this.#log = new WorkerLog(startData.log);
   }
 
   async run(setup: Parameters<typeof enterWorker>[0]): Promise<void> {
     process.on('uncaughtException', (error) => this.#fail(error));
-    const beat = new Int32Array(this.#birth.beat);
+    const beat = new Int32Array(this.#startData.beat);
     this.#port.on('message', (message: unknown) => {
       const order = orderSchema.parse(message);
       if (order.kind === 'ping') Atomics.store(beat, 0, order.number);
@@ -89,7 +89,7 @@ class WorkerLife {
   }
 
   #scope(): WorkerScope {
-    const { seat, data } = this.#birth;
+    const { seat, data } = this.#startData;
     const createSystem = (options: WorkerSystemOptions = {}): ActorSystem => this.#createSystem(options);
     const fail = (error: unknown): void => this.#fail(error);
     return { name: this.#transport.name, index: seat.index - 1, data, transport: this.#transport, createSystem, fail };
@@ -103,7 +103,7 @@ class WorkerLife {
     };
     const onFailure = (error: string): void => this.#report({ kind: 'failed', error });
     const { name } = this.#transport;
-    const flight = new SharedFlightRecord(this.#birth.flight);
+    const flight = new SharedFlightRecord(this.#startData.flight);
     this.#system = new ActorSystem({ onFailure, ...options, name, transport: this.#transport, flight, logSink });
     return this.#system;
   }

@@ -12,7 +12,7 @@ import type { FlightEntry } from '../system/flight_record.ts';
 export type WorkerFailureCause = 'threw' | 'ended' | 'out of memory' | 'hung';
 
 /** What is left of a worker, read from memory that it shared while it lived. */
-export interface WorkerRemains {
+export interface WorkerExitReport {
   /** The last log lines, oldest first. */
   readonly log: readonly string[];
   /** The last messages handled or begun, oldest first. */
@@ -28,7 +28,7 @@ export class WorkerFailed extends Error {
   readonly kind: WorkerFailureCause;
   readonly log: readonly string[];
   readonly flight: readonly FlightEntry[];
-  constructor(worker: string, kind: WorkerFailureCause, detail: string, { log, flight }: WorkerRemains) {
+  constructor(worker: string, kind: WorkerFailureCause, detail: string, { log, flight }: WorkerExitReport) {
     const last = flight.at(-1);
     const during = last === undefined ? '' : `, last message '${last.message}' at ${last.address}`;
     const remedy =

@@ -29,7 +29,7 @@ export const reportSchema = z.discriminatedUnion('kind', [
 ]);
 export type Report = z.infer<typeof reportSchema>;
 
-export const birthSchema = z.object({
+export const startDataSchema = z.object({
   seat: seatSchema,
   /** One word: the number of the last ping answered. */
   beat: z.instanceof(SharedArrayBuffer),
@@ -37,4 +37,4 @@ export const birthSchema = z.object({
   log: z.instanceof(SharedArrayBuffer),
   data: z.unknown(),
 });
-export type Birth = z.infer<typeof birthSchema>;
+export type StartData = z.infer<typeof startDataSchema>;

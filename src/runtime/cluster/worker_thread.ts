@@ -13,7 +13,7 @@ import { portsOf, type ThreadSeat } from '../transport/thread_mesh.ts';
 import { WorkerFailed, type WorkerFailureCause } from './worker_errors.ts';
 import { createFlightMemory, SharedFlightRecord } from './worker_flight_record.ts';
 import { createLogMemory, WorkerLog } from './worker_log.ts';
-import { reportSchema, type Birth, type Order } from './worker_messages.ts';
+import { reportSchema, type StartData, type Order } from './worker_messages.ts';
 import { tick, WATCH_START } from './worker_watchdog.ts';
 
 export interface WorkerThreadOptions {
@@ -57,9 +57,9 @@ export class WorkerThread {
     this.ended = this.#ended.promise;
     // Whoever does not wait for it hears of the failure all the same.
     this.ready.catch(() => undefined);
-    const birth: Birth = { seat, beat: this.#beatMemory, flight: this.#flight, log: this.#log, data };
+    const startData: StartData = { seat, beat: this.#beatMemory, flight: this.#flight, log: this.#log, data };
     const transferList = portsOf(seat);
-    this.#worker = new Worker(entry, { name: this.name, workerData: birth, transferList, resourceLimits });
+    this.#worker = new Worker(entry, { name: this.name, workerData: startData, transferList, resourceLimits });
     this.#worker.on('message', (message: unknown) => this.#hear(message));
     // It has none of its own any more when it has ended.
     const { maxOldGenerationSizeMb: heapMb = 0 } = this.#worker.resourceLimits ?? {};

@@ -67,7 +67,7 @@ describe('a node process', () => {
   test('that fails before the run has begun is reported with its own remedy only', async () => {
     const { node, deaths } = start('fail');
     await node.ended;
-    const { message } = new NodeDied('node-1', deaths[0].remains, 'starting');
+    const { message } = new NodeDied('node-1', deaths[0].exitReport, 'starting');
     expect(message).toMatch(/^node-1: node-1\.worker-0: hung: .+; end this process and start it again$/);
   });
 
@@ -75,12 +75,12 @@ describe('a node process', () => {
     const { node, deaths } = start('fail');
     await node.ended;
     expect(deaths).toHaveLength(1);
-    const [{ message, remains }] = deaths;
+    const [{ message, exitReport }] = deaths;
     expect(message).toBe(
       "node-1: node-1.worker-0: hung: no answer, last message 'open' at run/stage; end this process and start it again; " +
         'what was checkpointed is safe, continue with --resume',
     );
-    expect(remains).toEqual({
+    expect(exitReport).toEqual({
       exitCode: null,
       signal: 'SIGKILL',
       reason: expect.stringContaining('hung') as unknown,
@@ -113,7 +113,7 @@ describe('a node process', () => {
     await spoke;
     process.kill(node.pid ?? 0, 'SIGKILL');
     await node.ended;
-    expect(deaths.map(({ remains }) => remains.signal)).toEqual(['SIGKILL']);
+    expect(deaths.map(({ exitReport }) => exitReport.signal)).toEqual(['SIGKILL']);
   });
 
   test('ends when its launcher is killed', async () => {

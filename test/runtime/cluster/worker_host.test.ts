@@ -4,11 +4,11 @@ import { afterEach, expect, test } from 'vitest';
 import type { WorkerFailed } from '../../../src/runtime/cluster/index.ts';
 import { defineProtocol, tell, type Down } from '../../../src/runtime/index.ts';
 import { VirtualClock } from '../../../src/runtime/testing/index.ts';
-import { openThreads, startThreads, type ThreadCompany } from '../transport/thread_company.ts';
+import { openThreads, startThreads, type Threads } from '../transport/threads.ts';
 import { hangMs } from '../../hang.ts';
 
-let company: ThreadCompany | null = null;
-const keep = (made: ThreadCompany): ThreadCompany => {
+let company: Threads | null = null;
+const keep = (made: Threads): Threads => {
   company = made;
   return made;
 };
@@ -164,7 +164,7 @@ test('a worker that throws since memory was refused says that, too', async () =>
 const lookoutProtocol = defineProtocol('lookout', { start: tell() });
 
 /** The end of the actor at `address`, as an actor of the main thread is told. */
-function watchFor({ system }: ThreadCompany, address: string): Promise<Down> {
+function watchFor({ system }: Threads, address: string): Promise<Down> {
   return new Promise((resolve) => {
     const lookout = system.spawn(lookoutProtocol, 'node-0/lookout', (scope) => ({
       start: () => scope.watch({ address }),

@@ -1,13 +1,13 @@
 import { afterEach, expect, test } from 'vitest';
 import { digestOf, tensorOf } from './thread_actors.ts';
-import { startThreads, type ThreadCompany } from './thread_company.ts';
+import { startThreads, type Threads } from './threads.ts';
 
 const KIB = 1024;
 const SIZES = [0, KIB, KIB * KIB];
 const ONE_SLOT = [{ bytes: 4 * KIB, count: 1 }];
 
-let company: ThreadCompany | null = null;
-const start = async (...args: Parameters<typeof startThreads>): Promise<ThreadCompany> => {
+let company: Threads | null = null;
+const start = async (...args: Parameters<typeof startThreads>): Promise<Threads> => {
   company = await startThreads(...args);
   return company;
 };

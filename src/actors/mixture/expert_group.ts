@@ -1,0 +1,94 @@
+/**
+ * The experts of one layer that live on one worker, as seen by the routers: one address for their rows. The group runs
+ * each expert over its own rows, side by side where they are few, and answers with one envelope. It owns nothing: state is the experts'.
+ */
+import type { Actor, ActorScope, ArgsOf, Context } from '../../runtime/index.ts';
+import type { ExpertCore } from './expert_core.ts';
+import type { ExpertPart, ExpertPrograms, ExpertRun } from './expert_programs.ts';
+import type { expertGroupProtocol } from '../protocol/expert.ts';
+import { routerProtocol } from '../protocol/router.ts';
+import type { RowRange, RowsPort } from '../stage/rows_port.ts';
+
+type Messages = typeof expertGroupProtocol;
+
+export class ExpertGroup implements Actor<Messages> {
+  private readonly group: number;
+  private readonly cores: readonly ExpertCore[];
+  private readonly programs: ExpertPrograms;
+  private readonly port: RowsPort;
+  private readonly scope: ActorScope;
+  /** How many experts have said that they reached a version above the group's. */
+  private readonly reached = new Map<number, number>();
+
+  constructor({ group, cores, programs, port }: ExpertGroupParts, scope: ActorScope) {
+    this.group = group;
+    this.cores = cores;
+    this.programs = programs;
+    this.port = port;
+    this.scope = scope;
+    scope.setParamsVersion(0);
+  }
+
+  async dispatch({ counts, rows, ...unit }: ArgsOf<Messages, 'dispatch'>, ctx: Context): Promise<void> {
+    const runs = this.cores.map((core, i) => core.admit(counts[i]));
+    this.port.scatter(rows, rangesOf(runs, 'rows_SD'));
+    await this.runAll('forward', runs);
+    this.cores.forEach((core, i) => core.hold(unit, runs[i]));
+    const outputs = await this.port.gather(rangesOf(runs, 'outputs_SD'), ctx.sender);
+    this.router(ctx).tell.outputs({ ...unit, group: this.group, rows: outputs });
+  }
+
+  async outputsGradient(
+    { counts: _counts, rows, ...unit }: ArgsOf<Messages, 'outputsGradient'>,
+    ctx: Context,
+  ): Promise<void> {
+    const runs = this.cores.map((core) => core.heldOf(unit));
+    this.port.scatter(rows, rangesOf(runs, 'd_outputs_SD'));
+    await this.runAll('backwardInput', runs);
+    const gradients = await this.port.gather(rangesOf(runs, 'd_rows_SD'), ctx.sender);
+    this.router(ctx).tell.rowsGradient({ ...unit, group: this.group, rows: gradients });
+    // The router goes on with the input gradients while these are made, one batch after another.
+    for (const batch of this.programs.batches(runs)) {
+      const cores = batch.map((i) => this.cores[i]);
+      await this.programs.run(
+        'backwardWeight',
+        cores.map((core) => core.openLeaf(unit)),
+      );
+      for (const core of cores) await core.closeLeaf(unit);
+    }
+  }
+
+  advanced({ version }: ArgsOf<Messages, 'advanced'>): void {
+    const count = (this.reached.get(version) ?? 0) + 1;
+    this.reached.set(version, count);
+    if (count < this.cores.length) return;
+    this.reached.delete(version);
+    this.scope.setParamsVersion(version);
+  }
+
+  abandon(): void {
+    for (const core of this.cores) core.abandon();
+    this.port.abandon(this.scope.address);
+  }
+
+  /** All at once: the device runs them in order, and nothing of its worker's own comes between. */
+  private async runAll(part: ExpertPart, runs: readonly ExpertRun[]): Promise<void> {
+    const batches = this.programs.batches(runs).map((batch) => batch.map((i) => runs[i]));
+    await Promise.all(batches.map((batch) => this.programs.run(part, batch)));
+  }
+
+  private router(ctx: Context) {
+    return ctx.ref(routerProtocol, ctx.sender);
+  }
+}
+
+export interface ExpertGroupParts {
+  readonly group: number;
+  readonly cores: readonly ExpertCore[];
+  readonly programs: ExpertPrograms;
+  readonly port: RowsPort;
+}
+
+/** The live rows that each run has of a tensor. */
+const rangesOf = (runs: readonly ExpertRun[], name: string): RowRange[] =>
+  runs.map(({ bindings, rows }) => ({ tensor: bindings[name], rows }));

@@ -1,0 +1,49 @@
+/**
+ * Where every actor of a run lives: the system (a thread of a node, or the launcher) by address. Pure, from the placement
+ * of roles, so that every process knows the same. A system's name is its node's, for workers followed by `.worker-N`.
+ */
+import type { Member } from './cast.ts';
+import { checkpointerAddress, eventLogAddress, recoveryAddress, trainerAddress, agentAddress } from './addresses.ts';
+
+/** The name of the launcher among the systems; no node has it. */
+export const launcherName = 'launcher';
+export const nodeName = (node: number | '*'): string => `node-${node}`;
+export const workerName = (node: string, worker: number): string => `${node}.worker-${worker}`;
+export const nodeOfSystem = (system: string): string => system.split('.', 1)[0];
+
+/** The callers of a system that are no actors. */
+export const outsideOf = (system: string): string => `@${system}`;
+
+export interface DirectoryOptions {
+  readonly cast: readonly Member[];
+  /** System by role. */
+  readonly placement: ReadonlyMap<string, string>;
+  /** Where the trainer and recovery are. */
+  readonly leader: string;
+  /** Where the run directory is written. */
+  readonly writer: string;
+  /** All systems of the run. */
+  readonly systems: readonly string[];
+}
+
+/** System by address, for every actor of a run and for the outside of every system. Throws `RangeError` for a role without a place. */
+export function directoryOf({ cast, placement, leader, writer, systems }: DirectoryOptions): Map<string, string> {
+  const places = new Map<string, string>();
+  for (const address of [trainerAddress, recoveryAddress]) places.set(address, leader);
+  for (const address of [checkpointerAddress, eventLogAddress]) places.set(address, writer);
+  for (const system of systems) {
+    places.set(agentAddress(system), system);
+    places.set(outsideOf(system), system);
+  }
+  for (const { address, role } of cast) {
+    const system = placement.get(role);
+    if (system === undefined) throw new RangeError(`${role} has no place`);
+    places.set(address, system);
+  }
+  return places;
+}
+
+/** The same, as the threads of one node see it: who is elsewhere is reached through the node's main thread. */
+export function threadsOf(places: ReadonlyMap<string, string>, node: string): Map<string, string> {
+  return new Map([...places].map(([address, system]) => [address, nodeOfSystem(system) === node ? system : node]));
+}

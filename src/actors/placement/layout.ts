@@ -1,0 +1,37 @@
+/** Who lives where in a run: a pure function of the run spec and the names of the nodes. */
+import type { RunSpec } from './run_spec.ts';
+import { castOf, type Member } from './cast.ts';
+import { largestMessageBytes } from './message_sizes.ts';
+import { placeRoles } from './place_roles.ts';
+import { directoryOf, workerName } from './directory.ts';
+
+export interface Layout {
+  readonly cast: readonly Member[];
+  /** Every system of the run: that of the writer, of each node, of each worker. */
+  readonly systems: readonly string[];
+  /** System by role. */
+  readonly placement: ReadonlyMap<string, string>;
+  /** System by address. */
+  readonly places: ReadonlyMap<string, string>;
+  /** What slots and links must have room for. */
+  readonly largestBytes: number;
+}
+
+/** The first of the nodes leads; `writer`, one of them or not, writes down what happens. */
+export function layoutOf(runSpec: RunSpec, nodes: readonly string[], writer: string): Layout {
+  const workers = nodes.flatMap((_, node) =>
+    Array.from({ length: runSpec.topology.cluster.workers_per_node }, (__, worker) => ({ node, worker })),
+  );
+  const nameOf = ({ node, worker }: (typeof workers)[number]): string => workerName(nodes[node], worker);
+  const placed = placeRoles(runSpec, workers);
+  const placement = new Map([...placed].map(([role, worker]) => [role, nameOf(worker)]));
+  const systems = [...new Set([writer, ...nodes, ...workers.map(nameOf)])];
+  const cast = castOf(runSpec);
+  return {
+    cast,
+    systems,
+    placement,
+    places: directoryOf({ cast, placement, leader: nodes[0], writer, systems }),
+    largestBytes: largestMessageBytes(runSpec, cast),
+  };
+}

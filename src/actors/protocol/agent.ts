@@ -1,0 +1,42 @@
+/**
+ * The agent of a system (a thread of a node, or the launcher): lets it enter a gen, sees to it that its roles agree on
+ * what has been applied, and says what its counters and its device have. None of it is fenced by gen, since it is what changes the gen.
+ */
+import { z } from 'zod';
+import { ask, defineProtocol } from '../../runtime/index.ts';
+import { owner, recovery, trainer } from './callers.ts';
+import { decisionSchema } from './stateful.ts';
+
+/** What a system counts, from its start. */
+export const reportSchema = z.object({
+  /** Bytes sent, by transport. */
+  bytesSent: z.record(z.string(), z.number()),
+  /** Frames with tensors that somebody holds; 0 between steps. */
+  leased: z.int(),
+  /** CPU time of its thread, in milliseconds. */
+  cpuMs: z.number(),
+});
+export type SystemReport = z.infer<typeof reportSchema>;
+
+/** What the device of a system found out by timing. */
+export const tuningSchema = z.object({
+  /** Of its adapter and driver; what was found out holds for these. */
+  numericsClass: z.string(),
+  /** Names of forms, by what they were chosen for. */
+  choices: z.record(z.string(), z.string()),
+});
+export type DeviceTuning = z.infer<typeof tuningSchema>;
+
+export const agentProtocol = defineProtocol('agent', {
+  /** Enters `gen`; answered with the data steps of its roles once all of them have dropped the pass under way. */
+  enter: ask({ fenced: false, from: [recovery], args: z.object({ gen: z.int() }), reply: z.array(z.int()) }),
+  /** Has its roles apply the decision that stands, or let go of what they voted on. */
+  settle: ask({
+    fenced: false,
+    from: [recovery],
+    args: z.object({ gen: z.int(), decision: decisionSchema.nullable() }),
+  }),
+  report: ask({ fenced: false, from: [trainer], reply: reportSchema }),
+  /** Null where the device timed nothing, and where there is none. */
+  tuning: ask({ fenced: false, from: owner, reply: tuningSchema.nullable() }),
+});

@@ -1,0 +1,47 @@
+/** What the event log is told of a run. Asked, not told: a line that cannot be written ends the run. */
+import { z } from 'zod';
+import { ask, defineProtocol } from '../../runtime/index.ts';
+import { recovery, trainer } from './callers.ts';
+
+const counts = z.record(z.string(), z.number());
+
+/** `StepMetrics`, as it crosses nodes; keys in the order in which they are written. */
+export const stepMetricsSchema = z.object({
+  step: z.int(),
+  loss: z.number(),
+  aux_loss: z.number(),
+  z_loss: z.number(),
+  lr: z.number(),
+  grad_norm: z.number(),
+  loss_scale: z.number().exactOptional(),
+  tokens: z.number(),
+  tokens_per_second: z.number(),
+  step_ms: z.number(),
+  routed: z.int(),
+  processed: z.int(),
+  spilled: z.int(),
+  dropped: z.int(),
+  expert_load: z.record(z.string(), z.array(z.int()).readonly()),
+  nodes: z.int(),
+  workers: z.int(),
+  eval_loss: z.number().exactOptional(),
+  bytes_sent: counts,
+  cpu_ms: counts,
+});
+
+/** What gradients are multiplied by changes after a step. */
+export const lossScaleChangeSchema = z.object({ step: z.int(), from: z.number(), to: z.number(), reason: z.string() });
+export type LossScaleChange = z.infer<typeof lossScaleChangeSchema>;
+
+export const eventLogProtocol = defineProtocol('event_log', {
+  step: ask({ fenced: false, from: [trainer], args: stepMetricsSchema }),
+  evaluated: ask({ fenced: false, from: [trainer], args: z.object({ step: z.int(), evalLoss: z.number() }) }),
+  checkpoint: ask({ fenced: false, from: [trainer], args: z.object({ step: z.int(), path: z.string() }) }),
+  lossScale: ask({ fenced: false, from: [trainer], args: lossScaleChangeSchema }),
+  /** Something went wrong in a step, and what is done about it. */
+  incident: ask({
+    fenced: false,
+    from: [trainer, recovery],
+    args: z.object({ step: z.int(), remedy: z.string(), evidence: z.string() }),
+  }),
+});

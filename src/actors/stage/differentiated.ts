@@ -1,0 +1,29 @@
+/** A program with its derivative, compiled for a device: what a role runs for one kind of step. */
+import type { Device, Executable } from '../../kernels/device.ts';
+import type { Program } from '../../kernels/program.ts';
+import { vjp, type Vjp } from '../../kernels/vjp.ts';
+
+export interface Differentiated {
+  readonly vjp: Vjp;
+  /** Also writes residuals. */
+  readonly forward: Executable;
+  readonly backward: Executable;
+}
+
+const derivatives = new WeakMap<Program, Vjp>();
+
+/** The derivative of a program; layers that share a program share it, and so the device compiles it once. */
+export function derivativeOf(program: Program): Vjp {
+  const known = derivatives.get(program) ?? vjp(program);
+  derivatives.set(program, known);
+  return known;
+}
+
+export async function differentiate(device: Device, program: Program): Promise<Differentiated> {
+  const derivative = derivativeOf(program);
+  return {
+    vjp: derivative,
+    forward: await device.compile(derivative.forward),
+    backward: await device.compile(derivative.backward),
+  };
+}

@@ -1,0 +1,55 @@
+/** The head of generation: the logits of the token that follows one position of a single sequence. */
+import type { Bindings, Device, Executable, Slice, Tensor } from '../../kernels/device.ts';
+import { typeOf } from '../../kernels/program.ts';
+import type { ProgramStep } from '../../models/model.ts';
+import type { TensorPayload } from '../../runtime/index.ts';
+import { tensorFor, weightBindings } from './bindings.ts';
+import { payload } from '../protocol/pass.ts';
+import type { StageContext } from './stage_context.ts';
+
+export class LogitsHead {
+  private readonly device: Device;
+  private readonly executable: Executable;
+  private readonly bindings: Bindings;
+  private readonly position: Tensor;
+  private readonly output: Tensor;
+
+  private constructor(device: Device, executable: Executable, bindings: Bindings, position: Tensor, output: Tensor) {
+    this.device = device;
+    this.executable = executable;
+    this.bindings = bindings;
+    this.position = position;
+    this.output = output;
+  }
+
+  /** The head over the last rows of `context`. Throws `OutOfSliceMemory`. */
+  static async create(
+    device: Device,
+    slice: Slice,
+    { program, weights }: ProgramStep,
+    context: StageContext,
+    values: Bindings,
+  ): Promise<LogitsHead> {
+    const head = context.steps.at(-1)!;
+    if (head.kind !== 'head') throw new TypeError('logits are made by the stage that has the head');
+    const position = tensorFor(slice, 'position', typeOf(program, 'position_2'));
+    const output = tensorFor(slice, 'logits', typeOf(program, 'logits_2V'));
+    const rows = { x_RD: head.bindings.x_RD, position_2: position, logits_2V: output };
+    return new LogitsHead(
+      device,
+      await device.compile(program),
+      { ...weightBindings(weights, values), ...rows },
+      position,
+      output,
+    );
+  }
+
+  /** f32 [V] for the token after row `at`. A single row would have other bits, so the row is taken twice. */
+  async at(at: number): Promise<TensorPayload> {
+    this.device.write(this.position, Int32Array.of(at, at));
+    await this.executable.run(this.bindings);
+    const vocabulary = this.output.shape[1];
+    const logits_V = await this.device.read(this.output, vocabulary);
+    return payload(logits_V.slice(), [vocabulary]);
+  }
+}

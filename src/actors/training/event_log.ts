@@ -1,0 +1,59 @@
+/**
+ * The event log: hears what happens to a run and hands it to whoever keeps it (the logs and the screen of the launcher).
+ * It lives where the run directory is written, whatever node the trainer is on.
+ */
+import type { Actor, ArgsOf, Context, Reply } from '../../runtime/index.ts';
+import type { StepMetrics } from '../../telemetry/index.ts';
+import type { eventLogProtocol, LossScaleChange } from '../protocol/event_log.ts';
+
+type Messages = typeof eventLogProtocol;
+
+/** Who watches a training run. What it throws ends the run: the answer of whoever told of it is that error. */
+export interface TrainingObserver {
+  step(metrics: StepMetrics): void;
+  evaluated(step: number, evalLoss: number): void;
+  checkpoint(step: number, path: string): void;
+  lossScale(change: LossScaleChange): void;
+  incident(step: number, remedy: string, evidence: string): void;
+}
+
+export class EventLog implements Actor<Messages> {
+  private readonly observer: TrainingObserver;
+
+  constructor(observer: TrainingObserver) {
+    this.observer = observer;
+  }
+
+  step(metrics: ArgsOf<Messages, 'step'>, ctx: Context): Reply<void> {
+    return answer(ctx, () => this.observer.step(metrics));
+  }
+
+  evaluated({ step, evalLoss }: ArgsOf<Messages, 'evaluated'>, ctx: Context): Reply<void> {
+    return answer(ctx, () => this.observer.evaluated(step, evalLoss));
+  }
+
+  checkpoint({ step, path }: ArgsOf<Messages, 'checkpoint'>, ctx: Context): Reply<void> {
+    return answer(ctx, () => this.observer.checkpoint(step, path));
+  }
+
+  lossScale(change: LossScaleChange, ctx: Context): Reply<void> {
+    return answer(ctx, () => this.observer.lossScale(change));
+  }
+
+  incident({ step, remedy, evidence }: ArgsOf<Messages, 'incident'>, ctx: Context): Reply<void> {
+    return answer(ctx, () => this.observer.incident(step, remedy, evidence));
+  }
+}
+
+/** A full disk is no fault of this actor: it says so once, to whoever asked, and does not fail itself. */
+function answer(ctx: Context, work: () => void): Reply<void> {
+  const reply: Reply<void> = ctx.defer();
+  try {
+    work();
+  } catch (error) {
+    reply.reject(error);
+    return reply;
+  }
+  reply.resolve();
+  return reply;
+}

@@ -1,0 +1,128 @@
+/**
+ * Where the roles of a run live, seen from whoever started them. A cluster is in this thread, spread over worker threads, or
+ * over nodes; the numbers are the same. Each has a trainer, which does nothing until it is asked to train.
+ */
+import type { Executable } from '../kernels/device.ts';
+import { numericsClass } from '../kernels/numerics.ts';
+import {
+  createLocalSystem,
+  supervisor,
+  type ActorSystem,
+  type ChildSpec,
+  type LocalSystemOptions,
+} from '../runtime/index.ts';
+import { trainerAddress, agentAddress } from '../actors/placement/addresses.ts';
+import type { BatchPort } from '../actors/stage/batch_port.ts';
+import type { RunSpec } from '../actors/placement/run_spec.ts';
+import { castOf, type Member } from '../actors/placement/cast.ts';
+import { deviceOf } from '../topology/index.ts';
+import { chosenDevice, type WorkerDevice } from './chosen_device.ts';
+import type { DecisionStore } from '../actors/training/decision_store.ts';
+import { openRoles } from './open_roles.ts';
+import { trainerProtocol } from '../actors/protocol/trainer.ts';
+import { agentProtocol } from '../actors/protocol/agent.ts';
+import { Trainer } from '../actors/training/trainer.ts';
+import { SystemAgent, type AgentParts } from '../actors/placement/agent.ts';
+
+export interface Cluster {
+  /** The own one of whoever started the cluster: checkpointer and event log are spawned here. */
+  readonly system: ActorSystem;
+  /** What must be equal for another cluster to give the same bits. */
+  readonly numericsClass: string;
+  /** What each worker computes on. */
+  readonly devices: readonly WorkerDevice[];
+  /** What was compiled in this thread, with its times. */
+  executables(): Promise<readonly Executable[]>;
+  /** Resolves once all are in one gen: for whoever lost an ask to a change of gen. */
+  settled(): Promise<void>;
+  /** Stops all actors, then the devices. */
+  stop(): Promise<void>;
+}
+
+export interface ClusterOptions {
+  readonly runSpec: RunSpec;
+  /** The least gen to begin in. */
+  readonly gen: number;
+  readonly evaluationMicrobatches: number;
+  readonly onFailure: (failure: Error) => void;
+}
+
+/** A role failed; what it said is in the message. */
+export class RunFailed extends Error {
+  readonly tag = 'RunFailed';
+  readonly exitCode = 1;
+  constructor(cause: string) {
+    super(`${cause}; what was checkpointed is safe, continue with --resume`);
+    this.name = 'RunFailed';
+  }
+}
+
+/** The roles of one worker as one unit: none is restarted alone, and what escalates ends the run. */
+export const roleSupervision = { intensity: 0 };
+
+export function rolesSpec(worker: string, specs: readonly ChildSpec[]): ChildSpec {
+  return supervisor(`run/roles-${worker}`, { strategy: 'one_for_all', ...roleSupervision }, specs);
+}
+
+/** Starts the agent of a system that hosts the actors of `cast`. */
+export function spawnAgent(
+  system: ActorSystem,
+  cast: readonly Member[],
+  { device = null, onEnter = () => undefined }: Partial<Pick<AgentParts, 'device' | 'onEnter'>> = {},
+): void {
+  const hosted = {
+    groups: cast.filter(({ isGroup }) => isGroup).map(({ address }) => address),
+    holders: cast.filter(({ isGroup }) => !isGroup).map(({ address }) => address),
+  };
+  system.spawn(
+    agentProtocol,
+    agentAddress(system.name),
+    (scope) => new SystemAgent({ system, device, onEnter, ...hosted }, scope),
+  );
+}
+
+/** Starts the trainer of a run that is in the systems named. */
+export function spawnTrainer(
+  system: ActorSystem,
+  { runSpec, evaluationMicrobatches }: Pick<ClusterOptions, 'runSpec' | 'evaluationMicrobatches'>,
+  decisions: DecisionStore,
+  systems: readonly string[],
+): void {
+  const { topology, mesh } = runSpec;
+  const parts = { topology, mesh, decisions, evaluationMicrobatches, systems };
+  system.spawn(trainerProtocol, trainerAddress, (scope) => new Trainer(parts, scope));
+}
+
+/** All roles in this thread. Throws `OutOfSliceMemory`, `NoAdapter`. */
+export async function startLocalCluster(
+  options: ClusterOptions,
+  batches: BatchPort,
+  decisions: DecisionStore,
+  settings: LocalSystemOptions = {},
+): Promise<Cluster> {
+  const { runSpec, gen, onFailure } = options;
+  const { choice, numerics, facts } = await chosenDevice(deviceOf(runSpec.topology.cluster, 0, 0));
+  const onLost = ({ message }: Error): void => onFailure(new RunFailed(message));
+  const { device, specs } = await openRoles({ choice, runSpec, batches, hosts: () => true, onLost });
+  const system = createLocalSystem({
+    name: 'node-0',
+    supervision: roleSupervision,
+    onFailure: (cause) => onFailure(new RunFailed(cause)),
+    ...settings,
+  });
+  system.enter(gen);
+  system.start(rolesSpec('w0', specs));
+  spawnAgent(system, castOf(runSpec), { device });
+  spawnTrainer(system, options, decisions, [system.name]);
+  return {
+    system,
+    numericsClass: numericsClass(numerics),
+    devices: [{ node: system.name, worker: system.name, ...facts }],
+    executables: () => device.executables(),
+    settled: () => Promise.resolve(),
+    stop: async () => {
+      await system.stop();
+      await device.close();
+    },
+  };
+}

@@ -1,0 +1,76 @@
+/** The blend that a topology's `data` section describes, packed on the first launch and opened after. */
+import { resolve } from 'node:path';
+import { blockTokensFor, packBlend, rehearseBlend, rowFiles, skippedText } from '../data/index.ts';
+import type { Blend, CorpusSpec, FoundCorpus, Tokenizer } from '../data/index.ts';
+import type { Topology } from '../topology/index.ts';
+import type { BatchSource } from './batch_source.ts';
+import type { TrainOptions } from './run_port.ts';
+
+/** Globs and the cache are relative to `baseDir`. Throws `EmptyCorpus`, `BadBlend` and the other errors of `data`. */
+export async function packedBlend(
+  { topology, baseDir, signal, observe }: Pick<TrainOptions, 'topology' | 'baseDir' | 'signal' | 'observe'>,
+  tokenizer: Tokenizer,
+): Promise<{ blend: Blend; source: BatchSource }> {
+  const { data } = topology;
+  const { blend, folders } = await packBlend({
+    ...optionsOf(topology, baseDir, tokenizer),
+    cacheDir: resolve(baseDir, data.cache_dir),
+    signal,
+    progress: (progress) => observe({ kind: 'packing', ...progress }),
+    observe: ({ found }) => {
+      for (const text of [...leftOutRemarks(found), ...rowRemarks(found)]) observe({ kind: 'notice', text });
+    },
+  });
+  const weights = data.blend.map(({ weight }) => weight);
+  return { blend, source: { folders: [...folders], weights, digest: blend.digest } };
+}
+
+/** The files of each corpus, and their blend as packing would give it; nothing is written. Throws what `packedBlend` does. */
+export async function rehearsedBlend(
+  topology: Topology,
+  baseDir: string,
+  tokenizer: Tokenizer,
+): Promise<{ corpora: readonly FoundCorpus[]; blend: Blend }> {
+  return await rehearseBlend(optionsOf(topology, baseDir, tokenizer));
+}
+
+/** A line where a user may not have meant that outputs of runs are among the texts: how many files were left out, and why. */
+export function leftOutRemarks({ spec, filesFound, files, skipped }: FoundCorpus): string[] {
+  if (skipped.ownOutput === 0) return [];
+  const all = skippedText(spec, skipped);
+  return [`corpus '${spec.name}': ${files.length} of ${filesFound} files are its texts; left out: ${all}`];
+}
+
+/** A line where a user may not have meant that rows of data are read as text. */
+export function rowRemarks(found: FoundCorpus): string[] {
+  const rows = rowFiles(found);
+  if (rows.length === 0) return [];
+  const which = rows.length === 1 ? `${rows[0]} holds` : `${rows[0]} and ${rows.length - 1} more hold`;
+  return [
+    `corpus '${found.spec.name}': ${which} rows of data and will be trained on as plain text, with its braces, keys and ` +
+      'commas; write the texts to .txt files, or exclude it',
+  ];
+}
+
+function optionsOf({ data, training }: Topology, baseDir: string, tokenizer: Tokenizer) {
+  return {
+    baseDir,
+    tokenizer,
+    heldOutFraction: data.held_out,
+    blockTokens: blockTokensFor(training.sequence_length),
+    seed: training.seed,
+    corpora: specsOf(data),
+  };
+}
+
+const specsOf = ({ blend }: Topology['data']): CorpusSpec[] =>
+  blend.map(({ name, glob, exclude, weight, format, max_file_bytes }) => ({
+    name,
+    globs: listOf(glob),
+    exclude: listOf(exclude ?? []),
+    weight,
+    format,
+    maxFileBytes: max_file_bytes,
+  }));
+
+const listOf = (globs: string | readonly string[]): readonly string[] => (typeof globs === 'string' ? [globs] : globs);

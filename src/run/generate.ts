@@ -1,0 +1,110 @@
+/** Text from a checkpoint: the model's actors on one worker, whatever mesh trained them. What `run generate` calls. */
+import { existsSync, statSync, type Stats } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { CheckpointIo, CheckpointStore, NoCheckpoint, openCheckpoint, type Checkpoint } from '../checkpoints/index.ts';
+import { loadTokenizer } from '../data/index.ts';
+import { ARENA_LIMIT_BYTES } from '../kernels/arena.ts';
+import { sublayersDigest } from '../models/load_sublayers.ts';
+import type { Topology } from '../topology/index.ts';
+import { runSpecOf } from '../actors/placement/run_spec.ts';
+import { checkForeignCode } from './foreign_code.ts';
+import { Generator } from './generator.ts';
+import { sublayersDigestOf, topologyOf } from './identity.ts';
+import { restore, ResumeRefused } from './resume.ts';
+import type { GenerateOptions } from './run_port.ts';
+import { Run } from './run.ts';
+
+/**
+ * Writes text as it is made; `notice` hears of damaged checkpoints that are passed over. Throws `NoCheckpoint`,
+ * `DamagedCheckpoint`, `ResumeRefused`, and `CodeNotAllowed` where the checkpoint names a module and `allowCode` is not set.
+ */
+export async function generate({
+  checkpointDir,
+  prompt,
+  maxTokens,
+  temperature,
+  seed,
+  allowCode = false,
+  write,
+  notice,
+}: GenerateOptions): Promise<void> {
+  const checkpoint = await find(checkpointDir, notice);
+  const topology = singleWorker(checkpoint);
+  // Paths in a checkpoint's topology are relative to the run directory, two folders above it.
+  const baseDir = resolve(checkpoint.path, '..', '..');
+  checkForeignCode(`checkpoint ${checkpoint.path}`, { topology, baseDir, isAllowed: allowCode });
+  const digest = checkSublayers(checkpoint, topology, baseDir);
+  const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
+  const batches = {
+    microbatch: () => {
+      throw new Error('generation has no corpus');
+    },
+  };
+  const { vocabSize: vocabulary } = tokenizer;
+  const runSpec = await runSpecOf({ topology, baseDir, vocabulary, sublayersDigest: digest });
+  const run = await Run.start({
+    runSpec,
+    batches,
+    gen: checkpoint.manifest.gen + 1,
+  });
+  try {
+    await restore(run.system, checkpoint, run.holders);
+    const generator = new Generator(run.cluster, tokenizer, topology);
+    write(prompt);
+    for await (const text of generator.generate({ prompt, maxTokens, temperature, seed })) write(text);
+  } finally {
+    await run.stop();
+  }
+}
+
+/** The digest of the model's module, read before anything of it runs. Throws `ResumeRefused` where it has changed. */
+function checkSublayers(checkpoint: Checkpoint, topology: Topology, baseDir: string): string | null {
+  const digest = sublayersDigest(topology, baseDir);
+  if (digest === sublayersDigestOf(checkpoint)) return digest;
+  throw new ResumeRefused(checkpoint.path, 'the module at model.sublayers has changed since; restore it as it was', 2);
+}
+
+/** A checkpoint, a folder of checkpoints, or a run directory. */
+async function find(path: string, notice: (text: string) => void): Promise<Checkpoint> {
+  const stats = statsOf(path);
+  if (stats === undefined) throw new NoCheckpoint(resolve(path), 'there is no such folder', 2);
+  if (!stats.isDirectory()) throw new NoCheckpoint(resolve(path), 'it is no folder', 2);
+  if (existsSync(join(path, 'manifest.json'))) return await openCheckpoint(resolve(path));
+  const inRun = join(path, 'checkpoints');
+  const store = new CheckpointStore(resolve(existsSync(inRun) ? inRun : path));
+  if ((await store.list()).length === 0) throw new NoCheckpoint(store.dir, 'it holds none', 2);
+  const { checkpoint, refused } = await store.openNewestValid();
+  if (refused.length > 0) notice(passedOver(refused, checkpoint));
+  return checkpoint;
+}
+
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw new CheckpointIo(resolve(path), cause);
+  }
+}
+
+/** Says which checkpoints are newer, and why none of them is used. */
+function passedOver(refused: readonly Error[], { path }: Checkpoint): string {
+  return `${refused.map(({ message }) => message).join(' | ')}; using ${path} instead`;
+}
+
+/** The checkpoint's topology with every rank on one worker and one sequence at a time. */
+function singleWorker(checkpoint: Checkpoint): Topology {
+  const trained = topologyOf(checkpoint);
+  const { parallelism, training, cluster } = trained;
+  // One worker now has what all of them had; pages that nothing touches cost nothing.
+  const bytes = cluster.nodes * cluster.workers_per_node * cluster.memory_per_worker;
+  const memory = { memory_per_worker: Math.min(bytes, ARENA_LIMIT_BYTES) };
+  // A model is bound to no device: what it was trained on may not be there, and the processor writes the same everywhere.
+  const single = { ...cluster, workers_per_node: 1, device: 'cpu', ...memory };
+  const mesh = { data_parallel: 1, pipeline_parallel: 1, expert_parallel: 1, micro_batches: 1 } as const;
+  return {
+    ...trained,
+    cluster: single,
+    parallelism: { ...parallelism, ...mesh },
+    training: { ...training, global_batch_size: 1 },
+  };
+}

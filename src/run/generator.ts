@@ -1,0 +1,112 @@
+/**
+ * Text from a model that is in actors: the stages of one replica take the tokens so far as a pass and answer with the
+ * logits of the next. Sampling is a pure function of the seed and the position.
+ */
+import { hashU32, type TokenDecoder, type Tokenizer } from '../data/index.ts';
+
+import { floats } from '../kernels/dtype.ts';
+import { tagOf } from '../runtime/index.ts';
+import type { Topology } from '../topology/index.ts';
+import { stageAddress } from '../actors/placement/addresses.ts';
+import type { Cluster } from './cluster.ts';
+import { dataOf, payload } from '../actors/protocol/pass.ts';
+import { stageProtocol } from '../actors/protocol/stage.ts';
+
+export interface GenerationOptions {
+  readonly prompt: string;
+  readonly maxTokens: number;
+  /** 0 takes the likeliest token. */
+  readonly temperature: number;
+  readonly seed: number;
+}
+
+/** How long one token may take. */
+const patienceMs = 60_000;
+
+export class Generator {
+  private readonly cluster: Pick<Cluster, 'system' | 'settled'>;
+  private readonly tokenizer: Tokenizer;
+  private readonly sequenceLength: number;
+  private readonly pipelineRanks: number;
+
+  constructor(
+    cluster: Pick<Cluster, 'system' | 'settled'>,
+    tokenizer: Tokenizer,
+    { training, parallelism }: Pick<Topology, 'training' | 'parallelism'>,
+  ) {
+    this.cluster = cluster;
+    this.tokenizer = tokenizer;
+    this.sequenceLength = training.sequence_length;
+    this.pipelineRanks = parallelism.pipeline_parallel;
+  }
+
+  /** Yields text as it becomes certain; ends at the separator or after `maxTokens`. */
+  generate(options: GenerationOptions): AsyncGenerator<string> {
+    return continuation(this.tokenizer, options, (ids, i) => this.nextLogits(ids.slice(-this.sequenceLength), i));
+  }
+
+  /** Asked again where the gen ended in between. */
+  private async nextLogits(ids: readonly number[], step: number): Promise<Float32Array> {
+    for (;;) {
+      try {
+        return await this.askLogits(ids, step);
+      } catch (error) {
+        if (tagOf(error) !== 'WrongGen') throw error;
+        await this.cluster.settled();
+      }
+    }
+  }
+
+  private async askLogits(ids: readonly number[], step: number): Promise<Float32Array> {
+    const tokens = new Int32Array(this.sequenceLength);
+    tokens.set(ids);
+    const prompt = { tokens: payload(tokens, [tokens.length]), position: ids.length - 1 };
+    const stages = Array.from({ length: this.pipelineRanks }, (_, p) =>
+      this.cluster.system.ref(stageProtocol, stageAddress(p, 0)),
+    );
+    for (const stage of stages) stage.tell.open({ mode: 'generate', step, microbatches: [0], prompt });
+    const votes = await Promise.all(
+      stages.map((s) => s.ask.prepare({ mode: 'generate', step }, { timeoutMs: patienceMs })),
+    );
+    const logits = votes.at(-1)?.logits ?? null;
+    if (logits === null) throw new Error('the last stage gave no logits');
+    return floats('logits', dataOf(logits));
+  }
+}
+
+/** The text that continues a prompt, by the logits `[vocabulary]` that `nextLogits` gives for the i-th token after ids. */
+export async function* continuation(
+  tokenizer: Tokenizer,
+  { prompt, maxTokens, temperature, seed }: GenerationOptions,
+  nextLogits: (ids: readonly number[], i: number) => Promise<Float32Array>,
+): AsyncGenerator<string> {
+  const ids = Array.from(await tokenizer.encode(prompt));
+  // It has seen the prompt: some tokenizers put the space between two words into the second one.
+  const decoder: TokenDecoder = tokenizer.decoder(ids);
+  // A model begins documents after a separator; an empty prompt is the beginning of a document.
+  if (ids.length === 0) ids.push(tokenizer.separatorId);
+  for (let i = 0; i < maxTokens; i++) {
+    const logits = await nextLogits(ids, i);
+    const id = sample(logits, temperature, hashU32(seed, i) / 2 ** 32);
+    if (id === tokenizer.separatorId) break;
+    ids.push(id);
+    const text = decoder.push(id);
+    if (text !== '') yield text;
+  }
+  const rest = decoder.end();
+  if (rest !== '') yield rest;
+}
+
+/** A token by its softmax probability at a temperature, from one uniform number in [0, 1); ties go to the lowest id. */
+export function sample(logits: Float32Array, temperature: number, uniform: number): number {
+  let best = 0;
+  for (let id = 1; id < logits.length; id++) if (logits[id] > logits[best]) best = id;
+  if (temperature === 0) return best;
+  const weights = Float64Array.from(logits, (logit) => Math.exp((logit - logits[best]) / temperature));
+  let left = uniform * weights.reduce((sum, weight) => sum + weight, 0);
+  for (let id = 0; id < weights.length; id++) {
+    left -= weights[id];
+    if (left < 0) return id;
+  }
+  return best;
+}

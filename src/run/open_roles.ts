@@ -1,0 +1,28 @@
+/** A worker's device and the roles that live on it, opened together: if there is no room for the roles, nothing is left. */
+import type { Device } from '../kernels/device.ts';
+import type { ChildSpec } from '../runtime/index.ts';
+import { hostRoles, type HostOptions } from '../actors/placement/host_roles.ts';
+import { openDevice } from './open_device.ts';
+
+export interface OpenRolesOptions extends Omit<HostOptions, 'device'> {
+  /** What opens the device of this worker, as `cluster.device` has it; not `auto`. */
+  readonly choice: string;
+  /** The device is gone, and with it what the roles have on it. */
+  readonly onLost: (error: Error) => void;
+}
+
+/** The device that was chosen, and the roles that live on it. Throws `OutOfSliceMemory`, `NoAdapter`. */
+export async function openRoles({
+  choice,
+  onLost,
+  ...company
+}: OpenRolesOptions): Promise<{ readonly device: Device; readonly specs: readonly ChildSpec[] }> {
+  const { memory_per_worker: bytes } = company.runSpec.topology.cluster;
+  const { device } = await openDevice(choice, { bytes, onLost });
+  try {
+    return { device, specs: await hostRoles({ ...company, device }) };
+  } catch (error) {
+    await device.close();
+    throw error;
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * What a run will take, before it runs: where its roles live, their memory, their work, and what crosses between workers.
+ * Memory is no formula beside the code but a rehearsal of it (`rehearsal.ts`), so that the plan and the run cannot disagree.
+ */
+import { ARENA_LIMIT_BYTES, arenaBytes } from '../kernels/arena.ts';
+import { DryMemory, type Taking } from '../kernels/cpu/dry_memory.ts';
+import { OutOfSliceMemory } from '../kernels/errors.ts';
+import {
+  countParameters,
+  deviceOf,
+  flopsByRole,
+  trafficOf,
+  workersOf,
+  type ParameterCount,
+  type StepTraffic,
+  type Worker,
+} from '../topology/index.ts';
+import type { RunSpec } from '../actors/placement/run_spec.ts';
+import { castOf } from '../actors/placement/cast.ts';
+import { placeRoles } from '../actors/placement/place_roles.ts';
+import { Rehearsals, type RehearsedSlice, type SliceMemory } from './rehearsal.ts';
+
+/** An actor that has a slice: a stage, a router or an expert. */
+export interface ActorPlan {
+  /** Whose slice it is, as `OutOfSliceMemory` would name it. */
+  readonly owner: string;
+  /** What was placed: its stage rank, or its expert group. */
+  readonly role: string;
+  readonly memory: SliceMemory;
+  /** Of one training step, forward and backward; see `flopsPerToken` for what counts. */
+  readonly flops: number;
+}
+
+export interface WorkerPlan {
+  readonly worker: Worker;
+  readonly roles: readonly string[];
+  readonly actors: readonly ActorPlan[];
+  /** All slices; then scratch, which all programs share; then holes that scratch left behind as it grew. */
+  readonly sliceBytes: number;
+  readonly scratchBytes: number;
+  readonly holeBytes: number;
+  /** Memory that a device must have for all of this. */
+  readonly totalBytes: number;
+  /** Memory that it may have: `cluster.memory_per_worker`, on the processor as much as a worker can address. */
+  readonly limitBytes: number;
+  readonly device: 'cpu' | 'webgpu';
+  readonly fits: boolean;
+  readonly flops: number;
+}
+
+export interface Plan {
+  readonly runSpec: RunSpec;
+  readonly parameters: ParameterCount;
+  readonly workers: readonly WorkerPlan[];
+  /** Of one training step. */
+  readonly traffic: StepTraffic;
+}
+
+/** A model of which the bytes cannot be counted, let alone had. */
+export class TooLargeToPlan extends Error {
+  readonly tag = 'TooLargeToPlan';
+  readonly exitCode = 2;
+  constructor(cause: OutOfSliceMemory) {
+    const { owner, askedBytes, usedBytes, budgetBytes } = cause;
+    super(
+      `${owner}: ${usedBytes} + ${askedBytes} bytes on one worker, and a plan counts to ${budgetBytes}; lower model.hidden_size, model.intermediate_size or the microbatch, or add workers`,
+      { cause },
+    );
+    this.name = 'TooLargeToPlan';
+  }
+}
+
+/** Plans a run. Nothing is allocated, compiled or started. Throws `TooLargeToPlan`. */
+export async function planRun(runSpec: RunSpec): Promise<Plan> {
+  const { topology, mesh, sizes } = runSpec;
+  const { global_batch_size, sequence_length } = topology.training;
+  const flops = flopsByRole(mesh, sizes, global_batch_size * sequence_length);
+  const everyone = workersOf(topology.cluster);
+  const placement = placeRoles(runSpec, everyone);
+  const rolesOf = new Map<Worker, string[]>(everyone.map((worker) => [worker, []]));
+  for (const [role, worker] of placement) rolesOf.get(worker)!.push(role);
+
+  const rehearsals = new Rehearsals(runSpec);
+  const owners = ownersOf(runSpec);
+  const workers: WorkerPlan[] = [];
+  const arenas = new Map<string, number[]>();
+  for (const [worker, roles] of rolesOf) {
+    const memory = new DryMemory();
+    const device = deviceKindOf(topology, worker);
+    const place = { sharesMemory: device === 'cpu', hosts: hostsOf(roles) };
+    const slices: RehearsedSlice[] = [];
+    const actors: ActorPlan[] = [];
+    for (const role of roles) {
+      const rehearsed = await rehearsals.of(role, place);
+      book(memory, role, rehearsed.takings);
+      const work = workOf(owners.get(role)!, role, flops.get(role)!);
+      rehearsed.slices.forEach((slice, at) => actors.push({ ...work[at], memory: slice.memory }));
+      for (const slice of rehearsed.slices) slices.push(slice);
+      arenas.set(
+        role,
+        rehearsed.slices.flatMap((slice) => slice.arenas),
+      );
+    }
+    const { usedBytes, scratchBytes, peakBytes } = memory;
+    const { memory_per_worker: budget } = topology.cluster;
+    const limitBytes = device === 'cpu' ? Math.min(budget, ARENA_LIMIT_BYTES) : budget;
+    workers.push({
+      worker,
+      roles,
+      actors,
+      sliceBytes: usedBytes - scratchBytes,
+      scratchBytes,
+      holeBytes: peakBytes - usedBytes,
+      totalBytes: peakBytes,
+      limitBytes,
+      device,
+      fits: peakBytes <= arenaBytes(limitBytes) && slices.every((slice) => slice.usedBytes <= limitBytes),
+      flops: roles.reduce((sum, role) => sum + flops.get(role)!, 0),
+    });
+  }
+  const traffic = trafficOf({ topology, mesh, placement, arenas });
+  return { runSpec, parameters: countParameters(sizes), workers, traffic };
+}
+
+function book(memory: DryMemory, role: string, takings: readonly Taking[]): void {
+  try {
+    for (const taking of takings) memory.take(role, taking);
+  } catch (error) {
+    throw error instanceof OutOfSliceMemory ? new TooLargeToPlan(error) : error;
+  }
+}
+
+/** Whose slices a role has, in the order of the cast; that of a stage goes by its role. */
+function ownersOf(runSpec: RunSpec): Map<string, string[]> {
+  const owners = new Map<string, string[]>();
+  for (const { role, address, isGroup } of castOf(runSpec)) {
+    const known = owners.get(role);
+    if (known === undefined) owners.set(role, isGroup ? [] : [role]);
+    else known.push(address);
+  }
+  return owners;
+}
+
+/** A role's work is its stage's, or is divided among its experts; that of routers is not counted. */
+function workOf(owners: readonly string[], role: string, flops: number): Omit<ActorPlan, 'memory'>[] {
+  const hasStage = owners[0] === role;
+  return owners.map((owner, at) => {
+    const own = hasStage ? (at === 0 ? flops : 0) : flops / owners.length;
+    return { owner, role, flops: own };
+  });
+}
+
+/** Where the word for a worker's device is `auto`, the plan is for the processor. */
+const deviceKindOf = ({ cluster }: RunSpec['topology'], { node, worker }: Worker): WorkerPlan['device'] =>
+  deviceOf(cluster, node, worker).startsWith('webgpu') ? 'webgpu' : 'cpu';
+
+function hostsOf(roles: readonly string[]): (role: string) => boolean {
+  const here = new Set(roles);
+  return (role) => here.has(role);
+}

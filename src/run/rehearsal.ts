@@ -1,0 +1,128 @@
+/**
+ * The rehearsal of a role: its part of a company, gathered over a device that only measures. Roles that are alike take the
+ * same, so that each distinct one is rehearsed once, and what it asked for is asked again of every worker that hosts such a
+ * role.
+ */
+import { DryDevice, type DrySlice } from '../kernels/cpu/dry_device.ts';
+import type { Taking } from '../kernels/cpu/dry_memory.ts';
+import { bytesPerElement } from '../kernels/dtype.ts';
+import { isSparse } from '../models/model.ts';
+import type { ExpertGroup, StageRank } from '../topology/index.ts';
+import type { BatchPort } from '../actors/stage/batch_port.ts';
+import type { RunSpec } from '../actors/placement/run_spec.ts';
+import { hostRoles, isHereOf } from '../actors/placement/host_roles.ts';
+import { gradientsAlive } from '../actors/parameters/gradients_alive.ts';
+import { alliesOf } from '../actors/stage/row_buffers.ts';
+import { depth } from '../actors/stage/schedule.ts';
+
+/** Bytes of an actor's slice. */
+export interface SliceMemory {
+  readonly parameters: number;
+  /** Gradients that are alive at once. */
+  readonly gradients: number;
+  /** Both moments of Adam. */
+  readonly moments: number;
+  /** Inputs, outputs and residuals of every microbatch under way, and of generation. */
+  readonly activations: number;
+}
+
+export interface RehearsedSlice {
+  readonly memory: SliceMemory;
+  readonly usedBytes: number;
+  /** Elements of the flat arenas that it keeps its parameters in. */
+  readonly arenas: readonly number[];
+}
+
+export interface Rehearsed {
+  /** What is asked of a worker's memory, in order. */
+  readonly takings: readonly Taking[];
+  /** Of the role's actors that have one, in the order of the cast. */
+  readonly slices: readonly RehearsedSlice[];
+}
+
+/** The worker that a role lives on, as far as the role's memory depends on it. */
+export interface RehearsalPlace {
+  /** Whether its device's memory is the host's. */
+  readonly sharesMemory: boolean;
+  readonly hosts: (role: string) => boolean;
+}
+
+export class Rehearsals {
+  private readonly runSpec: RunSpec;
+  private readonly stages: ReadonlyMap<string, StageRank>;
+  private readonly groups: ReadonlyMap<string, ExpertGroup>;
+  /** Pipeline rank by layer. */
+  private readonly rankOf: ReadonlyMap<number, number>;
+  private readonly known = new Map<string, Rehearsed>();
+  /** Gradients of a stage by its data rank. */
+  private readonly gradients = new Map<number, number>();
+
+  constructor(runSpec: RunSpec) {
+    const { stages, expertGroups } = runSpec.mesh;
+    this.runSpec = runSpec;
+    this.stages = new Map(stages.map((rank) => [rank.role, rank]));
+    this.groups = new Map(expertGroups.map((group) => [group.role, group]));
+    this.rankOf = new Map(
+      stages.flatMap(({ dataRank, pipelineRank, layers }) =>
+        dataRank > 0 ? [] : layers.map((layer): [number, number] => [layer, pipelineRank]),
+      ),
+    );
+  }
+
+  /** What a role takes on a worker. */
+  async of(role: string, place: RehearsalPlace): Promise<Rehearsed> {
+    const kind = this.kindOf(role, place);
+    const known = this.known.get(kind) ?? (await rehearse(this.runSpec, role, place));
+    this.known.set(kind, known);
+    return known;
+  }
+
+  /** The same for all roles that take the same. */
+  private kindOf(role: string, { sharesMemory, hosts }: RehearsalPlace): string {
+    const { runSpec } = this;
+    const { pipeline_parallel: ranks, data_parallel, micro_batches: each } = runSpec.topology.parallelism;
+    const group = this.groups.get(role);
+    if (group !== undefined) {
+      const { layer, experts } = group;
+      return `experts ${experts.length}, ${data_parallel * depth(this.rankOf.get(layer)!, ranks, each)}, ${sharesMemory}`;
+    }
+    const rank = this.stages.get(role)!;
+    const layers = rank.layers.map((layer) => (isSparse(runSpec.shape, layer) ? 's' : 'd')).join('');
+    const company = sharesMemory ? '' : JSON.stringify(alliesOf(isHereOf({ runSpec, hosts }), runSpec.mesh, rank));
+    const under = depth(rank.pipelineRank, ranks, each);
+    const gradients = this.gradients.get(rank.dataRank) ?? gradientsAlive(each, rank.dataRank, 1);
+    this.gradients.set(rank.dataRank, gradients);
+    return `stage ${layers}, ${rank.isFirst}, ${rank.isLast}, ${under}, ${gradients}, ${sharesMemory}, ${company}`;
+  }
+}
+
+async function rehearse(runSpec: RunSpec, role: string, { sharesMemory, hosts }: RehearsalPlace): Promise<Rehearsed> {
+  const device = new DryDevice({ sharesMemory });
+  await hostRoles({ runSpec, batches: noBatches, device, hosts, makes: (other) => other === role });
+  const slices = device.slices.flatMap((slice) => {
+    const one = rehearsed(slice);
+    return Array.from({ length: slice.alike }, () => one);
+  });
+  return { takings: device.takings, slices };
+}
+
+function rehearsed(slice: DrySlice): RehearsedSlice {
+  const { taken, usedBytes } = slice;
+  const bytesOf = (...kinds: readonly string[]): number =>
+    taken.reduce((sum, { what, bytes, times }) => sum + (kinds.includes(what) ? bytes * times : 0), 0);
+  const parameters = bytesOf('parameters');
+  const gradients = bytesOf('gradients');
+  const moments = bytesOf('first moments', 'second moments');
+  return {
+    memory: { parameters, gradients, moments, activations: usedBytes - parameters - gradients - moments },
+    usedBytes,
+    arenas: taken.filter(({ what }) => what === 'parameters').map(({ bytes }) => bytes / bytesPerElement.f32),
+  };
+}
+
+/** A rehearsal ends before the first batch. */
+const noBatches: BatchPort = {
+  microbatch: () => {
+    throw new Error('a plan reads no batches');
+  },
+};

@@ -1,0 +1,51 @@
+/**
+ * Going on from a checkpoint: every role's share of it. A role asks for its tensors by name, so a run may be placed
+ * otherwise than the one that wrote them; what all of them hold at the end must have the checkpoint's digest.
+ */
+import { z } from 'zod';
+import { DamagedCheckpoint, float32Of, readTensors, type Checkpoint } from '../checkpoints/index.ts';
+import type { ActorSystem } from '../runtime/index.ts';
+import { batchesOf, type Member } from '../actors/placement/cast.ts';
+import { storedNames } from '../actors/parameters/parameter_set.ts';
+import { paramsDigest } from '../actors/parameters/params_digest.ts';
+import { payload } from '../actors/protocol/pass.ts';
+import { expertProtocol } from '../actors/protocol/expert.ts';
+
+/** The checkpoint was made by another run, or on what gives other bits. */
+export class ResumeRefused extends Error {
+  readonly tag = 'ResumeRefused';
+  readonly exitCode: 1 | 2;
+  constructor(path: string, what: string, exitCode: 1 | 2 = 1) {
+    super(`checkpoint ${path}: ${what}`);
+    this.name = 'ResumeRefused';
+    this.exitCode = exitCode;
+  }
+}
+
+/** What a checkpoint says of the parameters in it; one by somebody else may say nothing. */
+const extraSchema = z.looseObject({ params_digest: z.string() });
+
+const patienceMs = 15 * 60_000;
+
+/**
+ * Hands every holder its parameters and moments. Throws `BadTensor` when the checkpoint lacks one, `DamagedCheckpoint`
+ * when the parameters are not those that it was made of.
+ */
+export async function restore(system: ActorSystem, checkpoint: Checkpoint, holders: readonly Member[]): Promise<void> {
+  const { path, manifest } = checkpoint;
+  for (const { address, parameters } of holders) {
+    // `restore` is the same message for every role that holds parameters.
+    const holder = system.ref(expertProtocol, address);
+    for (const batch of batchesOf(parameters)) {
+      const tensors: Record<string, ReturnType<typeof payload>> = {};
+      for await (const tensor of readTensors(checkpoint, batch.flatMap(storedNames))) {
+        tensors[tensor.name] = payload(float32Of(tensor), tensor.shape);
+      }
+      await holder.ask.restore({ tensors, dataStep: manifest.step }, { timeoutMs: 60_000 });
+    }
+  }
+  const said = extraSchema.safeParse(manifest.extra);
+  if (!said.success || said.data.params_digest === (await paramsDigest(system, holders, patienceMs))) return;
+  const what = 'its parameters are not those that its params_digest is of';
+  throw new DamagedCheckpoint(path, what, 'remove that checkpoint to use the one before it');
+}

@@ -1,0 +1,62 @@
+/** The worker threads of a node, each with the roles placed on it. */
+import { startWorkers, type WorkerFailed, type WorkerHost } from '../runtime/cluster/index.ts';
+import { toPlain } from '../topology/index.ts';
+import type { BatchSource } from './batch_source.ts';
+import type { RunSpec } from '../actors/placement/run_spec.ts';
+import { slotsFor } from '../actors/placement/message_sizes.ts';
+import { threadsOf, workerName } from '../actors/placement/directory.ts';
+import type { WorkerStartData } from './worker_main.ts';
+
+export interface RoleWorkersOptions {
+  readonly node: string;
+  /** What opens the device of each of them, as `cluster.device` has it; not `auto`. */
+  readonly devices: readonly string[];
+  /** System by role. */
+  readonly placement: ReadonlyMap<string, string>;
+  /** System by address, of the whole run. */
+  readonly places: ReadonlyMap<string, string>;
+  /** What slots must have room for. */
+  readonly largestBytes: number;
+  readonly run: {
+    readonly runSpec: RunSpec;
+    readonly gen: number;
+    readonly source: BatchSource;
+  };
+  readonly onFailure: (failure: WorkerFailed) => void;
+}
+
+/** Starts them; `ready` of the host tells when their programs are compiled. */
+export function startRoleWorkers({
+  node,
+  devices,
+  placement,
+  places,
+  largestBytes,
+  run,
+  onFailure,
+}: RoleWorkersOptions): WorkerHost {
+  const { runSpec, gen, source } = run;
+  const { topology, baseDir, vocabulary, sublayersDigest } = runSpec;
+  return startWorkers({
+    name: node,
+    entry: new URL(import.meta.url.endsWith('.ts') ? './worker_main.ts' : './worker_main.js', import.meta.url),
+    placement: threadsOf(places, node),
+    slots: slotsFor(largestBytes),
+    workers: devices.map((device, worker) => {
+      const name = workerName(node, worker);
+      const roles = [...placement].filter(([, system]) => system === name).map(([role]) => role);
+      const startData: WorkerStartData = {
+        topology: toPlain(topology),
+        baseDir,
+        vocabulary,
+        sublayersDigest,
+        gen,
+        roles,
+        source,
+        device,
+      };
+      return { name, data: startData };
+    }),
+    onFailure,
+  });
+}

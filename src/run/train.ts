@@ -1,0 +1,217 @@
+/**
+ * A training run from a topology: corpora, company, training loop, sample. What `troupe launch` calls; the only writer
+ * of the run directory's logs and checkpoints.
+ */
+import { randomUUID } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { CheckpointStore, type Checkpoint, type Json } from '../checkpoints/index.ts';
+import { loadTokenizer, Order1, type Blend, type HeldOutWindows } from '../data/index.ts';
+import { sublayersDigest } from '../models/load_sublayers.ts';
+import { compactHeap } from '../runtime/cluster/index.ts';
+import { countParameters, rebaseTopology, toPlain, type Topology } from '../topology/index.ts';
+import { checkpointerAddress, eventLogAddress, trainerAddress } from '../actors/placement/addresses.ts';
+import { batchesOf } from './batch_source.ts';
+import { runSpecOf, type RunSpec } from '../actors/placement/run_spec.ts';
+import { Checkpointer } from '../actors/training/checkpointer.ts';
+import type { WorkerDevice } from './chosen_device.ts';
+import { EventLog } from '../actors/training/event_log.ts';
+import { packedBlend } from './corpora.ts';
+import { checkCorpora, withWeightsOf } from './data_identity.ts';
+import { Generator } from './generator.ts';
+import { identityOf } from './identity.ts';
+import { eventLogProtocol } from '../actors/protocol/event_log.ts';
+import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from '../actors/protocol/trainer.ts';
+import { RunLogs } from './run_logs.ts';
+import type { TrainOptions, RunOutcome } from './run_port.ts';
+import { openRunServer } from './run_server.ts';
+import type { RunServer } from './run_server_port.ts';
+import { newestOf, takeUp } from './take_up.ts';
+import { Run } from './run.ts';
+import { tunedDevices } from './tuned_devices.ts';
+
+/** What a model is asked for at the end: no more than it was trained to see at once. */
+const sample = { prompt: 'The ', mostTokens: 240, temperature: 0.7 };
+
+/** Trains, and returns how it ended. Throws the errors of every layer, each with its one line. */
+export async function train(options: TrainOptions): Promise<RunOutcome> {
+  const { topology, baseDir, runDir, observe, signal } = options;
+  const store = await CheckpointStore.forWriting(join(runDir, 'checkpoints'));
+  const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
+  // A module of sublayers is hashed and compared before it is imported.
+  const { sublayersDigest: digest = sublayersDigest(topology, baseDir) } = options;
+  // A run that ended before its first checkpoint begins again; one that has steps had a checkpoint before them.
+  const hasBegun = (await store.list()).length > 0 || RunLogs.hasSteps(runDir);
+  const newest =
+    options.resume && hasBegun ? await newestOf(store, { topology, sublayersDigest: digest }, observe) : null;
+  const found = newest?.checkpoint ?? null;
+  const { vocabSize: vocabulary } = tokenizer;
+  const runSpec = await runSpecOf({ topology, baseDir, vocabulary, sublayersDigest: digest });
+  using logs = new RunLogs(runDir, found === null);
+  for (const { path, message } of newest?.refused ?? []) logs.events.append('refused', { path, reason: message });
+
+  const resumed = { ...options, topology: withWeightsOf(found, topology) };
+  // Before its first step a run has nothing to write down.
+  const atStart = { step: found?.manifest.step ?? 0, evalLoss: null, order1Loss: null };
+  const interrupted: RunOutcome = { status: 'interrupted', ...atStart, runDir };
+  observe({ kind: 'phase', text: 'packing corpora' });
+  let packed: Awaited<ReturnType<typeof packedBlend>>;
+  try {
+    packed = await packedBlend(resumed, tokenizer);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return interrupted;
+  }
+  const { blend, source } = packed;
+  if (found !== null) checkCorpora(found, blend.digest, resumed);
+  const batches = batchesOf(blend, topology, runSpec.mesh.globalMicrobatches);
+  const { heldOut, evaluationMicrobatches } = batches;
+  const notice = (text: string): void => observe({ kind: 'notice', text });
+  if (heldOut.rows < heldOut.asked) {
+    notice(`held-out text has room for ${heldOut.rows} of ${heldOut.asked} evaluation sequences`);
+  }
+
+  const started = (name: string, pid: number): void => {
+    logs.events.append('node', { name, pid });
+    observe({ kind: 'node', name, pid });
+  };
+  const runId = found?.manifest.runId ?? randomUUID();
+  let server: RunServer | null = null;
+  try {
+    server = await openRunServer(topology, { baseDir, runDir, notice, signal });
+    observe({ kind: 'phase', text: server === null ? 'compiling programs' : 'starting nodes, compiling programs' });
+    const { cluster } = topology;
+    const isInThread = server === null && cluster.workers_per_node === 1;
+    const run = await Run.start({
+      runSpec,
+      batches: isInThread ? batches : source,
+      // Above every checkpoint's, the damaged ones' too: their names are taken.
+      gen: 1 + Math.max(0, ...(await store.list()).map((name) => name.gen)),
+      evaluationMicrobatches,
+      ...(server === null
+        ? { decisions: logs.decisions }
+        : { nodes: { server, name: clusterName(topology), runId, notice, started, signal } }),
+    });
+    try {
+      for (const { node, worker, device, adapter, reason } of run.cluster.devices) {
+        logs.events.append('device', { node, worker, device, adapter, reason });
+      }
+      const tuned = await run.unlessFailed(tunedDevices(run.cluster));
+      for (const { node, worker, adapter, numericsClass, choices } of tuned) {
+        logs.events.append('tuned', { node, worker, adapter, numericsClass, choices });
+      }
+      // The processor for all is what one expects.
+      if (cluster.device !== 'cpu') for (const line of new Set(run.cluster.devices.map(deviceLine))) notice(line);
+      if (found !== null) await run.unlessFailed(takeUp(run, found, topology));
+      // Only now is it sure that the run goes on from there.
+      const lost = logs.cutTo(found?.manifest ?? { step: 0, updateStep: 0 });
+      if (lost.length > 0) {
+        logs.events.append('lost', { steps: rangesOf(lost) });
+        notice(
+          `metrics.jsonl has no line of steps ${rangesOf(lost)}: they were lost, and the run goes on to the same numbers without them`,
+        );
+      }
+      if (found !== null) notice(`resumed from step ${found.manifest.step} of ${found.path}`);
+      compactHeap();
+      const parameters = countParameters(runSpec.sizes);
+      observe({
+        kind: 'ready',
+        parameters: parameters.total,
+        activeParameters: parameters.active,
+        tokensPerStep: topology.training.global_batch_size * topology.training.sequence_length,
+        workers: cluster.nodes * cluster.workers_per_node,
+        nodes: cluster.nodes,
+      });
+      const baseline = order1Of(blend, heldOut);
+      const outcome = await trainSteps(resumed, { runSpec, run, store, logs, blend, found, runId, baseline });
+      if (outcome.status === 'done') {
+        const text = await run.unlessFailed(sampleOf(new Generator(run.cluster, tokenizer, topology), options));
+        observe({ kind: 'sample', prompt: sample.prompt, text });
+      }
+      logs.events.append(outcome.status, { step: outcome.step });
+      return { ...outcome, order1Loss: outcome.evalLoss === null ? null : baseline(), runDir };
+    } finally {
+      await run.stop();
+    }
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) return interrupted;
+    logs.failed(error);
+    throw error;
+  } finally {
+    await server?.close();
+  }
+}
+
+interface Parts {
+  readonly runSpec: RunSpec;
+  readonly run: Run;
+  readonly store: CheckpointStore;
+  readonly logs: RunLogs;
+  readonly blend: Blend;
+  readonly found: Checkpoint | null;
+  readonly runId: string;
+  readonly baseline: () => number | null;
+}
+
+async function trainSteps(options: TrainOptions, parts: Parts): Promise<TrainingOutcome> {
+  const { topology, baseDir, runDir, observe, signal } = options;
+  const { runSpec, run, store, logs, blend, found, runId, baseline } = parts;
+  const { system, cluster } = run;
+  const fields = {
+    runId,
+    numericsClass: cluster.numericsClass,
+    corpusDigest: blend.digest,
+    model: identityOf(runSpec),
+    topology: JSON.parse(JSON.stringify(toPlain(rebaseTopology(topology, baseDir, resolve(runDir))))) as Json,
+  };
+  const observer = logs.observer(observe, baseline);
+  system.spawn(eventLogProtocol, eventLogAddress, () => new EventLog(observer));
+  const { keep } = topology.checkpoint;
+  const onPruned = (names: readonly string[]): void => {
+    const removed = names.join(', ');
+    logs.events.append('pruned', { removed });
+    observe({ kind: 'notice', text: `the disk is full: removed ${removed} to make room for the next checkpoint` });
+  };
+  const checkpointerParts = { holders: run.holders, store, keep, fields, syncLogs: () => logs.sync(), onPruned };
+  system.spawn(checkpointerProtocol, checkpointerAddress, (scope) => new Checkpointer(checkpointerParts, scope));
+  const { step: firstStep = 0, updateStep = 0, lossScale } = found?.manifest ?? {};
+  const from = { firstStep, updateStep, ...(lossScale === undefined ? {} : { lossScale }) };
+  logs.events.append(found === null ? 'started' : 'resumed', { gen: system.gen, step: from.firstStep });
+  const trainer = system.ref(trainerProtocol, trainerAddress);
+  signal.addEventListener('abort', () => trainer.tell.interrupt(), { once: true });
+  if (signal.aborted) trainer.tell.interrupt();
+  return await run.unlessFailed(trainer.ask.train({ ...from, isNew: found === null }, { timeoutMs: forever }));
+}
+
+/** `3, 17 to 30`. */
+function rangesOf(steps: readonly number[]): string {
+  const begins = steps.filter((step, i) => step !== steps[i - 1] + 1);
+  const ends = steps.filter((step, i) => step !== steps[i + 1] - 1);
+  return begins.map((begin, i) => (begin === ends[i] ? String(begin) : `${begin} to ${ends[i]}`)).join(', ');
+}
+
+const deviceLine = ({ adapter, reason }: WorkerDevice): string => `device: ${adapter ?? 'cpu'} (${reason})`;
+
+/** Longer than any run. */
+const forever = 2 ** 31 - 1;
+
+/** The topology's name, as far as a name of a cluster goes. */
+const clusterName = ({ name }: Topology): string => name.replaceAll(/[^a-zA-Z0-9_-]/g, '_').slice(0, 64);
+
+/** What the model has learnt to write; less of it if the run is interrupted. */
+async function sampleOf(generator: Generator, { topology, signal }: TrainOptions): Promise<string> {
+  const { sequence_length: sequenceLength, seed } = topology.training;
+  const { prompt, mostTokens, temperature } = sample;
+  const maxTokens = Math.min(mostTokens, sequenceLength);
+  let text = '';
+  for await (const part of generator.generate({ prompt, maxTokens, temperature, seed })) {
+    text += part;
+    if (signal.aborted) break;
+  }
+  return text;
+}
+
+/** The order-1 model's held-out loss, computed when first asked for; null for vocabularies too large to count. */
+function order1Of(blend: Blend, heldOut: HeldOutWindows): () => number | null {
+  let loss: number | null | undefined;
+  return () => (loss ??= blend.vocabSize <= 512 && heldOut.rows > 0 ? Order1.fit(blend).loss(heldOut) : null);
+}

@@ -1,0 +1,39 @@
+/** What runs in a worker thread: a device, the roles placed here, their supervisor, and the agent. */
+import { z } from 'zod';
+import { enterWorker } from '../runtime/cluster/index.ts';
+import { topologySchema } from '../topology/index.ts';
+import { batchSourceSchema, openBatches } from './batch_source.ts';
+import { runSpecOf } from '../actors/placement/run_spec.ts';
+import { castOf } from '../actors/placement/cast.ts';
+import { roleSupervision, rolesSpec, spawnAgent } from './cluster.ts';
+import { openRoles } from './open_roles.ts';
+
+const startDataSchema = z.object({
+  topology: topologySchema,
+  baseDir: z.string(),
+  sublayersDigest: z.string().nullable(),
+  vocabulary: z.int(),
+  gen: z.int(),
+  roles: z.array(z.string()),
+  source: batchSourceSchema,
+  device: z.string(),
+});
+export type WorkerStartData = z.input<typeof startDataSchema>;
+
+await enterWorker(async ({ createSystem, data, name, fail }) => {
+  const { gen, roles, source, device: choice, ...drawn } = startDataSchema.parse(data);
+  const { topology } = drawn;
+  const hosts = (role: string): boolean => roles.includes(role);
+  const runSpec = await runSpecOf(drawn);
+  const batches = openBatches(source, topology);
+  const { device, specs } = await openRoles({ choice, runSpec, batches, hosts, onLost: fail });
+  const system = createSystem({ supervision: roleSupervision });
+  system.enter(gen);
+  system.start(rolesSpec(name, specs));
+  spawnAgent(
+    system,
+    castOf(runSpec).filter(({ role }) => hosts(role)),
+    { device },
+  );
+  return () => device.close();
+});

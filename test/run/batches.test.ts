@@ -1,0 +1,58 @@
+/** Microbatches: inputs and successors cut from windows, and an evaluation that is filled up with rows that ask nothing. */
+import { describe, expect, it } from 'vitest';
+import { Batches } from '../../src/run/batches.ts';
+import { Blend } from '../../src/data/index.ts';
+import { hashU32 } from '../../src/data/hash.ts';
+import { corpusOf } from '../data/scratch.ts';
+
+const blend = new Blend(
+  [
+    corpusOf(
+      'text',
+      Uint8Array.from({ length: 20_000 }, (_, i) => 1 + (hashU32(i) % 255)),
+      0.3,
+    ),
+  ],
+  [1],
+  5,
+);
+const [B, T] = [4, 8];
+const heldOut = blend.heldOutWindows(T, 5);
+
+const batchesOf = (globalMicrobatches: number): Batches =>
+  new Batches(blend, heldOut, { globalBatchSize: B, globalMicrobatches, sequenceLength: T });
+
+describe('a microbatch', () => {
+  it('of training is its windows, and targets are the tokens that follow', () => {
+    const windows = blend.microbatch(6, 1, { globalBatchSize: B, microbatches: 2, sequenceLength: T });
+    const { tokens, targets } = batchesOf(2).microbatch({ mode: 'train', step: 6, microbatch: 1 });
+    expect(tokens).toHaveLength(2 * T);
+    for (let row = 0; row < 2; row++) {
+      const window = [...windows.subarray(row * (T + 1), (row + 1) * (T + 1))];
+      expect([...tokens.subarray(row * T, (row + 1) * T)]).toEqual(window.slice(0, T));
+      expect([...targets.subarray(row * T, (row + 1) * T)]).toEqual(window.slice(1));
+    }
+  });
+
+  it('of training is the same rows however the batch is cut', () => {
+    const rows = (globalMicrobatches: number): number[] =>
+      Array.from({ length: globalMicrobatches }, (_, microbatch) => microbatch).flatMap((microbatch) => [
+        ...batchesOf(globalMicrobatches).microbatch({ mode: 'train', step: 2, microbatch }).tokens,
+      ]);
+    expect(rows(4)).toEqual(rows(1));
+    expect(rows(2)).toEqual(rows(1));
+  });
+
+  it('of evaluation is held-out windows, the last one filled up with rows that predict nothing', () => {
+    const batches = batchesOf(2);
+    expect(heldOut.rows).toBe(5);
+    expect(batches.evaluationMicrobatches).toBe(3);
+    const parts = [0, 1, 2].map((microbatch) => batches.microbatch({ mode: 'evaluate', step: 9, microbatch }));
+    const targets = parts.flatMap((part) => [...part.targets]);
+    const expected = Array.from({ length: 5 }, (_, row) => [
+      ...heldOut.tokens.subarray(row * (T + 1) + 1, (row + 1) * (T + 1)),
+    ]);
+    expect(targets).toEqual([...expected.flat(), ...new Array<number>(T).fill(-1)]);
+    expect([...parts[2].tokens.subarray(T)]).toEqual(new Array<number>(T).fill(0));
+  });
+});
