@@ -14,7 +14,8 @@ import {
 import { trainerAddress, agentAddress } from '../actors/placement/addresses.ts';
 import type { BatchPort } from '../actors/stage/batch_port.ts';
 import type { RunSpec } from '../actors/placement/run_spec.ts';
-import { castOf, type Member } from '../actors/placement/cast.ts';
+import { castOf, holdersOf } from '../actors/placement/cast.ts';
+import type { CastEntry } from '../actors/placement/cast_entry.ts';
 import { deviceOf } from '../topology/index.ts';
 import { chosenDevice, type WorkerDevice } from './chosen_device.ts';
 import type { DecisionStore } from '../actors/training/decision_store.ts';
@@ -67,12 +68,12 @@ export function rolesSpec(worker: string, specs: readonly ChildSpec[]): ChildSpe
 /** Starts the agent of a system that hosts the actors of `cast`. */
 export function spawnAgent(
   system: ActorSystem,
-  cast: readonly Member[],
+  cast: readonly CastEntry[],
   { device = null, onEnter = () => undefined }: Partial<Pick<AgentParts, 'device' | 'onEnter'>> = {},
 ): void {
   const hosted = {
-    groups: cast.filter(({ isGroup }) => isGroup).map(({ address }) => address),
-    holders: cast.filter(({ isGroup }) => !isGroup).map(({ address }) => address),
+    groups: cast.filter(({ runsFirst }) => runsFirst).map(({ address }) => address),
+    holders: holdersOf(cast).map(({ address }) => address),
   };
   system.spawn(
     agentProtocol,
@@ -89,7 +90,8 @@ export function spawnTrainer(
   systems: readonly string[],
 ): void {
   const { topology, mesh } = runSpec;
-  const parts = { topology, mesh, decisions, evaluationMicrobatches, systems };
+  const holders = holdersOf(castOf(runSpec)).map(({ address }) => address);
+  const parts = { topology, mesh, holders, decisions, evaluationMicrobatches, systems };
   system.spawn(trainerProtocol, trainerAddress, (scope) => new Trainer(parts, scope));
 }
 

@@ -106,7 +106,7 @@ async function startRoles(
   const { cluster, runId, gen, server, evaluationMicrobatches, source } = startData;
   const runSpec = await runSpecOf(startData);
   const cast = castOf(runSpec);
-  const largestBytes = largestMessageBytes(runSpec, cast);
+  const largestBytes = largestMessageBytes(cast);
   const [leader] = assignment.nodes;
   const placement = new Map(Object.entries(assignment.placement));
   const places = directoryOf({ cast, placement, leader, writer: assignment.writer, systems: assignment.systems });

@@ -8,7 +8,6 @@ import { OutOfSliceMemory } from '../kernels/errors.ts';
 import {
   countParameters,
   deviceOf,
-  flopsByRole,
   trafficOf,
   workersOf,
   type ParameterCount,
@@ -16,7 +15,8 @@ import {
   type Worker,
 } from '../topology/index.ts';
 import type { RunSpec } from '../actors/placement/run_spec.ts';
-import { castOf } from '../actors/placement/cast.ts';
+import { castOf, flopsByRole } from '../actors/placement/cast.ts';
+import type { CastEntry } from '../actors/placement/cast_entry.ts';
 import { placeRoles } from '../actors/placement/place_roles.ts';
 import { Rehearsals, type RehearsedSlice, type SliceMemory } from './rehearsal.ts';
 
@@ -72,18 +72,18 @@ export class TooLargeToPlan extends Error {
 
 /** Plans a run. Nothing is allocated, compiled or started. Throws `TooLargeToPlan`. */
 export async function planRun(runSpec: RunSpec): Promise<Plan> {
-  const { topology, mesh, sizes } = runSpec;
-  const { global_batch_size, sequence_length } = topology.training;
-  const flops = flopsByRole(mesh, sizes, global_batch_size * sequence_length);
+  const { topology, sizes } = runSpec;
+  const cast = castOf(runSpec);
+  const flops = flopsByRole(cast);
   const everyone = workersOf(topology.cluster);
   const placement = placeRoles(runSpec, everyone);
   const rolesOf = new Map<Worker, string[]>(everyone.map((worker) => [worker, []]));
   for (const [role, worker] of placement) rolesOf.get(worker)!.push(role);
 
   const rehearsals = new Rehearsals(runSpec);
-  const owners = ownersOf(runSpec);
+  const owners = ownersOf(cast);
   const workers: WorkerPlan[] = [];
-  const arenas = new Map<string, number[]>();
+  const arenas = new Map<string, readonly number[]>();
   for (const [worker, roles] of rolesOf) {
     const memory = new DryMemory();
     const device = deviceKindOf(topology, worker);
@@ -93,13 +93,12 @@ export async function planRun(runSpec: RunSpec): Promise<Plan> {
     for (const role of roles) {
       const rehearsed = await rehearsals.of(role, place);
       book(memory, role, rehearsed.takings);
-      const work = workOf(owners.get(role)!, role, flops.get(role)!);
-      rehearsed.slices.forEach((slice, at) => actors.push({ ...work[at], memory: slice.memory }));
-      for (const slice of rehearsed.slices) slices.push(slice);
-      arenas.set(
-        role,
-        rehearsed.slices.flatMap((slice) => slice.arenas),
-      );
+      for (const [at, entry] of owners.get(role)!.entries()) {
+        const slice = rehearsed.slices[at];
+        slices.push(slice);
+        actors.push({ owner: entry.slice!, role, memory: slice.memory, flops: entry.flops });
+        arenas.set(entry.address, slice.arenas);
+      }
     }
     const { usedBytes, scratchBytes, peakBytes } = memory;
     const { memory_per_worker: budget } = topology.cluster;
@@ -118,7 +117,7 @@ export async function planRun(runSpec: RunSpec): Promise<Plan> {
       flops: roles.reduce((sum, role) => sum + flops.get(role)!, 0),
     });
   }
-  const traffic = trafficOf({ topology, mesh, placement, arenas });
+  const traffic = trafficOf({ actors: cast, placement, microBatches: topology.parallelism.micro_batches, arenas });
   return { runSpec, parameters: countParameters(sizes), workers, traffic };
 }
 
@@ -130,24 +129,16 @@ function book(memory: DryMemory, role: string, takings: readonly Taking[]): void
   }
 }
 
-/** Whose slices a role has, in the order of the cast; that of a stage goes by its role. */
-function ownersOf(runSpec: RunSpec): Map<string, string[]> {
-  const owners = new Map<string, string[]>();
-  for (const { role, address, isGroup } of castOf(runSpec)) {
-    const known = owners.get(role);
-    if (known === undefined) owners.set(role, isGroup ? [] : [role]);
-    else known.push(address);
+/** The actors of each role that have a slice, in the order of the cast. */
+function ownersOf(cast: readonly CastEntry[]): Map<string, CastEntry[]> {
+  const owners = new Map<string, CastEntry[]>();
+  for (const entry of cast) {
+    if (entry.slice === null) continue;
+    const known = owners.get(entry.role);
+    if (known === undefined) owners.set(entry.role, [entry]);
+    else known.push(entry);
   }
   return owners;
-}
-
-/** A role's work is its stage's, or is divided among its experts; that of routers is not counted. */
-function workOf(owners: readonly string[], role: string, flops: number): Omit<ActorPlan, 'memory'>[] {
-  const hasStage = owners[0] === role;
-  return owners.map((owner, at) => {
-    const own = hasStage ? (at === 0 ? flops : 0) : flops / owners.length;
-    return { owner, role, flops: own };
-  });
 }
 
 /** Where the word for a worker's device is `auto`, the plan is for the processor. */

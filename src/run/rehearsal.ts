@@ -1,19 +1,16 @@
 /**
- * The rehearsal of a role: its part of a company, gathered over a device that only measures. Roles that are alike take the
+ * A rehearsal makes the actors of a role over a device that only measures. Roles that are alike take the
  * same, so that each distinct one is rehearsed once, and what it asked for is asked again of every worker that hosts such a
  * role.
  */
 import { DryDevice, type DrySlice } from '../kernels/cpu/dry_device.ts';
 import type { Taking } from '../kernels/cpu/dry_memory.ts';
 import { bytesPerElement } from '../kernels/dtype.ts';
-import { isSparse } from '../models/model.ts';
-import type { ExpertGroup, StageRank } from '../topology/index.ts';
 import type { BatchPort } from '../actors/stage/batch_port.ts';
 import type { RunSpec } from '../actors/placement/run_spec.ts';
 import { hostRoles, isHereOf } from '../actors/placement/host_roles.ts';
-import { gradientsAlive } from '../actors/parameters/gradients_alive.ts';
-import { alliesOf } from '../actors/stage/row_buffers.ts';
-import { depth } from '../actors/stage/schedule.ts';
+import { castOf } from '../actors/placement/cast.ts';
+import type { CastEntry } from '../actors/placement/cast_entry.ts';
 
 /** Bytes of an actor's slice. */
 export interface SliceMemory {
@@ -49,24 +46,17 @@ export interface RehearsalPlace {
 
 export class Rehearsals {
   private readonly runSpec: RunSpec;
-  private readonly stages: ReadonlyMap<string, StageRank>;
-  private readonly groups: ReadonlyMap<string, ExpertGroup>;
-  /** Pipeline rank by layer. */
-  private readonly rankOf: ReadonlyMap<number, number>;
+  /** The actors of each role. */
+  private readonly roles = new Map<string, CastEntry[]>();
   private readonly known = new Map<string, Rehearsed>();
-  /** Gradients of a stage by its data rank. */
-  private readonly gradients = new Map<number, number>();
 
   constructor(runSpec: RunSpec) {
-    const { stages, expertGroups } = runSpec.mesh;
     this.runSpec = runSpec;
-    this.stages = new Map(stages.map((rank) => [rank.role, rank]));
-    this.groups = new Map(expertGroups.map((group) => [group.role, group]));
-    this.rankOf = new Map(
-      stages.flatMap(({ dataRank, pipelineRank, layers }) =>
-        dataRank > 0 ? [] : layers.map((layer): [number, number] => [layer, pipelineRank]),
-      ),
-    );
+    for (const entry of castOf(runSpec)) {
+      const known = this.roles.get(entry.role);
+      if (known === undefined) this.roles.set(entry.role, [entry]);
+      else known.push(entry);
+    }
   }
 
   /** What a role takes on a worker. */
@@ -79,20 +69,9 @@ export class Rehearsals {
 
   /** The same for all roles that take the same. */
   private kindOf(role: string, { sharesMemory, hosts }: RehearsalPlace): string {
-    const { runSpec } = this;
-    const { pipeline_parallel: ranks, data_parallel, micro_batches: each } = runSpec.topology.parallelism;
-    const group = this.groups.get(role);
-    if (group !== undefined) {
-      const { layer, experts } = group;
-      return `experts ${experts.length}, ${data_parallel * depth(this.rankOf.get(layer)!, ranks, each)}, ${sharesMemory}`;
-    }
-    const rank = this.stages.get(role)!;
-    const layers = rank.layers.map((layer) => (isSparse(runSpec.shape, layer) ? 's' : 'd')).join('');
-    const company = sharesMemory ? '' : JSON.stringify(alliesOf(isHereOf({ runSpec, hosts }), runSpec.mesh, rank));
-    const under = depth(rank.pipelineRank, ranks, each);
-    const gradients = this.gradients.get(rank.dataRank) ?? gradientsAlive(each, rank.dataRank, 1);
-    this.gradients.set(rank.dataRank, gradients);
-    return `stage ${layers}, ${rank.isFirst}, ${rank.isLast}, ${under}, ${gradients}, ${sharesMemory}, ${company}`;
+    const isHere = sharesMemory ? null : isHereOf({ runSpec: this.runSpec, hosts });
+    const alike = this.roles.get(role)!.map((entry) => entry.alike(isHere));
+    return [sharesMemory, ...alike].join('; ');
   }
 }
 

@@ -5,7 +5,8 @@
 import { z } from 'zod';
 import { DamagedCheckpoint, float32Of, readTensors, type Checkpoint } from '../checkpoints/index.ts';
 import type { ActorSystem } from '../runtime/index.ts';
-import { batchesOf, type Member } from '../actors/placement/cast.ts';
+import type { CastEntry } from '../actors/placement/cast_entry.ts';
+import { batchesOf } from '../actors/parameters/message_batches.ts';
 import { storedNames } from '../actors/parameters/parameter_set.ts';
 import { paramsDigest } from '../actors/parameters/params_digest.ts';
 import { payload } from '../actors/protocol/pass.ts';
@@ -31,7 +32,11 @@ const patienceMs = 15 * 60_000;
  * Hands every holder its parameters and moments. Throws `BadTensor` when the checkpoint lacks one, `DamagedCheckpoint`
  * when the parameters are not those that it was made of.
  */
-export async function restore(system: ActorSystem, checkpoint: Checkpoint, holders: readonly Member[]): Promise<void> {
+export async function restore(
+  system: ActorSystem,
+  checkpoint: Checkpoint,
+  holders: readonly CastEntry[],
+): Promise<void> {
   const { path, manifest } = checkpoint;
   for (const { address, parameters } of holders) {
     // `restore` is the same message for every role that holds parameters.

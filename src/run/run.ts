@@ -7,7 +7,8 @@ import type { Mesh } from '../topology/index.ts';
 import type { BatchPort } from '../actors/stage/batch_port.ts';
 import { openBatches, type BatchSource } from './batch_source.ts';
 import type { RunSpec } from '../actors/placement/run_spec.ts';
-import { castOf, type Member } from '../actors/placement/cast.ts';
+import { castOf, holdersOf } from '../actors/placement/cast.ts';
+import type { CastEntry } from '../actors/placement/cast_entry.ts';
 import { startLocalCluster, type Cluster } from './cluster.ts';
 import { MemoryDecisionStore, type DecisionStore } from '../actors/training/decision_store.ts';
 import { startNodeCluster } from './node_cluster.ts';
@@ -34,10 +35,10 @@ export class Run {
   readonly mesh: Mesh;
   readonly cluster: Cluster;
   /** Every actor that holds parameters. */
-  readonly holders: readonly Member[];
+  readonly holders: readonly CastEntry[];
   private readonly failed: Promise<never>;
 
-  private constructor(mesh: Mesh, cluster: Cluster, holders: readonly Member[], failed: Promise<never>) {
+  private constructor(mesh: Mesh, cluster: Cluster, holders: readonly CastEntry[], failed: Promise<never>) {
     this.mesh = mesh;
     this.cluster = cluster;
     this.holders = holders;
@@ -58,7 +59,7 @@ export class Run {
       if (isPacked && topology.cluster.workers_per_node > 1) return startThreadCluster(options, batches, decisions);
       return startLocalCluster(options, isPacked ? openBatches(batches, topology) : batches, decisions, system);
     })();
-    const holders = castOf(runSpec).filter(({ parameters }) => parameters.length > 0);
+    const holders = holdersOf(castOf(runSpec));
     return new Run(runSpec.mesh, cluster, holders, failed);
   }
 

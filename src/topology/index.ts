@@ -11,6 +11,7 @@ export * from './parse.ts';
 export * from './placement.ts';
 export * from './plan.ts';
 export * from './reduction.ts';
+export type { RowEdge } from './row_edge.ts';
 export * from './schema.ts';
 export * from './traffic.ts';
 export type { Link, StepTraffic, Traffic, TransportName } from './traffic_ledger.ts';

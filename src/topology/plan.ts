@@ -1,9 +1,8 @@
 /**
- * The plan: what a run costs, by arithmetic alone. Parameters by part, FLOPs of a token and of each role, the capacity
+ * The plan: what a run costs, by arithmetic alone. Parameters by part, FLOPs of a token, the capacity
  * of an expert. What crosses between workers is in `traffic.ts`; memory is not here, since programs have to be made to
  * measure it.
  */
-import type { Mesh } from './mesh.ts';
 import type { ModelSizes } from './model_sizes.ts';
 
 /** Parameters by part; `active` are those that one token passes through. */
@@ -39,7 +38,7 @@ export function countParameters(sizes: ModelSizes): ParameterCount {
 }
 
 /** Forward and backward: training costs three times the forward pass. */
-const trainingPasses = 3;
+export const TRAINING_PASSES = 3;
 
 /**
  * FLOPs of training on one token: three forward passes, a multiply-add counted as two, attention in full without
@@ -49,26 +48,7 @@ export function flopsPerToken(sizes: ModelSizes): number {
   const dense = sizes.layers - sizes.moeLayers.length;
   const ffns = dense + sizes.moeLayers.length * sizes.topK;
   const layers = sizes.layers * sizes.mixer.flopsPerToken + ffns * sizes.feedForward.flopsPerToken;
-  return trainingPasses * (layers + headFlops(sizes));
-}
-
-/** FLOPs of a training step of each role, experts evenly loaded: what placement balances. */
-export function flopsByRole(mesh: Mesh, sizes: ModelSizes, tokensPerStep: number): Map<string, number> {
-  const flops = new Map<string, number>();
-  const { mixer, feedForward } = sizes;
-  const dataRanks = mesh.stages.filter((stage) => stage.isFirst).length;
-  const moeLayers = new Set(sizes.moeLayers);
-  for (const { role, layers, isLast } of mesh.stages) {
-    const dense = layers.filter((layer) => !moeLayers.has(layer)).length;
-    const perToken =
-      layers.length * mixer.flopsPerToken + dense * feedForward.flopsPerToken + (isLast ? headFlops(sizes) : 0);
-    flops.set(role, (trainingPasses * perToken * tokensPerStep) / dataRanks);
-  }
-  for (const group of mesh.expertGroups) {
-    const rows = (tokensPerStep * sizes.topK * group.experts.length) / sizes.experts;
-    flops.set(group.role, trainingPasses * feedForward.flopsPerToken * rows);
-  }
-  return flops;
+  return TRAINING_PASSES * (layers + headFlops(sizes));
 }
 
 const headFlops = (sizes: ModelSizes): number => 2 * sizes.hidden * sizes.vocabulary;

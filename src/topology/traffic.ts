@@ -1,118 +1,116 @@
 /**
  * Traffic: the bytes of tensors that one training step sends from worker to worker, by cause and by transport; a pure
- * function of mesh and placement. All of it is exact but token dispatch, which follows the routing: of that there is
- * what evenly loaded experts make of it, and the most that capacity lets through. Headers of messages are not counted.
+ * function of the actors' edges and their places. All of it is exact but token dispatch, which follows the routing: of that
+ * there is what evenly loaded experts make of it, and the most that capacity lets through. Headers of messages are not counted.
  */
-import { stageRole, type Mesh, type StageRank } from './mesh.ts';
 import type { Placement, Worker } from './placement.ts';
-import { expertCapacity } from './plan.ts';
 import { blocksOf, chunkRange } from './reduction.ts';
-import type { Topology } from './schema.ts';
+import type { RowEdge } from './row_edge.ts';
 import { TrafficLedger, transportOf, type StepTraffic, type TransportName } from './traffic_ledger.ts';
 
+/** An actor, as far as others have to do with it. */
+export interface TrafficActor {
+  readonly address: string;
+  readonly role: string;
+  /** Addresses of all that sum a gradient with it, itself among them, in order. */
+  readonly sharers: readonly string[];
+  readonly edges: () => readonly RowEdge[];
+}
+
 export interface TrafficSources {
-  readonly topology: Topology;
-  readonly mesh: Mesh;
+  readonly actors: readonly TrafficActor[];
   readonly placement: Placement;
-  /** Elements of each flat arena that replicas sum, by role of the stage rank that they belong to. */
+  /** Microbatches of a training step on one data-parallel rank. */
+  readonly microBatches: number;
+  /** Elements of each flat arena that sharers sum, by address. */
   readonly arenas: ReadonlyMap<string, readonly number[]>;
 }
 
 const bytesPerFloat = 4;
 
-/** Of four crossings, two go each way. */
-const crossingsEachWay = 2;
-
 /** What crosses in one training step. */
-export function trafficOf(sources: TrafficSources): StepTraffic {
-  const { topology, mesh, placement } = sources;
-  const { micro_batches } = topology.parallelism;
+export function trafficOf({ actors, placement, microBatches, arenas }: TrafficSources): StepTraffic {
   const ledger = new TrafficLedger();
-  const moeLayers = new Set(mesh.moeLayers);
-  const stages = new Map(mesh.stages.map((rank) => [rank.role, rank]));
-  const homes = homesOf(sources);
-  const tokens = mesh.microbatchSequences * topology.training.sequence_length;
-  const rowsBytes = tokens * topology.model.hidden_size * bytesPerFloat;
-  for (const rank of mesh.stages) {
-    const here = placement.get(rank.role)!;
-    const next = stages.get(stageRole(rank.pipelineRank + 1, rank.dataRank));
-    if (next !== undefined) {
-      const there = placement.get(next.role)!;
-      const pipeline = { messages: micro_batches, pipeline: micro_batches * rowsBytes };
-      ledger.send(here, there, pipeline);
-      ledger.send(there, here, pipeline);
+  const homes = new Map(actors.map(({ address, role }) => [address, placement.get(role)!]));
+  for (const { address, sharers, edges } of actors) {
+    const here = homes.get(address)!;
+    const dispatched: RowEdge[] = [];
+    for (const edge of edges()) {
+      if (edge.cause === 'dispatch') dispatched.push(edge);
+      else exchange(ledger, here, homes.get(edge.to)!, edge, microBatches);
     }
-    for (const layer of rank.layers.filter((l) => moeLayers.has(l))) {
-      const handOvers = 2 * crossingsEachWay * micro_batches;
-      ledger.send(here, here, { messages: handOvers, handOver: handOvers * rowsBytes });
-      dispatch(ledger, sources, here, homes.get(layer) ?? new Map(), tokens);
-    }
-    allReduce(ledger, sources, rank);
+    dispatch(ledger, here, dispatched, homes, microBatches);
+    sum(ledger, { address, sharers, lengths: arenas.get(address) ?? [] }, homes, microBatches);
   }
   return ledger.close();
 }
 
-/** How many groups of a layer live on a worker, and how many experts these have. */
-type Homes = ReadonlyMap<Worker, { readonly groups: number; readonly experts: number }>;
-
-/** Where the experts of each layer live. */
-function homesOf({ mesh, placement }: TrafficSources): ReadonlyMap<number, Homes> {
-  const homes = new Map<number, Map<Worker, { groups: number; experts: number }>>();
-  for (const { layer, role, experts } of mesh.expertGroups) {
-    const ofLayer = homes.get(layer) ?? new Map<Worker, { groups: number; experts: number }>();
-    homes.set(layer, ofLayer);
-    const worker = placement.get(role)!;
-    const before = ofLayer.get(worker) ?? { groups: 0, experts: 0 };
-    ofLayer.set(worker, { groups: before.groups + 1, experts: before.experts + experts.length });
-  }
-  return homes;
+/** Rows whose number the routing does not change. */
+function exchange(ledger: TrafficLedger, here: Worker, there: Worker, edge: RowEdge, microBatches: number): void {
+  const messages = edge.messages * microBatches;
+  const part = { messages, [edge.cause]: messages * edge.rowBytes * edge.most };
+  ledger.send(here, there, part);
+  ledger.send(there, here, part);
 }
 
-/** Rows of one router with the expert groups of its layer, wherever these live. */
+/** Rows of one router with the expert groups of its mixture, wherever these live: a token visits an expert once. */
 function dispatch(
   ledger: TrafficLedger,
-  { topology }: TrafficSources,
-  router: Worker,
-  homes: Homes,
-  tokens: number,
+  here: Worker,
+  edges: readonly RowEdge[],
+  homes: ReadonlyMap<string, Worker>,
+  microBatches: number,
 ): void {
-  const { moe, model, parallelism } = topology;
-  if (moe === undefined) return;
-  const { num_experts, top_k } = moe;
-  const capacity = expertCapacity(tokens, top_k, num_experts, moe.capacity_factor, moe.min_capacity);
-  const rowBytes = model.hidden_size * (moe.dispatch_dtype === 'bf16' ? 2 : bytesPerFloat);
-  const passes = parallelism.micro_batches * crossingsEachWay;
-  /** One way, to or from so many experts of the layer: a token visits an expert once. */
-  const bytesOf = (experts: number) => ({
-    dispatchEven: passes * rowBytes * Math.min((tokens * top_k * experts) / num_experts, experts * capacity),
-    dispatchMost: passes * rowBytes * Math.min(tokens * Math.min(top_k, experts), experts * capacity),
-  });
-  const perTransport = new Map<TransportName, number>();
-  for (const [worker, { groups: count, experts }] of homes) {
-    const transport = transportOf(router, worker);
-    perTransport.set(transport, (perTransport.get(transport) ?? 0) + experts);
-    const part = { messages: passes * count, ...bytesOf(experts) };
-    ledger.onLink(router, worker, part);
-    ledger.onLink(worker, router, part);
-    ledger.inTotal(transport, { messages: 2 * passes * count });
+  const byWorker = new Map<Worker, RowEdge[]>();
+  const byTransport = new Map<TransportName, RowEdge[]>();
+  for (const edge of edges) {
+    const there = homes.get(edge.to)!;
+    append(byWorker, there, edge);
+    append(byTransport, transportOf(here, there), edge);
   }
-  for (const [transport, experts] of perTransport) {
-    const { dispatchEven, dispatchMost } = bytesOf(experts);
+  for (const [there, onLink] of byWorker) {
+    const part = { messages: onLink[0].messages * microBatches * onLink.length, ...rowsOf(onLink, microBatches) };
+    ledger.onLink(here, there, part);
+    ledger.onLink(there, here, part);
+    ledger.inTotal(transportOf(here, there), { messages: 2 * part.messages });
+  }
+  for (const [transport, all] of byTransport) {
+    const { dispatchEven, dispatchMost } = rowsOf(all, microBatches);
     ledger.inTotal(transport, { dispatchEven: 2 * dispatchEven, dispatchMost: 2 * dispatchMost });
   }
 }
 
-/** What one rank sends its replicas: blocks of the chunks that they own, and the sum of its own chunk. */
-function allReduce(ledger: TrafficLedger, sources: TrafficSources, { role, pipelineRank, dataRank }: StageRank): void {
-  const { topology, placement, arenas } = sources;
-  const { data_parallel: ranks, micro_batches } = topology.parallelism;
-  const blocks = blocksOf(dataRank * micro_batches, micro_batches);
-  const here = placement.get(role)!;
+/** Bytes of one way over edges of one router. */
+function rowsOf(edges: readonly RowEdge[], microBatches: number): { dispatchEven: number; dispatchMost: number } {
+  const [{ messages, rowBytes, together }] = edges;
+  const bytes = messages * microBatches * rowBytes;
+  const [even, most] = edges.reduce((sums, edge) => [sums[0] + edge.even, sums[1] + edge.most], [0, 0]);
+  return { dispatchEven: bytes * even, dispatchMost: bytes * Math.min(most, together) };
+}
+
+function append<Key>(lists: Map<Key, RowEdge[]>, key: Key, edge: RowEdge): void {
+  const known = lists.get(key);
+  if (known === undefined) lists.set(key, [edge]);
+  else known.push(edge);
+}
+
+/** What an actor sends those that it shares parameters with: blocks of the chunks that they own, and the sum of its own chunk. */
+function sum(
+  ledger: TrafficLedger,
+  { address, sharers, lengths }: { address: string; sharers: readonly string[]; lengths: readonly number[] },
+  homes: ReadonlyMap<string, Worker>,
+  microBatches: number,
+): void {
+  if (sharers.length < 2) return;
+  const ranks = sharers.length;
+  const rank = sharers.indexOf(address);
+  const blocks = blocksOf(rank * microBatches, microBatches);
+  const here = homes.get(address)!;
   for (let other = 0; other < ranks; other++) {
-    if (other === dataRank) continue;
-    const there = placement.get(stageRole(pipelineRank, other))!;
-    for (const length of arenas.get(role)!) {
-      const elements = blocks * chunkLength(length, ranks, other) + chunkLength(length, ranks, dataRank);
+    if (other === rank) continue;
+    const there = homes.get(sharers[other])!;
+    for (const length of lengths) {
+      const elements = blocks * chunkLength(length, ranks, other) + chunkLength(length, ranks, rank);
       ledger.send(here, there, { messages: blocks + 1, allReduce: elements * bytesPerFloat });
     }
   }

@@ -1,10 +1,13 @@
 /** Placement: the same roles on the same workers, whoever computes it. */
 import { expect, test } from 'vitest';
-import { flopsByRole, meshOf, parseTopology, place, modelSizesOf, type Worker } from '../../src/topology/index.ts';
+import { castOf, flopsByRole } from '../../src/actors/placement/cast.ts';
+import { runSpecOf } from '../../src/actors/placement/run_spec.ts';
+import { parseTopology, place, type Worker } from '../../src/topology/index.ts';
 
 const topology = parseTopology('parallelism: { data_parallel: 2, expert_parallel: 2 }', 'run.yaml');
-const mesh = meshOf(topology);
-const flops = flopsByRole(mesh, modelSizesOf(topology, 256), 4096);
+const runSpec = await runSpecOf({ topology, baseDir: '.', vocabulary: 256 });
+const { mesh } = runSpec;
+const flops = flopsByRole(castOf(runSpec));
 
 const worker = (node: number, index: number): Worker => ({ node, worker: index });
 const written = (workers: readonly Worker[], loads = flops): string[] =>

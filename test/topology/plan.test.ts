@@ -6,9 +6,7 @@ import {
   countParameters,
   expertCapacity,
   feedForwardCost,
-  flopsByRole,
   flopsPerToken,
-  meshOf,
   type ModelSizes,
   parseTopology,
   modelSizesOf,
@@ -84,24 +82,6 @@ describe('FLOPs', () => {
 
   test('of a 4,096-token sequence through Nemotron-4 340B are 8.62e15', () => {
     expect((4096 * flopsPerToken(nemotron)) / 1e15).toBeCloseTo(8.62, 2);
-  });
-
-  test('of a stage are those of its layers, and the head belongs to the last', () => {
-    const topology = parseTopology('parallelism: { pipeline_parallel: 3 }', 'run.yaml');
-    const roles = flopsByRole(meshOf(topology), sizes, 4096);
-    const [attention, ffn, scores] = [2 * 65_536, 2 * 131_072, 4 * 256 * 128];
-    expect(roles.get('stage-p0-d0')).toBe(3 * 4096 * (2 * (attention + scores) + ffn));
-    expect(roles.get('stage-p1-d0')).toBe(3 * 4096 * (attention + scores + ffn));
-    expect(roles.get('stage-p2-d0')).toBe(3 * 4096 * (attention + scores + 2 * 32_768));
-    expect(roles.get('experts-l1-g0')).toBe(3 * 4096 * ffn);
-  });
-
-  test('of all roles sum to those of the step, however the model is divided', () => {
-    for (const text of ['pipeline_parallel: 1', 'pipeline_parallel: 3, data_parallel: 2', 'expert_parallel: 4']) {
-      const topology = parseTopology(`parallelism: { ${text} }`, 'run.yaml');
-      const roles = flopsByRole(meshOf(topology), modelSizesOf(topology, 256), 4096);
-      expect([...roles.values()].reduce((sum, flops) => sum + flops, 0)).toBe(4096 * 6_488_064);
-    }
   });
 });
 

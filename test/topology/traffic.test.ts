@@ -1,11 +1,10 @@
 /** Bytes between workers by hand counts: of the quickstart on two workers, and of small meshes on many. */
 import { describe, expect, test } from 'vitest';
+import { castOf, flopsByRole } from '../../src/actors/placement/cast.ts';
+import { runSpecOf } from '../../src/actors/placement/run_spec.ts';
 import {
   blocksOf,
   chunkRange,
-  flopsByRole,
-  meshOf,
-  modelSizesOf,
   parseTopology,
   place,
   trafficOf,
@@ -17,13 +16,14 @@ import {
 const nameOf = ({ node, worker }: Worker): string => `node-${node}.worker-${worker}`;
 
 /** Traffic of a topology whose stages keep one arena of so many elements. */
-function traffic(text: string, elements = 1000): StepTraffic {
+async function traffic(text: string, elements = 1000): Promise<StepTraffic> {
   const topology = parseTopology(text, 'run.yaml');
-  const mesh = meshOf(topology);
-  const flops = flopsByRole(mesh, modelSizesOf(topology, 256), 4096);
-  const placement = place(mesh, flops, workersOf(topology.cluster));
-  const arenas = new Map(mesh.stages.map(({ role }) => [role, [elements]]));
-  return trafficOf({ topology, mesh, placement, arenas });
+  const runSpec = await runSpecOf({ topology, baseDir: '.', vocabulary: 256 });
+  const actors = castOf(runSpec);
+  const placement = place(runSpec.mesh, flopsByRole(actors), workersOf(topology.cluster));
+  const stages = actors.filter(({ address }) => address.startsWith('run/stage'));
+  const arenas = new Map(stages.map(({ address }) => [address, [elements]]));
+  return trafficOf({ actors, placement, microBatches: topology.parallelism.micro_batches, arenas });
 }
 
 /** The links as `from to by: bytes`, of one cause. */
@@ -36,21 +36,21 @@ function linksOf({ links }: StepTraffic, cause: 'dispatchMost' | 'dispatchEven' 
 const rows = 2048 * 128;
 
 describe('token dispatch', () => {
-  test('is four crossings of every token of every sparse layer, in bf16, whether or not it leaves its worker', () => {
-    const { byTransport } = traffic('parallelism: { data_parallel: 2 }');
+  test('is four crossings of every token of every sparse layer, in bf16, whether or not it leaves its worker', async () => {
+    const { byTransport } = await traffic('parallelism: { data_parallel: 2 }');
     // Two layers of two ranks hand over and dispatch four times each; each rank sends the other a block and a sum.
     expect(byTransport.local).toMatchObject({ dispatchEven: 2 * 4 * 4096 * 128 * 2, messages: 2 * 2 * (4 + 4) + 4 });
     expect(byTransport.local.dispatchMost).toBe(byTransport.local.dispatchEven);
   });
 
-  test('stops at capacity, doubles in fp32, and is none for a dense model', () => {
+  test('stops at capacity, doubles in fp32, and is none for a dense model', async () => {
     const text = 'moe: { capacity_factor: 0.5, dispatch_dtype: fp32 }\nparallelism: { data_parallel: 2 }';
-    expect(traffic(text).byTransport.local.dispatchMost).toBe(2 * 4 * 2048 * 128 * 4);
-    expect(traffic('model: { architecture: transformer }').byTransport.local.dispatchMost).toBe(0);
+    expect((await traffic(text)).byTransport.local.dispatchMost).toBe(2 * 4 * 2048 * 128 * 4);
+    expect((await traffic('model: { architecture: transformer }')).byTransport.local.dispatchMost).toBe(0);
   });
 
-  test('to half of the experts is half of the tokens when even, and at most what these have slots for', () => {
-    const split = traffic('cluster: { nodes: 2 }\nparallelism: { data_parallel: 2, expert_parallel: 2 }');
+  test('to half of the experts is half of the tokens when even, and at most what these have slots for', async () => {
+    const split = await traffic('cluster: { nodes: 2 }\nparallelism: { data_parallel: 2, expert_parallel: 2 }');
     // Of 2048 tokens a router sends half to each worker, at most 4 experts x 320 slots; 2 layers, 2 crossings, 2 bytes.
     const each = (tokens: number): number => 2 * 2 * tokens * 128 * 2;
     const pairs = ['0.0 0.0 local', '0.0 1.0 nats', '1.0 0.0 nats', '1.0 1.0 local'];
@@ -61,43 +61,43 @@ describe('token dispatch', () => {
     expect(linksOf(split, 'dispatchMost')).toEqual(named([1, 1, 1, 1].map((n) => 2 * n * each(1280))));
   });
 
-  test('in total is never more than the tokens there are, where links alone would allow it', () => {
+  test('in total is never more than the tokens there are, where links alone would allow it', async () => {
     const text = 'cluster: { nodes: 5 }\nparallelism: { expert_parallel: 4 }\nmoe: { capacity_factor: 2 }';
-    const { links, byTransport } = traffic(text);
+    const { links, byTransport } = await traffic(text);
     const sum = links.filter(({ transport }) => transport === 'nats').reduce((all, link) => all + link.dispatchMost, 0);
     expect(sum).toBe(2 * 4 * 4096 * 2 * 128 * 2);
     expect(byTransport.nats.dispatchMost).toBe(2 * 4 * 4096 * 128 * 2);
   });
 
-  test('of several choices is at most one row for each expert on the other side', () => {
+  test('of several choices is at most one row for each expert on the other side', async () => {
     const text = 'cluster: { nodes: 2 }\nmoe: { num_experts: 2, top_k: 2, capacity_factor: 9 }';
-    const { byTransport } = traffic(`${text}\nparallelism: { expert_parallel: 2 }`);
+    const { byTransport } = await traffic(`${text}\nparallelism: { expert_parallel: 2 }`);
     // Worker 0 has the stage, worker 1 all experts: every token visits both of them.
     expect(byTransport.nats.dispatchMost).toBe(2 * 4 * 2 * 4096 * 128 * 2);
   });
 });
 
 describe('a pipeline', () => {
-  test('passes fp32 rows on and their gradients back, once for each microbatch', () => {
+  test('passes fp32 rows on and their gradients back, once for each microbatch', async () => {
     const text = 'cluster: { workers_per_node: 2 }\nmodel: { architecture: transformer }';
-    const { links } = traffic(`${text}\nparallelism: { pipeline_parallel: 2, micro_batches: 2 }`);
+    const { links } = await traffic(`${text}\nparallelism: { pipeline_parallel: 2, micro_batches: 2 }`);
     expect(links).toMatchObject([
       { from: { worker: 0 }, to: { worker: 1 }, transport: 'thread', messages: 2, pipeline: 2 * rows * 4 },
       { from: { worker: 1 }, to: { worker: 0 }, transport: 'thread', messages: 2, pipeline: 2 * rows * 4 },
     ]);
   });
 
-  test('hands rows over to the routers of its own worker, fourfold for each layer', () => {
-    const { byTransport } = traffic('parallelism: { pipeline_parallel: 2 }\ncluster: { nodes: 2 }');
+  test('hands rows over to the routers of its own worker, fourfold for each layer', async () => {
+    const { byTransport } = await traffic('parallelism: { pipeline_parallel: 2 }\ncluster: { nodes: 2 }');
     expect(byTransport.local.handOver).toBe(2 * 4 * 4096 * 128 * 4);
     expect(byTransport.nats.handOver).toBe(0);
   });
 });
 
 describe('the sum over replicas', () => {
-  test('sends every block of the chunks of others, and the sum of the own chunk', () => {
+  test('sends every block of the chunks of others, and the sum of the own chunk', async () => {
     const text = 'cluster: { nodes: 3 }\nmodel: { architecture: transformer }\ntraining: { global_batch_size: 9 }';
-    const step = traffic(`${text}\nparallelism: { data_parallel: 3, micro_batches: 3 }`, 100);
+    const step = await traffic(`${text}\nparallelism: { data_parallel: 3, micro_batches: 3 }`, 100);
     // Leaves 0-2, 3-5 and 6-8 are blocks of 2+1, 1+2 and 2+1; chunks have 33, 33 and 34 elements.
     expect(linksOf(step, 'allReduce')).toEqual([
       `node-0.worker-0 node-1.worker-0 nats: ${(2 * 33 + 33) * 4}`,
@@ -110,8 +110,8 @@ describe('the sum over replicas', () => {
     expect(step.byTransport.nats.messages).toBe(6 * (2 + 1));
   });
 
-  test('of one replica is nothing', () => {
-    expect(traffic('model: { architecture: transformer }').links).toEqual([]);
+  test('of one replica is nothing', async () => {
+    expect((await traffic('model: { architecture: transformer }')).links).toEqual([]);
   });
 });
 

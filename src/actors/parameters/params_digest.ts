@@ -4,13 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import type { ActorScope } from '../../runtime/index.ts';
-import type { Member } from '../placement/cast.ts';
+import type { CastEntry } from '../placement/cast_entry.ts';
 import { expertProtocol } from '../protocol/expert.ts';
 
 /** SHA-256 over the names and digests of the parameters of `holders`, in the order of their names. */
 export async function paramsDigest(
   from: Pick<ActorScope, 'ref'>,
-  holders: readonly Member[],
+  holders: readonly CastEntry[],
   timeoutMs: number,
 ): Promise<string> {
   const parts = await Promise.all(

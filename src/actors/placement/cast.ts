@@ -1,28 +1,20 @@
 /**
- * Who plays in a run: every actor that is placed, with its role and the parameters it holds. Pure, from the run spec,
- * so that any thread knows all of it.
+ * Who plays in a run: every actor that is placed, of every kind. Pure, from the run spec, so that any thread knows all of it;
+ * a new kind of actor is one more line here.
  */
-import { elements } from '../../kernels/shape.ts';
-import { isSparse, type Model, type Step } from '../../models/model.ts';
-import type { Parameter } from '../../models/parameter.ts';
-import type { StageRank } from '../../topology/index.ts';
-import { expertAddress, groupAddress, routerAddress, stageAddress } from './addresses.ts';
+import { expertGroups } from '../mixture/expert_kind.ts';
+import { stages } from '../stage/stage_kind.ts';
+import type { CastEntry, RoleKind } from './cast_entry.ts';
 import type { RunSpec } from './run_spec.ts';
 
-export interface Member {
-  /** What placement places: a stage rank with its routers, or an expert group with its experts. */
-  readonly role: string;
-  readonly address: string;
-  /** An expert group: it runs its experts, and holds nothing itself. */
-  readonly isGroup: boolean;
-  readonly parameters: readonly Parameter[];
-}
+/** Stages come with their routers, and expert groups with their experts. */
+const kinds: readonly RoleKind[] = [stages, expertGroups];
 
-const casts = new WeakMap<RunSpec, readonly Member[]>();
+const casts = new WeakMap<RunSpec, readonly CastEntry[]>();
 
-/** Every placed actor, in the mesh's order: stages and their routers, then expert groups and their experts. Drawn up once. */
-export function castOf(runSpec: RunSpec): readonly Member[] {
-  const known = casts.get(runSpec) ?? membersOf(runSpec);
+/** Every placed actor, by kind and in the mesh's order: what is folded over them has one order. Drawn up once. */
+export function castOf(runSpec: RunSpec): readonly CastEntry[] {
+  const known = casts.get(runSpec) ?? kinds.flatMap((kind) => kind(runSpec));
   casts.set(runSpec, known);
   return known;
 }
@@ -36,57 +28,13 @@ export function rolesByAddress(runSpec: RunSpec): ReadonlyMap<string, string> {
   return known;
 }
 
-function membersOf({ mesh, model, shape }: RunSpec): Member[] {
-  const stages = mesh.stages.flatMap((rank): Member[] => {
-    const parameters = stepsOf(model, rank).flatMap((step) =>
-      step.kind === 'exchange' ? [] : Object.values(step.weights),
-    );
-    const routers = rank.layers
-      .filter((layer) => isSparse(shape, layer))
-      .map((layer) => ({
-        role: rank.role,
-        address: routerAddress(layer, rank.dataRank),
-        isGroup: false,
-        parameters: Object.values(model.mixture!.router(layer)),
-      }));
-    const address = stageAddress(rank.pipelineRank, rank.dataRank);
-    return [{ role: rank.role, address, isGroup: false, parameters }, ...routers];
-  });
-  const experts = mesh.expertGroups.flatMap(({ role, layer, group, experts: members }): Member[] => [
-    { role, address: groupAddress(layer, group), isGroup: true, parameters: [] },
-    ...members.map((expert) => ({
-      role,
-      address: expertAddress(layer, expert),
-      isGroup: false,
-      parameters: Object.values(model.mixture!.expert(layer, expert)),
-    })),
-  ]);
-  return [...stages, ...experts];
-}
+/** Those that hold parameters, vote and apply. */
+export const holdersOf = (cast: readonly CastEntry[]): CastEntry[] =>
+  cast.filter(({ parameters }) => parameters.length > 0);
 
-/** The steps of a model that one stage rank runs. */
-export function stepsOf(model: Model, { layers, isFirst, isLast }: StageRank): Step[] {
-  return model.steps.filter((step) => {
-    if (step.kind === 'embed') return isFirst;
-    return step.kind === 'head' ? isLast : layers.includes(step.layer);
-  });
-}
-
-/** Most elements whose values and moments travel in one message, but that a single larger parameter goes alone. */
-const batchElements = 2 ** 20;
-
-/** Names of parameters in batches that a message can carry, in order. */
-export function batchesOf(parameters: readonly Parameter[]): string[][] {
-  const batches: string[][] = [];
-  let room = 0;
-  for (const { name, shape } of parameters) {
-    const size = elements(shape);
-    if (size > room || batches.length === 0) {
-      batches.push([]);
-      room = batchElements;
-    }
-    batches[batches.length - 1].push(name);
-    room -= size;
-  }
-  return batches;
+/** FLOPs of a training step of each role: what placement balances. */
+export function flopsByRole(cast: readonly CastEntry[]): Map<string, number> {
+  const flops = new Map<string, number>();
+  for (const { role, flops: own } of cast) flops.set(role, (flops.get(role) ?? 0) + own);
+  return flops;
 }

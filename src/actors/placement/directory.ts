@@ -2,7 +2,7 @@
  * Where every actor of a run lives: the system (a thread of a node, or the launcher) by address. Pure, from the placement
  * of roles, so that every process knows the same. A system's name is its node's, for workers followed by `.worker-N`.
  */
-import type { Member } from './cast.ts';
+import type { CastEntry } from './cast_entry.ts';
 import { checkpointerAddress, eventLogAddress, recoveryAddress, trainerAddress, agentAddress } from './addresses.ts';
 
 /** The name of the launcher among the systems; no node has it. */
@@ -15,7 +15,7 @@ export const nodeOfSystem = (system: string): string => system.split('.', 1)[0];
 export const outsideOf = (system: string): string => `@${system}`;
 
 export interface DirectoryOptions {
-  readonly cast: readonly Member[];
+  readonly cast: readonly CastEntry[];
   /** System by role. */
   readonly placement: ReadonlyMap<string, string>;
   /** Where the trainer and recovery are. */

@@ -1,12 +1,13 @@
 /** Who lives where in a run: a pure function of the run spec and the names of the nodes. */
 import type { RunSpec } from './run_spec.ts';
-import { castOf, type Member } from './cast.ts';
+import { castOf } from './cast.ts';
+import type { CastEntry } from './cast_entry.ts';
 import { largestMessageBytes } from './message_sizes.ts';
 import { placeRoles } from './place_roles.ts';
 import { directoryOf, workerName } from './directory.ts';
 
 export interface Layout {
-  readonly cast: readonly Member[];
+  readonly cast: readonly CastEntry[];
   /** Every system of the run: that of the writer, of each node, of each worker. */
   readonly systems: readonly string[];
   /** System by role. */
@@ -32,6 +33,6 @@ export function layoutOf(runSpec: RunSpec, nodes: readonly string[], writer: str
     systems,
     placement,
     places: directoryOf({ cast, placement, leader: nodes[0], writer, systems }),
-    largestBytes: largestMessageBytes(runSpec, cast),
+    largestBytes: largestMessageBytes(cast),
   };
 }

@@ -3,13 +3,17 @@ import { elements } from '../../kernels/shape.ts';
 import type { Parameter } from '../../models/parameter.ts';
 import { LINK_LIMITS, type LinkLimits } from '../../runtime/cluster/nats.ts';
 import { SLOTS, type SlotClass } from '../../runtime/index.ts';
-import type { RunSpec } from './run_spec.ts';
-import type { Member } from './cast.ts';
+import type { CastEntry } from './cast_entry.ts';
 
 /** Bytes of the largest message, a power of two: rows of a microbatch, or what is said of a role's parameters. */
-export function largestMessageBytes({ model, shape }: RunSpec, cast: readonly Member[]): number {
-  const rowBytes = 4 * model.batch * model.sequence * shape.hidden * (shape.mixture?.topK ?? 1);
-  const largestBytes = Math.max(rowBytes, ...cast.map(({ parameters }) => stateBytes(parameters)));
+export function largestMessageBytes(cast: readonly CastEntry[]): number {
+  let largestBytes = 0;
+  for (const { parameters, edges } of cast) {
+    largestBytes = Math.max(largestBytes, stateBytes(parameters));
+    for (const { rowBytes, most, together } of edges()) {
+      largestBytes = Math.max(largestBytes, rowBytes * Math.min(most, together));
+    }
+  }
   // Room for the header, and for the space between tensors.
   return 2 ** Math.ceil(Math.log2(largestBytes * 1.01 + 2 ** 16));
 }

@@ -16,7 +16,8 @@ import { floats } from '../../kernels/dtype.ts';
 import { freeAnswered } from '../../runtime/index.ts';
 import type { Actor, ActorScope, ArgsOf, Context, Reply, TensorPayload } from '../../runtime/index.ts';
 import { LogIo, RunDirectoryGone } from '../../telemetry/index.ts';
-import { batchesOf, type Member } from '../placement/cast.ts';
+import type { CastEntry } from '../placement/cast_entry.ts';
+import { batchesOf } from '../parameters/message_batches.ts';
 import { paramsDigest } from '../parameters/params_digest.ts';
 import { expertProtocol } from '../protocol/expert.ts';
 import { dataOf } from '../protocol/pass.ts';
@@ -26,7 +27,7 @@ type Messages = typeof checkpointerProtocol;
 
 export interface CheckpointerParts {
   /** Every actor that holds parameters. */
-  readonly holders: readonly Member[];
+  readonly holders: readonly CastEntry[];
   readonly store: CheckpointStore;
   readonly keep: number;
   /** What every checkpoint of the run says about it. */

@@ -7,15 +7,19 @@ import { globalMicrobatch, type Mesh, type Topology } from '../../topology/index
 import { stageAddress } from '../placement/addresses.ts';
 import { stageProtocol } from '../protocol/stage.ts';
 import type { Decision, Vote } from '../protocol/stateful.ts';
-import { rolesOf, type Role } from '../placement/roles.ts';
+import { expertProtocol } from '../protocol/expert.ts';
 import { meanLoss } from './step_summary.ts';
 
 export interface PassesParts {
   readonly topology: Topology;
   readonly mesh: Mesh;
+  /** Addresses of all that hold parameters, in the order of the cast. */
+  readonly holders: readonly string[];
   /** Microbatches of the evaluation. */
   readonly evaluationMicrobatches: number;
 }
+
+type Role = Ref<typeof expertProtocol> | Ref<typeof stageProtocol>;
 
 export class Passes {
   private readonly parts: PassesParts;
@@ -66,8 +70,9 @@ export class Passes {
     return role.ask.prepare({ mode, step }, { timeoutMs: this.patienceMs });
   }
 
+  /** `prepare` and `apply` are the same messages for every role that holds parameters. */
   private roles(): Role[] {
-    return rolesOf(this.scope, this.parts.mesh);
+    return this.parts.holders.map((address) => this.scope.ref(expertProtocol, address));
   }
 
   private stage(pipelineRank: number, dataRank: number): Ref<typeof stageProtocol> {

@@ -1,0 +1,122 @@
+/**
+ * The expert groups of a run as entries of its cast, each followed by its experts. A group makes the cores of its experts, since
+ * their memory lies side by side; the experts are the actors that answer for them.
+ */
+import { maxElements } from '../../kernels/shape.ts';
+import { flopsOf, typeOf } from '../../kernels/program.ts';
+import { actor } from '../../runtime/index.ts';
+import { TRAINING_PASSES, type ExpertGroup as GroupPlace } from '../../topology/index.ts';
+import { gradientsAlive } from '../parameters/gradients_alive.ts';
+import { ParameterSet } from '../parameters/parameter_set.ts';
+import { expertAddress, groupAddress } from '../placement/addresses.ts';
+import { alikeInTurn } from '../placement/alike.ts';
+import type { CastEntry, Host } from '../placement/cast_entry.ts';
+import type { RunSpec } from '../placement/run_spec.ts';
+import { expertGroupProtocol, expertProtocol } from '../protocol/expert.ts';
+import { weightBindings } from '../stage/bindings.ts';
+import { depth } from '../stage/schedule.ts';
+import { Expert } from './expert.ts';
+import { createExpertContexts, ExpertCore } from './expert_core.ts';
+import { ExpertGroup } from './expert_group.ts';
+import { ExpertPrograms } from './expert_programs.ts';
+import { moeOf } from './router_kind.ts';
+
+interface Made {
+  readonly programs: ExpertPrograms;
+  readonly cores: readonly ExpertCore[];
+}
+
+export function expertGroups(runSpec: RunSpec): CastEntry[] {
+  return runSpec.mesh.expertGroups.flatMap((group) => groupEntries(runSpec, group));
+}
+
+function groupEntries(runSpec: RunSpec, place: GroupPlace): CastEntry[] {
+  const { topology, model } = runSpec;
+  const { role, layer, group, experts } = place;
+  const mixture = model.mixture!;
+  const made = new WeakMap<Host, Promise<Made>>();
+  const madeOn = (host: Host): Promise<Made> => {
+    const known = made.get(host) ?? make(host, runSpec, place);
+    made.set(host, known);
+    return known;
+  };
+  const address = groupAddress(layer, group);
+  const flops = flopsOfExpert(runSpec);
+  const groupEntry: CastEntry = {
+    address,
+    role,
+    slice: null,
+    parameters: [],
+    sharers: [],
+    flops: 0,
+    runsFirst: true,
+    alike: () => `experts ${experts.length}, ${microbatchesUnderWay(runSpec, layer)}`,
+    edges: () => [],
+    build: async (host) => {
+      const { programs, cores } = await madeOn(host);
+      return actor(expertGroupProtocol, address, (scope) => {
+        return new ExpertGroup({ group, cores, programs, port: host.port }, scope);
+      });
+    },
+  };
+  const expertEntries = experts.map((expert, at): CastEntry => ({
+    address: expertAddress(layer, expert),
+    role,
+    slice: expertAddress(layer, expert),
+    parameters: Object.values(mixture.expert(layer, expert)),
+    sharers: [expertAddress(layer, expert)],
+    flops,
+    runsFirst: false,
+    alike: () => '',
+    edges: () => [],
+    build: async (host) => {
+      const { cores } = await madeOn(host);
+      return actor(expertProtocol, expertAddress(layer, expert), (scope) => {
+        return new Expert(cores[at], topology.optimizer, { layer, group }, scope);
+      });
+    },
+  }));
+  return [groupEntry, ...expertEntries];
+}
+
+/** Takes the memory of all experts of a group. Throws `OutOfSliceMemory`. */
+async function make({ device }: Host, runSpec: RunSpec, { layer, group, experts }: GroupPlace): Promise<Made> {
+  const { topology, mesh, model } = runSpec;
+  const mixture = model.mixture!;
+  const { data_parallel, micro_batches } = topology.parallelism;
+  const { top_k, num_experts } = moeOf(topology);
+  const programs = await ExpertPrograms.compile(device, mixture.programs.expert, {
+    count: experts.length,
+    rows: (model.batch * model.sequence * top_k) / num_experts,
+  });
+  const count = microbatchesUnderWay(runSpec, layer);
+  const cores = await alikeInTurn(device, experts.length, async (at) => {
+    const expert = experts[at];
+    const bank = { bank: groupAddress(layer, group), count: experts.length, at };
+    const slice = device.slice(expertAddress(layer, expert), topology.cluster.memory_per_worker, bank);
+    const weights = mixture.expert(layer, expert);
+    const parameters = await ParameterSet.create(device, slice, Object.values(weights), topology.training.seed);
+    parameters.reserveGradients(gradientsAlive(micro_batches, 0, data_parallel));
+    const tensors = weightBindings(weights, parameters.values);
+    const contexts = createExpertContexts(device, count, { slice, programs, weights: tensors });
+    return new ExpertCore({ expert, parameters, weights, contexts }, mesh.globalMicrobatches);
+  });
+  return { programs, cores };
+}
+
+/** Microbatches, of all ranks that have the layer, that may be with its experts at once. */
+function microbatchesUnderWay({ topology, mesh }: RunSpec, layer: number): number {
+  const { pipeline_parallel, data_parallel, micro_batches } = topology.parallelism;
+  const stage = mesh.stages.find((rank) => rank.layers.includes(layer))!;
+  return data_parallel * depth(stage.pipelineRank, pipeline_parallel, micro_batches);
+}
+
+/** Of an expert in a training step, if all experts of its layer get the same. */
+function flopsOfExpert({ topology, model }: RunSpec): number {
+  const program = model.mixture!.programs.expert;
+  const [rows] = typeOf(program, 'rows_SD').shape;
+  const { top_k, num_experts } = moeOf(topology);
+  const { global_batch_size, sequence_length } = topology.training;
+  const perRow = flopsOf(program) / maxElements([rows]);
+  return (TRAINING_PASSES * perRow * global_batch_size * sequence_length * top_k) / num_experts;
+}

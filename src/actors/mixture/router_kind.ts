@@ -1,0 +1,109 @@
+/** The router of one mixture layer and one stage rank as an entry of the cast; it is placed with its stage. */
+import { actor, type ChildSpec } from '../../runtime/index.ts';
+import { expertCapacity, type MoeSection, type RowEdge, type StageRank, type Topology } from '../../topology/index.ts';
+import { gradientsAlive } from '../parameters/gradients_alive.ts';
+import { ParameterSet } from '../parameters/parameter_set.ts';
+import { groupAddress, routerAddress } from '../placement/addresses.ts';
+import { alike } from '../placement/alike.ts';
+import type { CastEntry, Host } from '../placement/cast_entry.ts';
+import type { RunSpec } from '../placement/run_spec.ts';
+import { routerProtocol } from '../protocol/router.ts';
+import { weightBindings } from '../stage/bindings.ts';
+import { groupRows } from '../stage/row_buffers.ts';
+import { depth } from '../stage/schedule.ts';
+import { Router } from './router.ts';
+import { compileRouter, createRouterContext } from './router_context.ts';
+
+export function routerEntry(runSpec: RunSpec, rank: StageRank, layer: number): CastEntry {
+  const { data_parallel } = runSpec.topology.parallelism;
+  const address = routerAddress(layer, rank.dataRank);
+  return {
+    address,
+    role: rank.role,
+    slice: address,
+    parameters: Object.values(runSpec.model.mixture!.router(layer)),
+    sharers: Array.from({ length: data_parallel }, (_, dataRank) => routerAddress(layer, dataRank)),
+    // Scores are not counted, as the published figures of models have it.
+    flops: 0,
+    runsFirst: false,
+    // Its stage says how many microbatches are under way.
+    alike: () => 'router',
+    edges: () => edgesOf(runSpec, layer),
+    build: (host) => build(host, runSpec, rank, layer),
+  };
+}
+
+/** To each expert group of its layer. */
+function edgesOf({ topology, mesh, model, shape }: RunSpec, layer: number): RowEdge[] {
+  const moe = moeOf(topology);
+  const { num_experts, top_k } = moe;
+  const tokens = model.batch * model.sequence;
+  const capacity = capacityOf(moe, tokens, true);
+  const rowBytes = shape.hidden * (moe.dispatch_dtype === 'bf16' ? 2 : 4);
+  return mesh.expertGroups
+    .filter((group) => group.layer === layer)
+    .map(({ group, experts: { length: count } }) => ({
+      to: groupAddress(layer, group),
+      cause: 'dispatch',
+      // Rows out, outputs back; then their gradients.
+      messages: 2,
+      rowBytes,
+      even: Math.min((tokens * top_k * count) / num_experts, count * capacity),
+      most: count * capacity,
+      together: tokens * top_k,
+    }));
+}
+
+async function build(
+  { device, port }: Host,
+  { topology, mesh, model }: RunSpec,
+  rank: StageRank,
+  layer: number,
+): Promise<ChildSpec> {
+  const mixture = model.mixture!;
+  const address = routerAddress(layer, rank.dataRank);
+  const slice = device.slice(address, topology.cluster.memory_per_worker);
+  const weights = mixture.router(layer);
+  const { training, optimizer, parallelism } = topology;
+  const moe = moeOf(topology);
+  const parameters = await ParameterSet.create(device, slice, Object.values(weights), training.seed);
+  parameters.reserveGradients(gradientsAlive(parallelism.micro_batches, rank.dataRank, 1));
+  const programs = await compileRouter(device, mixture.programs);
+  const bindings = weightBindings(weights, parameters.values);
+  const count = depth(rank.pipelineRank, parallelism.pipeline_parallel, parallelism.micro_batches);
+  const tokens = mesh.microbatchSequences * training.sequence_length;
+  const parts = {
+    device,
+    port,
+    parameters,
+    weights,
+    optimizer,
+    moe,
+    place: {
+      layer,
+      pipelineRank: rank.pipelineRank,
+      dataRank: rank.dataRank,
+      dataRanks: parallelism.data_parallel,
+      groups: parallelism.expert_parallel,
+      globalMicrobatches: mesh.globalMicrobatches,
+    },
+    programs,
+    contexts: alike(device, count, () => createRouterContext(slice, programs, bindings)),
+    seed: training.seed,
+    capacity: (of: number, isTraining: boolean) => capacityOf(moe, of, isTraining),
+    grant: Math.max(capacityOf(moe, tokens, true), capacityOf(moe, tokens, false)),
+    room: groupRows(mixture, moe.num_experts / parallelism.expert_parallel),
+  };
+  return actor(routerProtocol, address, (scope) => new Router(parts, scope));
+}
+
+/** Slots of one expert for a microbatch of so many tokens. */
+function capacityOf(moe: MoeSection, tokens: number, isTraining: boolean): number {
+  const factor = isTraining ? moe.capacity_factor : moe.eval_capacity_factor;
+  return expertCapacity(tokens, moe.top_k, moe.num_experts, factor, moe.min_capacity);
+}
+
+export function moeOf({ moe }: Topology): MoeSection {
+  if (moe === undefined) throw new TypeError('a model with mixture layers needs the moe section');
+  return moe;
+}

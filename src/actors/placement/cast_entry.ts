@@ -1,0 +1,42 @@
+/**
+ * An entry of the cast: one actor of a run, and all that others have to know of it: where it belongs, what it holds, what it
+ * costs, whom it exchanges rows with, and how it is made. Who plays in a run is written here once; placement, plan, traffic,
+ * directory and workers read it.
+ */
+import type { Device } from '../../kernels/device.ts';
+import type { Parameter } from '../../models/parameter.ts';
+import type { ChildSpec } from '../../runtime/index.ts';
+import type { RowEdge } from '../../topology/index.ts';
+import type { BatchPort } from '../stage/batch_port.ts';
+import type { RowsPort } from '../stage/rows_port.ts';
+import type { RunSpec } from './run_spec.ts';
+
+/** What a worker gives to the actors that it hosts. */
+export interface Host {
+  readonly device: Device;
+  readonly batches: BatchPort;
+  readonly port: RowsPort;
+}
+
+export interface CastEntry {
+  readonly address: string;
+  /** What placement places together: a stage rank with its routers, an expert group with its experts. */
+  readonly role: string;
+  /** The name of its slice of a device; null where it owns none. */
+  readonly slice: string | null;
+  readonly parameters: readonly Parameter[];
+  /** Addresses of all that hold the same parameters, itself among them: they sum gradients, and the first reports. */
+  readonly sharers: readonly string[];
+  /** Of a training step: three forward passes, experts evenly loaded. */
+  readonly flops: number;
+  /** It is told before others that a pass is over: a group, which must not bring its experts to a vote any more. */
+  readonly runsFirst: boolean;
+  /** Equal for entries that take the same memory where `isHere` tells who lives on their worker; null: rows travel by value. */
+  alike(isHere: ((address: string) => boolean) | null): string;
+  readonly edges: () => readonly RowEdge[];
+  /** Takes all memory and compiles all programs, on a real device or on one that only measures. Throws `OutOfSliceMemory`. */
+  build(host: Host): Promise<ChildSpec>;
+}
+
+/** All actors of one kind in a run, in the mesh's order. */
+export type RoleKind = (runSpec: RunSpec) => readonly CastEntry[];
