@@ -10,7 +10,7 @@ import { batchesOf } from '../actors/parameters/message_batches.ts';
 import { storedNames } from '../actors/parameters/parameter_set.ts';
 import { paramsDigest } from '../actors/parameters/params_digest.ts';
 import { payload } from '../actors/protocol/pass.ts';
-import { expertProtocol } from '../actors/protocol/expert.ts';
+import { parametersProtocol } from '../actors/protocol/parameters.ts';
 
 /** The checkpoint was made by another run, or on what gives other bits. */
 export class ResumeRefused extends Error {
@@ -39,8 +39,7 @@ export async function restore(
 ): Promise<void> {
   const { path, manifest } = checkpoint;
   for (const { address, parameters } of holders) {
-    // `restore` is the same message for every role that holds parameters.
-    const holder = system.ref(expertProtocol, address);
+    const holder = system.ref(parametersProtocol, address);
     for (const batch of batchesOf(parameters)) {
       const tensors: Record<string, ReturnType<typeof payload>> = {};
       for await (const tensor of readTensors(checkpoint, batch.flatMap(storedNames))) {

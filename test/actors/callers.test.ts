@@ -10,7 +10,7 @@ import { expertGroupProtocol, expertProtocol } from '../../src/actors/protocol/e
 import { recoveryProtocol } from '../../src/actors/protocol/recovery.ts';
 import { routerProtocol } from '../../src/actors/protocol/router.ts';
 import { stageProtocol } from '../../src/actors/protocol/stage.ts';
-import type { Decision } from '../../src/actors/protocol/stateful.ts';
+import type { Decision } from '../../src/actors/protocol/parameters.ts';
 import { checkpointerProtocol, trainerProtocol } from '../../src/actors/protocol/trainer.ts';
 import { agentProtocol } from '../../src/actors/protocol/agent.ts';
 import {

@@ -3,12 +3,12 @@
  * come through its group, which runs all experts that live together.
  */
 import type { Actor, ActorScope, ArgsOf, Context, Reply } from '../../runtime/index.ts';
-import type { OptimizerSection } from '../../topology/index.ts';
+import { Shareholder } from '../parameters/shareholder.ts';
+import { Shareholding, type ShareParts } from '../parameters/shareholding.ts';
 import { groupAddress } from '../placement/addresses.ts';
-import type { ExpertCore } from './expert_core.ts';
-import { ParameterRole } from '../parameters/parameter_role.ts';
 import { expertGroupProtocol, type expertProtocol } from '../protocol/expert.ts';
-import { emptyVote, type Decision, type Vote } from '../protocol/stateful.ts';
+import { emptyVote, type Vote } from '../protocol/parameters.ts';
+import type { ExpertCore } from './expert_core.ts';
 
 type Messages = typeof expertProtocol;
 
@@ -17,61 +17,62 @@ export interface ExpertPlace {
   readonly group: number;
 }
 
-export class Expert extends ParameterRole implements Actor<Messages> {
+export class Expert extends Shareholder implements Actor<Messages> {
   private readonly core: ExpertCore;
   private readonly place: ExpertPlace;
-  private waiting: Reply<Vote> | null = null;
+  /** Whether the gradient of the step in hand is summed. */
+  private isSummed = false;
   /** The vote that is being made, beside the messages that come. */
   private voting: Promise<void> = Promise.resolve();
 
-  constructor(core: ExpertCore, optimizer: OptimizerSection, place: ExpertPlace, scope: ActorScope) {
+  constructor(core: ExpertCore, share: ShareParts, place: ExpertPlace, scope: ActorScope) {
     const group = scope.ref(expertGroupProtocol, groupAddress(place.layer, place.group));
     // The group speaks for its experts, so it must know which parameters they have reached.
-    const versions = {
-      setParamsVersion: (version: number | null) => {
-        scope.setParamsVersion(version);
-        if (version !== null) group.tell.advanced({ version });
-      },
+    const setParamsVersion = (version: number | null): void => {
+      scope.setParamsVersion(version);
+      if (version !== null) group.tell.advanced({ version });
     };
-    super(core.parameters, optimizer, versions, true);
+    const ref: ActorScope['ref'] = (protocol, address) => scope.ref(protocol, address);
+    super(new Shareholding(share, { address: scope.address, ref, setParamsVersion }));
     this.core = core;
     this.place = place;
   }
 
-  prepare(_args: ArgsOf<Messages, 'prepare'>, ctx: Context): Reply<Vote> {
-    const reply = ctx.defer<Vote>();
-    this.waiting = reply;
+  override async prepare(args: ArgsOf<Messages, 'prepare'>, ctx: Context): Promise<Reply<Vote>> {
+    const reply = await super.prepare(args, ctx);
+    // What completes it is a message to its group.
     this.core.whenComplete(() => {
-      this.voting = this.answer(reply);
+      this.voting = this.vote(args.step);
     });
     return reply;
   }
 
   /** Asked after its group has abandoned the pass, so that no vote begins any more. */
-  async abandon(): Promise<number> {
+  override async abandon(): Promise<number> {
     await this.voting;
-    if (this.waiting?.settled === false) this.waiting.reject(new Error('the gen of this pass is over'));
-    this.waiting = null;
-    return this.version;
+    return await super.abandon();
   }
 
-  async apply(decision: Decision): Promise<void> {
-    await this.applyDecision(decision);
+  override progress(): { isDone: boolean; hasGradient: boolean } {
+    return { isDone: this.isSummed, hasGradient: true };
   }
 
-  /** The core outlives its actor: a reply that was refused because the actor ended is not given again. */
-  private async answer(reply: Reply<Vote>): Promise<void> {
+  override report(): Omit<Vote, 'squares'> {
+    this.isSummed = false;
+    return { ...emptyVote, processed: { [this.place.layer]: this.core.endPass() } };
+  }
+
+  override forget(): void {
+    this.isSummed = false;
+  }
+
+  private async vote(step: number): Promise<void> {
     try {
-      const vote = await this.vote();
-      if (!reply.settled) reply.resolve(vote);
+      await this.share.reduce(step);
+      this.isSummed = true;
+      await this.share.conclude();
     } catch (error) {
-      if (!reply.settled) reply.reject(error);
+      this.share.refuse(error);
     }
-  }
-
-  private async vote(): Promise<Vote> {
-    const { gradient, processed } = await this.core.take();
-    this.holdGradient(gradient);
-    return { ...emptyVote, squares: await this.squares(), processed: { [this.place.layer]: processed } };
   }
 }

@@ -9,14 +9,14 @@ import { alike } from '../placement/alike.ts';
 import { tensorFor, weightBindings } from '../stage/bindings.ts';
 import type { ExpertPrograms, ExpertRun } from './expert_programs.ts';
 import { LeafGradients } from '../parameters/leaf_gradients.ts';
-import type { Gradient, ParameterSet } from '../parameters/parameter_set.ts';
+import type { ParameterSet } from '../parameters/parameter_set.ts';
 import { keyOf, type Unit } from '../protocol/pass.ts';
 
 export class ExpertCore {
   readonly expert: number;
   readonly parameters: ParameterSet;
   private readonly weights: Weights;
-  private readonly leaves: LeafGradients;
+  readonly leaves: LeafGradients;
   private readonly contexts: readonly Bindings[];
   private idle: Bindings[];
   private readonly held = new Map<string, ExpertRun>();
@@ -80,13 +80,13 @@ export class ExpertCore {
     if (this.closed === this.expected) then();
   }
 
-  /** The step's gradient and how many rows made it; the next step begins. */
-  async take(): Promise<{ gradient: Gradient; processed: number }> {
+  /** How many rows the pass had; the next one begins. */
+  endPass(): number {
     const { processed } = this;
     this.processed = 0;
     this.closed = 0;
     this.onComplete = null;
-    return { gradient: await this.leaves.root(), processed };
+    return processed;
   }
 
   /** Drops the microbatches that are with it, and their leaves; nobody waits for them any more. */
@@ -94,9 +94,7 @@ export class ExpertCore {
     this.held.clear();
     this.idle = [...this.contexts];
     this.leaves.abandon();
-    this.closed = 0;
-    this.processed = 0;
-    this.onComplete = null;
+    this.endPass();
   }
 }
 

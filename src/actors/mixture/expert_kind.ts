@@ -31,7 +31,7 @@ export function expertGroups(runSpec: RunSpec): CastEntry[] {
 }
 
 function groupEntries(runSpec: RunSpec, place: GroupPlace): CastEntry[] {
-  const { topology, model } = runSpec;
+  const { topology, mesh, model } = runSpec;
   const { role, layer, group, experts } = place;
   const mixture = model.mixture!;
   const made = new WeakMap<Host, Promise<Made>>();
@@ -42,6 +42,7 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace): CastEntry[] {
   };
   const address = groupAddress(layer, group);
   const flops = flopsOfExpert(runSpec);
+  const microbatches = mesh.globalMicrobatches;
   const groupEntry: CastEntry = {
     address,
     role,
@@ -59,23 +60,31 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace): CastEntry[] {
       });
     },
   };
-  const expertEntries = experts.map((expert, at): CastEntry => ({
-    address: expertAddress(layer, expert),
-    role,
-    slice: expertAddress(layer, expert),
-    parameters: Object.values(mixture.expert(layer, expert)),
-    sharers: [expertAddress(layer, expert)],
-    flops,
-    runsFirst: false,
-    alike: () => '',
-    edges: () => [],
-    build: async (host) => {
-      const { cores } = await madeOn(host);
-      return actor(expertProtocol, expertAddress(layer, expert), (scope) => {
-        return new Expert(cores[at], topology.optimizer, { layer, group }, scope);
-      });
-    },
-  }));
+  const expertEntries = experts.map((expert, at): CastEntry => {
+    const own = expertAddress(layer, expert);
+    const sharers = [own];
+    return {
+      address: own,
+      role,
+      slice: own,
+      parameters: Object.values(mixture.expert(layer, expert)),
+      sharers,
+      flops,
+      runsFirst: false,
+      alike: () => '',
+      edges: () => [],
+      build: async (host) => {
+        const { cores } = await madeOn(host);
+        return actor(expertProtocol, own, (scope) => {
+          const core = cores[at];
+          const { parameters, leaves } = core;
+          const { device } = host;
+          const share = { device, parameters, leaves, optimizer: topology.optimizer, sharers, microbatches };
+          return new Expert(core, share, { layer, group }, scope);
+        });
+      },
+    };
+  });
   return [groupEntry, ...expertEntries];
 }
 

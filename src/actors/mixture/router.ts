@@ -3,19 +3,20 @@
  * experts of a group in one envelope, and combines what comes back. A message-driven state machine with one context a
  * microbatch; it goes on when every group has answered, and combines in top-k order, so arrival order cannot matter.
  */
-import type { Tensor } from '../../kernels/device.ts';
+import type { Device, Tensor } from '../../kernels/device.ts';
 import type { Weights } from '../../models/model.ts';
 import type { Actor, ActorScope, ArgsOf } from '../../runtime/index.ts';
 import type { MoeSection } from '../../topology/index.ts';
-import { groupAddress, routerAddress, stageAddress } from '../placement/addresses.ts';
+import { groupAddress, stageAddress } from '../placement/addresses.ts';
 import { weightBindings } from '../stage/bindings.ts';
 import { expertGroupProtocol } from '../protocol/expert.ts';
 import { keyOf, type Unit } from '../protocol/pass.ts';
 import { routerProtocol } from '../protocol/router.ts';
 import type { Rows } from '../protocol/rows.ts';
 import { stageProtocol } from '../protocol/stage.ts';
-import { emptyVote, type RoutingReport, type Vote } from '../protocol/stateful.ts';
-import { ReplicatedRole, type ReplicatedParts } from '../parameters/replicated_role.ts';
+import { emptyVote, type RoutingReport, type Vote } from '../protocol/parameters.ts';
+import { Shareholder } from '../parameters/shareholder.ts';
+import type { Shareholding } from '../parameters/shareholding.ts';
 import type { RouterContext, RouterPrograms } from './router_context.ts';
 import { RouterScores, type Scores } from './router_scores.ts';
 import { route, type Routing } from './routing.ts';
@@ -24,7 +25,8 @@ import type { RowsPort } from '../stage/rows_port.ts';
 
 type Messages = typeof routerProtocol;
 
-export interface RouterParts extends ReplicatedParts {
+export interface RouterParts {
+  readonly device: Device;
   readonly port: RowsPort;
   readonly weights: Weights;
   readonly moe: MoeSection;
@@ -45,7 +47,8 @@ export interface RouterPlace {
   readonly layer: number;
   readonly pipelineRank: number;
   readonly dataRank: number;
-  readonly dataRanks: number;
+  /** Microbatches of a step on this rank. */
+  readonly microbatches: number;
   readonly groups: number;
   readonly globalMicrobatches: number;
 }
@@ -63,7 +66,7 @@ interface Routed {
   lossScale: number;
 }
 
-export class Router extends ReplicatedRole implements Actor<Messages> {
+export class Router extends Shareholder implements Actor<Messages> {
   private readonly parts: RouterParts;
   private readonly scope: ActorScope;
   private readonly scores: RouterScores;
@@ -73,12 +76,8 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
   private routingReports: RoutingReport[] = [];
   private closed = 0;
 
-  constructor(parts: RouterParts, scope: ActorScope) {
-    const replica = (rank: number) => scope.ref(routerProtocol, routerAddress(parts.place.layer, rank));
-    super(parts, scope, {
-      block: (rank, message) => replica(rank).tell.block(message),
-      sum: (rank, message) => replica(rank).tell.sum(message),
-    });
+  constructor(parts: RouterParts, share: Shareholding, scope: ActorScope) {
+    super(share);
     const { moe, place } = parts;
     this.parts = parts;
     this.scope = scope;
@@ -143,25 +142,25 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     if (routed.owing.size > 0) return;
     const { programs, weights, place } = this.parts;
     await this.scores.writeGradient(context, routing, tokens, routed.lossScale);
-    const leaf = weightBindings(weights, this.leaves.open(unit.microbatch).views, 'd_');
+    const leaf = weightBindings(weights, this.share.leaves.open(unit.microbatch).views, 'd_');
     await programs.score.backward.run({ ...context.score, ...leaf }, { tokens });
     await programs.dispatch.backward.run(context.dispatch, { tokens, slots });
     await programs.sum.run(context.sum, { tokens });
     this.end(routed);
     this.stage().tell.routed({ ...unit, layer: place.layer, rows: await this.toStage(context.sum.sum_RD, tokens) });
-    await this.leaves.close(unit.microbatch);
+    await this.share.leaves.close(unit.microbatch);
     this.closed++;
     if (this.isComplete) {
-      await this.reduce(unit.step);
-      await this.conclude();
+      await this.share.reduce(unit.step);
+      await this.share.conclude();
     }
   }
 
-  protected override progress(): { isDone: boolean; hasGradient: boolean } {
+  progress(): { isDone: boolean; hasGradient: boolean } {
     return { isDone: this.isComplete, hasGradient: true };
   }
 
-  protected override report(): Omit<Vote, 'squares'> {
+  report(): Omit<Vote, 'squares'> {
     if (this.rows.outstanding > 0) {
       throw new Error(`${this.scope.address}: ${this.rows.outstanding} dispatches have not come back`);
     }
@@ -171,7 +170,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
     return { ...emptyVote, routing };
   }
 
-  protected override forget(): void {
+  forget(): void {
     this.rows.abandon();
     this.parts.port.abandon(this.scope.address);
     this.routed.clear();
@@ -182,8 +181,7 @@ export class Router extends ReplicatedRole implements Actor<Messages> {
 
   /** All microbatches of this rank have gone forth and back. */
   private get isComplete(): boolean {
-    const { globalMicrobatches, dataRanks } = this.parts.place;
-    return this.closed * dataRanks === globalMicrobatches;
+    return this.closed === this.parts.place.microbatches;
   }
 
   private reportOf({ unit, tokens, slots, routing }: Routed, scores: Scores): RoutingReport {

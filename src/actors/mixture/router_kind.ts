@@ -2,7 +2,9 @@
 import { actor, type ChildSpec } from '../../runtime/index.ts';
 import { expertCapacity, type MoeSection, type RowEdge, type StageRank, type Topology } from '../../topology/index.ts';
 import { gradientsAlive } from '../parameters/gradients_alive.ts';
+import { LeafGradients } from '../parameters/leaf_gradients.ts';
 import { ParameterSet } from '../parameters/parameter_set.ts';
+import { Shareholding } from '../parameters/shareholding.ts';
 import { groupAddress, routerAddress } from '../placement/addresses.ts';
 import { alike } from '../placement/alike.ts';
 import type { CastEntry, Host } from '../placement/cast_entry.ts';
@@ -15,14 +17,13 @@ import { Router } from './router.ts';
 import { compileRouter, createRouterContext } from './router_context.ts';
 
 export function routerEntry(runSpec: RunSpec, rank: StageRank, layer: number): CastEntry {
-  const { data_parallel } = runSpec.topology.parallelism;
   const address = routerAddress(layer, rank.dataRank);
   return {
     address,
     role: rank.role,
     slice: address,
     parameters: Object.values(runSpec.model.mixture!.router(layer)),
-    sharers: Array.from({ length: data_parallel }, (_, dataRank) => routerAddress(layer, dataRank)),
+    sharers: sharersOf(runSpec.topology, layer),
     // Scores are not counted, as the published figures of models have it.
     flops: 0,
     runsFirst: false,
@@ -32,6 +33,9 @@ export function routerEntry(runSpec: RunSpec, rank: StageRank, layer: number): C
     build: (host) => build(host, runSpec, rank, layer),
   };
 }
+
+const sharersOf = ({ parallelism }: Topology, layer: number): string[] =>
+  Array.from({ length: parallelism.data_parallel }, (_, dataRank) => routerAddress(layer, dataRank));
 
 /** To each expert group of its layer. */
 function edgesOf({ topology, mesh, model, shape }: RunSpec, layer: number): RowEdge[] {
@@ -75,16 +79,14 @@ async function build(
   const parts = {
     device,
     port,
-    parameters,
     weights,
-    optimizer,
     moe,
     place: {
       layer,
       pipelineRank: rank.pipelineRank,
       dataRank: rank.dataRank,
-      dataRanks: parallelism.data_parallel,
       groups: parallelism.expert_parallel,
+      microbatches: parallelism.micro_batches,
       globalMicrobatches: mesh.globalMicrobatches,
     },
     programs,
@@ -94,7 +96,15 @@ async function build(
     grant: Math.max(capacityOf(moe, tokens, true), capacityOf(moe, tokens, false)),
     room: groupRows(mixture, moe.num_experts / parallelism.expert_parallel),
   };
-  return actor(routerProtocol, address, (scope) => new Router(parts, scope));
+  const share = {
+    device,
+    parameters,
+    leaves: new LeafGradients(parameters),
+    optimizer,
+    sharers: sharersOf(topology, layer),
+    microbatches: mesh.globalMicrobatches,
+  };
+  return actor(routerProtocol, address, (scope) => new Router(parts, new Shareholding(share, scope), scope));
 }
 
 /** Slots of one expert for a microbatch of so many tokens. */

@@ -13,7 +13,7 @@ import { alike } from '../placement/alike.ts';
 import { DeviceSquares } from './device_squares.ts';
 import { sumOfSquares } from './gradient_norm.ts';
 import { accumulateProgram, adamwProgram } from './optimizer_programs.ts';
-import type { Decision } from '../protocol/stateful.ts';
+import type { Decision } from '../protocol/parameters.ts';
 import { dataOf, payload } from '../protocol/pass.ts';
 
 /** Room for the gradients of all parameters of a set. */

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { ActorScope } from '../../runtime/index.ts';
 import type { CastEntry } from '../placement/cast_entry.ts';
-import { expertProtocol } from '../protocol/expert.ts';
+import { parametersProtocol } from '../protocol/parameters.ts';
 
 /** SHA-256 over the names and digests of the parameters of `holders`, in the order of their names. */
 export async function paramsDigest(
@@ -14,8 +14,7 @@ export async function paramsDigest(
   timeoutMs: number,
 ): Promise<string> {
   const parts = await Promise.all(
-    // `digest` is the same message for every role that holds parameters.
-    holders.map(({ address }) => from.ref(expertProtocol, address).ask.digest(undefined, { timeoutMs })),
+    holders.map(({ address }) => from.ref(parametersProtocol, address).ask.digest(undefined, { timeoutMs })),
   );
   const lines = parts.flatMap((part) => Object.entries(part).map(([name, sha]) => `${name} ${sha}\n`)).sort();
   return createHash('sha256').update(lines.join('')).digest('hex');

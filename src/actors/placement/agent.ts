@@ -5,7 +5,8 @@
  */
 import type { Actor, ActorScope, ArgsOf } from '../../runtime/index.ts';
 import type { Device } from '../../kernels/device.ts';
-import { expertGroupProtocol, expertProtocol } from '../protocol/expert.ts';
+import { expertGroupProtocol } from '../protocol/expert.ts';
+import { parametersProtocol } from '../protocol/parameters.ts';
 import type { DeviceTuning, SystemReport, agentProtocol } from '../protocol/agent.ts';
 
 type Messages = typeof agentProtocol;
@@ -76,9 +77,7 @@ export class SystemAgent implements Actor<Messages> {
   private group(address: string) {
     return this.scope.ref(expertGroupProtocol, address);
   }
-
-  /** `abandon` and `settle` are the same messages for every role that holds parameters. */
   private holder(address: string) {
-    return this.scope.ref(expertProtocol, address);
+    return this.scope.ref(parametersProtocol, address);
   }
 }

@@ -8,7 +8,7 @@ import { eventLogAddress, trainerAddress, agentAddress } from './addresses.ts';
 import type { DecisionStore } from '../training/decision_store.ts';
 import { eventLogProtocol } from '../protocol/event_log.ts';
 import type { recoveryProtocol } from '../protocol/recovery.ts';
-import type { Decision } from '../protocol/stateful.ts';
+import type { Decision } from '../protocol/parameters.ts';
 import { trainerProtocol } from '../protocol/trainer.ts';
 import { agentProtocol } from '../protocol/agent.ts';
 

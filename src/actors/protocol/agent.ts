@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { ask, defineProtocol } from '../../runtime/index.ts';
 import { owner, recovery, trainer } from './callers.ts';
-import { decisionSchema } from './stateful.ts';
+import { decisionSchema } from './parameters.ts';
 
 /** What a system counts, from its start. */
 export const reportSchema = z.object({

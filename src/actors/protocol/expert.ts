@@ -7,7 +7,7 @@ import { ask, defineProtocol, tell } from '../../runtime/index.ts';
 import { experts, routers, agents } from './callers.ts';
 import { unitSchema } from './pass.ts';
 import { rowsSchema } from './rows.ts';
-import { statefulMessages } from './stateful.ts';
+import { parameterMessages } from './parameters.ts';
 
 const dispatched = unitSchema.extend({
   /** Rows of each expert of the group, which follow one another in `rows`. */
@@ -15,7 +15,7 @@ const dispatched = unitSchema.extend({
   rows: rowsSchema,
 });
 
-export const expertProtocol = defineProtocol('expert', { ...statefulMessages });
+export const expertProtocol = defineProtocol('expert', { ...parameterMessages });
 
 export const expertGroupProtocol = defineProtocol('expert_group', {
   /** Rows for the experts of this group. The answer goes to the router that sent them. */

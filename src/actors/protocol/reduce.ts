@@ -1,9 +1,9 @@
 /**
- * Sums of gradients over the replicas of a role. Each replica sends the blocks of its own microbatches, chunk by chunk,
+ * Sums of gradients over all that hold the same parameters. Each replica sends the blocks of its own microbatches, chunk by chunk,
  * to the chunk's owner; the owner folds and sends the sum to all.
  */
 import { z } from 'zod';
-import { tell, tensorSchema, type AddressPattern } from '../../runtime/index.ts';
+import { defineProtocol, tell, tensorSchema, type AddressPattern } from '../../runtime/index.ts';
 
 const place = z.object({
   step: z.int(),
@@ -22,3 +22,6 @@ export const reduceMessages = (replicas: AddressPattern) => ({
   block: tell({ lane: 'data', from: [replicas], args: blockSchema }),
   sum: tell({ lane: 'data', from: [replicas], args: sumSchema }),
 });
+
+/** For a holder of parameters that speaks to those that it shares them with, whatever kind they are. */
+export const sumsProtocol = defineProtocol('sums', reduceMessages('run/**'));

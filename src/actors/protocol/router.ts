@@ -5,12 +5,12 @@ import { expertGroups, routers, stages } from './callers.ts';
 import { unitSchema } from './pass.ts';
 import { reduceMessages } from './reduce.ts';
 import { rowsSchema } from './rows.ts';
-import { statefulMessages } from './stateful.ts';
+import { parameterMessages } from './parameters.ts';
 
 const fromGroup = unitSchema.extend({ group: z.int(), rows: rowsSchema });
 
 export const routerProtocol = defineProtocol('router', {
-  ...statefulMessages,
+  ...parameterMessages,
   ...reduceMessages(routers),
   /** h_RD: the normed rows of a microbatch, of which only the first `live` are tokens; the rest is padding. */
   route: tell({ lane: 'data', from: [stages], args: unitSchema.extend({ live: z.int(), rows: rowsSchema }) }),

@@ -5,7 +5,7 @@ import { owner, routers, stages, trainer } from './callers.ts';
 import { modes, unitSchema } from './pass.ts';
 import { reduceMessages } from './reduce.ts';
 import { rowsSchema } from './rows.ts';
-import { statefulMessages } from './stateful.ts';
+import { parameterMessages } from './parameters.ts';
 
 export const openSchema = z.object({
   mode: z.enum(modes),
@@ -23,7 +23,7 @@ const rows = unitSchema.extend({ layer: z.int(), rows: rowsSchema });
 const activations = unitSchema.extend({ rows: rowsSchema });
 
 export const stageProtocol = defineProtocol('stage', {
-  ...statefulMessages,
+  ...parameterMessages,
   ...reduceMessages(stages),
   /** To generate, the owner opens it. */
   open: tell({ from: [trainer, ...owner], args: openSchema }),

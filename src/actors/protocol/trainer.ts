@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ask, defineProtocol, itself, tell } from '../../runtime/index.ts';
 import { owner, recovery, trainer } from './callers.ts';
-import { lossScaleSchema } from './stateful.ts';
+import { lossScaleSchema } from './parameters.ts';
 
 export const outcomeSchema = z.object({
   status: z.enum(['done', 'interrupted']),

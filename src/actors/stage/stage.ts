@@ -3,7 +3,7 @@
  * at a mixture layer it hands its rows to the router and goes on when they come back as a message. The order of its
  * turns is `schedule`'s; everything it sends names the microbatch.
  */
-import type { Tensor } from '../../kernels/device.ts';
+import type { Device, Tensor } from '../../kernels/device.ts';
 import type { Actor, ActorScope, ArgsOf, TensorPayload } from '../../runtime/index.ts';
 import { routerAddress, stageAddress } from '../placement/addresses.ts';
 import { liveRows, type BatchPort } from './batch_port.ts';
@@ -12,8 +12,9 @@ import { dataOf, keyOf, type Unit } from '../protocol/pass.ts';
 import { routerProtocol } from '../protocol/router.ts';
 import type { Rows } from '../protocol/rows.ts';
 import { stageProtocol, type Open } from '../protocol/stage.ts';
-import { emptyVote, type LossReport, type Vote } from '../protocol/stateful.ts';
-import { ReplicatedRole, type ReplicatedParts } from '../parameters/replicated_role.ts';
+import { emptyVote, type LossReport, type Vote } from '../protocol/parameters.ts';
+import { Shareholder } from '../parameters/shareholder.ts';
+import type { Shareholding } from '../parameters/shareholding.ts';
 import type { RowsPort } from './rows_port.ts';
 import { schedule, type Turn } from './schedule.ts';
 import { lossOf } from './stage_loss.ts';
@@ -23,7 +24,8 @@ import { StageRun } from './stage_run.ts';
 type Messages = typeof stageProtocol;
 
 /** What a stage is made with; all memory was taken before, so that starting cannot fail for lack of it. */
-export interface StageParts extends ReplicatedParts {
+export interface StageParts {
+  readonly device: Device;
   readonly place: StagePlace;
   readonly port: RowsPort;
   /** One for each microbatch that may be under way at once. */
@@ -38,8 +40,6 @@ export interface StagePlace {
   readonly pipelineRank: number;
   readonly pipelineRanks: number;
   readonly dataRank: number;
-  readonly dataRanks: number;
-  readonly globalMicrobatches: number;
 }
 
 /** A pass that this stage is in. */
@@ -54,7 +54,7 @@ interface Pass {
   isDone: boolean;
 }
 
-export class Stage extends ReplicatedRole implements Actor<Messages> {
+export class Stage extends Shareholder implements Actor<Messages> {
   private readonly parts: StageParts;
   private readonly scope: ActorScope;
   private idle: StageContext[];
@@ -64,12 +64,8 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
   /** d(loss)/d(loss of a token), the same for every microbatch of a pass; null where this stage has no losses. */
   private readonly dLosses_R: Float32Array | null;
 
-  constructor(parts: StageParts, scope: ActorScope) {
-    const replica = (rank: number) => scope.ref(stageProtocol, stageAddress(parts.place.pipelineRank, rank));
-    super(parts, scope, {
-      block: (rank, message) => replica(rank).tell.block(message),
-      sum: (rank, message) => replica(rank).tell.sum(message),
-    });
+  constructor(parts: StageParts, share: Shareholding, scope: ActorScope) {
+    super(share);
     this.parts = parts;
     this.scope = scope;
     this.idle = [...parts.contexts];
@@ -111,17 +107,17 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
     await this.arrived(`backward/${keyOf(unit)}`, rows);
   }
 
-  protected override progress(): { isDone: boolean; hasGradient: boolean } {
+  progress(): { isDone: boolean; hasGradient: boolean } {
     return { isDone: this.pass?.isDone === true, hasGradient: this.pass?.open.mode === 'train' };
   }
 
-  protected override report(): Omit<Vote, 'squares'> {
+  report(): Omit<Vote, 'squares'> {
     const { losses, logits } = this.pass!;
     this.pass = null;
     return { ...emptyVote, losses, logits };
   }
 
-  protected override forget(): void {
+  forget(): void {
     this.pass = null;
     this.early.clear();
     this.parts.port.abandon(this.scope.address);
@@ -150,7 +146,7 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
       const run = pass.runs.get(microbatch) ?? this.start(pass, microbatch);
       if (run === null || run.waitsFor !== null) return;
       if (turn.phase === 'backward' && !run.isBackward && !this.turnBack(run)) return;
-      const gradients = turn.phase === 'backward' ? this.leaves.open(microbatch).views : {};
+      const gradients = turn.phase === 'backward' ? this.share.leaves.open(microbatch).views : {};
       const exchange = await run.advance(gradients);
       if (exchange !== null) {
         await this.handOver(pass, run, exchange);
@@ -160,8 +156,8 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
     }
     if (pass.isDone) return;
     pass.isDone = true;
-    if (pass.open.mode === 'train') await this.reduce(pass.open.step);
-    await this.conclude();
+    if (pass.open.mode === 'train') await this.share.reduce(pass.open.step);
+    await this.share.conclude();
   }
 
   /** Gives a microbatch a context and its input; null when that has not come yet. */
@@ -213,7 +209,7 @@ export class Stage extends ReplicatedRole implements Actor<Messages> {
         const rows = await this.rowsOf(context.input.gradient, before.address);
         before.tell.activationsGradient({ ...unit, rows });
       }
-      await this.leaves.close(unit.microbatch);
+      await this.share.leaves.close(unit.microbatch);
     } else if (context.output !== null) {
       const behind = this.neighbour(1);
       behind.tell.activations({ ...unit, rows: await this.rowsOf(context.output.rows, behind.address) });

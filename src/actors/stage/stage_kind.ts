@@ -5,10 +5,12 @@
 import type { Step, Weights } from '../../models/model.ts';
 import { flopsOf } from '../../kernels/program.ts';
 import { actor, type ActorScope, type ChildSpec } from '../../runtime/index.ts';
-import { TRAINING_PASSES, type RowEdge, type StageRank } from '../../topology/index.ts';
+import { TRAINING_PASSES, type RowEdge, type StageRank, type Topology } from '../../topology/index.ts';
 import { routerEntry } from '../mixture/router_kind.ts';
 import { gradientsAlive } from '../parameters/gradients_alive.ts';
+import { LeafGradients } from '../parameters/leaf_gradients.ts';
 import { ParameterSet } from '../parameters/parameter_set.ts';
+import { Shareholding } from '../parameters/shareholding.ts';
 import { routerAddress, stageAddress } from '../placement/addresses.ts';
 import { alikeInTurn } from '../placement/alike.ts';
 import type { CastEntry, Host } from '../placement/cast_entry.ts';
@@ -32,7 +34,7 @@ const isMixture = ({ model }: RunSpec, layer: number): boolean => model.mixture?
 
 function stageEntry(runSpec: RunSpec, rank: StageRank): CastEntry {
   const { topology, model } = runSpec;
-  const { pipeline_parallel, data_parallel, micro_batches } = topology.parallelism;
+  const { pipeline_parallel, micro_batches } = topology.parallelism;
   const steps = stepsOf(model.steps, rank);
   const forward = steps.reduce((sum, step) => sum + (step.kind === 'exchange' ? 0 : flopsOf(step.program)), 0);
   return {
@@ -40,7 +42,7 @@ function stageEntry(runSpec: RunSpec, rank: StageRank): CastEntry {
     role: rank.role,
     slice: rank.role,
     parameters: weightsOf(steps).flatMap((weights) => Object.values(weights)),
-    sharers: Array.from({ length: data_parallel }, (_, dataRank) => stageAddress(rank.pipelineRank, dataRank)),
+    sharers: sharersOf(topology, rank),
     flops: TRAINING_PASSES * forward * micro_batches,
     runsFirst: false,
     alike: (isHere) => {
@@ -54,6 +56,9 @@ function stageEntry(runSpec: RunSpec, rank: StageRank): CastEntry {
     build: (host) => build(host, runSpec, rank),
   };
 }
+
+const sharersOf = ({ parallelism }: Topology, { pipelineRank }: StageRank): string[] =>
+  Array.from({ length: parallelism.data_parallel }, (_, dataRank) => stageAddress(pipelineRank, dataRank));
 
 /** To the stage behind, and to the routers of its layers. */
 function edgesOf(runSpec: RunSpec, { pipelineRank, dataRank, layers, isLast }: RankPlace): RowEdge[] {
@@ -76,7 +81,7 @@ async function build({ device, batches, port }: Host, runSpec: RunSpec, rank: St
   const steps = stepsOf(model.steps, rank);
   const owned = weightsOf(steps).flatMap((weights) => Object.values(weights));
   const parameters = await ParameterSet.create(device, slice, owned, topology.training.seed);
-  const { pipeline_parallel: pipelineRanks, data_parallel: dataRanks, micro_batches } = topology.parallelism;
+  const { pipeline_parallel: pipelineRanks, micro_batches } = topology.parallelism;
   parameters.reserveGradients(gradientsAlive(micro_batches, rank.dataRank, 1));
   const count = depth(rank.pipelineRank, pipelineRanks, micro_batches);
   const contexts = await alikeInTurn(device, count, () => createStageContext(device, slice, steps, parameters.values));
@@ -85,22 +90,22 @@ async function build({ device, batches, port }: Host, runSpec: RunSpec, rank: St
   const logits = rank.isLast ? await LogitsHead.create(device, slice, single.logits, context, parameters.values) : null;
   const parts = {
     device,
-    parameters,
-    optimizer: topology.optimizer,
-    place: {
-      pipelineRank: rank.pipelineRank,
-      pipelineRanks,
-      dataRank: rank.dataRank,
-      dataRanks,
-      globalMicrobatches: mesh.globalMicrobatches,
-    },
+    place: { pipelineRank: rank.pipelineRank, pipelineRanks, dataRank: rank.dataRank },
     port,
     contexts,
     generation: { context, logits },
     batches: unmasked(batches),
     tokensPerStep: topology.training.global_batch_size * topology.training.sequence_length,
   };
-  const create = (scope: ActorScope): Stage => new Stage(parts, scope);
+  const share = {
+    device,
+    parameters,
+    leaves: new LeafGradients(parameters),
+    optimizer: topology.optimizer,
+    sharers: sharersOf(topology, rank),
+    microbatches: mesh.globalMicrobatches,
+  };
+  const create = (scope: ActorScope): Stage => new Stage(parts, new Shareholding(share, scope), scope);
   return actor(stageProtocol, stageAddress(rank.pipelineRank, rank.dataRank), create);
 }
 

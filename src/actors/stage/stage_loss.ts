@@ -2,7 +2,7 @@
 import type { Device } from '../../kernels/device.ts';
 import { floats } from '../../kernels/dtype.ts';
 import type { Unit } from '../protocol/pass.ts';
-import type { LossReport } from '../protocol/stateful.ts';
+import type { LossReport } from '../protocol/parameters.ts';
 import type { StageContext } from './stage_context.ts';
 
 /** Sum of the tokens' losses, in nats and in token order, and how many tokens have a target. */

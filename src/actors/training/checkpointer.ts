@@ -19,7 +19,7 @@ import { LogIo, RunDirectoryGone } from '../../telemetry/index.ts';
 import type { CastEntry } from '../placement/cast_entry.ts';
 import { batchesOf } from '../parameters/message_batches.ts';
 import { paramsDigest } from '../parameters/params_digest.ts';
-import { expertProtocol } from '../protocol/expert.ts';
+import { parametersProtocol } from '../protocol/parameters.ts';
 import { dataOf } from '../protocol/pass.ts';
 import type { checkpointerProtocol } from '../protocol/trainer.ts';
 
@@ -94,8 +94,7 @@ export class Checkpointer implements Actor<Messages> {
     const writer = await store.begin(step, this.scope.gen);
     try {
       for (const { address, parameters } of holders) {
-        // `save` is the same message for every role that holds parameters.
-        const holder = this.scope.ref(expertProtocol, address);
+        const holder = this.scope.ref(parametersProtocol, address);
         for (const [i, batch] of batchesOf(parameters).entries()) {
           const { tensors } = await holder.ask.save({ parameters: batch }, { timeoutMs: patienceMs });
           const entries = Object.entries(tensors);

@@ -4,7 +4,7 @@
  */
 import { existsSync, fsyncSync, truncateSync } from 'node:fs';
 import { AppendedFile, readLog, writing } from '../../telemetry/index.ts';
-import { decisionSchema, type Decision } from '../protocol/stateful.ts';
+import { decisionSchema, type Decision } from '../protocol/parameters.ts';
 
 export interface DecisionStore {
   /** The decision about `step`, if there is one. */

@@ -9,7 +9,7 @@ import { clipScale } from '../parameters/gradient_norm.ts';
 import { learningRate } from './learning_rate.ts';
 import { firstLossScale, lossScaleAfter, overflows, type ScaledStep } from './loss_scale.ts';
 import type { eventLogProtocol } from '../protocol/event_log.ts';
-import type { Decision, LossScale } from '../protocol/stateful.ts';
+import type { Decision, LossScale } from '../protocol/parameters.ts';
 import { judge, Unstable, type Findings } from './sentinel.ts';
 
 /** The step in hand. */

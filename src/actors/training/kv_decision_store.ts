@@ -5,7 +5,7 @@
  */
 import { DamagedRecord, parseRecord, type KvEntry, type KvStore } from '../../runtime/cluster/nats.ts';
 import { faultOf, type DecisionStore } from './decision_store.ts';
-import { decisionSchema, type Decision } from '../protocol/stateful.ts';
+import { decisionSchema, type Decision } from '../protocol/parameters.ts';
 
 export class KvDecisionStore implements DecisionStore {
   private readonly store: KvStore;

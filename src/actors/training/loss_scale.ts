@@ -4,7 +4,7 @@
  * halves the scale; a row of clean steps doubles it. Pure functions of what was found; the state is in each decision.
  */
 import type { TrainingSection } from '../../topology/index.ts';
-import type { LossScale } from '../protocol/stateful.ts';
+import type { LossScale } from '../protocol/parameters.ts';
 import type { Findings } from './sentinel.ts';
 
 /** A scale that was doubled up to here is not doubled again. */

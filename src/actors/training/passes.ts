@@ -6,8 +6,7 @@ import type { ActorScope, Ref } from '../../runtime/index.ts';
 import { globalMicrobatch, type Mesh, type Topology } from '../../topology/index.ts';
 import { stageAddress } from '../placement/addresses.ts';
 import { stageProtocol } from '../protocol/stage.ts';
-import type { Decision, Vote } from '../protocol/stateful.ts';
-import { expertProtocol } from '../protocol/expert.ts';
+import { parametersProtocol, type Decision, type Vote } from '../protocol/parameters.ts';
 import { meanLoss } from './step_summary.ts';
 
 export interface PassesParts {
@@ -19,7 +18,7 @@ export interface PassesParts {
   readonly evaluationMicrobatches: number;
 }
 
-type Role = Ref<typeof expertProtocol> | Ref<typeof stageProtocol>;
+type Role = Ref<typeof parametersProtocol> | Ref<typeof stageProtocol>;
 
 export class Passes {
   private readonly parts: PassesParts;
@@ -70,9 +69,8 @@ export class Passes {
     return role.ask.prepare({ mode, step }, { timeoutMs: this.patienceMs });
   }
 
-  /** `prepare` and `apply` are the same messages for every role that holds parameters. */
   private roles(): Role[] {
-    return this.parts.holders.map((address) => this.scope.ref(expertProtocol, address));
+    return this.parts.holders.map((address) => this.scope.ref(parametersProtocol, address));
   }
 
   private stage(pipelineRank: number, dataRank: number): Ref<typeof stageProtocol> {

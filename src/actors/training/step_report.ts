@@ -1,7 +1,7 @@
 /** What a metrics line says of a step, from what its votes added up to and what was decided. */
 import type { StepMetrics } from '../../telemetry/index.ts';
 import type { Topology } from '../../topology/index.ts';
-import type { Decision } from '../protocol/stateful.ts';
+import type { Decision } from '../protocol/parameters.ts';
 import type { StepSummary } from './step_summary.ts';
 
 export interface StepReport {

@@ -3,7 +3,7 @@
  * layer and microbatch, norms by tensor name.
  */
 import { globalNorm } from '../parameters/gradient_norm.ts';
-import type { LossReport, RoutingReport, Vote } from '../protocol/stateful.ts';
+import type { LossReport, RoutingReport, Vote } from '../protocol/parameters.ts';
 
 export interface StepSummary {
   readonly loss: number;

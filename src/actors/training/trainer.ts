@@ -17,7 +17,7 @@ import type { DecisionStore } from './decision_store.ts';
 import { Judge } from './judge.ts';
 import { Passes, type PassesParts } from './passes.ts';
 import { eventLogProtocol } from '../protocol/event_log.ts';
-import type { Decision } from '../protocol/stateful.ts';
+import type { Decision } from '../protocol/parameters.ts';
 import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from '../protocol/trainer.ts';
 import { StepNotPassing } from './sentinel.ts';
 import { stepMetrics } from './step_report.ts';

@@ -10,7 +10,7 @@ import {
   type DecisionStore,
 } from '../../../src/actors/training/decision_store.ts';
 import { KvDecisionStore } from '../../../src/actors/training/kv_decision_store.ts';
-import type { Decision } from '../../../src/actors/protocol/stateful.ts';
+import type { Decision } from '../../../src/actors/protocol/parameters.ts';
 import { MemoryKvStore } from '../../../src/runtime/cluster/nats.ts';
 
 let folder: string;

@@ -1,6 +1,6 @@
 /** What votes add up to: the same in any order of arrival, and never with rows lost or made. */
 import { describe, expect, it } from 'vitest';
-import { emptyVote, type RoutingReport, type Vote } from '../../../src/actors/protocol/stateful.ts';
+import { emptyVote, type RoutingReport, type Vote } from '../../../src/actors/protocol/parameters.ts';
 import { meanLoss, RowsNotConserved, summarise } from '../../../src/actors/training/step_summary.ts';
 import { unit } from '../../../src/runtime/testing/index.ts';
 

@@ -1,9 +1,9 @@
 /**
- * The messages of every role that holds parameters: the two phases of a step, and its state for checkpoints. A vote says
- * what a role found; nothing changes before `apply`, and `apply` may not fail.
+ * The messages of every actor that holds parameters, a stage, a router or an expert: the two phases of a step, and its state
+ * for checkpoints. A vote says what it found; nothing changes before `apply`, and `apply` may not fail.
  */
 import { z } from 'zod';
-import { ask, tensorSchema } from '../../runtime/index.ts';
+import { ask, defineProtocol, tensorSchema } from '../../runtime/index.ts';
 import { checkpointer, owner, trainer, agents } from './callers.ts';
 
 /** What one router did with one microbatch. Counts are of (token, choice) pairs; `load` is before dropping. */
@@ -61,7 +61,7 @@ export type Decision = z.infer<typeof decisionSchema>;
 
 const tensorsSchema = z.record(z.string(), tensorSchema);
 
-export const statefulMessages = {
+export const parameterMessages = {
   /** Answered when the role has all gradients of the step. To generate, the owner asks. */
   prepare: ask({
     from: [trainer, ...owner],
@@ -85,3 +85,6 @@ export const statefulMessages = {
   /** After `abandon`: applies the decision that others have applied already, or lets go of the gradient. */
   settle: ask({ from: [agents], args: z.object({ decision: decisionSchema.nullable() }) }),
 };
+
+/** For whoever speaks to a holder of parameters without caring which kind it is. */
+export const parametersProtocol = defineProtocol('parameters', parameterMessages);

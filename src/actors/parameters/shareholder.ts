@@ -1,0 +1,56 @@
+/** An actor that has a shareholding, which answers all messages about its parameters; what remains is its own work in a pass. */
+import type { ArgsOf, Context, Reply } from '../../runtime/index.ts';
+import type { Decision, parametersProtocol, Vote } from '../protocol/parameters.ts';
+import type { BlockMessage, SumMessage } from '../protocol/reduce.ts';
+import type { PassInHand, Shareholding } from './shareholding.ts';
+
+type Messages = typeof parametersProtocol;
+
+export abstract class Shareholder implements PassInHand {
+  protected readonly share: Shareholding;
+
+  constructor(share: Shareholding) {
+    this.share = share;
+    share.serve(this);
+  }
+
+  abstract progress(): { readonly isDone: boolean; readonly hasGradient: boolean };
+  abstract report(): Omit<Vote, 'squares'>;
+  abstract forget(): void;
+
+  block(message: BlockMessage): Promise<void> {
+    return this.share.block(message);
+  }
+
+  sum(message: SumMessage): Promise<void> {
+    return this.share.sum(message);
+  }
+
+  prepare(args: ArgsOf<Messages, 'prepare'>, ctx: Context): Promise<Reply<Vote>> {
+    return this.share.prepare(args, ctx);
+  }
+
+  apply(decision: Decision): Promise<void> {
+    return this.share.apply(decision);
+  }
+
+  abandon(): number | Promise<number> {
+    return this.share.abandon();
+  }
+
+  settle(args: ArgsOf<Messages, 'settle'>): Promise<void> {
+    return this.share.settle(args);
+  }
+
+  save(args: ArgsOf<Messages, 'save'>): ReturnType<Shareholding['save']> {
+    return this.share.save(args);
+  }
+
+  restore(args: ArgsOf<Messages, 'restore'>): void {
+    this.share.restore(args);
+  }
+
+  digest(): Promise<Record<string, string>> {
+    return this.share.digest();
+  }
+}
