@@ -1,6 +1,7 @@
 /**
- * The assignment of a gen: who is in the run, and which role each worker has. The launcher writes it once all nodes have
- * registered; a node reads it, takes its part, and says so. All of it is in the store that the nodes share.
+ * The assignment of a gen says who is in the run, and which role each worker has. The launcher writes it, into the
+ * store that the nodes share, once all have registered; a node reads it, starts its roles, and reports that it is
+ * ready.
  */
 import { z } from 'zod';
 import { DamagedRecord, parseRecord, type KvEntry, type KvStore } from '../runtime/cluster/nats.ts';
@@ -25,7 +26,7 @@ export type Assignment = z.infer<typeof assignmentSchema>;
 const readyNodeSchema = z.strictObject({ node: z.string(), devices: z.array(deviceFactsSchema) });
 export type ReadyNode = z.infer<typeof readyNodeSchema>;
 
-/** Which assignment is meant. */
+/** The run and the gen that an assignment is of. */
 export interface AssignmentId {
   readonly runId: string;
   readonly gen: number;
@@ -46,7 +47,7 @@ export async function awaitAssignment(store: PatientKvStore, id: AssignmentId): 
   return entry === null ? null : parseRecord(assignmentSchema, entry, 'assignment');
 }
 
-/** A node has taken its part: its programs are compiled and it listens. */
+/** Reports that a node has taken its part: its programs are compiled and it listens. */
 export async function reportReady(store: PatientKvStore, id: AssignmentId, ready: ReadyNode): Promise<void> {
   await store.createOrGet(`${readyPrefix(id)}.${ready.node}`, JSON.stringify(ready));
 }
@@ -65,7 +66,7 @@ export async function awaitReady(
   return nodes.flatMap((name) => ready.filter(({ node }) => node === name));
 }
 
-/** The node that a key names is the one that wrote it. */
+/** Reads what a node has reported. Throws `DamagedRecord` where its key names another node. */
 function parseReady(entry: KvEntry, id: AssignmentId): ReadyNode {
   const ready = parseRecord(readyNodeSchema, entry, 'ready node');
   if (entry.key === `${readyPrefix(id)}.${ready.node}`) return ready;

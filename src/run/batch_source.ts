@@ -1,6 +1,6 @@
 /**
- * Where batches come from, as plain data that crosses a thread: the folders of packed corpora and how they are blended.
- * Every worker opens them itself; batches are never sent.
+ * A batch source says where the batches of a run come from, as plain data that crosses a thread: the folders of packed
+ * corpora and how they are blended. Every worker opens them itself; batches are never sent.
  */
 import { Blend, PackedCorpus } from '../data/index.ts';
 import { meshOf, type Topology } from '../topology/index.ts';
@@ -8,10 +8,10 @@ import { z } from 'zod';
 import { Batches } from './batches.ts';
 
 export const batchSourceSchema = z.object({
-  /** Of each corpus of the blend, in its order. */
+  /** The folder of each corpus of the blend, in its order. */
   folders: z.array(z.string()),
   weights: z.array(z.number()),
-  /** Of the blend: whoever opens another one would train on other text. */
+  /** Digest of the blend: whoever opens another one would train on other text. */
   digest: z.string(),
 });
 export type BatchSource = z.infer<typeof batchSourceSchema>;

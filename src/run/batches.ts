@@ -1,6 +1,6 @@
 /**
- * The tokens of a run: training microbatches from the blend, evaluation microbatches from its held-out windows. Pure
- * functions of the microbatch's identity.
+ * `Batches` hold the tokens of a run: training microbatches from the blend, evaluation microbatches from its held-out
+ * windows. Each is a pure function of the microbatch's identity.
  */
 import type { Blend, HeldOutWindows } from '../data/index.ts';
 import type { BatchPort, Microbatch } from '../actors/stage/batch_port.ts';

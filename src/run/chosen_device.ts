@@ -1,6 +1,6 @@
 /**
- * What the workers of a node compute on, and how that rounds: known before they start, since the nodes of a run must
- * agree on it.
+ * A chosen device is what a worker of a node computes on, and how that rounds. It is known before the worker starts,
+ * since the nodes of a run must agree on it.
  */
 import { z } from 'zod';
 import { measureNumerics, numericsBytes, type Numerics } from '../kernels/numerics.ts';
@@ -8,9 +8,9 @@ import { openDevice } from './open_device.ts';
 
 export const deviceFactsSchema = z.strictObject({
   device: z.enum(['cpu', 'webgpu']),
-  /** Null where it is the processor. */
+  /** Name of the adapter; null where the device is the processor. */
   adapter: z.string().nullable(),
-  /** Why it is this one. */
+  /** Why it is this device, in a few words. */
   reason: z.string(),
 });
 export type DeviceFacts = z.infer<typeof deviceFactsSchema>;
@@ -23,7 +23,10 @@ export interface WorkerDevice extends DeviceFacts {
 }
 
 export interface ChosenDevice {
-  /** What opens the same again: never `auto`, so that a worker cannot come to another device than the run knows of. */
+  /**
+   * What opens the same device again, as `cluster.device` has it: never `auto`, so that a worker cannot come to another
+   * device than the run knows of.
+   */
   readonly choice: string;
   readonly numerics: Numerics;
   readonly facts: DeviceFacts;
@@ -31,7 +34,7 @@ export interface ChosenDevice {
 
 const chosen = new Map<string, Promise<ChosenDevice>>();
 
-/** Opened and measured once a process and `cluster.device`. Throws as `openDevice`. */
+/** Opens and measures the device that `choice` names, once a process. Throws as `openDevice`. */
 export function chosenDevice(choice: string): Promise<ChosenDevice> {
   const known = chosen.get(choice) ?? measured(choice);
   chosen.set(choice, known);

@@ -1,7 +1,7 @@
 /**
- * The numerics class of a run: what must be the same for another run to give its bits. Workers that were given one choice
- * of device must round alike; where the choices differ, so that a mixture is meant, the class tells which worker rounds
- * how, since the order of workers decides which role lives where.
+ * The numerics class of a run is what must be the same for another run to give its bits. Workers that were given one
+ * choice of device must round alike; where the choices differ, so that a mixture is meant, the class tells which worker
+ * rounds how, since the order of workers decides which role lives where.
  */
 import { numericsClass, type Numerics } from '../kernels/numerics.ts';
 import type { Member as NodeMember } from '../runtime/cluster/nats.ts';
@@ -15,7 +15,7 @@ export interface WorkerClass {
   readonly numerics: Numerics;
 }
 
-/** Of the workers of all nodes, in the order of `nodes`, as they have registered. */
+/** The classes of the workers of all nodes, in the order of `nodes`, as they have registered. */
 export function classesOf(
   members: readonly NodeMember[],
   nodes: readonly string[],

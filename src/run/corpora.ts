@@ -1,4 +1,7 @@
-/** The blend that a topology's `data` section describes, packed on the first launch and opened after. */
+/**
+ * The corpora of a run are packed on its first launch and opened after, and blended as the topology's `data` section
+ * says.
+ */
 import { resolve } from 'node:path';
 import { blockTokensFor, packBlend, rehearseBlend, rowFiles, skippedText } from '../data/index.ts';
 import type { Blend, CorpusSpec, FoundCorpus, Tokenizer } from '../data/index.ts';
@@ -6,7 +9,10 @@ import type { Topology } from '../topology/index.ts';
 import type { BatchSource } from './batch_source.ts';
 import type { TrainOptions } from './run_port.ts';
 
-/** Globs and the cache are relative to `baseDir`. Throws `EmptyCorpus`, `BadBlend` and the other errors of `data`. */
+/**
+ * Packs the blend of a topology, or opens it where that is done. Globs and the cache are relative to `baseDir`. Throws
+ * `EmptyCorpus`, `BadBlend` and the other errors of `data`.
+ */
 export async function packedBlend(
   { topology, baseDir, signal, observe }: Pick<TrainOptions, 'topology' | 'baseDir' | 'signal' | 'observe'>,
   tokenizer: Tokenizer,

@@ -1,6 +1,7 @@
 /**
- * Whether a run goes on with the text that it began with. Its corpora have a digest; where that differs, the keys of `data`
- * are compared, so that the refusal names the one that was changed. Weights count by the shares that they give.
+ * The data identity of a run is the text that it began with, and must go on with. Its corpora have a digest; where that
+ * differs, the keys of `data` are compared, so that the refusal names the one that was changed. Weights count by the
+ * shares that they give.
  */
 import { resolve } from 'node:path';
 import type { Checkpoint } from '../checkpoints/index.ts';
@@ -28,7 +29,10 @@ export function withWeightsOf(checkpoint: Pick<Checkpoint, 'path' | 'manifest'> 
   return { ...topology, data: { ...data, blend } };
 }
 
-/** Throws `ResumeRefused` where the corpora of a run are not those of its checkpoint; exit code 2 where a key has changed. */
+/**
+ * Checks that the corpora of a run are those of its checkpoint. Throws `ResumeRefused`; exit code 2 where a key has
+ * changed.
+ */
 export function checkCorpora(
   checkpoint: Pick<Checkpoint, 'path' | 'manifest'>,
   digest: string,

@@ -1,6 +1,7 @@
 /**
- * Code that comes with a checkpoint or a run directory. A topology may name a module that computes the model, anywhere on
- * this machine, and whoever gives somebody a checkpoint has chosen its topology: nothing of it runs unasked.
+ * Foreign code comes with a checkpoint or a run directory. A topology may name a module that computes the model,
+ * anywhere on this machine, and whoever gives somebody a checkpoint has chosen its topology: nothing of it runs
+ * unasked.
  */
 import { realpathSync } from 'node:fs';
 import { sublayersFile } from '../models/load_sublayers.ts';
@@ -25,7 +26,7 @@ export function checkForeignCode(
   if (file !== null && !isAllowed) throw new CodeNotAllowed(source, whereItLies(file));
 }
 
-/** Where `..` and links lead to, since that is what would run. */
+/** The file that `..` and links lead to, since that is what would run. */
 function whereItLies(file: string): string {
   try {
     return realpathSync(file);

@@ -1,6 +1,7 @@
 /**
- * How a launch begins: it reaches the server, takes the cluster's name for its run, and raises the gen above all that came
- * before. A store of the run's own server that contradicts itself is moved aside once, and all of this is done again.
+ * The founding of a cluster begins a launch: it reaches the server, takes the cluster's name for the run, and raises
+ * the gen above all that came before. A store of the run's own server that contradicts itself is moved aside once, and
+ * all of this is done again.
  */
 import { foundCluster, GenRegister, NatsConnection, NatsKvStore, type BeatingRecord } from '../runtime/cluster/nats.ts';
 import { tagOf, type Clock } from '../runtime/index.ts';
@@ -38,7 +39,10 @@ export interface FoundingOptions {
 /** How long a store that does not answer is asked for the cluster's name, and later for each beat of its claim. */
 const foundingMs = 10_000;
 
-/** Throws `NatsUnreachable`, `KvUnavailable`, `ClusterNameTaken`, `DamagedRecord`, `DamagedStore` ...; then nothing is held. */
+/**
+ * Founds the cluster of a run. Throws `NatsUnreachable`, `KvUnavailable`, `ClusterNameTaken`, `DamagedRecord`,
+ * `DamagedStore` ...; then nothing is held.
+ */
 export async function found(options: FoundingOptions): Promise<Founding> {
   try {
     return await foundOnce(options);

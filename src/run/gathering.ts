@@ -1,4 +1,4 @@
-/** Waiting until all nodes of a launch have registered, and watching from then on whether they live. */
+/** The gathering of nodes waits until all of a launch have registered, and watches from then on whether they live. */
 import { NodeDied, NodesMissing } from '../runtime/cluster/index.ts';
 import { Membership, type KvStore, type Member as NodeMember } from '../runtime/cluster/nats.ts';
 import type { Clock } from '../runtime/index.ts';
@@ -18,10 +18,13 @@ export interface GatheringOptions {
   readonly onFailure: (error: Error) => void;
 }
 
-/** Between looks at who has registered. */
+/** Pause between looks at who has registered. */
 const lookMs = 50;
 
-/** Those named, registered; none once all is over. Throws `NodesMissing`, `DamagedRecord`. */
+/**
+ * Waits for the nodes named, and returns their registrations; none once all is over. Throws `NodesMissing`,
+ * `DamagedRecord`.
+ */
 export async function gatherNodes(options: GatheringOptions): Promise<readonly NodeMember[]> {
   const { topology, cluster, runId, names, store, clock, signal, onFailure } = options;
   const { lease_ms: leaseMs } = topology.recovery;

@@ -1,4 +1,7 @@
-/** Text from a checkpoint: the model's actors on one worker, whatever mesh trained them. What `run generate` calls. */
+/**
+ * Generating takes a checkpoint and writes text: the model's actors run on one worker, whatever mesh trained them.
+ * `troupe generate` calls it.
+ */
 import { existsSync, statSync, type Stats } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CheckpointIo, CheckpointStore, NoCheckpoint, openCheckpoint, type Checkpoint } from '../checkpoints/index.ts';

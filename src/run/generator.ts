@@ -1,6 +1,6 @@
 /**
- * Text from a model that is in actors: the stages of one replica take the tokens so far as a pass and answer with the
- * logits of the next. Sampling is a pure function of the seed and the position.
+ * A generator makes text with a model that is in actors: the stages of one replica take the tokens so far as a pass and
+ * answer with the logits of the next. Sampling is a pure function of the seed and the position.
  */
 import { hashU32, type TokenDecoder, type Tokenizer } from '../data/index.ts';
 
@@ -45,7 +45,7 @@ export class Generator {
     return continuation(this.tokenizer, options, (ids, i) => this.nextLogits(ids.slice(-this.sequenceLength), i));
   }
 
-  /** Asked again where the gen ended in between. */
+  /** Asks for the logits of the next token, and asks again where the gen ended in between. */
   private async nextLogits(ids: readonly number[], step: number): Promise<Float32Array> {
     for (;;) {
       try {

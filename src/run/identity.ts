@@ -1,6 +1,6 @@
 /**
- * The identity of a run: the keys of its topology that decide its numbers, and the module that it computes with. Two
- * topologies are compared, both read by today's schema: a key that came after a checkpoint has its default in it.
+ * The identity of a run is those keys of its topology that decide its numbers, and the module that it computes with.
+ * Two topologies are compared as today's schema reads them: a key that came after a checkpoint has its default in it.
  */
 import type { Checkpoint, Json } from '../checkpoints/index.ts';
 import { toPlain, topologySchema, type Topology } from '../topology/index.ts';
@@ -41,7 +41,7 @@ export function sublayersDigestOf({ manifest }: Pick<Checkpoint, 'manifest'>): s
   return typeof sublayers === 'string' ? sublayers : null;
 }
 
-/** Throws `ResumeRefused` when the checkpoint is not of the run that the topology describes. */
+/** Checks that a checkpoint is of the run that the topology describes. Throws `ResumeRefused`. */
 export function checkIdentity(checkpoint: Pick<Checkpoint, 'path' | 'manifest'>, now: Identified): void {
   const before = { topology: topologyOf(checkpoint), sublayersDigest: sublayersDigestOf(checkpoint) };
   const difference = firstDifference('', identityOf(before), identityOf(now));

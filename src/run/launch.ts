@@ -1,6 +1,6 @@
 /**
- * Launching a run: it checks that a server can be had, takes a run directory, trains, and gives the directory back. What
- * `troupe launch` does beneath its screen, and what a program does that uses Run as a library.
+ * A launch checks that a server can be had, takes a run directory, trains, and gives the directory back. `troupe
+ * launch` makes one beneath its screen, and so does a program that uses Troupe as a library.
  */
 import { resolve } from 'node:path';
 import { RunDirectory } from '../telemetry/index.ts';

@@ -1,6 +1,6 @@
 /**
- * The launcher's own actor system, which all nodes reach over NATS: the actors that write the run directory live there. It
- * says when the server is away and back, if that is more than a moment.
+ * The launcher has an actor system of its own, which all nodes reach over NATS: the actors that write the run directory
+ * live there. It says when the server is away and back, if that is more than a moment.
  */
 import { ActorSystem, HeapFramePool, stderrSink, type Clock, type Timer } from '../runtime/index.ts';
 import { NatsTransport, type NatsTransportOptions } from '../runtime/cluster/nats.ts';
@@ -11,7 +11,7 @@ export interface LauncherSystemOptions extends Omit<NatsTransportOptions, 'node'
   readonly gen: number;
   readonly notice: (text: string) => void;
   readonly onFailure: (error: Error) => void;
-  /** That actors fail whose asks were given up is no news. */
+  /** Whether the nodes were given up: that actors fail whose asks went there is no news, and not logged. */
   readonly isAbandoned: () => boolean;
 }
 
@@ -25,7 +25,7 @@ export interface LauncherSystem {
 /** Large messages reach a launcher only with a checkpoint: their memory is not kept for the next. */
 const KEPT_BYTES = 2 ** 22;
 
-/** Connects and enters `gen`. Throws what `NatsTransport.open` throws. */
+/** Makes the system, connects it and enters `gen`. Throws what `NatsTransport.open` throws. */
 export async function openLauncherSystem(options: LauncherSystemOptions): Promise<LauncherSystem> {
   const { gen, notice, onFailure, isAbandoned, ...links } = options;
   const { url } = links.server;
@@ -64,7 +64,7 @@ export async function openLauncherSystem(options: LauncherSystemOptions): Promis
   return { system, transport, close };
 }
 
-/** A server that is started again is away for less. */
+/** How long a server may be away before that is told; one that is started again is away for less. */
 const AWAY_MS = 2_000;
 
 /** Tells that something is away when it has been for a while, and then that it is back. */

@@ -1,6 +1,6 @@
 /**
- * A cluster on node processes, joined by NATS: this process starts and watches them, and is itself no node. It hosts the
- * actors that write the run directory; trainer and recovery are on the first node.
+ * A node cluster has the roles of a run on node processes, joined by NATS. This process starts and watches them, and is
+ * itself no node: it hosts the actors that write the run directory; trainer and recovery are on the first node.
  */
 import { NodeDied, type NodeProcess } from '../runtime/cluster/index.ts';
 import { ClusterNameLost, removeMember } from '../runtime/cluster/nats.ts';
@@ -167,7 +167,10 @@ class NodeLaunch {
     await founding?.control.close();
   }
 
-  /** What writes down that a node was started may throw: then that node is known here, and `stop` ends it. */
+  /**
+   * Starts the nodes. What writes down that one was started may throw: then that node is known here, and `stop` ends
+   * it.
+   */
   private start(names: readonly string[], source: BatchSource, gen: number): void {
     const { options: run, meeting } = this;
     for (const node of startNodes(names, { run, source, meeting, gen }, (error) => this.fail(error))) {
@@ -176,7 +179,7 @@ class NodeLaunch {
     }
   }
 
-  /** Kept also when it is done after all was over, so that it is given back. */
+  /** Founds the cluster. What that holds is kept also when all was over before it was done, so that it is given back. */
   private async found(): Promise<Founding> {
     const { name, runId, server } = this.meeting;
     const { topology } = this.options.runSpec;

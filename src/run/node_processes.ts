@@ -1,4 +1,4 @@
-/** The processes of a run's nodes: each is started with what it is born with, and what it prints is passed on by its name. */
+/** The node processes of a run are started with their start data, and what they print is passed on by their names. */
 import { NodeProcess, type NodeDied } from '../runtime/cluster/index.ts';
 import { toPlain } from '../topology/index.ts';
 import { visibleText } from '../visible_text.ts';
@@ -27,7 +27,7 @@ export interface NodesOptions {
   readonly run: ClusterOptions;
   readonly source: BatchSource;
   readonly meeting: NodeClusterOptions;
-  /** That all begin in. */
+  /** The gen that all begin in. */
   readonly gen: number;
 }
 

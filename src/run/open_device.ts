@@ -1,6 +1,6 @@
 /**
- * The device that `cluster.device` asks for: the processor, or an adapter of WebGPU by number or by a part of its name.
- * The one place that knows of both kinds; everything else knows of devices.
+ * A device is opened by the word that `cluster.device` has for it: the processor, or an adapter of WebGPU by number or
+ * by a part of its name. This is the one place that knows of both kinds; everything else knows of devices.
  */
 import { ARENA_LIMIT_BYTES } from '../kernels/arena.ts';
 import { CpuDevice } from '../kernels/cpu/device.ts';
@@ -9,14 +9,14 @@ import { DawnMissing, DeviceRefused, NoAdapter, type DeviceLost } from '../kerne
 
 export interface OpenDevice {
   readonly device: Device;
-  /** Its name; null where it is the processor. */
+  /** Name of the adapter; null where the device is the processor. */
   readonly adapter: string | null;
-  /** Why it is this one, in a few words. */
+  /** Why it is this device, in a few words. */
   readonly reason: string;
 }
 
 export interface OpenDeviceOptions {
-  /** For all slices and scratch. */
+  /** Memory for all slices and scratch. */
   readonly bytes: number;
   /** Told once when the device is gone; what is asked of it then throws the same. */
   readonly onLost: (error: DeviceLost) => void;
@@ -46,7 +46,7 @@ function whyNone(error: unknown): string {
   throw error;
 }
 
-/** What a worker may have beyond what it can address is no use to it. */
+/** Opens the processor; memory beyond what a worker can address is no use to it. */
 function processor({ bytes }: OpenDeviceOptions, reason: string): OpenDevice {
   return { device: new CpuDevice({ bytes: Math.min(bytes, ARENA_LIMIT_BYTES) }), adapter: null, reason };
 }

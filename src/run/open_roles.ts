@@ -1,4 +1,7 @@
-/** A worker's device and the roles that live on it, opened together: if there is no room for the roles, nothing is left. */
+/**
+ * A worker's device and the roles that live on it are opened together: if there is no room for the roles, nothing is
+ * left.
+ */
 import type { Device } from '../kernels/device.ts';
 import type { ChildSpec } from '../runtime/index.ts';
 import { hostRoles, type HostOptions } from '../actors/placement/host_roles.ts';
@@ -11,7 +14,7 @@ export interface OpenRolesOptions extends Omit<HostOptions, 'device'> {
   readonly onLost: (error: Error) => void;
 }
 
-/** The device that was chosen, and the roles that live on it. Throws `OutOfSliceMemory`, `NoAdapter`. */
+/** Opens the device of `choice` and makes the roles that live on it. Throws `OutOfSliceMemory`, `NoAdapter`. */
 export async function openRoles({
   choice,
   onLost,

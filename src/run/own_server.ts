@@ -1,7 +1,8 @@
 /**
- * A nats-server that is the run's own, with its store in the run directory. What an earlier launch has left of it is ended
- * first. A store that is damaged is moved aside, and the run goes on with an empty one: every number is in the checkpoint,
- * gens are counted on from the checkpoints' names, and a decision that is lost is made again from the same votes.
+ * An own server is a nats-server that is started for its run, with its store in the run directory. What an earlier
+ * launch has left of it is ended first. A store that is damaged is moved aside, and the run goes on with an empty one:
+ * every number is in the checkpoint, gens are counted on from the checkpoints' names, and a decision that is lost is
+ * made again from the same votes.
  */
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -53,7 +54,10 @@ export class OwnServer implements RunServer, OwnStore {
     this.#fail = resolve;
   }
 
-  /** Throws the signal's reason, `NatsServerMissing`, `NatsServerFailed`, `NatsServerSilent`, `PortInUse`, `OrphanLives`, `StoreNotMoved`. */
+  /**
+   * Starts the server and waits until it listens. Throws the signal's reason, `NatsServerMissing`, `NatsServerFailed`,
+   * `NatsServerSilent`, `PortInUse`, `OrphanLives`, `StoreNotMoved`.
+   */
   static async start(options: OwnServerOptions): Promise<OwnServer> {
     const { storeDir, notice } = options;
     const orphan = await endOrphan(storeDir);
@@ -120,7 +124,7 @@ export class OwnServer implements RunServer, OwnStore {
   }
 }
 
-/** Whether an earlier launch has kept something there. */
+/** Whether an earlier launch has kept something in a store. */
 const hasStreams = (storeDir: string): boolean => existsSync(join(storeDir, 'jetstream'));
 
 /** Gives the folder another name beside it, and returns that. Throws `StoreNotMoved`. */

@@ -1,6 +1,6 @@
 /**
- * The store that all nodes share, for those who cannot go on without an answer: while the server is away they wait, and go
- * on when it is back, unless all is over before.
+ * A patient store is the one that all nodes share, for those who cannot go on without an answer: while the server is
+ * away they wait, and go on when it is back, unless all is over before.
  */
 import { tagOf, type Clock } from '../runtime/index.ts';
 import type { KvEntry, KvStore } from '../runtime/cluster/nats.ts';

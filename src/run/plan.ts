@@ -1,6 +1,7 @@
 /**
- * What a run will take, before it runs: where its roles live, their memory, their work, and what crosses between workers.
- * Memory is no formula beside the code but a rehearsal of it (`rehearsal.ts`), so that the plan and the run cannot disagree.
+ * A plan says what a run will take, before it runs: where its roles live, their memory, their work, and what crosses
+ * between workers. Memory is no formula beside the code but a rehearsal of it (`rehearsal.ts`), so that the plan and
+ * the run cannot disagree.
  */
 import { ARENA_LIMIT_BYTES, arenaBytes } from '../kernels/arena.ts';
 import { DryMemory, type Taking } from '../kernels/cpu/dry_memory.ts';
@@ -27,7 +28,7 @@ export interface ActorPlan {
   /** What was placed: its stage rank, or its expert group. */
   readonly role: string;
   readonly memory: SliceMemory;
-  /** Of one training step, forward and backward; see `flopsPerToken` for what counts. */
+  /** FLOPs of one training step, forward and backward; see `flopsPerToken` for what counts. */
   readonly flops: number;
 }
 
@@ -41,7 +42,7 @@ export interface WorkerPlan {
   readonly holeBytes: number;
   /** Memory that a device must have for all of this. */
   readonly totalBytes: number;
-  /** Memory that it may have: `cluster.memory_per_worker`, on the processor as much as a worker can address. */
+  /** Memory that the device may have: `cluster.memory_per_worker`, on the processor as much as a worker can address. */
   readonly limitBytes: number;
   readonly device: 'cpu' | 'webgpu';
   readonly fits: boolean;
@@ -52,7 +53,7 @@ export interface Plan {
   readonly runSpec: RunSpec;
   readonly parameters: ParameterCount;
   readonly workers: readonly WorkerPlan[];
-  /** Of one training step. */
+  /** What crosses between workers in one training step. */
   readonly traffic: StepTraffic;
 }
 

@@ -1,7 +1,6 @@
 /**
- * A rehearsal makes the actors of a role over a device that only measures. Roles that are alike take the
- * same, so that each distinct one is rehearsed once, and what it asked for is asked again of every worker that hosts such a
- * role.
+ * A rehearsal makes the actors of a role over a device that only measures. Roles that are alike take the same, so that
+ * each distinct one is rehearsed once, and what it asked for is asked again of every worker that hosts such a role.
  */
 import { DryDevice, type DrySlice } from '../kernels/cpu/dry_device.ts';
 import type { Taking } from '../kernels/cpu/dry_memory.ts';
@@ -31,9 +30,9 @@ export interface RehearsedSlice {
 }
 
 export interface Rehearsed {
-  /** What is asked of a worker's memory, in order. */
+  /** What the role asks of a worker's memory, in order. */
   readonly takings: readonly Taking[];
-  /** Of the role's actors that have one, in the order of the cast. */
+  /** The slices of those of the role's actors that have one, in the order of the cast. */
   readonly slices: readonly RehearsedSlice[];
 }
 
@@ -67,7 +66,7 @@ export class Rehearsals {
     return known;
   }
 
-  /** The same for all roles that take the same. */
+  /** A text that is the same for all roles that take the same on their workers. */
   private kindOf(role: string, { sharesMemory, hosts }: RehearsalPlace): string {
     const isHere = sharesMemory ? null : isHereOf({ runSpec: this.runSpec, hosts });
     const alike = this.roles.get(role)!.map((entry) => entry.alike(isHere));

@@ -1,4 +1,4 @@
-/** The worker threads of a node, each with the roles placed on it. */
+/** The role workers of a node are its worker threads, each with the roles placed on it. */
 import { startWorkers, type WorkerFailed, type WorkerHost } from '../runtime/cluster/index.ts';
 import { toPlain } from '../topology/index.ts';
 import type { BatchSource } from './batch_source.ts';
@@ -9,13 +9,13 @@ import type { WorkerStartData } from './worker_main.ts';
 
 export interface RoleWorkersOptions {
   readonly node: string;
-  /** What opens the device of each of them, as `cluster.device` has it; not `auto`. */
+  /** What opens the device of each worker, as `cluster.device` has it; not `auto`. */
   readonly devices: readonly string[];
   /** System by role. */
   readonly placement: ReadonlyMap<string, string>;
   /** System by address, of the whole run. */
   readonly places: ReadonlyMap<string, string>;
-  /** What slots must have room for. */
+  /** Bytes of the largest message, which slots must have room for. */
   readonly largestBytes: number;
   readonly run: {
     readonly runSpec: RunSpec;
@@ -25,7 +25,7 @@ export interface RoleWorkersOptions {
   readonly onFailure: (failure: WorkerFailed) => void;
 }
 
-/** Starts them; `ready` of the host tells when their programs are compiled. */
+/** Starts the workers of a node; `ready` of the host tells when their programs are compiled. */
 export function startRoleWorkers({
   node,
   devices,

@@ -1,4 +1,4 @@
-/** The files that a run writes as it goes, and what is written there of what the event log hears. */
+/** The logs of a run are the files that it writes as it goes; what the event log hears is written there. */
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -14,7 +14,10 @@ export class RunLogs implements Disposable {
   readonly #decisionsPath: string;
   #decisions: FileDecisionStore | null = null;
 
-  /** Opened to go on from a checkpoint, or not: then whatever an earlier attempt decided is gone. Throws `DamagedLog`, `LogIo`. */
+  /**
+   * Opens the logs of a run directory. Where the run is new, whatever an earlier attempt decided is removed. Throws
+   * `DamagedLog`, `LogIo`.
+   */
   constructor(runDir: string, isNew: boolean) {
     this.#decisionsPath = join(runDir, 'decisions.jsonl');
     if (isNew) rmSync(this.#decisionsPath, { force: true });
@@ -22,7 +25,7 @@ export class RunLogs implements Disposable {
     this.events = new EventsLog(join(runDir, 'events.jsonl'));
   }
 
-  /** Has a step of a run in this directory been written down? */
+  /** Whether a step of a run in this directory was written down. */
   static hasSteps(runDir: string): boolean {
     return (statSync(join(runDir, 'metrics.jsonl'), { throwIfNoEntry: false })?.size ?? 0) > 0;
   }
@@ -115,7 +118,7 @@ const skipSchema = z.union([
   z.object({ kind: z.literal('loss_scale'), reason: z.string().startsWith('gradient norm'), step: z.int() }),
 ]);
 
-/** The sentinel's remedies as a report; recovery's are one. */
+/** A remedy as words for the screen; recovery's is such words already. */
 function doing(remedy: string): string {
   if (remedy === 'skip') return 'skipping its batch';
   return remedy === 'stop' ? 'stopping the run' : remedy;

@@ -1,6 +1,6 @@
 /**
- * The joint between the command line and a training run. The command line hands over a resolved topology and a run
- * directory, watches events go by, and aborts through the signal; a run answers with how it ended.
+ * The run port is the joint between the command line and a training run. The command line hands over a resolved
+ * topology and a run directory, watches events go by, and aborts through the signal; a run answers with how it ended.
  */
 import type { StepMetrics } from '../telemetry/index.ts';
 import type { Topology } from '../topology/index.ts';
@@ -39,7 +39,7 @@ export type RunEvent =
   | { readonly kind: 'notice'; readonly text: string }
   /** What the run is doing before the first step: `packing corpora`, `compiling programs` ... */
   | { readonly kind: 'phase'; readonly text: string }
-  /** How far the first of these is, several times a second; null while nobody knows how many bytes there are. */
+  /** How far packing is, several times a second; `totalBytes` is null while nobody knows how many there are. */
   | { readonly kind: 'packing'; readonly doneBytes: number; readonly totalBytes: number | null };
 
 /** Losses are in nats a token and null where nothing was evaluated; `order1Loss` is the order-1 baseline. */

@@ -1,5 +1,5 @@
 /**
- * The NATS server of a run: one of its own, started on loopback with a store in the run directory; one that runs
+ * The NATS server of a run is one of its own, started on loopback with a store in the run directory; or one that runs
  * elsewhere; or none, where a single node needs none and none is to be had.
  */
 import { resolve } from 'node:path';

@@ -1,10 +1,13 @@
-/** The NATS server of a run, as a launch sees it: where it is, and what can be done about one that is the run's own. */
+/**
+ * A run server is the NATS server of a run, as a launch sees it: where it is, and what can be done about one that is
+ * the run's own.
+ */
 import type { NatsAddress } from '../runtime/cluster/nats.ts';
 
 export interface RunServer {
-  /** Another one after `renew`. */
+  /** Where the server listens; elsewhere after `renew`. */
   readonly address: NatsAddress;
-  /** Null for a server that runs elsewhere. */
+  /** The store of the run's own server; null for a server that runs elsewhere. */
   readonly own: OwnStore | null;
   /** Resolves if the server ends for good, with the reason. */
   readonly failed: Promise<Error>;

@@ -1,4 +1,6 @@
-/** The token of a NATS server that runs already: from a file that only its owner may read, or from the environment. */
+/**
+ * The token of a NATS server that runs already comes from a file that only its owner may read, or from the environment.
+ */
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { codeOf } from '../system_error.ts';
@@ -14,7 +16,7 @@ export class TokenFileRefused extends Error {
   }
 }
 
-/** Undefined where none was given; paths are relative to `baseDir`. Throws `TokenFileRefused`. */
+/** Reads the token; undefined where none was given. Paths are relative to `baseDir`. Throws `TokenFileRefused`. */
 export function tokenOf({ token_file: file }: Topology['cluster']['nats'], baseDir: string): string | undefined {
   return file === undefined ? process.env.TROUPE_NATS_TOKEN : readToken(resolve(baseDir, file));
 }

@@ -1,30 +1,30 @@
 /**
- * What to do about a store that takes no writes, while the server that has it can be reached: a pure decision. A full disk
- * is waited for, since whoever runs the run can free it; a server of our own that hangs is started again; and one of
- * somebody else's is waited for.
+ * The health of a store that takes no writes, while the server that has it can be reached, tells what to do about it: a
+ * pure decision. A full disk is waited for, since whoever runs the run can free it; a server of our own that hangs is
+ * started again; and one of somebody else's is waited for.
  */
 
 /** What has been seen since a write was answered last. */
 export interface StoreHealth {
-  /** How long none was answered. */
+  /** How long no write was answered. */
   readonly silentMs: number;
-  /** The part of it in which the server could be reached. */
+  /** The part of that time in which the server could be reached. */
   readonly hungMs: number;
-  /** How often our server was started again in it. */
+  /** How often our server was started again in that time. */
   readonly restarts: number;
-  /** What was said of it. */
+  /** What the user was told of it. */
   readonly told: 'full' | 'hung' | null;
 }
 
 export const HEALTHY: StoreHealth = { silentMs: 0, hungMs: 0, restarts: 0, told: null };
 
 export interface StoreSurroundings {
-  /** Of the disk of our own server's store; null for another server, or where nobody can tell. */
+  /** Free bytes of the disk of our own server's store; null for another server, or where nobody can tell. */
   readonly freeBytes: number | null;
   readonly isOwn: boolean;
   /** Somebody has asked for the run's end. */
   readonly isInterrupted: boolean;
-  /** Between writes that are sure to be made. */
+  /** Time between writes that are sure to be made. */
   readonly beatMs: number;
 }
 

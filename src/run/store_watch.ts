@@ -1,5 +1,5 @@
 /**
- * The launcher's watch over the store in which steps are recorded. nats-server may live and be reached while its store takes
+ * The launcher watches the store in which steps are recorded. nats-server may live and be reached while its store takes
  * no writes, above all when its disk is full; then every step waits without a word. The watch counts the time since a
  * write was answered, says what is wrong, starts our own server again once there is room, and ends a run that was
  * interrupted meanwhile.
@@ -12,7 +12,7 @@ import { HEALTHY, remedyFor, type StoreHealth } from './store_health.ts';
 export interface StoreWatchOptions {
   readonly clock: Clock;
   readonly server: RunServer;
-  /** Between writes that are sure to be made; each is told by `answered`. */
+  /** Time between writes that are sure to be made; each is told by `answered`. */
   readonly beatMs: number;
   readonly isConnected: () => boolean;
   readonly notice: (text: string) => void;
@@ -50,7 +50,7 @@ export class StoreWatch {
     this.#timer = options.clock.after(TICK_MS, () => this.#tick());
   }
 
-  /** A write was answered. */
+  /** Hears that a write was answered. */
   answered(): void {
     const { told } = this.#health;
     this.#health = HEALTHY;
@@ -121,7 +121,7 @@ export class StoreWatch {
     return own?.storeDir ?? address.url;
   }
 
-  /** A disk that hangs does not answer: then nobody can tell. */
+  /** Free bytes of a disk; null where it hangs and does not answer. */
   #freeBytes(folder: string): Promise<number | null> {
     const { clock, freeBytes = freeBytesOf } = this.#options;
     return new Promise((resolve) => {

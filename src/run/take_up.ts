@@ -1,6 +1,6 @@
 /**
- * Taking up a run that ended before its last step: which of its checkpoints is whole, whether it is of the run that the
- * topology describes, and its state into the roles.
+ * Taking up a run that ended before its last step needs three things: the newest of its checkpoints that is whole, the
+ * certainty that it is of the run that the topology describes, and its state in the roles.
  */
 import { join } from 'node:path';
 import { CheckpointStore, type Checkpoint, type NewestValid } from '../checkpoints/index.ts';

@@ -1,6 +1,7 @@
 /**
- * A cluster on worker threads of this process: each worker owns a device and hosts the roles placed on it, this thread hosts
- * the control actors. Tensors travel in shared memory; corpora and topology go to a worker once, when it starts.
+ * A thread cluster has the roles of a run on worker threads of this process: each worker owns a device and hosts the
+ * roles placed on it, this thread hosts the control actors. Tensors travel in shared memory; corpora and topology go to
+ * a worker once, when it starts.
  */
 import { ActorSystem } from '../runtime/index.ts';
 import { devicesOf } from '../topology/index.ts';

@@ -1,6 +1,6 @@
 /**
- * A training run from a topology: corpora, company, training loop, sample. What `troupe launch` calls; the only writer
- * of the run directory's logs and checkpoints.
+ * Training takes a topology through a whole run: corpora, cluster, training loop, sample. `troupe launch` calls it; it
+ * is the only writer of the run directory's logs and checkpoints.
  */
 import { randomUUID } from 'node:crypto';
 import { join, resolve } from 'node:path';
@@ -182,7 +182,7 @@ async function trainSteps(options: TrainOptions, parts: Parts): Promise<Training
   return await run.unlessFailed(trainer.ask.train({ ...from, isNew: found === null }, { timeoutMs: forever }));
 }
 
-/** `3, 17 to 30`. */
+/** Steps as a text of ranges, such as `3, 17 to 30`. */
 function rangesOf(steps: readonly number[]): string {
   const begins = steps.filter((step, i) => step !== steps[i - 1] + 1);
   const ends = steps.filter((step, i) => step !== steps[i + 1] - 1);
@@ -191,7 +191,7 @@ function rangesOf(steps: readonly number[]): string {
 
 const deviceLine = ({ adapter, reason }: WorkerDevice): string => `device: ${adapter ?? 'cpu'} (${reason})`;
 
-/** Longer than any run. */
+/** A time limit in ms that is longer than any run. */
 const forever = 2 ** 31 - 1;
 
 /** The topology's name, as far as a name of a cluster goes. */

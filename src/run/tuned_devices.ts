@@ -1,4 +1,6 @@
-/** What the devices of a run found out by timing, asked of their workers, wherever those are: a run keeps it. */
+/**
+ * A tuned device has found something out by timing. A run asks its workers for that, wherever they are, and keeps it.
+ */
 import { agentAddress } from '../actors/placement/addresses.ts';
 import type { WorkerDevice } from './chosen_device.ts';
 import type { Cluster } from './cluster.ts';
@@ -8,7 +10,7 @@ export interface TunedDevice extends DeviceTuning, Pick<WorkerDevice, 'node' | '
 
 const patienceMs = 60_000;
 
-/** Of those workers whose device timed anything, once all programs are compiled. */
+/** The tuned devices of those workers whose device timed anything, once all programs are compiled. */
 export async function tunedDevices({ system, devices }: Pick<Cluster, 'system' | 'devices'>): Promise<TunedDevice[]> {
   const tunings = await Promise.all(
     devices.map(({ worker }) =>

@@ -1,4 +1,7 @@
-/** What runs in a worker thread: a device, the roles placed here, their supervisor, and the agent. */
+/**
+ * A worker thread opens a device, makes the roles placed on it, and starts their supervisor and the agent of its
+ * system.
+ */
 import { z } from 'zod';
 import { enterWorker } from '../runtime/cluster/index.ts';
 import { topologySchema } from '../topology/index.ts';
