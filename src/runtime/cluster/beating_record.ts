@@ -1,6 +1,6 @@
 /**
- * A record that shows that its writer lives: it is written again with every beat. Each beat replaces the one before, so a
- * writer whose record was removed or taken over learns it with its next beat.
+ * A beating record shows that its writer lives: it is written again with every beat. Each beat replaces the one before,
+ * so a writer whose record was removed or taken over learns it with its next beat.
  */
 
 import type { Clock, Timer } from '../system/clock.ts';
@@ -11,7 +11,7 @@ export interface BeatingRecordOptions {
   readonly store: KvStore;
   readonly clock: Clock;
   readonly key: string;
-  /** Between beats; a quarter of the lease is right. */
+  /** Time between beats; a quarter of the lease is right. */
   readonly beatMs: number;
   /** The record at a beat, whose number makes each write a change. */
   readonly format: (beat: number) => string;

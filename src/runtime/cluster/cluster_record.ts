@@ -1,6 +1,7 @@
 /**
- * Which run a cluster's name stands for. The launcher writes it, and again with every beat until the run ends; nodes that
- * join read it. A name is free when its record is gone, or when neither it nor a node of its run shows a beat for a lease.
+ * The record of a cluster says which run its name stands for. The launcher writes it, and again with every beat until
+ * the run ends; nodes that join read it. A name is free when its record is gone, or when neither it nor a node of its
+ * run shows a beat for a lease.
  */
 
 import { randomUUID } from 'node:crypto';

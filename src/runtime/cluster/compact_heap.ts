@@ -1,7 +1,8 @@
 /**
- * Gives back what setting up has left in this thread's heap. V8 makes a young generation as large as the garbage of
- * modules, corpora and compilation once made it (64 MiB on a main thread), and keeps it while little is allocated: on a
- * machine that holds several processes that is memory which a model could have. Takes 20 to 100 ms, once.
+ * Compacting gives back what setting up has left in this thread's heap. V8 makes a young generation as large as the
+ * garbage of modules, corpora and compilation once made it (64 MiB on a main thread), and keeps it while little is
+ * allocated: on a machine that holds several processes that is memory which a model could have. It takes 20 to 100 ms,
+ * once.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

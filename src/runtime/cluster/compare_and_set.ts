@@ -1,7 +1,7 @@
 /**
- * Writing what depends on what stands: read, decide, replace, and once more if another writer was faster. A store that
- * refuses to replace the revision that it shows, and shows it again or another one each time, contradicts itself: it is
- * damaged.
+ * Compare-and-set writes what depends on what stands: it reads, decides, replaces, and does so once more if another
+ * writer was faster. A store that refuses to replace the revision that it shows, and shows it again or another one each
+ * time, contradicts itself: it is damaged.
  */
 
 import { MOST_TRIES, type KvEntry, type KvStore } from './kv_store.ts';

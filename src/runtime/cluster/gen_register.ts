@@ -1,6 +1,6 @@
 /**
- * The gen: one integer that all nodes agree on, raised by compare-and-set. Of two who raise it from the same number one
- * succeeds, and the other learns the number that stands.
+ * The gen register holds the gen, one integer that all nodes agree on, raised by compare-and-set. Of two who raise it
+ * from the same number one succeeds, and the other learns the number that stands.
  */
 
 import { compareAndSet } from './compare_and_set.ts';

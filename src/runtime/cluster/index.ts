@@ -1,4 +1,4 @@
-/** The nodes and workers of a cluster: what the floors above start and stop. */
+/** This folder has the nodes and workers of a cluster: what the floors above start and stop. */
 
 export { enterWorker, type Cleanup, type WorkerScope, type WorkerSystemOptions } from './worker_entry.ts';
 export { startWorkers, workerNames, WorkerHost, type WorkerHostOptions, type WorkerSpec } from './worker_host.ts';

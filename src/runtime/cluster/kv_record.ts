@@ -1,4 +1,4 @@
-/** What a key of the cluster's store holds: JSON of a known shape, or a record that somebody else has damaged. */
+/** A record is what a key of the cluster's store holds: JSON of a known shape, unless somebody else has damaged it. */
 import type { z } from 'zod';
 import type { KvEntry } from './kv_store.ts';
 import { DamagedRecord } from './membership_errors.ts';

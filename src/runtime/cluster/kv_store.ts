@@ -1,6 +1,7 @@
 /**
- * A few small records that all nodes agree on. A port: JetStream KV between nodes, a map for tests. Every write but the
- * first names the revision that it replaces, so of two writers one learns that it was late.
+ * A key-value store has a few small records that all nodes agree on. It is a port: JetStream KV between nodes, a map
+ * for tests. Every write but the first names the revision that it replaces, so of two writers one learns that it was
+ * late.
  */
 
 export interface KvEntry {

@@ -1,7 +1,7 @@
 /**
- * Who is alive, as one observer sees it: a pure function over its polls of the store. A node is dead when the observer,
- * able to read the store all the while, saw no new revision of it for a lease, by its own clock. After a gap between
- * polls (the server was away, this process slept) everybody's lease starts anew.
+ * A lease tells who is alive, as one observer sees it, by a pure function over its polls of the store. A node is dead
+ * when the observer, able to read the store all the while, saw no new revision of it for a lease, by its own clock.
+ * After a gap between polls (the server was away, this process slept) everybody's lease starts anew.
  */
 
 /** What a poll reads of a node. */
@@ -16,7 +16,7 @@ export interface Poll {
   /** When reading began and when it ended, in ms of the observer's clock. */
   readonly startMs: number;
   readonly endMs: number;
-  /** By node. */
+  /** The sign of each node. */
   readonly signs: ReadonlyMap<string, Sign>;
 }
 

@@ -1,4 +1,4 @@
-/** What a node says of itself when it joins, and how that is written down. */
+/** A member is a node of the cluster: what it says of itself when it joins, and how that is written down. */
 
 import { z } from 'zod';
 import type { KvEntry } from './kv_store.ts';
@@ -24,7 +24,7 @@ export const memberKey = (node: string): string => `${MEMBERS}.${node}`;
 /** The beat makes each write a change. */
 export const formatMember = (member: Member, beat: number): string => JSON.stringify({ ...member, beat });
 
-/** Throws `DamagedRecord`. */
+/** Reads a registration. Throws `DamagedRecord`. */
 export function parseMember(entry: KvEntry): Member {
   const { beat: _beat, ...member } = parseRecord(memberSchema.extend({ beat: z.number() }), entry, 'member');
   if (entry.key === memberKey(member.node)) return member;

@@ -1,6 +1,7 @@
 /**
- * An observer of the cluster: polls the registrations and tells who joined, left or died. The leader and the launcher each
- * have one; what they see is theirs alone, and what follows from it goes through the gen.
+ * A membership is one observer's view of the cluster: it polls the registrations and tells who joined, left or died.
+ * The leader and the launcher each have one; what they see is theirs alone, and what follows from it goes through the
+ * gen.
  */
 
 import type { Clock, Timer } from '../system/clock.ts';

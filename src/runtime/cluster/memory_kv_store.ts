@@ -1,4 +1,4 @@
-/** The twin in memory of the NATS key-value store, for tests and for clusters of one process. */
+/** `MemoryKvStore` is the twin in memory of the NATS key-value store, for tests and for clusters of one process. */
 
 import type { KvEntry, KvStore } from './kv_store.ts';
 

@@ -1,6 +1,7 @@
 /**
- * All that has to do with NATS: the transport between nodes, the server, and the records that nodes share. Apart from the
- * rest of the runtime, so that a worker thread, which never speaks to a server, does not load the client.
+ * This module has all that has to do with NATS: the transport between nodes, the server, and the records that nodes
+ * share. It is apart from the rest of the runtime, so that a worker thread, which never speaks to a server, does not
+ * load the client.
  */
 
 export * from '../transport/link_errors.ts';

@@ -1,7 +1,8 @@
 /**
- * A small process between the launcher and nats-server. It restarts a server that ends, at the same port, and ends the
- * server when the pipe from its parent closes: so a launcher that is killed leaves nothing behind. Where the system offers
- * it, a killed guardian takes the server with it too. Run as a program, with its arguments as one JSON object.
+ * The guardian is a small process between the launcher and nats-server. It restarts a server that ends, at the same
+ * port, and ends the server when the pipe from its parent closes: so a launcher that is killed leaves nothing behind.
+ * Where the system offers it, a killed guardian takes the server with it too. It is run as a program, with its
+ * arguments as one JSON object.
  */
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';

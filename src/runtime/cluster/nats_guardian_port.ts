@@ -1,4 +1,7 @@
-/** What the guardian is told on its command line, and what it says on its standard output: one JSON object a line. */
+/**
+ * The guardian's port is what it is told on its command line, and what it says on its standard output: one JSON object
+ * a line.
+ */
 
 import { z } from 'zod';
 

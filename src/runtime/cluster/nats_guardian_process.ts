@@ -1,6 +1,7 @@
 /**
- * The guardian of a nats-server as its launcher sees it: a process that tells what becomes of the server, and ends with it
- * when asked to. One that does not end in time, since it is stopped or hangs, is killed, and what it leaves is cleared away.
+ * A guardian process is the guardian of a nats-server as its launcher sees it: it tells what becomes of the server, and
+ * ends with it when asked to. One that does not end in time, since it is stopped or hangs, is killed, and what it
+ * leaves is cleared away.
  */
 
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
@@ -83,7 +84,10 @@ export class GuardianProcess {
     else killServer(server);
   }
 
-  /** Ending otherwise than with 0, it may have left its server and its files behind. Throws `OrphanLives`. */
+  /**
+   * Clears away the server and the files that a guardian may leave which ends otherwise than with 0. Throws
+   * `OrphanLives`.
+   */
   async #clearAway(): Promise<void> {
     this.#killServer();
     if (this.#server !== null) await endServer(this.#server);

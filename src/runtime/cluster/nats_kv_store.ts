@@ -1,6 +1,6 @@
 /**
- * The key-value store in JetStream: one bucket a cluster, in file storage, without history and without expiry, since an
- * outage of the server would expire everything. An acknowledged write survives a kill of the server.
+ * The key-value store in JetStream is one bucket a cluster, in file storage, without history and without expiry, since
+ * an outage of the server would expire everything. An acknowledged write survives a kill of the server.
  */
 
 import { jetstream, jetstreamManager, JetStreamApiError, StorageType, type JetStreamManager } from '@nats-io/jetstream';
@@ -119,7 +119,7 @@ export class NatsKvStore implements KvStore {
     }
   }
 
-  /** A bucket that was removed is asked in vain, like a server that is away: only the server can tell. */
+  /** Whether the bucket was removed. It is asked in vain then, as with a server that is away: only the server can tell. */
   async #isGone(error: unknown): Promise<boolean> {
     if (error instanceof JetStreamApiError) return error.code === MISSING;
     try {

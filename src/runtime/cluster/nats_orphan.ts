@@ -1,7 +1,8 @@
 /**
- * The nats-server that a launch has left behind, since launcher and guardian were killed at one moment. The guardian writes
- * down which process serves a store; the next launch of that run directory reads it, and ends that process if it still is
- * what the record says. A folder may be copied: so the record has to name the store in the place where it lies.
+ * An orphan is a nats-server that a launch has left behind, since launcher and guardian were killed at one moment. The
+ * guardian writes down which process serves a store; the next launch of that run directory reads it, and ends that
+ * process if it still is what the record says. A folder may be copied: so the record has to name the store in the place
+ * where it lies.
  */
 
 import { existsSync, lstatSync, readFileSync, rmSync } from 'node:fs';
@@ -35,7 +36,10 @@ export async function endOrphan(storeDir: string, endMs?: number): Promise<numbe
   return wasThere ? record.pid : null;
 }
 
-/** Null where there is none, or one that is not of this store: what is not understood is left alone. */
+/**
+ * The record of a store; null where there is none, or one that is not of this store: what is not understood is left
+ * alone.
+ */
 function readRecord(storeDir: string): ServerRecord | null {
   const file = recordFileOf(storeDir);
   if (!existsSync(file)) return null;
@@ -47,7 +51,7 @@ function readRecord(storeDir: string): ServerRecord | null {
 
 const WORK_DIR = new RegExp(`^${WORK_DIR_PREFIX}\\w{6}$`);
 
-/** Whether that can be what a guardian was given, and not what somebody else's record would have removed. */
+/** Whether a folder can be what a guardian was given, and not what somebody else's record would have removed. */
 function isWorkDir(folder: string): boolean {
   const found = lstatSync(folder, { throwIfNoEntry: false });
   const user = process.getuid?.();

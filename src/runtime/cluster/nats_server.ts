@@ -1,6 +1,7 @@
 /**
- * A nats-server of our own, on loopback: found on PATH, started with a random token and a store of its own, watched by a
- * guardian process, out of reach of the terminal's Ctrl-C. It ends with `close`, or when this process does.
+ * A nats-server of our own runs on loopback: it is found on PATH, started with a random token and a store of its own,
+ * watched by a guardian process, out of reach of the terminal's Ctrl-C. It ends with `close`, or when this process
+ * does.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -38,7 +39,7 @@ export interface NatsServerOptions {
 const MAX_PAYLOAD_BYTES = 2 ** 20;
 const MAX_PENDING_BYTES = 256 * 2 ** 20;
 const START_MS = 60_000;
-/** Longer than a guardian gives its server. */
+/** How long server and guardian may take to end; longer than a guardian gives its server. */
 const END_MS = 5_000;
 
 type NewsListener = (news: NatsServerNews) => void;
@@ -125,7 +126,7 @@ export class NatsServer {
     await this.#guardian.end();
   }
 
-  /** Nothing is news after the end. */
+  /** Passes on what the guardian tells; nothing is news after the end. */
   #heard(news: NatsServerNews, onNews: NewsListener): void {
     if (this.#isOver) return;
     if (news.kind === 'failed') this.#isOver = true;
@@ -195,7 +196,7 @@ function isProgram(file: string): boolean {
   }
 }
 
-/** Throws `PortInUse` if nobody may listen at `port` of loopback. */
+/** Checks that one may listen at `port` of loopback. Throws `PortInUse`. */
 export function checkPort(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const probe = createServer();

@@ -1,6 +1,6 @@
 /**
- * What nats-server is told, in its own config language. It holds the token, so it is written for its owner's eyes only and
- * named on the command line, never quoted there.
+ * The config is what nats-server is told, in its own config language. It holds the token, so it is written for its
+ * owner's eyes only and named on the command line, never quoted there.
  */
 
 export interface NatsServerConfig {
@@ -15,7 +15,7 @@ export interface NatsServerConfig {
   readonly maxPendingBytes: number;
 }
 
-/** JSON strings are strings of the config language too. */
+/** The text of a config file. JSON strings are strings of its language too. */
 export function formatConfig(config: NatsServerConfig): string {
   return [
     'host: "127.0.0.1"',

@@ -1,6 +1,6 @@
 /**
- * The process of a nats-server, known by its id and by its command line, which has to end with the config file of that
- * start: the name of that is random, so a stranger who was given the same id later is never taken for it.
+ * The process of a nats-server is known by its id and by its command line, which has to end with the config file of
+ * that start: the name of that is random, so a stranger who was given the same id later is never taken for it.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { OrphanLives } from './nats_server_errors.ts';
 import { signalGroup } from './process_group.ts';
 
-/** Of a start: the process, and the config file that it was given. */
+/** What a start is known by: the process, and the config file that it was given. */
 export interface ServerProcess {
   readonly pid: number;
   readonly config: string;

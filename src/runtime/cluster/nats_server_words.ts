@@ -1,4 +1,4 @@
-/** What a nats-server said before it ended, as its log has it: why, and whether that is damage to its store. */
+/** The last words of a nats-server say why it ended, and whether that is damage to its store, as its log has it. */
 
 export interface LastWords {
   readonly reason: string;

@@ -1,8 +1,8 @@
 /**
- * The node's side: what the entry module of a node process calls. It reads what it is born with from its standard input,
- * sets itself up, and stops when told to. If the pipe closes instead, its launcher is gone and so is this process, at
- * once; and so it is when it fails, after saying why. Always by SIGKILL: `process.exit` in the middle of a native run
- * would abort.
+ * The node entry is the node's side: what the module of a node process calls. It reads its start data from its standard
+ * input, sets the node up, and stops it when told to. If the pipe closes instead, its launcher is gone and so is this
+ * process, at once; and so it is when it fails, after saying why. It always ends by SIGKILL: `process.exit` in the
+ * middle of a native run would abort.
  *
  *     await enterNode(async ({ name, data, fail }) => {
  *       const host = startWorkers({ name, ..., onFailure: fail });

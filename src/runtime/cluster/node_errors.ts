@@ -2,7 +2,7 @@
 
 import type { FlightEntry } from '../system/flight_record.ts';
 
-/** What is left of a node process. */
+/** What is known of a node process that has ended. */
 export interface NodeExitReport {
   /** Null if it ended by a signal. */
   readonly exitCode: number | null;

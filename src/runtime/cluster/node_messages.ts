@@ -1,7 +1,7 @@
 /**
- * What a launcher and a node process say to each other beside the actors' messages. The launcher writes lines of JSON to
- * the node's standard input, whose end is the end of the node; the node writes its news to a pipe of its own, so that
- * nothing that a library prints can be taken for news.
+ * A launcher and a node process say a few things to each other beside the actors' messages. The launcher writes lines
+ * of JSON to the node's standard input, whose end is the end of the node; the node writes its news to a pipe of its
+ * own, so that nothing that a library prints can be taken for news.
  */
 
 import { z } from 'zod';
@@ -10,7 +10,7 @@ import { z } from 'zod';
 export const nodeStartDataSchema = z.object({ name: z.string(), data: z.unknown() });
 export type NodeStartData = z.infer<typeof nodeStartDataSchema>;
 
-/** Further lines. */
+/** Each further line of a node's input. */
 export const nodeOrderSchema = z.strictObject({ kind: z.literal('stop') });
 export type NodeOrder = z.infer<typeof nodeOrderSchema>;
 

@@ -1,7 +1,7 @@
 /**
- * A node's process as its launcher sees it: it is started in a process group of its own, out of reach of the terminal's
- * Ctrl-C, and ends when told to, or when the pipe to it closes, whatever became of this process. That it ended otherwise
- * is reported once, with what is left of it.
+ * A node process, as its launcher sees it, is started in a process group of its own, out of reach of the terminal's
+ * Ctrl-C, and ends when told to, or when the pipe to it closes, whatever became of this process. That it ended
+ * otherwise is reported once, with an exit report.
  */
 
 import { spawn, type ChildProcess } from 'node:child_process';

@@ -1,6 +1,6 @@
 /**
- * A node's place in the cluster: its record, written again with every beat. A node whose record was removed or taken over
- * learns it with its next beat, and must end.
+ * A registration is a node's place in the cluster: its record, written again with every beat. A node whose record was
+ * removed or taken over learns it with its next beat, and must end.
  */
 
 import type { Clock } from '../system/clock.ts';
@@ -14,7 +14,7 @@ export interface RegistrationOptions {
   readonly store: KvStore;
   readonly clock: Clock;
   readonly member: Member;
-  /** Between beats; a quarter of the lease is right. */
+  /** Time between beats; a quarter of the lease is right. */
   readonly beatMs: number;
   /** Take the place of an earlier life of this node: for whoever knows that it has ended. */
   readonly takeOver?: boolean;
@@ -64,5 +64,8 @@ export class Registration {
 
 const isSame = (a: Member, b: Member): boolean => a.incarnation === b.incarnation && a.runId === b.runId;
 
-/** Records of other runs are leftovers: their run would not have let ours take the cluster's name. */
+/**
+ * Whether a record keeps a node from its name. Those of other runs are leftovers: their run would not have let ours
+ * take the cluster's name.
+ */
 const isRival = (standing: Member, own: Member): boolean => standing.runId === own.runId;

@@ -1,7 +1,8 @@
 /**
- * The worker's side: what the entry module of a worker thread calls. It finds its seat, makes its system, and from then on
- * answers pings and stops when told to: first its system, then what the set-up returned, then its channels; the thread
- * ends by itself. What nobody catches is reported and ends the node, but not this thread: a native run may be under way.
+ * The worker entry is the worker's side: what the module of a worker thread calls. It finds its seat, makes its system,
+ * and from then on answers pings and stops when told to: first its system, then what the set-up returned, then its
+ * channels; the thread ends by itself. What nobody catches is reported and ends the node, but not this thread: a native
+ * run may be under way.
  *
  *     await enterWorker(({ createSystem, data }) => {
  *       const device = openDevice(optionsSchema.parse(data));
@@ -26,9 +27,9 @@ import { startDataSchema, orderSchema, type StartData, type Report } from './wor
 export type WorkerSystemOptions = Omit<SystemOptions, 'transport' | 'name' | 'flight'>;
 
 export interface WorkerScope {
-  /** Of this thread and its system. */
+  /** The name of this thread and its system. */
   readonly name: string;
-  /** Among the workers, from 0. */
+  /** The worker's number among those of its node, from 0. */
   readonly index: number;
   /** The `data` of the `WorkerSpec`, not checked. */
   readonly data: unknown;

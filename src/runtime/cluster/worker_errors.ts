@@ -11,7 +11,7 @@ import type { FlightEntry } from '../system/flight_record.ts';
  */
 export type WorkerFailureCause = 'threw' | 'ended' | 'out of memory' | 'hung';
 
-/** What is left of a worker, read from memory that it shared while it lived. */
+/** What is known of a worker that erred or hangs, read from memory that it shared. */
 export interface WorkerExitReport {
   /** The last log lines, oldest first. */
   readonly log: readonly string[];

@@ -1,6 +1,6 @@
 /**
- * The flight record of a worker, in shared memory, so that the main thread can read it when the worker hangs or is gone.
- * A ring of columns; addresses and message names are written once, to a list of texts, and noted by number.
+ * The flight record of a worker is in shared memory, so that the main thread can read it when the worker hangs or is
+ * gone. It is a ring of columns; addresses and message names are written once, to a list of texts, and noted by number.
  */
 
 import { FLIGHT_LENGTH, FlightRecord, type FlightEntry } from '../system/flight_record.ts';

@@ -1,7 +1,7 @@
 /**
- * The main thread's side of a node's workers. It starts one thread a worker from an entry module, wires all of them with
- * each other and with the main thread, watches them, and stops them cooperatively. The main thread's own system is made
- * by the caller, over `host.transport`:
+ * A worker host is the main thread's side of a node's workers. It starts one thread a worker from an entry module,
+ * wires all of them with each other and with the main thread, watches them, and stops them cooperatively. The main
+ * thread's own system is made by the caller, over `host.transport`:
  *
  *     const host = startWorkers({ name: 'node-0', entry, workers: [{ data }, { data }], onFailure });
  *     const system = new ActorSystem({ name: host.name, transport: host.transport });
@@ -37,11 +37,11 @@ export interface WorkerHostOptions extends ThreadMeshOptions {
   /** A worker that was ready has erred or hangs; once a worker. The process is to be ended, if one hangs by SIGKILL. */
   readonly onFailure: (failure: WorkerFailed) => void;
   readonly clock?: Clock;
-  /** For the set-up of all workers; default 120 s. */
+  /** How long all workers may take to set up; default 120 s. */
   readonly readyTimeoutMs?: number;
-  /** For all workers to end; default 30 s. */
+  /** How long all workers may take to end; default 30 s. */
   readonly stopTimeoutMs?: number;
-  /** Between pings; default 1 s. */
+  /** Time between pings; default 1 s. */
   readonly pingMs?: number;
   /** Silence after which a worker hangs; longer than any handler may take. Default 30 s. */
   readonly hangMs?: number;

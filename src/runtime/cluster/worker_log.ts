@@ -1,6 +1,6 @@
 /**
- * The last log lines of a worker, in shared memory, so that the main thread can read them when the worker hangs or is
- * gone. A fixed number of rows of fixed width; longer lines are cut.
+ * The log of a worker keeps its last lines in shared memory, so that the main thread can read them when the worker
+ * hangs or is gone. It has a fixed number of rows of fixed width; longer lines are cut.
  */
 
 const ROWS = 64;
@@ -26,7 +26,7 @@ export class WorkerLog {
     this.#count[0] += 1;
   }
 
-  /** Oldest first. */
+  /** The lines that are kept, oldest first. */
   lines(): string[] {
     const [count] = this.#count;
     const length = Math.min(count, ROWS);

@@ -1,6 +1,6 @@
 /**
- * What the main thread and a worker say to each other beside the actors' messages, and what a worker is given at birth.
- * Answers to pings are no messages: the worker stores the number of the ping in shared memory.
+ * The main thread and a worker say a few things to each other beside the actors' messages, and a worker gets its start
+ * data. Answers to pings are no messages: the worker stores the number of the ping in shared memory.
  */
 
 import { z } from 'zod';

@@ -1,7 +1,7 @@
 /**
- * One worker thread as the main thread sees it: it is born, says that it is ready, answers pings, and ends when told to.
- * If it errs or hangs, that is reported once, with what is left in the memory it shared. It is never terminated from
- * outside, since a native run may be under way.
+ * A worker thread, as the main thread sees it, is started, says that it is ready, answers pings, and ends when told to.
+ * If it errs or hangs, that is reported once, with an exit report from the memory that it shared. It is never
+ * terminated from outside, since a native run may be under way.
  */
 
 import { Worker, type ResourceLimits } from 'node:worker_threads';

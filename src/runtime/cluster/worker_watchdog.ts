@@ -1,6 +1,6 @@
 /**
- * Decides whether a worker hangs, from pings sent and answered. It counts its own ticks and not time: while the main
- * thread sleeps or is stopped there are none, and nobody is found to hang for that.
+ * The watchdog decides whether a worker hangs, from pings sent and answered. It counts its own ticks and not time:
+ * while the main thread sleeps or is stopped there are none, and nobody is found to hang for that.
  */
 
 export interface WatchState {
