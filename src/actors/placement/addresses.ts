@@ -1,4 +1,4 @@
-/** The addresses of a run's actors. Placement decides where they live, never what they are called. */
+/** The address of an actor names it in messages. Placement decides where an actor lives, never what it is called. */
 import { stageRole } from '../../topology/index.ts';
 
 export const trainerAddress = 'run/trainer';

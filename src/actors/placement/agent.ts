@@ -1,7 +1,7 @@
 /**
- * The agent of a system: it lets the system enter a gen. It enters first, so that nothing of the former gen
- * is let in any more, and then asks each of its roles to drop the pass under way; that question waits for the message
- * that a role has in hand, so when it is answered the system is quiet.
+ * The agent of a system lets it enter a gen. The system enters first, so that nothing of the former gen is let in any
+ * more; then the agent asks each of its roles to drop the pass under way. That question waits for the message that a
+ * role has in hand, so when it is answered the system is quiet.
  */
 import type { Actor, ActorScope, ArgsOf } from '../../runtime/index.ts';
 import type { Device } from '../../kernels/device.ts';
@@ -21,13 +21,13 @@ export interface AgentSystem {
 
 export interface AgentParts {
   readonly system: AgentSystem;
-  /** What its roles compute on; null where it has none. */
+  /** The device that its roles compute on; null where it has none. */
   readonly device: Pick<Device, 'numericsClass' | 'choices'> | null;
   /** Told of each gen before anybody acts in it. */
   readonly onEnter: (gen: number) => void;
   /** Addresses of the expert groups in the system. */
   readonly groups: readonly string[];
-  /** Of its stages, routers and experts. */
+  /** Addresses of the stages, routers and experts in the system. */
   readonly holders: readonly string[];
 }
 

@@ -1,10 +1,10 @@
 /**
- * Things that take the same memory of a device, such as the contexts of a stage. A device that measures only makes the first
- * and books the others, so that a plan costs no more for a thousand of them.
+ * Things that are alike take the same memory of a device, such as the contexts of a stage. A device that measures only
+ * makes the first and books the others, so that a plan costs no more for a thousand of them.
  */
 import type { Device } from '../../kernels/device.ts';
 
-/** `count` of what `make` makes; on a dry device all are the first one. Throws what `make` throws. */
+/** Makes `count` things by `make`; on a dry device all are the first one. Throws what `make` throws. */
 export function alike<T>({ dry }: Pick<Device, 'dry'>, count: number, make: () => T): T[] {
   if (dry === undefined) return Array.from({ length: count }, make);
   if (count === 0) return [];

@@ -1,7 +1,7 @@
 /**
- * Recovery: what makes a run go on after a broken link. It raises the gen, has every system enter it, and lets the
- * roles agree: a decision that some have applied is applied by all, else the step is dropped and run again. Then it
- * sends the trainer on its way. A step is the same bits whenever it is run, so nothing is lost but time.
+ * Recovery makes a run go on after a broken link. It raises the gen, has every system enter it, and lets the roles
+ * agree: a decision that some have applied is applied by all, else the step is dropped and run again. Then it sends the
+ * trainer on its way. A step is the same bits whenever it is run, so nothing is lost but time.
  */
 import type { Actor, ActorScope, ArgsOf } from '../../runtime/index.ts';
 import { eventLogAddress, trainerAddress, agentAddress } from './addresses.ts';
@@ -57,7 +57,7 @@ export class Recovery implements Actor<Messages> {
     return this.scope.gen;
   }
 
-  /** What some roles have applied was decided, so it is in the store. */
+  /** The decision about a step that some roles have applied: it was decided, so it is in the store. */
   private async decisionOf(step: number): Promise<Decision> {
     const decision = await this.parts.decisions.find(step);
     if (decision === null)

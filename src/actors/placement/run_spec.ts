@@ -1,6 +1,6 @@
 /**
- * The run spec of a run: what every thread of it knows without asking. It follows from the topology, the tokenizer's
- * vocabulary and the module of sublayers, if there is one, and so is the same wherever it is drawn.
+ * A run spec is what every thread of a run knows without asking. It follows from the topology, the tokenizer's
+ * vocabulary and the module of sublayers, if there is one, and so is the same wherever it is made.
  */
 import { buildModel } from '../../models/decoder.ts';
 import { modelShapeOf } from '../../models/from_topology.ts';
@@ -25,11 +25,11 @@ export interface RunSpec {
   readonly sublayersDigest: string | null;
 }
 
-/** What a run spec is drawn from; the digest where it is known which module it must be. */
+/** What a run spec is made from; the digest where it is known which module it must be. */
 export type RunSpecSource = Pick<RunSpec, 'topology' | 'baseDir' | 'vocabulary'> &
   Partial<Pick<RunSpec, 'sublayersDigest'>>;
 
-/** Draws the run spec. Throws `BadSublayers`. */
+/** Makes the run spec. Throws `BadSublayers`. */
 export async function runSpecOf({ topology, baseDir, vocabulary, sublayersDigest }: RunSpecSource): Promise<RunSpec> {
   const { digest, ...sublayers } = await loadSublayers(topology, baseDir, sublayersDigest);
   const mesh = meshOf(topology);
@@ -50,7 +50,7 @@ export async function runSpecOf({ topology, baseDir, vocabulary, sublayersDigest
   };
 }
 
-/** The first use of somebody's sublayers: what they throw is told in one line. */
+/** The costs of somebody's sublayers, whose first use this is: what they throw becomes one line of `BadSublayers`. */
 function measured(
   from: Pick<RunSpec, 'topology' | 'baseDir'>,
   shape: ModelShape,

@@ -1,6 +1,7 @@
 /**
- * Where a step is decided: what is written here first stands, whoever asks again. A port, with a file for one process
- * and a twin in memory for tests; with several nodes it is a key-value store (`KvDecisionStore`).
+ * A decision store is where a step is decided: what is written here first stands, whoever asks again. It is a port,
+ * with a file for one process and a twin in memory for tests; with several nodes it is a key-value store
+ * (`KvDecisionStore`).
  */
 import { existsSync, fsyncSync, truncateSync } from 'node:fs';
 import { AppendedFile, readLog, writing } from '../../telemetry/index.ts';
@@ -77,7 +78,7 @@ export class FileDecisionStore implements DecisionStore {
     this.file.close();
   }
 
-  /** The first decision about a step stands. */
+  /** Keeps a decision and returns the one that stands, which is the first about its step. */
   private keep(decision: Decision): Decision {
     const standing = this.decided.get(decision.step) ?? decision;
     this.decided.set(decision.step, standing);

@@ -1,5 +1,5 @@
 /**
- * The event log: hears what happens to a run and hands it to whoever keeps it (the logs and the screen of the launcher).
+ * The event log hears what happens to a run and hands it to whoever keeps it (the logs and the screen of the launcher).
  * It lives where the run directory is written, whatever node the trainer is on.
  */
 import type { Actor, ArgsOf, Context, Reply } from '../../runtime/index.ts';

@@ -1,6 +1,6 @@
 /**
- * Who proposes the decision of a step: by the sentinel's verdict, or as an overflow of the loss scale. It holds what the
- * steps before have left: the scale, and how many right before were incidents.
+ * The judge proposes the decision of a step: by the sentinel's verdict, or as an overflow of the loss scale. It holds
+ * what the steps before have left: the scale, and how many right before were incidents.
  */
 import type { Ref } from '../../runtime/index.ts';
 import type { Topology } from '../../topology/index.ts';
@@ -12,7 +12,7 @@ import type { eventLogProtocol } from '../protocol/event_log.ts';
 import type { Decision, LossScale } from '../protocol/parameters.ts';
 import { judge, Unstable, type Findings } from './sentinel.ts';
 
-/** The step in hand. */
+/** The place of the step in hand among gens and updates. */
 interface Place {
   readonly gen: number;
   /** Updates before it. */
@@ -42,7 +42,7 @@ export class Judge {
     this.scale = firstLossScale(topology.training);
   }
 
-  /** Of the step in hand; null where nothing is scaled. */
+  /** The loss scale of the step in hand; null where nothing is scaled. */
   get lossScale(): LossScale | null {
     return this.scale;
   }
@@ -52,7 +52,7 @@ export class Judge {
     this.scale = lossScale ?? this.scale;
   }
 
-  /** All roles have applied the decision. */
+  /** Hears that all roles have applied the decision. */
   applied({ verdict, lossScale, overflowed }: Decision): void {
     this.scale = lossScale ?? this.scale;
     // An overflow is no incident, and ends none.

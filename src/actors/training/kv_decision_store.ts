@@ -1,7 +1,8 @@
 /**
- * Decisions in the store that all nodes share: one key a step, created once. An acknowledged write survives a kill of
- * the server; while the server is away, whoever decides waits for it, if the store is a patient one. A record that is
- * not a decision about its step, made in a gen that has been, is followed by nobody.
+ * The KV decision store keeps decisions in the store that all nodes share: one key a step, created once. An
+ * acknowledged write survives a kill of the server; while the server is away, whoever decides waits for it, if the
+ * store is a patient one. A record that is not a decision about its step, made in a gen that has been, is followed by
+ * nobody.
  */
 import { DamagedRecord, parseRecord, type KvEntry, type KvStore } from '../../runtime/cluster/nats.ts';
 import { faultOf, type DecisionStore } from './decision_store.ts';

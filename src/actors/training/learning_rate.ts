@@ -1,4 +1,4 @@
-/** The learning rate as a pure function of the data step: linear warm-up, then a cosine or the peak. */
+/** The learning rate is a pure function of the data step: linear warm-up, then a cosine or the peak. */
 import type { OptimizerSection } from '../../topology/index.ts';
 
 /** Linear warm-up to the peak, then a cosine to `min_lr` at the last of `steps`, or the peak throughout. */

@@ -1,7 +1,8 @@
 /**
- * Dynamic loss scaling, for products in fp16 (Micikevicius et al. 2018, §3.2). Gradients are made times a power of two, so
- * that f16 holds the small ones, and the update divides by it again. A step whose gradients overflow is passed over and
- * halves the scale; a row of clean steps doubles it. Pure functions of what was found; the state is in each decision.
+ * The loss scale keeps small gradients of fp16 products from vanishing (Micikevicius et al. 2018, §3.2). Gradients are
+ * made times a power of two, so that f16 holds the small ones, and the update divides by it again. A step whose
+ * gradients overflow is passed over and halves the scale; a row of clean steps doubles it. These are pure functions of
+ * what was found; the state is in each decision.
  */
 import type { TrainingSection } from '../../topology/index.ts';
 import type { LossScale } from '../protocol/parameters.ts';
@@ -15,12 +16,12 @@ const LEAST_SCALE = 1;
 /** `commit`: the gradients were finite. `skip`: the sentinel's, for a reason that no scale mends. */
 export type ScaledStep = 'commit' | 'overflow' | 'skip';
 
-/** What a run begins with; null where nothing is scaled. */
+/** The scale that a run begins with; null where nothing is scaled. */
 export function firstLossScale({ precision, loss_scale }: TrainingSection): LossScale | null {
   return precision === 'fp16' ? { scale: loss_scale.initial, cleanSteps: 0 } : null;
 }
 
-/** Have the gradients of a step overflowed because of its scale? Its loss is not scaled, and says nothing of it. */
+/** Whether the gradients of a step overflowed because of its scale. Its loss is not scaled, and says nothing of it. */
 export function overflows({ loss, gradNorm }: Findings, { scale }: LossScale): boolean {
   return Number.isFinite(loss) && !Number.isFinite(gradNorm) && scale > LEAST_SCALE;
 }

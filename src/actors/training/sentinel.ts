@@ -1,6 +1,6 @@
 /**
- * The sentinel's judgement of a step: pure, from what the votes say and what happened lately. Its ladder here has two
- * rungs, skip the batch and stop; never the same remedy twice for one incident.
+ * The sentinel judges a step: purely, from what the votes say and what happened lately. Its ladder here has two rungs,
+ * skip the batch and stop; never the same remedy twice for one incident.
  */
 
 export interface Findings {

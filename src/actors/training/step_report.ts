@@ -1,4 +1,7 @@
-/** What a metrics line says of a step, from what its votes added up to and what was decided. */
+/**
+ * A step report has what is known of a step when its line of metrics is written: what its votes added up to, and what
+ * was decided.
+ */
 import type { StepMetrics } from '../../telemetry/index.ts';
 import type { Topology } from '../../topology/index.ts';
 import type { Decision } from '../protocol/parameters.ts';
@@ -9,14 +12,14 @@ export interface StepReport {
   readonly step: number;
   readonly found: StepSummary;
   readonly decision: Decision;
-  /** Of this step; null where nothing is scaled. */
+  /** The loss scale of this step; null where nothing is scaled. */
   readonly lossScale: number | null;
   readonly stepMs: number;
-  /** Null where nothing was evaluated. */
+  /** The held-out loss after this step; null where nothing was evaluated. */
   readonly evalLoss: number | null;
 }
 
-/** All of the line but what only the systems know. */
+/** The metrics of a step, but for those that only the systems know. */
 export function stepMetrics(
   { training, cluster }: Topology,
   { step, found, decision, lossScale, stepMs, evalLoss }: StepReport,

@@ -1,6 +1,6 @@
 /**
- * What the votes of a step add up to, in an order that arrival cannot change: losses by microbatch, balance losses by
- * layer and microbatch, norms by tensor name.
+ * A step summary is what the votes of a step add up to, in an order that arrival cannot change: losses by microbatch,
+ * balance losses by layer and microbatch, norms by tensor name.
  */
 import { globalNorm } from '../parameters/gradient_norm.ts';
 import type { LossReport, RoutingReport, Vote } from '../protocol/parameters.ts';
@@ -52,7 +52,7 @@ export function summarise(step: number, votes: readonly Vote[], microbatches: nu
   };
 }
 
-/** Nats a token over all tokens, summed in the order of microbatches. NaN when there are none. */
+/** Mean loss in nats a token over all tokens, summed in the order of microbatches. NaN when there are none. */
 export function meanLoss(losses: readonly LossReport[]): number {
   const ordered = [...losses].sort((a, b) => a.microbatch - b.microbatch);
   const sum = ordered.reduce((total, report) => total + report.sum, 0);

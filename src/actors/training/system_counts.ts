@@ -1,15 +1,15 @@
-/** What the systems of a run count, as their agents report it: bytes by transport, and the CPU time of each thread. */
+/** The systems of a run count bytes by transport and the CPU time of each thread, and their agents report it. */
 import type { ActorScope } from '../../runtime/index.ts';
 import { agentAddress } from '../placement/addresses.ts';
 import { agentProtocol } from '../protocol/agent.ts';
 
 type Numbers = Readonly<Record<string, number>>;
 
-/** From the start of the systems, or of a step. */
+/** What was counted since the start of the systems, or of a step. */
 export interface Counts {
-  /** By transport. */
+  /** Bytes sent, by transport. */
   readonly bytesSent: Numbers;
-  /** CPU time of its thread, in milliseconds, by system. */
+  /** CPU time of the thread of each system, in milliseconds. */
   readonly cpuMs: Numbers;
 }
 

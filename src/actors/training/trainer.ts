@@ -1,5 +1,5 @@
 /**
- * The trainer: the supervisor actor that runs the training loop. A step is opened, voted on, judged, decided and
+ * The trainer is the supervisor actor that runs the training loop. A step is opened, voted on, judged, decided and
  * applied; the decision store is the commit point. It takes one step a message, so that an interrupt is heard in
  * between. Its loop ends with its gen; in the next one recovery tells it to go on.
  */
@@ -36,7 +36,7 @@ export interface TrainerParts extends PassesParts {
 interface Decided {
   readonly decision: Decision;
   readonly found: StepSummary;
-  /** That its gradients were made with; null where nothing is scaled. */
+  /** The loss scale that its gradients were made with; null where nothing is scaled. */
   readonly lossScale: number | null;
   readonly startMs: number;
 }
@@ -44,7 +44,7 @@ interface Decided {
 /** A step that all have applied; it may still have to be evaluated, logged and checkpointed. */
 interface Applied extends Decided {
   readonly stepMs: number;
-  /** In the step; null while that has to be asked for. */
+  /** What the systems counted in the step; null while that has to be asked for. */
   counts: Counts | null;
   isLogged: boolean;
 }
@@ -67,7 +67,7 @@ export class Trainer implements Actor<Messages> {
   private applied: Applied | null = null;
   /** Times in a row that the step in hand was left with its gen. */
   private aborts = 0;
-  /** Before the step in hand; null while that has to be asked for. */
+  /** What the systems had counted before the step in hand; null while that has to be asked for. */
   private countsBefore: Counts | null = null;
 
   constructor(parts: TrainerParts, scope: ActorScope) {
@@ -155,7 +155,7 @@ export class Trainer implements Actor<Messages> {
     this.decided = null;
   }
 
-  /** All roles have applied the decision: the step counts. */
+  /** Counts a step whose decision all roles have applied. */
   private complete(decided: Decided): void {
     const { verdict, updateStep } = decided.decision;
     if (verdict === 'commit') this.updateStep = updateStep;

@@ -1,7 +1,7 @@
 /**
  * The `cpu` device without memory and without sessions: slices count their bytes, programs are measured and never
- * compiled. It allocates as the real one does, in the same order and from the same allocator, so that what a company
- * takes is known to the byte before anybody has it. What was asked of it can be asked again of another worker's memory.
+ * compiled. It allocates as the real one does, in the same order and from the same allocator, so that what the
+ * roles of a worker take is known to the byte before anybody has it. What was asked of it can be asked again of another worker's memory.
  */
 import type { Device, DryBook, Executable, FlatArena, Slice, Tensor } from '../device.ts';
 import { bytesPerElement, type Data, type DType } from '../dtype.ts';

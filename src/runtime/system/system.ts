@@ -1,6 +1,6 @@
 /**
- * A company of actors on one thread: the post carries their messages, the scheduler gives them turns, the root
- * supervisor sees to it that they live. Several systems, on threads or nodes, speak through transports.
+ * An actor system has the actors of one thread: the post carries their messages, the scheduler gives them turns, the
+ * root supervisor sees to it that they live. Several systems, on threads or nodes, speak through transports.
  */
 
 import { actor, type CellHost, type ChildOptions, type ChildSpec } from './child_spec.ts';
