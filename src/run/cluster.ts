@@ -1,6 +1,6 @@
 /**
- * Where the roles of a run live, seen from whoever started them. A cluster is in this thread, spread over worker threads, or
- * over nodes; the numbers are the same. Each has a trainer, which does nothing until it is asked to train.
+ * A cluster is where the roles of a run live, seen from whoever started them: in this thread, on worker threads, or on
+ * node processes; the numbers are the same. Each has a trainer, which does nothing until it is asked to train.
  */
 import type { Executable } from '../kernels/device.ts';
 import { numericsClass } from '../kernels/numerics.ts';
@@ -26,15 +26,15 @@ import { Trainer } from '../actors/training/trainer.ts';
 import { SystemAgent, type AgentParts } from '../actors/placement/agent.ts';
 
 export interface Cluster {
-  /** The own one of whoever started the cluster: checkpointer and event log are spawned here. */
+  /** The system of whoever started the cluster: checkpointer and event log are spawned here. */
   readonly system: ActorSystem;
   /** What must be equal for another cluster to give the same bits. */
   readonly numericsClass: string;
   /** What each worker computes on. */
   readonly devices: readonly WorkerDevice[];
-  /** What was compiled in this thread, with its times. */
+  /** The programs that were compiled in this thread, with their times. */
   executables(): Promise<readonly Executable[]>;
-  /** Resolves once all are in one gen: for whoever lost an ask to a change of gen. */
+  /** Resolves once all systems are in one gen: for whoever lost an ask to a change of gen. */
   settled(): Promise<void>;
   /** Stops all actors, then the devices. */
   stop(): Promise<void>;
@@ -82,7 +82,7 @@ export function spawnAgent(
   );
 }
 
-/** Starts the trainer of a run that is in the systems named. */
+/** Starts the trainer of a run, which is in all of `systems`. */
 export function spawnTrainer(
   system: ActorSystem,
   { runSpec, evaluationMicrobatches }: Pick<ClusterOptions, 'runSpec' | 'evaluationMicrobatches'>,
@@ -95,7 +95,7 @@ export function spawnTrainer(
   system.spawn(trainerProtocol, trainerAddress, (scope) => new Trainer(parts, scope));
 }
 
-/** All roles in this thread. Throws `OutOfSliceMemory`, `NoAdapter`. */
+/** Starts a cluster with all roles in this thread. Throws `OutOfSliceMemory`, `NoAdapter`. */
 export async function startLocalCluster(
   options: ClusterOptions,
   batches: BatchPort,

@@ -1,6 +1,6 @@
 /**
- * What runs in a node's process: it registers, waits for the assignment, starts its workers with the roles placed on it, and
- * joins them to the other nodes. The main thread does no arithmetic; on the first node it hosts trainer and recovery.
+ * The process of a node registers, waits for the assignment, starts its workers with the roles placed on it, and joins
+ * them to the other nodes. Its main thread does no arithmetic; on the first node it hosts trainer and recovery.
  */
 import { z } from 'zod';
 import { enterNode, type NodeScope } from '../runtime/cluster/index.ts';
@@ -82,7 +82,7 @@ await enterNode(async (scope) => {
   };
 });
 
-/** As long as the launcher waits for the node. */
+/** How long a node waits for the server, in ms: as long as the launcher waits for the node. */
 function patienceOf({ topology }: StartData): number {
   return topology.cluster.wait * 1000;
 }
@@ -93,7 +93,7 @@ interface Joined {
   readonly incarnation: number;
   readonly store: PatientKvStore;
   readonly assignment: Assignment;
-  /** Of its workers, in order. */
+  /** The devices of its workers, in order. */
   readonly chosen: readonly ChosenDevice[];
 }
 

@@ -1,5 +1,5 @@
 /**
- * Going on from a checkpoint: every role's share of it. A role asks for its tensors by name, so a run may be placed
+ * A resume gives every role its share of a checkpoint. A role asks for its tensors by name, so a run may be placed
  * otherwise than the one that wrote them; what all of them hold at the end must have the checkpoint's digest.
  */
 import { z } from 'zod';

@@ -1,5 +1,5 @@
 /**
- * A running company: its cluster, the cast that others need to know of, and its one way to fail. Stateful roles are one
+ * A run has a cluster that is started, roles that hold its parameters, and one way to fail. Stateful roles are one
  * unit: when one fails none goes on, and the run ends resumable.
  */
 import { tagOf, type ActorSystem, type LocalSystemOptions } from '../runtime/index.ts';
