@@ -3,7 +3,7 @@ import { batchesOf } from '../run/batch_source.ts';
 import { rehearsedBlend, rowRemarks } from '../run/corpora.ts';
 import { checkRunServer } from '../run/run_server.ts';
 import { loadTokenizer, skippedText, type Blend, type FoundCorpus } from '../data/index.ts';
-import { meshOf, type Topology } from '../topology/index.ts';
+import { globalMicrobatchesOf, type Topology } from '../topology/index.ts';
 import { visibleText } from '../visible_text.ts';
 import { byteUnit, count, inUnit, percent } from './figures.ts';
 import { stdout } from './output.ts';
@@ -24,7 +24,7 @@ export async function rehearse({ topology, baseDir, runDir, sublayersDigest }: R
   await checkRunServer(topology, baseDir);
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
   const { corpora, blend } = await rehearsedBlend(topology, baseDir, tokenizer);
-  const { heldOut } = batchesOf(blend, topology, meshOf(topology).globalMicrobatches);
+  const { heldOut } = batchesOf(blend, topology, globalMicrobatchesOf(topology));
   for (const line of corporaLines(corpora, blend, topology.training)) stdout.print(visibleText(line));
   if (heldOut.rows < heldOut.asked) {
     stdout.print(`held-out text has room for ${heldOut.rows} of ${heldOut.asked} evaluation sequences\n`);

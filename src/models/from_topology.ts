@@ -1,35 +1,43 @@
 /** From a topology file's `model` and `moe` sections to what a model is built from. */
 import { expertCapacity, type Topology } from '../topology/index.ts';
-import type { ModelShape } from './model.ts';
+import type { ModelConfig, TraceSettings } from './config.ts';
 
 const precisions = { fp32: 'f32', bf16: 'bf16', fp16: 'f16' } as const;
 
-/** Sizes of the model; `tokens` are those of one microbatch. */
-export function modelShapeOf({ model, moe, training }: Topology, vocabulary: number, tokens: number): ModelShape {
+/** The config of a topology's model, with the vocabulary of its tokenizer. */
+export function modelConfigOf({ model, moe }: Topology, vocabulary: number): ModelConfig {
+  const layers = Array.from({ length: model.num_hidden_layers }, (_, layer) => layer);
+  const { intermediate_size: widths } = model;
   return {
-    architecture: model.architecture,
-    hidden: model.hidden_size,
-    layers: model.num_hidden_layers,
-    heads: model.num_attention_heads,
-    ffn: model.intermediate_size,
-    vocabulary,
-    ropeTheta: model.rope_theta,
-    normEps: model.rms_norm_eps,
-    precision: precisions[training.precision],
-    mixture:
+    family: model.architecture,
+    vocab_size: vocabulary,
+    hidden_size: model.hidden_size,
+    num_hidden_layers: model.num_hidden_layers,
+    num_attention_heads: model.num_attention_heads,
+    intermediate_size: typeof widths === 'number' ? layers.map(() => widths) : widths,
+    rope_theta: model.rope_theta,
+    rms_norm_eps: model.rms_norm_eps,
+    tie_word_embeddings: false,
+    moe:
       moe === undefined
         ? null
         : {
-            experts: moe.num_experts,
-            topK: moe.top_k,
-            everyNLayers: moe.every_n_layers,
-            jitterEps: moe.jitter_eps,
-            dispatchDtype: moe.dispatch_dtype,
-            maxCapacity: Math.max(
-              ...[moe.capacity_factor, moe.eval_capacity_factor].map((factor) =>
-                expertCapacity(tokens, moe.top_k, moe.num_experts, factor, moe.min_capacity),
-              ),
-            ),
+            num_experts: moe.num_experts,
+            top_k: moe.top_k,
+            // Every n-th, the last of each n (arXiv 2101.03961 table 9 has every other).
+            layers: layers.filter((layer) => (layer + 1) % moe.every_n_layers === 0),
+            jitter_eps: moe.jitter_eps,
+            dispatch_dtype: moe.dispatch_dtype,
           },
   };
+}
+
+/** What its programs are traced for; `batch` sequences make a microbatch. */
+export function traceSettingsOf({ moe, training }: Topology, batch: number): TraceSettings {
+  const { sequence_length: sequence } = training;
+  const tokens = batch * sequence;
+  const capacities = (moe === undefined ? [] : [moe.capacity_factor, moe.eval_capacity_factor]).map((factor) =>
+    expertCapacity(tokens, moe!.top_k, moe!.num_experts, factor, moe!.min_capacity),
+  );
+  return { batch, sequence, precision: precisions[training.precision], maxCapacity: Math.max(0, ...capacities) };
 }

@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { codeOf } from '../system_error.ts';
 import type { Topology } from '../topology/index.ts';
 import type { FeedForward, Mixer, Sublayers } from './sublayer.ts';
-import { usualSublayers } from './usual_sublayers.ts';
+import { usualSublayers } from './blocks/usual_sublayers.ts';
 
 /** A module of sublayers that cannot be used; the line says where it is and why. */
 export class BadSublayers extends Error {

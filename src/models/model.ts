@@ -1,13 +1,11 @@
 /**
- * What an architecture hands to the actors: the steps that a microbatch takes through a stage, each a traced program
- * over named weights, and where it leaves the stage for a mixture-of-experts layer. Layers of the same shape share one
- * program, so that a device compiles it once.
+ * A model as the actors get it: stacks of layers, each a list of steps over named streams. A step runs a traced program over
+ * named weights, or hands rows to a peer. Families describe models this way, and the actors interpret it.
  *
  * Shape suffixes, here and in every file of this folder: B sequences of a microbatch, T tokens of a sequence, R = B·T
  * rows, D hidden, H heads, d head width, F feed-forward width, V vocabulary, E experts, K experts a token visits,
  * S slots (rows sent to experts).
  */
-import type { Precision } from '../kernels/precision.ts';
 import type { Program } from '../kernels/program.ts';
 import type { Parameter } from './parameter.ts';
 
@@ -15,23 +13,48 @@ import type { Parameter } from './parameter.ts';
 export type Weights = Readonly<Record<string, Parameter>>;
 
 /**
- * One step of a microbatch. Bindings by kind: `embed` tokens_R → y_RD; `block` x_RD → y_RD (and h_RD when an exchange
- * follows: the normed rows that the router sees); `merge` x_RD, moe_RD → y_RD; `head` x_RD, targets_R → losses_R.
+ * One step of a microbatch through a stage, over named streams: rows that the batch, a program or a peer gives. A stream is
+ * written once; who reads it, and how often, follows from the steps.
  */
-export interface ProgramStep {
-  readonly kind: 'embed' | 'block' | 'merge' | 'head';
-  readonly layer: number;
+export type Step = RunStep | HandStep;
+
+export interface RunStep {
+  readonly kind: 'run';
+  /** One object for all layers of one shape, so that a device compiles it once. */
   readonly program: Program;
   readonly weights: Weights;
+  /** Program input to stream, and program output to stream. */
+  readonly reads: Readonly<Record<string, string>>;
+  readonly writes: Readonly<Record<string, string>>;
 }
 
-/** The rows h_RD go to the router of `layer` and come back as moe_RD. */
-export interface ExchangeStep {
-  readonly kind: 'exchange';
-  readonly layer: number;
+/** Gives rows to a peer; `takes` is there once it has answered. Steps that do not read it go on meanwhile. */
+export interface HandStep {
+  readonly kind: 'hand';
+  /** The id of a mixture. */
+  readonly to: string;
+  readonly gives: string;
+  readonly takes: string;
 }
 
-export type Step = ProgramStep | ExchangeStep;
+/** What a pipeline does not divide: a decoder layer, an embedding, a head. */
+export interface Layer {
+  readonly name: string;
+  /** Its number among those that a pipeline divides evenly; null: it goes with its neighbour, as embeddings and heads do. */
+  readonly index: number | null;
+  readonly steps: readonly Step[];
+  readonly mixtures: readonly Mixture[];
+}
+
+/** Layers one after another, and the stream that they make. */
+export interface Stack {
+  readonly name: string;
+  readonly layers: readonly Layer[];
+  readonly gives: string;
+}
+
+/** Streams of the batch: they are there from the beginning, in every stage that reads them. */
+export const batchStreams = { tokens: 'batch.tokens', targets: 'batch.targets' } as const;
 
 /** The programs of one mixture-of-experts layer; all layers of a model share them. */
 export interface MixturePrograms {
@@ -47,47 +70,32 @@ export interface MixturePrograms {
 }
 
 export interface Mixture {
-  readonly layers: readonly number[];
+  /** The place of its parameters, `model.layers.3.mlp`; what steps hand their rows to. */
+  readonly id: string;
+  readonly layer: number;
+  /** The step that hands it rows. */
+  readonly hand: HandStep;
+  /** Of all mixtures of one shape. */
   readonly programs: MixturePrograms;
-  router(layer: number): Weights;
-  expert(layer: number, expert: number): Weights;
+  readonly router: Weights;
+  readonly expert: (index: number) => Weights;
 }
 
 export interface Model {
   readonly batch: number;
   readonly sequence: number;
-  readonly steps: readonly Step[];
-  /** x_RD, position_2 → logits_2V of the row named twice in position_2: the head of generation. */
-  readonly logits: ProgramStep;
-  readonly mixture: Mixture | null;
+  /** In the order in which they depend on each other; a decoder has one. */
+  readonly stacks: readonly Stack[];
+  /** losses_R: the stream that training begins its way back from. */
+  readonly losses: string;
+  /** Reads what the last stack gives as x_RD, and position_2 → logits_2V of the row named twice there: the head of generation. */
+  readonly logits: Pick<RunStep, 'program' | 'weights'>;
 }
 
-/** What a model is built from. */
-export interface ModelShape {
-  readonly architecture: 'transformer' | 'switch';
-  readonly hidden: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly ffn: number;
-  readonly vocabulary: number;
-  readonly ropeTheta: number;
-  readonly normEps: number;
-  /** What products of blocks and experts that name none round their operands to. */
-  readonly precision: Precision;
-  readonly mixture: MixtureShape | null;
-}
+export const layersOf = ({ stacks }: Pick<Model, 'stacks'>): Layer[] => stacks.flatMap(({ layers }) => layers);
 
-export interface MixtureShape {
-  readonly experts: number;
-  readonly topK: number;
-  readonly everyNLayers: number;
-  readonly jitterEps: number;
-  readonly dispatchDtype: 'bf16' | 'fp32';
-  /** Most rows that one expert takes of one microbatch. */
-  readonly maxCapacity: number;
-}
+export const mixturesOf = (model: Pick<Model, 'stacks'>): Mixture[] =>
+  layersOf(model).flatMap(({ mixtures }) => mixtures);
 
-/** Is the feed-forward network of `layer` a mixture? Every n-th is, the last of each n (arXiv 2101.03961 table 9 has every other). */
-export function isSparse(shape: ModelShape, layer: number): boolean {
-  return shape.mixture !== null && layer % shape.mixture.everyNLayers === shape.mixture.everyNLayers - 1;
-}
+/** The stream that a model's last stack gives: rows behind its last layer. */
+export const lastRowsOf = ({ stacks }: Pick<Model, 'stacks'>): string => stacks[stacks.length - 1].gives;

@@ -6,7 +6,7 @@
  */
 import type * as ops from '../kernels/ops/index.ts';
 import type { Value } from '../kernels/graph.ts';
-import type { ModelShape } from './model.ts';
+import type { LayerShape } from './config.ts';
 import type { matrix, Parameter, scale } from './parameter.ts';
 
 /** The ops that a sublayer is written in. */
@@ -30,7 +30,7 @@ interface Sublayer<Shape> {
    * in a mixer), and those of a feed-forward network the network's (`up_proj.weight`). Matrices have two axes of at least
    * two elements; all are fp32.
    */
-  readonly weights: (shape: ModelShape, make: ParameterMakers) => Readonly<Record<string, Parameter>>;
+  readonly weights: (shape: LayerShape, make: ParameterMakers) => Readonly<Record<string, Parameter>>;
   /**
    * h_RD → y_RD, normed rows to what is added to the residual stream. It is traced into a program, not run, and more than
    * once: it must make the same program each time.
@@ -39,10 +39,10 @@ interface Sublayer<Shape> {
 }
 
 /** Mixes the tokens of a sequence; must not look ahead. */
-export type Mixer = Sublayer<ModelShape & SequenceShape>;
+export type Mixer = Sublayer<LayerShape & SequenceShape>;
 
 /** Works on each row by itself. */
-export type FeedForward = Sublayer<ModelShape>;
+export type FeedForward = Sublayer<LayerShape>;
 
 /** What the layers of a model are made of. */
 export interface Sublayers {

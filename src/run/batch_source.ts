@@ -3,7 +3,7 @@
  * corpora and how they are blended. Every worker opens them itself; batches are never sent.
  */
 import { Blend, PackedCorpus } from '../data/index.ts';
-import { meshOf, type Topology } from '../topology/index.ts';
+import { globalMicrobatchesOf, type Topology } from '../topology/index.ts';
 import { z } from 'zod';
 import { Batches } from './batches.ts';
 
@@ -50,5 +50,5 @@ export function batchesOf(blend: Blend, { training }: Topology, globalMicrobatch
 
 /** The batches of a run, opened from its packed corpora. */
 export function openBatches(source: BatchSource, topology: Topology): Batches {
-  return batchesOf(openBlend(source, topology.training.seed), topology, meshOf(topology).globalMicrobatches);
+  return batchesOf(openBlend(source, topology.training.seed), topology, globalMicrobatchesOf(topology));
 }

@@ -6,15 +6,8 @@
 import { ARENA_LIMIT_BYTES, arenaBytes } from '../kernels/arena.ts';
 import { DryMemory, type Taking } from '../kernels/cpu/dry_memory.ts';
 import { OutOfSliceMemory } from '../kernels/errors.ts';
-import {
-  countParameters,
-  deviceOf,
-  trafficOf,
-  workersOf,
-  type ParameterCount,
-  type StepTraffic,
-  type Worker,
-} from '../topology/index.ts';
+import { deviceOf, trafficOf, workersOf, type StepTraffic, type Worker } from '../topology/index.ts';
+import { countParameters, type ParameterCount } from '../models/costs.ts';
 import type { RunSpec } from '../actors/placement/run_spec.ts';
 import { castOf, flopsByRole } from '../actors/placement/cast.ts';
 import type { CastEntry } from '../actors/placement/cast_entry.ts';
@@ -73,7 +66,7 @@ export class TooLargeToPlan extends Error {
 
 /** Plans a run. Nothing is allocated, compiled or started. Throws `TooLargeToPlan`. */
 export async function planRun(runSpec: RunSpec): Promise<Plan> {
-  const { topology, sizes } = runSpec;
+  const { topology, model, config } = runSpec;
   const cast = castOf(runSpec);
   const flops = flopsByRole(cast);
   const everyone = workersOf(topology.cluster);
@@ -119,7 +112,7 @@ export async function planRun(runSpec: RunSpec): Promise<Plan> {
     });
   }
   const traffic = trafficOf({ actors: cast, placement, microBatches: topology.parallelism.micro_batches, arenas });
-  return { runSpec, parameters: countParameters(sizes), workers, traffic };
+  return { runSpec, parameters: countParameters(model, config), workers, traffic };
 }
 
 function book(memory: DryMemory, role: string, takings: readonly Taking[]): void {

@@ -6,9 +6,10 @@ import { randomUUID } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { CheckpointStore, type Checkpoint, type Json } from '../checkpoints/index.ts';
 import { loadTokenizer, Order1, type Blend, type HeldOutWindows } from '../data/index.ts';
+import { countParameters } from '../models/costs.ts';
 import { sublayersDigest } from '../models/load_sublayers.ts';
 import { compactHeap } from '../runtime/cluster/index.ts';
-import { countParameters, rebaseTopology, toPlain, type Topology } from '../topology/index.ts';
+import { rebaseTopology, toPlain, type Topology } from '../topology/index.ts';
 import { checkpointerAddress, eventLogAddress, trainerAddress } from '../actors/placement/addresses.ts';
 import { batchesOf } from './batch_source.ts';
 import { runSpecOf, type RunSpec } from '../actors/placement/run_spec.ts';
@@ -112,7 +113,7 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
       }
       if (found !== null) notice(`resumed from step ${found.manifest.step} of ${found.path}`);
       compactHeap();
-      const parameters = countParameters(runSpec.sizes);
+      const parameters = countParameters(runSpec.model, runSpec.config);
       observe({
         kind: 'ready',
         parameters: parameters.total,

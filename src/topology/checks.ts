@@ -20,13 +20,20 @@ const rules: readonly Rule[] = [
       ? problem(`hidden_size ${model.hidden_size} is not a multiple of ${widthMultiple}`, 'model.hidden_size')
       : null,
 
-  ({ model }) =>
-    model.intermediate_size % widthMultiple !== 0
-      ? problem(
-          `intermediate_size ${model.intermediate_size} is not a multiple of ${widthMultiple}`,
-          'model.intermediate_size',
-        )
-      : null,
+  ({ model: { intermediate_size: widths, num_hidden_layers: layers } }) => {
+    if (typeof widths !== 'number' && widths.length !== layers) {
+      return problem(
+        `a list of ${widths.length} for num_hidden_layers ${layers}; give one width for each layer, or one for all`,
+        'model.intermediate_size',
+        'model.num_hidden_layers',
+      );
+    }
+    const wrong = [widths].flat().findIndex((width) => width % widthMultiple !== 0);
+    const key = typeof widths === 'number' ? 'model.intermediate_size' : `model.intermediate_size.${wrong}`;
+    return wrong < 0
+      ? null
+      : problem(`intermediate_size ${[widths].flat()[wrong]} is not a multiple of ${widthMultiple}`, key);
+  },
 
   ({ model: { hidden_size: hidden, num_attention_heads: heads } }) =>
     (hidden / heads) % widthMultiple !== 0

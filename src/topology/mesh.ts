@@ -43,9 +43,17 @@ export const stageRole = (pipelineRank: number, dataRank: number): string => `st
 
 export const expertGroupRole = (layer: number, group: number): string => `experts-l${layer}-g${group}`;
 
-/** The mesh of a topology that passed its checks. */
-export function meshOf(topology: Topology): Mesh {
-  const { data_parallel: dataParallel, pipeline_parallel: pipelineParallel, micro_batches } = topology.parallelism;
+/** Microbatches of a step over all data-parallel ranks; batches and reduction order go by their number. */
+export const globalMicrobatchesOf = ({ parallelism }: Topology): number =>
+  parallelism.data_parallel * parallelism.micro_batches;
+
+/** Sequences of one microbatch. */
+export const microbatchSequencesOf = (topology: Topology): number =>
+  topology.training.global_batch_size / globalMicrobatchesOf(topology);
+
+/** The mesh of a topology that passed its checks, for a model that has mixtures in the layers `moeLayers`. */
+export function meshOf(topology: Topology, moeLayers: readonly number[]): Mesh {
+  const { data_parallel: dataParallel, pipeline_parallel: pipelineParallel } = topology.parallelism;
   const stages = range(pipelineParallel).flatMap((pipelineRank) =>
     range(dataParallel).map((dataRank) => ({
       role: stageRole(pipelineRank, dataRank),
@@ -56,7 +64,6 @@ export function meshOf(topology: Topology): Mesh {
       isLast: pipelineRank === pipelineParallel - 1,
     })),
   );
-  const moeLayers = moeLayersOf(topology);
   const expertParallel = topology.parallelism.expert_parallel;
   const numExperts = topology.moe?.num_experts ?? 0;
   const expertGroups = moeLayers.flatMap((layer) =>
@@ -67,21 +74,13 @@ export function meshOf(topology: Topology): Mesh {
       experts: expertsOfGroup(numExperts, expertParallel, group),
     })),
   );
-  const globalMicrobatches = dataParallel * micro_batches;
   return {
     stages,
     expertGroups,
     moeLayers,
-    globalMicrobatches,
-    microbatchSequences: topology.training.global_batch_size / globalMicrobatches,
+    globalMicrobatches: globalMicrobatchesOf(topology),
+    microbatchSequences: microbatchSequencesOf(topology),
   };
-}
-
-/** Layers whose feed-forward network is a mixture: with `every_n_layers: 2`, 1, 3, 5 ... */
-export function moeLayersOf(topology: Topology): number[] {
-  const { moe, model } = topology;
-  if (moe === undefined) return [];
-  return range(model.num_hidden_layers).filter((layer) => (layer + 1) % moe.every_n_layers === 0);
 }
 
 /** Layers of one pipeline stage: contiguous, as even as can be, the longer stages first. */

@@ -3,7 +3,6 @@
  * are numbered in 32 bits, as many sequences as a double counts. Each rule says its arithmetic, its limit and which key to
  * lower. How much memory a run may take is no matter of the file: the plan says what it takes, and the device what it has.
  */
-import { moeLayersOf } from './mesh.ts';
 import { problem, type Rule } from './problem.ts';
 
 /** Workers of all nodes. */
@@ -92,7 +91,7 @@ export const sizeLimits: readonly Rule[] = [
   (topology) => {
     const { moe, model } = topology;
     if (moe === undefined) return null;
-    const sparse = moeLayersOf(topology).length;
+    const sparse = sparseLayersOf(topology);
     return moe.num_experts * sparse > mostExperts
       ? problem(
           `num_experts ${moe.num_experts} x ${sparse} layers of them (num_hidden_layers ${model.num_hidden_layers} / every_n_layers ` +
@@ -107,7 +106,7 @@ export const sizeLimits: readonly Rule[] = [
 
   (topology) => {
     const { data_parallel: replicas, expert_parallel: groups } = topology.parallelism;
-    const sparse = moeLayersOf(topology).length;
+    const sparse = sparseLayersOf(topology);
     return replicas * sparse * groups > mostPairs
       ? problem(
           `data_parallel ${replicas} x ${sparse} layers of experts x expert_parallel ${groups} = ${replicas * sparse * groups} ` +
@@ -128,3 +127,7 @@ export const sizeLimits: readonly Rule[] = [
         )
       : null,
 ];
+
+/** Layers that have experts. */
+const sparseLayersOf = ({ moe, model }: Parameters<Rule>[0]): number =>
+  moe === undefined ? 0 : Math.floor(model.num_hidden_layers / moe.every_n_layers);

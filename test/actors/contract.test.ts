@@ -90,6 +90,28 @@ describe('a curve', () => {
   });
 });
 
+describe('a model whose layers differ in width', () => {
+  const widths = { 'model.intermediate_size': [64, 32, 48, 16] };
+  let whole: Played;
+  beforeAll(async () => {
+    whole = await play(smallTopology({ ...fourMicrobatches, ...widths }), { directory: directory() });
+  });
+
+  it('trains', () => {
+    expect(whole.curve.at(-1)!.loss).toBeLessThan(whole.curve[0].loss);
+    expect(whole.digest).not.toBe(alone.digest);
+  });
+
+  it.each([
+    [{ pipeline_parallel: 2, micro_batches: 4 }],
+    [{ pipeline_parallel: 4, data_parallel: 2, expert_parallel: 2, micro_batches: 2 }],
+  ])('is the same bits with %j', async (mesh) => {
+    const settings = Object.fromEntries(Object.entries(mesh).map(([key, value]) => [`parallelism.${key}`, value]));
+    const other = await play(smallTopology({ ...settings, ...widths }), { directory: directory() });
+    expect(outcomeOf(other)).toEqual(outcomeOf(whole));
+  });
+});
+
 describe('a resumed run', () => {
   it.each([1, 2, 3])('that stopped after step %i draws the curve of the undisturbed one', async (stopAfter) => {
     const where = directory();

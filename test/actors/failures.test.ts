@@ -37,7 +37,7 @@ describe('an actor that ends in the third step', () => {
     ['run/expert-l3-e2', 'apply', 2],
     ['run/experts-l1-g0', 'dispatch', 13],
     ['run/router-l3-d0', 'rowsGradient', 9],
-    ['run/stage-p0-d0', 'combined', 27],
+    ['run/stage-p0-d0', 'stream', 27],
   ])(
     'fails the run by name, which goes on from its checkpoint as if nothing had been: %s',
     async (to, message, skip) => {

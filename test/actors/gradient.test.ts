@@ -24,6 +24,8 @@ const settings = {
   'optimizer.warmup_steps': 0,
   'optimizer.grad_clip': 0,
   'parallelism.micro_batches': 4,
+  // No two layers are of one width.
+  'model.intermediate_size': [64, 48, 32, 80],
   'moe.top_k': 2,
   'moe.capacity_factor': 4,
   'moe.aux_loss_coef': 2,

@@ -17,7 +17,7 @@ import { restore } from '../../src/run/resume.ts';
 import { hashU32 } from '../../src/data/index.ts';
 import { HeapFramePool, type LocalSystemOptions } from '../../src/runtime/index.ts';
 import type { StepMetrics } from '../../src/telemetry/index.ts';
-import { meshOf, parseTopology, toPlain, type Topology } from '../../src/topology/index.ts';
+import { microbatchSequencesOf, parseTopology, toPlain, type Topology } from '../../src/topology/index.ts';
 
 export const vocabulary = 32;
 
@@ -72,7 +72,7 @@ export const drawn = (topology: Topology): Promise<RunSpec> =>
 /** Tokens of a language in which the next token mostly follows from the last two. */
 export function hashedBatches(topology: Topology): BatchPort {
   const { sequence_length: T } = topology.training;
-  const rows = meshOf(topology).microbatchSequences;
+  const rows = microbatchSequencesOf(topology);
   return {
     microbatch: ({ mode, step, microbatch }) => {
       const tokens = new Int32Array(rows * T);
@@ -147,7 +147,7 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
     runSpec,
     batches: options.batches ?? hashedBatches(topology),
     gen: (from?.manifest.gen ?? 0) + 1,
-    evaluationMicrobatches: Math.ceil(topology.training.eval_sequences / meshOf(topology).microbatchSequences),
+    evaluationMicrobatches: Math.ceil(topology.training.eval_sequences / microbatchSequencesOf(topology)),
     decisions,
     system: { validate: 'always', pool, ...options.system },
   });

@@ -2,12 +2,21 @@
 import { describe, expect, it } from 'vitest';
 import { route } from '../../src/actors/mixture/routing.ts';
 import { allocate, floats, type Data } from '../../src/kernels/dtype.ts';
+import type { Program } from '../../src/kernels/program.ts';
 import { runReference } from '../../src/kernels/reference.ts';
-import { buildModel } from '../../src/models/decoder.ts';
-import { isSparse, type Mixture, type Model, type ModelShape, type Weights } from '../../src/models/model.ts';
+import type { ModelConfig } from '../../src/models/config.ts';
+import {
+  batchStreams,
+  lastRowsOf,
+  layersOf,
+  mixturesOf,
+  type Mixture,
+  type Model,
+  type Weights,
+} from '../../src/models/model.ts';
 import { unit } from '../../src/runtime/testing/index.ts';
-import { parametersOf, plainOf, tinyShape, valuesOf } from './kit.ts';
-import { decode, softmax } from './plain_decoder.ts';
+import { denseConfig, modelOf, parametersOf, plainOf, runStepsOf, tinyConfig, tinyMoe, valuesOf } from './kit.ts';
+import { decode, softmax, type Parameters } from './plain_decoder.ts';
 
 const [B, T] = [2, 6];
 const R = B * T;
@@ -21,11 +30,11 @@ const bound = (weights: Weights, values: Values): Values =>
   Object.fromEntries(Object.entries(weights).map(([input, { name }]) => [input, values[name]]));
 
 /** moe_RD by the programs of a mixture, with the decision between them. */
-function mix(mixture: Mixture, layer: number, h_RD: Data, values: Values, shape: ModelShape): Data {
+function mix(mixture: Mixture, h_RD: Data, values: Values, config: ModelConfig): Data {
   const { programs } = mixture;
-  const { experts, topK } = shape.mixture!;
-  const D = shape.hidden;
-  const scores = runReference(programs.score, { h_RD, ...bound(mixture.router(layer), values) }, { tokens: R });
+  const { num_experts: experts, top_k: topK } = config.moe!;
+  const D = config.hidden_size;
+  const scores = runReference(programs.score, { h_RD, ...bound(mixture.router, values) }, { tokens: R });
   const routing = route(floats('probs', scores.probs_RE), { experts, topK, capacity });
   const { order_S, gates_RK, slots_RK, kept_E } = routing;
   const slots = order_S.length;
@@ -35,7 +44,7 @@ function mix(mixture: Mixture, layer: number, h_RD: Data, values: Values, shape:
     const rows = rows_SD.subarray(at * D, (at + kept_E[e]) * D);
     const made = runReference(
       programs.expert,
-      { rows_SD: rows, ...bound(mixture.expert(layer, e), values) },
+      { rows_SD: rows, ...bound(mixture.expert(e), values) },
       { rows: kept_E[e] },
     );
     outputs_SD.set(made.outputs_SD, at * D);
@@ -43,47 +52,51 @@ function mix(mixture: Mixture, layer: number, h_RD: Data, values: Values, shape:
   return runReference(programs.combine, { outputs_SD, gates_RK, slots_RK }, { tokens: R, slots }).moe_RD;
 }
 
-/** Takes the tokens through all steps; x_RD before the head, and losses_R. */
-function chain(model: Model, values: Values, shape: ModelShape): { x_RD: Data; losses_R: Data } {
-  let known: Values = { tokens_R: tokens, targets_R: targets };
-  let before = known;
-  for (const step of model.steps) {
-    if (step.kind === 'exchange') {
-      known = { ...known, moe_RD: mix(model.mixture!, step.layer, known.h_RD, values, shape) };
+/** The plain decoder reads its head by its own name. */
+const tiedHead = ({ tie_word_embeddings: isTied }: ModelConfig, plain: Parameters): Parameters =>
+  isTied ? { ...plain, 'lm_head.weight': plain['model.embed_tokens.weight'] } : plain;
+
+/** Takes the tokens through all steps; the rows before the head, and losses_R. */
+function chain(model: Model, values: Values, config: ModelConfig): { x_RD: Data; losses_R: Data } {
+  const mixtures = new Map(mixturesOf(model).map((mixture) => [mixture.id, mixture]));
+  const streams: Record<string, Data> = { [batchStreams.tokens]: tokens, [batchStreams.targets]: targets };
+  for (const step of layersOf(model).flatMap(({ steps }) => steps)) {
+    if (step.kind === 'hand') {
+      streams[step.takes] = mix(mixtures.get(step.to)!, streams[step.gives], values, config);
       continue;
     }
-    before = known;
-    const outputs = runReference(step.program, { ...known, ...bound(step.weights, values) });
-    known = { ...known, ...outputs, ...('y_RD' in outputs ? { x_RD: outputs.y_RD } : {}) };
+    const reads = Object.fromEntries(Object.entries(step.reads).map(([name, stream]) => [name, streams[stream]]));
+    const outputs = runReference(step.program, { ...reads, ...bound(step.weights, values) });
+    for (const [name, stream] of Object.entries(step.writes)) streams[stream] = outputs[name];
   }
-  return { x_RD: before.x_RD, losses_R: known.losses_R };
+  return { x_RD: streams[lastRowsOf(model)], losses_R: streams[model.losses] };
 }
 
 describe.each([
-  ['switch', tinyShape],
-  [
-    'switch with every layer sparse, top 1',
-    { ...tinyShape, mixture: { ...tinyShape.mixture!, everyNLayers: 1, topK: 1 } },
-  ],
-  ['transformer', { ...tinyShape, architecture: 'transformer' as const, mixture: null }],
-])('the programs of a %s', (_name, shape: ModelShape) => {
-  const model = buildModel(shape, B, T);
-  const parameters = parametersOf(model, shape.mixture?.experts ?? 0);
+  ['switch', tinyConfig],
+  ['switch with every layer sparse, top 1', { ...tinyConfig, moe: { ...tinyMoe, layers: [0, 1, 2, 3], top_k: 1 } }],
+  ['switch with layers of four widths', { ...tinyConfig, intermediate_size: [4, 8, 12, 20] }],
+  ['switch with a tied head', { ...tinyConfig, tie_word_embeddings: true }],
+  ['transformer', denseConfig],
+])('the programs of a %s', (_name, config: ModelConfig) => {
+  const model = modelOf(config);
+  const { moe } = config;
+  const parameters = parametersOf(model, moe?.num_experts ?? 0);
   const values = valuesOf(parameters, 5);
   const logits = decode(
     [...tokens],
     {
-      layers: shape.layers,
-      heads: shape.heads,
-      theta: shape.ropeTheta,
-      epsilon: shape.normEps,
+      layers: config.num_hidden_layers,
+      heads: config.num_attention_heads,
+      theta: config.rope_theta,
+      epsilon: config.rms_norm_eps,
       sequence: T,
-      sparse: Array.from({ length: shape.layers }, (_, layer) => layer).filter((layer) => isSparse(shape, layer)),
-      rule: { experts: shape.mixture?.experts ?? 0, topK: shape.mixture?.topK ?? 0, capacity },
+      sparse: [...(moe?.layers ?? [])],
+      rule: { experts: moe?.num_experts ?? 0, topK: moe?.top_k ?? 0, capacity },
     },
-    plainOf(parameters, values),
+    tiedHead(config, plainOf(parameters, values)),
   );
-  const { x_RD, losses_R } = chain(model, values, shape);
+  const { x_RD, losses_R } = chain(model, values, config);
 
   it('give the losses of the model written in float64', () => {
     expect(losses_R).toHaveLength(R);
@@ -94,7 +107,7 @@ describe.each([
     for (const position of [0, 5, R - 1]) {
       const position_2 = Int32Array.of(position, position);
       const made = runReference(model.logits.program, { x_RD, position_2, ...bound(model.logits.weights, values) });
-      const width = shape.vocabulary;
+      const width = config.vocab_size;
       for (const half of [0, width]) {
         for (let v = 0; v < width; v++) expect(made.logits_2V[half + v]).toBeCloseTo(logits[position][v], 4);
       }
@@ -104,13 +117,12 @@ describe.each([
 
 describe('a decoder', () => {
   it('sees no later token, and no other sequence', () => {
-    const shape = { ...tinyShape, architecture: 'transformer' as const, mixture: null };
-    const model = buildModel(shape, B, T);
+    const model = modelOf(denseConfig);
     const values = valuesOf(parametersOf(model, 0), 5);
-    const whole = chain(model, values, shape).x_RD;
+    const whole = chain(model, values, denseConfig).x_RD;
     const token = tokens[3];
     tokens[3] = (token + 1) % 11;
-    const changed = chain(model, values, shape).x_RD;
+    const changed = chain(model, values, denseConfig).x_RD;
     tokens[3] = token;
     const differs = Array.from({ length: R }, (_, r) =>
       whole.subarray(r * 8, (r + 1) * 8).some((x, i) => x !== changed[r * 8 + i]),
@@ -119,8 +131,8 @@ describe('a decoder', () => {
   });
 
   it('shares one program among layers of one shape, so that a device compiles it once', () => {
-    const { steps } = buildModel(tinyShape, B, T);
-    const programs = steps.flatMap((step) => (step.kind === 'block' ? [step.program] : []));
+    const isBlock = ({ name }: Program): boolean => name.endsWith('_block');
+    const programs = runStepsOf(modelOf()).flatMap(({ program }) => (isBlock(program) ? [program] : []));
     expect(programs[0]).toBe(programs[2]);
     expect(programs[1]).toBe(programs[3]);
     expect(programs[0]).not.toBe(programs[1]);

@@ -1,31 +1,45 @@
 /** What the model tests share: small shapes, all parameters of a model, and weights large enough for every part to count. */
-import type { Model, ModelShape } from '../../src/models/model.ts';
+import { layerShape, type ModelConfig, type TraceSettings } from '../../src/models/config.ts';
+import { usualSublayers } from '../../src/models/blocks/usual_sublayers.ts';
+import { buildModel } from '../../src/models/families/index.ts';
+import { layersOf, mixturesOf, type Model, type RunStep } from '../../src/models/model.ts';
 import type { Parameter } from '../../src/models/parameter.ts';
 import { fillUniform } from '../../src/kernels/random.ts';
 import { elements } from '../../src/kernels/shape.ts';
 import { matrixOf, type Parameters } from './plain_decoder.ts';
 
-export const tinyShape: ModelShape = {
-  architecture: 'switch',
-  hidden: 8,
-  layers: 4,
-  heads: 2,
-  ffn: 12,
-  vocabulary: 11,
-  ropeTheta: 10_000,
-  normEps: 1e-6,
-  precision: 'f32',
-  mixture: { experts: 3, topK: 2, everyNLayers: 2, jitterEps: 0, dispatchDtype: 'fp32', maxCapacity: 8 },
+export const tinyConfig: ModelConfig = {
+  family: 'switch',
+  vocab_size: 11,
+  hidden_size: 8,
+  num_hidden_layers: 4,
+  num_attention_heads: 2,
+  intermediate_size: [12, 12, 12, 12],
+  rope_theta: 10_000,
+  rms_norm_eps: 1e-6,
+  tie_word_embeddings: false,
+  moe: { num_experts: 3, top_k: 2, layers: [1, 3], jitter_eps: 0, dispatch_dtype: 'fp32' },
 };
+export const tinyMoe = tinyConfig.moe!;
+export const denseConfig: ModelConfig = { ...tinyConfig, family: 'transformer', moe: null };
+export const tinyShape = layerShape(tinyConfig, 0);
+export const tinySettings: TraceSettings = { batch: 2, sequence: 6, precision: 'f32', maxCapacity: 8 };
+
+/** A small model; what is not given is as above. */
+export const modelOf = (config = tinyConfig, settings = tinySettings, sublayers = usualSublayers): Model =>
+  buildModel({ config, settings, sublayers });
+
+export const runStepsOf = (model: Model): RunStep[] =>
+  layersOf(model).flatMap(({ steps }) => steps.filter((step) => step.kind === 'run'));
 
 /** Every parameter of a model, once. */
-export function parametersOf({ steps, mixture }: Model, experts: number): Parameter[] {
-  const own = steps.flatMap((step) => (step.kind === 'exchange' ? [] : Object.values(step.weights)));
-  const mixed = (mixture?.layers ?? []).flatMap((layer) => [
-    ...Object.values(mixture!.router(layer)),
-    ...Array.from({ length: experts }, (_, expert) => Object.values(mixture!.expert(layer, expert))).flat(),
+export function parametersOf(model: Model, experts: number): Parameter[] {
+  const own = runStepsOf(model).flatMap(({ weights }) => Object.values(weights));
+  const mixed = mixturesOf(model).flatMap(({ router, expert }) => [
+    ...Object.values(router),
+    ...Array.from({ length: experts }, (_, index) => Object.values(expert(index))).flat(),
   ]);
-  return [...own, ...mixed];
+  return [...new Map([...own, ...mixed].map((parameter) => [parameter.name, parameter])).values()];
 }
 
 /** Values of order one over the root of the inputs, norms between 0.5 and 1.5, by parameter name. */

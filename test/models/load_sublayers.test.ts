@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { usualSublayers } from '../../src/models/usual_sublayers.ts';
+import { usualSublayers } from '../../src/models/blocks/usual_sublayers.ts';
 import { loadSublayers, sublayersDigest } from '../../src/models/load_sublayers.ts';
 import { defineTopology } from '../../src/topology/index.ts';
 

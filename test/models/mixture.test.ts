@@ -6,19 +6,22 @@ import { runReference } from '../../src/kernels/reference.ts';
 import type { LiveSizes } from '../../src/kernels/shape.ts';
 import { vjp } from '../../src/kernels/vjp.ts';
 import type { Program } from '../../src/kernels/program.ts';
-import { mixtureOf } from '../../src/models/mixture.ts';
-import type { MixtureShape } from '../../src/models/model.ts';
+import { mixtureBlock } from '../../src/models/blocks/mixture.ts';
+import type { MixtureConfig } from '../../src/models/config.ts';
 import { unit } from '../../src/runtime/testing/index.ts';
-import { reluFfn } from '../../src/models/relu_ffn.ts';
-import { tinyShape } from './kit.ts';
+import { reluFfn } from '../../src/models/blocks/relu_ffn.ts';
+import { tinyMoe, tinySettings, tinyShape } from './kit.ts';
 import { matrixOf, mixture } from './plain_decoder.ts';
 
 const { hidden: D, ffn: F } = tinyShape;
 const [R, E, K, capacity] = [9, 3, 2, 6];
 const rule = { experts: E, topK: K, capacity };
 
-const programsOf = (more: Partial<MixtureShape> = {}) =>
-  mixtureOf(tinyShape, { ...tinyShape.mixture!, maxCapacity: capacity, ...more }, R, reluFfn).programs;
+const hand = { kind: 'hand', to: 'model.layers.1.mlp', gives: 'h', takes: 'moe' } as const;
+const settings = { ...tinySettings, batch: 1, sequence: R, maxCapacity: capacity };
+
+const programsOf = (more: Partial<MixtureConfig> = {}) =>
+  mixtureBlock({ shape: tinyShape, moe: { ...tinyMoe, ...more }, settings, feedForward: reluFfn }).at(hand, 1).programs;
 
 const random = (salt: number, length: number, size = 1): Float32Array =>
   Float32Array.from({ length }, (_, i) => size * (2 * unit(salt, i) - 1));
@@ -110,7 +113,7 @@ function differences(at: Float32Array, of: (moved: number[]) => number): number[
 }
 
 describe('in fp32', () => {
-  const made = chain(programsOf({ dispatchDtype: 'fp32' }));
+  const made = chain(programsOf({ dispatch_dtype: 'fp32' }));
 
   it('the case has dropped choices and an expert that is full', () => {
     expect(made.routing.slots_RK).toContain(-1);
@@ -170,8 +173,8 @@ describe('in fp32', () => {
 });
 
 describe('in bf16', () => {
-  const made = chain(programsOf({ dispatchDtype: 'bf16' }));
-  const exact = chain(programsOf({ dispatchDtype: 'fp32' }));
+  const made = chain(programsOf({ dispatch_dtype: 'bf16' }));
+  const exact = chain(programsOf({ dispatch_dtype: 'fp32' }));
 
   /** bf16 as its upper 16 bits, rounded to nearest, ties to even. */
   function bits(value: number): number {
@@ -199,7 +202,7 @@ describe('in bf16', () => {
 });
 
 describe('scores', () => {
-  const { score, scoreEvaluation } = programsOf({ jitterEps: 0.1 });
+  const { score, scoreEvaluation } = programsOf({ jitter_eps: 0.1 });
   const scored = (...key: number[]): Data =>
     runReference(score, { h_RD, router_ED, key: Int32Array.from(key) }, { tokens: R }).logits_RE;
   const plain = runReference(scoreEvaluation, { h_RD, router_ED }, { tokens: R }).logits_RE;
@@ -228,7 +231,7 @@ describe('scores', () => {
   });
 
   it('need no key where there is no noise', () => {
-    const quiet = programsOf({ jitterEps: 0 });
+    const quiet = programsOf({ jitter_eps: 0 });
     expect(quiet.score).toBe(quiet.scoreEvaluation);
     expect(quiet.score.inputs.map(({ name }) => name)).toEqual(['h_RD', 'router_ED']);
   });

@@ -1,12 +1,13 @@
 /** Parameters: as many as the plan counts, under Hugging Face names, beginning as the paper says wherever they live. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { buildModel } from '../../src/models/decoder.ts';
-import { modelShapeOf } from '../../src/models/from_topology.ts';
+import { countParameters } from '../../src/models/costs.ts';
+import { modelConfigOf, traceSettingsOf } from '../../src/models/from_topology.ts';
+import type { Model } from '../../src/models/model.ts';
 import { initialValues, matrix, scale, type Parameter } from '../../src/models/parameter.ts';
 import { elements } from '../../src/kernels/shape.ts';
-import { countParameters, modelSizesOf, parseTopology, type Topology } from '../../src/topology/index.ts';
-import { parametersOf } from './kit.ts';
+import { parseTopology, type Topology } from '../../src/topology/index.ts';
+import { modelOf, parametersOf } from './kit.ts';
 
 function topologyOf(file: string, settings: Readonly<Record<string, unknown>> = {}): Topology {
   const text = readFileSync(new URL(`../../configs/${file}`, import.meta.url), 'utf8');
@@ -14,9 +15,11 @@ function topologyOf(file: string, settings: Readonly<Record<string, unknown>> = 
   return parseTopology(text, file, overrides);
 }
 
-function built(topology: Topology, vocabulary: number): Parameter[] {
-  return parametersOf(buildModel(modelShapeOf(topology, vocabulary, 16), 2, 8), topology.moe?.num_experts ?? 0);
-}
+const modelFor = (topology: Topology, vocabulary: number): Model =>
+  modelOf(modelConfigOf(topology, vocabulary), { ...traceSettingsOf(topology, 2), sequence: 8 });
+
+const built = (topology: Topology, vocabulary: number): Parameter[] =>
+  parametersOf(modelFor(topology, vocabulary), topology.moe?.num_experts ?? 0);
 
 const total = (parameters: readonly Parameter[]): number =>
   parameters.reduce((sum, { shape }) => sum + elements(shape), 0);
@@ -30,7 +33,7 @@ describe('the parameters of a model', () => {
     ['quickstart.yaml', { 'model.hidden_size': 64, 'model.intermediate_size': 208 }, 300, null],
   ])('of %s with %j are as many as the plan says', (file, settings, vocabulary, expected) => {
     const topology = topologyOf(file, settings);
-    const planned = countParameters(modelSizesOf(topology, vocabulary)).total;
+    const planned = countParameters(modelFor(topology, vocabulary), modelConfigOf(topology, vocabulary)).total;
     expect(total(built(topology, vocabulary))).toBe(planned);
     if (expected !== null) expect(planned).toBe(expected);
   });

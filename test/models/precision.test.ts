@@ -3,21 +3,20 @@ import { describe, expect, it } from 'vitest';
 import { decomposed } from '../../src/kernels/cpu/decomposed.ts';
 import type { Precision } from '../../src/kernels/precision.ts';
 import { show, type Program } from '../../src/kernels/program.ts';
-import { buildModel } from '../../src/models/decoder.ts';
-import type { Model } from '../../src/models/model.ts';
-import { reluFfn } from '../../src/models/relu_ffn.ts';
+import { reluFfn } from '../../src/models/blocks/relu_ffn.ts';
+import { usualSublayers } from '../../src/models/blocks/usual_sublayers.ts';
+import { mixturesOf, type Model } from '../../src/models/model.ts';
 import type { FeedForward } from '../../src/models/sublayer.ts';
-import { usualSublayers } from '../../src/models/usual_sublayers.ts';
-import { tinyShape } from './kit.ts';
+import { modelOf, runStepsOf, tinyConfig, tinySettings } from './kit.ts';
 
 const modelIn = (precision: Precision, feedForward = usualSublayers.feedForward): Model =>
-  buildModel({ ...tinyShape, precision }, 2, 6, { ...usualSublayers, feedForward });
+  modelOf(tinyConfig, { ...tinySettings, precision }, { ...usualSublayers, feedForward });
 
 /** Every program of a model by its name. */
-const programsOf = ({ steps, logits, mixture }: Model): Map<string, Program> => {
-  const ofSteps = steps.flatMap((step) => (step.kind === 'exchange' ? [] : [step.program]));
-  const { score, scoreEvaluation, dispatch, combine, expert } = mixture!.programs;
-  const all = [...ofSteps, logits.program, score, scoreEvaluation, dispatch, combine, expert];
+const programsOf = (model: Model): Map<string, Program> => {
+  const ofSteps = runStepsOf(model).map(({ program }) => program);
+  const { score, scoreEvaluation, dispatch, combine, expert } = mixturesOf(model)[0].programs;
+  const all = [...ofSteps, model.logits.program, score, scoreEvaluation, dispatch, combine, expert];
   return new Map(all.map((program) => [program.name, program]));
 };
 

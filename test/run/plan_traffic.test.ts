@@ -25,11 +25,9 @@ const causes: Readonly<Record<string, 'dispatch' | 'handOver' | 'pipeline' | 'al
   outputsGradient: 'dispatch',
   rowsGradient: 'dispatch',
   route: 'handOver',
-  combined: 'handOver',
   combineGradient: 'handOver',
-  routed: 'handOver',
-  activations: 'pipeline',
-  activationsGradient: 'pipeline',
+  stream: 'pipeline',
+  streamGradient: 'pipeline',
   block: 'allReduce',
   sum: 'allReduce',
 };
@@ -53,7 +51,9 @@ class TensorCount implements DeliveryFilter {
   }
 
   judge({ route, args }: Envelope): null {
-    const cause = causes[route.message];
+    // A stream is of a router, or of another stage.
+    const cause =
+      route.from.startsWith('run/router') && route.message.startsWith('stream') ? 'handOver' : causes[route.message];
     if (route.kind !== 'tell' || cause === undefined) return null;
     const key = `${this.workers.get(route.from)} ${this.workers.get(route.to)}`;
     const link = this.links.get(key) ?? { messages: 0, dispatch: 0, handOver: 0, pipeline: 0, allReduce: 0 };

@@ -6,7 +6,6 @@ import {
   groupOfExpert,
   layersOfStage,
   meshOf,
-  moeLayersOf,
   parseTopology,
 } from '../../src/topology/index.ts';
 
@@ -41,14 +40,6 @@ test('experts of a group are contiguous, and an expert finds its group', () => {
   expect([0, 1, 2, 3, 4, 5, 6, 7].map((expert) => groupOfExpert(8, 4, expert))).toEqual([0, 0, 1, 1, 2, 2, 3, 3]);
 });
 
-test('every second feed-forward network is a mixture by default, and every one with 1', () => {
-  const layersWith = (n: number) => moeLayersOf(parseTopology(`moe: { every_n_layers: ${n} }`, 'run.yaml'));
-  expect(layersWith(2)).toEqual([1, 3]);
-  expect(layersWith(1)).toEqual([0, 1, 2, 3]);
-  expect(layersWith(3)).toEqual([2]);
-  expect(moeLayersOf(parseTopology('model: { architecture: transformer }', 'run.yaml'))).toEqual([]);
-});
-
 test('microbatches of all ranks are numbered rank by rank', () => {
   const numbers = [0, 1, 2].flatMap((rank) => [0, 1].map((microbatch) => globalMicrobatch(rank, 2, microbatch)));
   expect(numbers).toEqual([0, 1, 2, 3, 4, 5]);
@@ -56,7 +47,7 @@ test('microbatches of all ranks are numbered rank by rank', () => {
 
 test('a mesh lists its stage ranks pipeline-major and its expert groups by layer', () => {
   const text = 'parallelism: { data_parallel: 2, pipeline_parallel: 2, expert_parallel: 2, micro_batches: 2 }';
-  const mesh = meshOf(parseTopology(text, 'run.yaml'));
+  const mesh = meshOf(parseTopology(text, 'run.yaml'), [1, 3]);
   expect(mesh.stages).toEqual([
     { role: 'stage-p0-d0', pipelineRank: 0, dataRank: 0, layers: [0, 1], isFirst: true, isLast: false },
     { role: 'stage-p0-d1', pipelineRank: 0, dataRank: 1, layers: [0, 1], isFirst: true, isLast: false },
@@ -75,7 +66,7 @@ test('a mesh lists its stage ranks pipeline-major and its expert groups by layer
 });
 
 test('a dense model has one stage rank and no expert groups', () => {
-  const mesh = meshOf(parseTopology('model: { architecture: transformer }', 'run.yaml'));
+  const mesh = meshOf(parseTopology('model: { architecture: transformer }', 'run.yaml'), []);
   expect(mesh.stages.map((stage) => stage.role)).toEqual(['stage-p0-d0']);
   expect(mesh.expertGroups).toEqual([]);
 });

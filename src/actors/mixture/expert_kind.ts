@@ -5,7 +5,9 @@
 import { maxElements } from '../../kernels/shape.ts';
 import { flopsOf, typeOf } from '../../kernels/program.ts';
 import { actor } from '../../runtime/index.ts';
-import { TRAINING_PASSES, type ExpertGroup as GroupPlace } from '../../topology/index.ts';
+import { TRAINING_PASSES } from '../../models/costs.ts';
+import type { Mixture } from '../../models/model.ts';
+import type { ExpertGroup as GroupPlace } from '../../topology/index.ts';
 import { gradientsAlive } from '../parameters/gradients_alive.ts';
 import { ParameterSet } from '../parameters/parameter_set.ts';
 import { expertAddress, groupAddress } from '../placement/addresses.ts';
@@ -14,12 +16,13 @@ import type { CastEntry, Host } from '../placement/cast_entry.ts';
 import type { RunSpec } from '../placement/run_spec.ts';
 import { expertGroupProtocol, expertProtocol } from '../protocol/expert.ts';
 import { weightBindings } from '../stage/bindings.ts';
-import { depth } from '../stage/schedule.ts';
+import { mixturesByLayer, type PlacedMixture } from '../stage/rank_part.ts';
 import { Expert } from './expert.ts';
 import { createExpertContexts, ExpertCore } from './expert_core.ts';
 import { ExpertGroup } from './expert_group.ts';
 import { ExpertPrograms } from './expert_programs.ts';
 import { moeOf } from './router_kind.ts';
+import { numberOf } from '../stage/program_number.ts';
 
 interface Made {
   readonly programs: ExpertPrograms;
@@ -27,21 +30,23 @@ interface Made {
 }
 
 export function expertGroups(runSpec: RunSpec): CastEntry[] {
-  return runSpec.mesh.expertGroups.flatMap((group) => groupEntries(runSpec, group));
+  const mixtures = mixturesByLayer(runSpec);
+  return runSpec.mesh.expertGroups.flatMap((group) => groupEntries(runSpec, group, mixtures.get(group.layer)!));
 }
 
-function groupEntries(runSpec: RunSpec, place: GroupPlace): CastEntry[] {
-  const { topology, mesh, model } = runSpec;
+function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture): CastEntry[] {
+  const { topology, mesh } = runSpec;
+  const { mixture } = placed;
   const { role, layer, group, experts } = place;
-  const mixture = model.mixture!;
+  const underWay = topology.parallelism.data_parallel * placed.window;
   const made = new WeakMap<Host, Promise<Made>>();
   const madeOn = (host: Host): Promise<Made> => {
-    const known = made.get(host) ?? make(host, runSpec, place);
+    const known = made.get(host) ?? make(host, runSpec, { place, mixture, underWay });
     made.set(host, known);
     return known;
   };
   const address = groupAddress(layer, group);
-  const flops = flopsOfExpert(runSpec);
+  const flops = flopsOfExpert(runSpec, mixture);
   const microbatches = mesh.globalMicrobatches;
   const groupEntry: CastEntry = {
     address,
@@ -51,7 +56,7 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace): CastEntry[] {
     sharers: [],
     flops: 0,
     runsFirst: true,
-    alike: () => `experts ${experts.length}, ${microbatchesUnderWay(runSpec, layer)}`,
+    alike: () => `experts ${experts.length}, ${underWay}, ${numberOf(mixture.programs.expert)}`,
     edges: () => [],
     build: async (host) => {
       const { programs, cores } = await madeOn(host);
@@ -67,7 +72,7 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace): CastEntry[] {
       address: own,
       role,
       slice: own,
-      parameters: Object.values(mixture.expert(layer, expert)),
+      parameters: Object.values(mixture.expert(expert)),
       sharers,
       flops,
       runsFirst: false,
@@ -89,40 +94,35 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace): CastEntry[] {
 }
 
 /** Takes the memory of all experts of a group. Throws `OutOfSliceMemory`. */
-async function make({ device }: Host, runSpec: RunSpec, { layer, group, experts }: GroupPlace): Promise<Made> {
-  const { topology, mesh, model } = runSpec;
-  const mixture = model.mixture!;
+async function make(
+  { device }: Host,
+  { topology, mesh, model }: RunSpec,
+  { place, mixture, underWay }: { place: GroupPlace; mixture: Mixture; underWay: number },
+): Promise<Made> {
+  const { layer, group, experts } = place;
   const { data_parallel, micro_batches } = topology.parallelism;
   const { top_k, num_experts } = moeOf(topology);
   const programs = await ExpertPrograms.compile(device, mixture.programs.expert, {
     count: experts.length,
     rows: (model.batch * model.sequence * top_k) / num_experts,
   });
-  const count = microbatchesUnderWay(runSpec, layer);
   const cores = await alikeInTurn(device, experts.length, async (at) => {
     const expert = experts[at];
     const bank = { bank: groupAddress(layer, group), count: experts.length, at };
     const slice = device.slice(expertAddress(layer, expert), topology.cluster.memory_per_worker, bank);
-    const weights = mixture.expert(layer, expert);
+    const weights = mixture.expert(expert);
     const parameters = await ParameterSet.create(device, slice, Object.values(weights), topology.training.seed);
     parameters.reserveGradients(gradientsAlive(micro_batches, 0, data_parallel));
     const tensors = weightBindings(weights, parameters.values);
-    const contexts = createExpertContexts(device, count, { slice, programs, weights: tensors });
+    const contexts = createExpertContexts(device, underWay, { slice, programs, weights: tensors });
     return new ExpertCore({ expert, parameters, weights, contexts }, mesh.globalMicrobatches);
   });
   return { programs, cores };
 }
 
-/** Microbatches, of all ranks that have the layer, that may be with its experts at once. */
-function microbatchesUnderWay({ topology, mesh }: RunSpec, layer: number): number {
-  const { pipeline_parallel, data_parallel, micro_batches } = topology.parallelism;
-  const stage = mesh.stages.find((rank) => rank.layers.includes(layer))!;
-  return data_parallel * depth(stage.pipelineRank, pipeline_parallel, micro_batches);
-}
-
 /** Of an expert in a training step, if all experts of its layer get the same. */
-function flopsOfExpert({ topology, model }: RunSpec): number {
-  const program = model.mixture!.programs.expert;
+function flopsOfExpert({ topology }: RunSpec, { programs }: Mixture): number {
+  const program = programs.expert;
   const [rows] = typeOf(program, 'rows_SD').shape;
   const { top_k, num_experts } = moeOf(topology);
   const { global_batch_size, sequence_length } = topology.training;

@@ -4,7 +4,7 @@
  * microbatch; it goes on when every group has answered, and combines in top-k order, so arrival order cannot matter.
  */
 import type { Device, Tensor } from '../../kernels/device.ts';
-import type { Weights } from '../../models/model.ts';
+import type { HandStep, Weights } from '../../models/model.ts';
 import type { Actor, ActorScope, ArgsOf } from '../../runtime/index.ts';
 import type { MoeSection } from '../../topology/index.ts';
 import { groupAddress, stageAddress } from '../placement/addresses.ts';
@@ -29,6 +29,8 @@ export interface RouterParts {
   readonly device: Device;
   readonly port: RowsPort;
   readonly weights: Weights;
+  /** The stage's step that hands it rows. */
+  readonly hand: HandStep;
   readonly moe: MoeSection;
   readonly place: RouterPlace;
   readonly programs: RouterPrograms;
@@ -115,12 +117,12 @@ export class Router extends Shareholder implements Actor<Messages> {
     const { combine } = context;
     this.rows.receive(unit, 'forward', routing.kept_E, group, rows, combine.outputs_SD);
     if (routed.owing.size > 0) return;
-    const { device, programs, place } = this.parts;
+    const { device, programs, hand } = this.parts;
     device.write(combine.gates_RK, routing.gates_RK);
     device.write(combine.slots_RK, routing.slots_RK);
     await programs.combine.forward.run(combine, { tokens, slots });
     if (unit.mode !== 'train') this.end(routed);
-    this.stage().tell.combined({ ...unit, layer: place.layer, rows: await this.toStage(combine.moe_RD, tokens) });
+    this.stage().tell.stream({ ...unit, name: hand.takes, rows: await this.toStage(combine.moe_RD, tokens) });
   }
 
   async combineGradient({ rows, lossScale = 1, ...unit }: ArgsOf<Messages, 'combineGradient'>): Promise<void> {
@@ -140,14 +142,18 @@ export class Router extends Shareholder implements Actor<Messages> {
     const { context, tokens, slots, routing } = routed;
     this.rows.receive(unit, 'backward', routing.kept_E, group, rows, context.dispatch.d_rows_SD);
     if (routed.owing.size > 0) return;
-    const { programs, weights, place } = this.parts;
+    const { programs, weights, hand } = this.parts;
     await this.scores.writeGradient(context, routing, tokens, routed.lossScale);
     const leaf = weightBindings(weights, this.share.leaves.open(unit.microbatch).views, 'd_');
     await programs.score.backward.run({ ...context.score, ...leaf }, { tokens });
     await programs.dispatch.backward.run(context.dispatch, { tokens, slots });
     await programs.sum.run(context.sum, { tokens });
     this.end(routed);
-    this.stage().tell.routed({ ...unit, layer: place.layer, rows: await this.toStage(context.sum.sum_RD, tokens) });
+    this.stage().tell.streamGradient({
+      ...unit,
+      name: hand.gives,
+      rows: await this.toStage(context.sum.sum_RD, tokens),
+    });
     await this.share.leaves.close(unit.microbatch);
     this.closed++;
     if (this.isComplete) {

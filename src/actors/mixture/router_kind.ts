@@ -1,6 +1,7 @@
 /** The router of one mixture layer and one stage rank as an entry of the cast; it is placed with its stage. */
+import type { Mixture } from '../../models/model.ts';
 import { actor, type ChildSpec } from '../../runtime/index.ts';
-import { expertCapacity, type MoeSection, type RowEdge, type StageRank, type Topology } from '../../topology/index.ts';
+import { expertCapacity, type MoeSection, type RowEdge, type Topology } from '../../topology/index.ts';
 import { gradientsAlive } from '../parameters/gradients_alive.ts';
 import { LeafGradients } from '../parameters/leaf_gradients.ts';
 import { ParameterSet } from '../parameters/parameter_set.ts';
@@ -12,17 +13,19 @@ import type { RunSpec } from '../placement/run_spec.ts';
 import { routerProtocol } from '../protocol/router.ts';
 import { weightBindings } from '../stage/bindings.ts';
 import { groupRows } from '../stage/row_buffers.ts';
-import { depth } from '../stage/schedule.ts';
+import type { RankPart } from '../stage/rank_part.ts';
 import { Router } from './router.ts';
 import { compileRouter, createRouterContext } from './router_context.ts';
 
-export function routerEntry(runSpec: RunSpec, rank: StageRank, layer: number): CastEntry {
+export function routerEntry(runSpec: RunSpec, own: RankPart, mixture: Mixture): CastEntry {
+  const { rank } = own;
+  const { layer } = mixture;
   const address = routerAddress(layer, rank.dataRank);
   return {
     address,
     role: rank.role,
     slice: address,
-    parameters: Object.values(runSpec.model.mixture!.router(layer)),
+    parameters: Object.values(mixture.router),
     sharers: sharersOf(runSpec.topology, layer),
     // Scores are not counted, as the published figures of models have it.
     flops: 0,
@@ -30,7 +33,7 @@ export function routerEntry(runSpec: RunSpec, rank: StageRank, layer: number): C
     // Its stage says how many microbatches are under way.
     alike: () => 'router',
     edges: () => edgesOf(runSpec, layer),
-    build: (host) => build(host, runSpec, rank, layer),
+    build: (host) => build(host, runSpec, own, mixture),
   };
 }
 
@@ -38,12 +41,12 @@ const sharersOf = ({ parallelism }: Topology, layer: number): string[] =>
   Array.from({ length: parallelism.data_parallel }, (_, dataRank) => routerAddress(layer, dataRank));
 
 /** To each expert group of its layer. */
-function edgesOf({ topology, mesh, model, shape }: RunSpec, layer: number): RowEdge[] {
+function edgesOf({ topology, mesh, model, config }: RunSpec, layer: number): RowEdge[] {
   const moe = moeOf(topology);
   const { num_experts, top_k } = moe;
   const tokens = model.batch * model.sequence;
   const capacity = capacityOf(moe, tokens, true);
-  const rowBytes = shape.hidden * (moe.dispatch_dtype === 'bf16' ? 2 : 4);
+  const rowBytes = config.hidden_size * (moe.dispatch_dtype === 'bf16' ? 2 : 4);
   return mesh.expertGroups
     .filter((group) => group.layer === layer)
     .map(({ group, experts: { length: count } }) => ({
@@ -60,26 +63,26 @@ function edgesOf({ topology, mesh, model, shape }: RunSpec, layer: number): RowE
 
 async function build(
   { device, port }: Host,
-  { topology, mesh, model }: RunSpec,
-  rank: StageRank,
-  layer: number,
+  { topology, mesh }: RunSpec,
+  { rank, window }: RankPart,
+  mixture: Mixture,
 ): Promise<ChildSpec> {
-  const mixture = model.mixture!;
+  const { layer } = mixture;
   const address = routerAddress(layer, rank.dataRank);
   const slice = device.slice(address, topology.cluster.memory_per_worker);
-  const weights = mixture.router(layer);
+  const { router: weights } = mixture;
   const { training, optimizer, parallelism } = topology;
   const moe = moeOf(topology);
   const parameters = await ParameterSet.create(device, slice, Object.values(weights), training.seed);
   parameters.reserveGradients(gradientsAlive(parallelism.micro_batches, rank.dataRank, 1));
   const programs = await compileRouter(device, mixture.programs);
   const bindings = weightBindings(weights, parameters.values);
-  const count = depth(rank.pipelineRank, parallelism.pipeline_parallel, parallelism.micro_batches);
   const tokens = mesh.microbatchSequences * training.sequence_length;
   const parts = {
     device,
     port,
     weights,
+    hand: mixture.hand,
     moe,
     place: {
       layer,
@@ -90,7 +93,7 @@ async function build(
       globalMicrobatches: mesh.globalMicrobatches,
     },
     programs,
-    contexts: alike(device, count, () => createRouterContext(slice, programs, bindings)),
+    contexts: alike(device, window, () => createRouterContext(slice, programs, bindings)),
     seed: training.seed,
     capacity: (of: number, isTraining: boolean) => capacityOf(moe, of, isTraining),
     grant: Math.max(capacityOf(moe, tokens, true), capacityOf(moe, tokens, false)),

@@ -1,14 +1,14 @@
 /**
- * A run spec is what every thread of a run knows without asking. It follows from the topology, the tokenizer's
- * vocabulary and the module of sublayers, if there is one, and so is the same wherever it is made.
+ * The run spec is what every thread of a run knows without asking. It follows from the topology, the tokenizer's vocabulary and
+ * the module of sublayers, if there is one, and so is the same wherever it is made.
  */
-import { buildModel } from '../../models/decoder.ts';
-import { modelShapeOf } from '../../models/from_topology.ts';
+import { checkSublayers } from '../../models/check_sublayers.ts';
+import type { ModelConfig } from '../../models/config.ts';
+import { buildModel } from '../../models/families/index.ts';
+import { modelConfigOf, traceSettingsOf } from '../../models/from_topology.ts';
 import { BadSublayers, firstLine, loadSublayers, sublayersFile } from '../../models/load_sublayers.ts';
-import type { Model, ModelShape } from '../../models/model.ts';
-import type { SequenceShape, Sublayers } from '../../models/sublayer.ts';
-import { sublayerCosts, type SublayerCosts } from '../../models/sublayer_costs.ts';
-import { meshOf, modelSizesOf, type Mesh, type ModelSizes, type Topology } from '../../topology/index.ts';
+import { mixturesOf, type Model } from '../../models/model.ts';
+import { meshOf, microbatchSequencesOf, type Mesh, type Topology } from '../../topology/index.ts';
 
 export interface RunSpec {
   readonly topology: Topology;
@@ -16,11 +16,10 @@ export interface RunSpec {
   readonly baseDir: string;
   readonly vocabulary: number;
   readonly mesh: Mesh;
-  readonly shape: ModelShape;
+  readonly config: ModelConfig;
   readonly model: Model;
   /** The model's twin for the single sequence of generation. */
   readonly single: Model;
-  readonly sizes: ModelSizes;
   /** SHA-256 of the module of sublayers; null where the architecture has its own. */
   readonly sublayersDigest: string | null;
 }
@@ -32,35 +31,21 @@ export type RunSpecSource = Pick<RunSpec, 'topology' | 'baseDir' | 'vocabulary'>
 /** Makes the run spec. Throws `BadSublayers`. */
 export async function runSpecOf({ topology, baseDir, vocabulary, sublayersDigest }: RunSpecSource): Promise<RunSpec> {
   const { digest, ...sublayers } = await loadSublayers(topology, baseDir, sublayersDigest);
-  const mesh = meshOf(topology);
-  const rows = { batch: mesh.microbatchSequences, sequence: topology.training.sequence_length };
-  const shape = modelShapeOf(topology, vocabulary, rows.batch * rows.sequence);
-  const costs = digest === null ? {} : measured({ topology, baseDir }, shape, rows, sublayers);
-  const model = buildModel(shape, rows.batch, rows.sequence, sublayers);
-  return {
-    topology,
-    baseDir,
-    vocabulary,
-    mesh,
-    shape,
-    model,
-    single: rows.batch === 1 ? model : buildModel(shape, 1, rows.sequence, sublayers),
-    sizes: modelSizesOf(topology, vocabulary, costs),
-    sublayersDigest: digest,
-  };
-}
-
-/** The costs of somebody's sublayers, whose first use this is: what they throw becomes one line of `BadSublayers`. */
-function measured(
-  from: Pick<RunSpec, 'topology' | 'baseDir'>,
-  shape: ModelShape,
-  rows: SequenceShape,
-  sublayers: Sublayers,
-): SublayerCosts {
+  const config = modelConfigOf(topology, vocabulary);
+  const build = (batch: number): Model => buildModel({ config, settings: traceSettingsOf(topology, batch), sublayers });
   try {
-    return sublayerCosts(shape, rows, sublayers);
+    // The first use of somebody's sublayers: what they throw is told in one line.
+    if (digest !== null) checkSublayers(config, traceSettingsOf(topology, 1), sublayers);
+    const batch = microbatchSequencesOf(topology);
+    const model = build(batch);
+    const single = batch === 1 ? model : build(1);
+    const mesh = meshOf(
+      topology,
+      mixturesOf(model).map(({ layer }) => layer),
+    );
+    return { topology, baseDir, vocabulary, mesh, config, model, single, sublayersDigest: digest };
   } catch (error) {
-    const file = sublayersFile(from.topology, from.baseDir) ?? '';
-    throw new BadSublayers(file, `${firstLine(error)}; correct the module`, error);
+    const file = sublayersFile(topology, baseDir);
+    throw file === null ? error : new BadSublayers(file, `${firstLine(error)}; correct the module`, error);
   }
 }

@@ -1,6 +1,6 @@
-/** What a pipeline stage is told: to open a pass, what its routers and its neighbours send, and sums of gradients. */
+/** What a pipeline stage is told: to open a pass, the streams of its routers and of other stages, and sums of gradients. */
 import { z } from 'zod';
-import { defineProtocol, tell, tensorSchema } from '../../runtime/index.ts';
+import { defineProtocol, itself, tell, tensorSchema } from '../../runtime/index.ts';
 import { owner, routers, stages, trainer } from './callers.ts';
 import { modes, unitSchema } from './pass.ts';
 import { reduceMessages } from './reduce.ts';
@@ -19,19 +19,18 @@ export const openSchema = z.object({
 });
 export type Open = z.infer<typeof openSchema>;
 
-const rows = unitSchema.extend({ layer: z.int(), rows: rowsSchema });
-const activations = unitSchema.extend({ rows: rowsSchema });
+/** `name`: of the stream. */
+const rowsOfStream = unitSchema.extend({ name: z.string(), rows: rowsSchema });
 
 export const stageProtocol = defineProtocol('stage', {
   ...parameterMessages,
   ...reduceMessages(stages),
   /** To generate, the owner opens it. */
   open: tell({ from: [trainer, ...owner], args: openSchema }),
-  /** moe_RD: a mixture layer's output for a microbatch. */
-  combined: tell({ lane: 'data', from: [routers], args: rows }),
-  /** d_h_RD: the gradient of what was handed to the router. */
-  routed: tell({ lane: 'data', from: [routers], args: rows }),
-  /** x_RD from the stage before, d_x_RD from the stage behind. */
-  activations: tell({ lane: 'data', from: [stages], args: activations }),
-  activationsGradient: tell({ lane: 'data', from: [stages], args: activations }),
+  /** Rows of a stream that another actor writes: a mixture's output, rows of another stage. */
+  stream: tell({ lane: 'data', from: [routers, stages], args: rowsOfStream }),
+  /** The gradient of a stream that another actor reads. */
+  streamGradient: tell({ lane: 'data', from: [routers, stages], args: rowsOfStream }),
+  /** The stage tells itself to take its next turn, behind the messages that are there. */
+  goOn: tell({ lane: 'data', from: [itself] }),
 });

@@ -1,11 +1,10 @@
 /** The head of generation: the logits of the token that follows one position of a single sequence. */
 import type { Bindings, Device, Executable, Slice, Tensor } from '../../kernels/device.ts';
 import { typeOf } from '../../kernels/program.ts';
-import type { ProgramStep } from '../../models/model.ts';
+import type { Model } from '../../models/model.ts';
 import type { TensorPayload } from '../../runtime/index.ts';
 import { tensorFor, weightBindings } from './bindings.ts';
 import { payload } from '../protocol/pass.ts';
-import type { StageContext } from './stage_context.ts';
 
 export class LogitsHead {
   private readonly device: Device;
@@ -22,19 +21,17 @@ export class LogitsHead {
     this.output = output;
   }
 
-  /** The head over the last rows of `context`. Throws `OutOfSliceMemory`. */
+  /** The head over `x_RD`, the rows behind the last layer. Throws `OutOfSliceMemory`. */
   static async create(
     device: Device,
     slice: Slice,
-    { program, weights }: ProgramStep,
-    context: StageContext,
+    { program, weights }: Model['logits'],
+    x_RD: Tensor,
     values: Bindings,
   ): Promise<LogitsHead> {
-    const head = context.steps.at(-1)!;
-    if (head.kind !== 'head') throw new TypeError('logits are made by the stage that has the head');
     const position = tensorFor(slice, 'position', typeOf(program, 'position_2'));
     const output = tensorFor(slice, 'logits', typeOf(program, 'logits_2V'));
-    const rows = { x_RD: head.bindings.x_RD, position_2: position, logits_2V: output };
+    const rows = { x_RD, position_2: position, logits_2V: output };
     return new LogitsHead(
       device,
       await device.compile(program),

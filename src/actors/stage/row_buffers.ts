@@ -10,16 +10,16 @@ import { groupAddress, stageAddress } from '../placement/addresses.ts';
 import type { RowsPort } from './rows_port.ts';
 import type { StageContext } from './stage_context.ts';
 
-/** Rows of a room for a group of so many experts. */
-export function groupRows(mixture: Mixture, experts: number): number {
-  const [rows] = typeOf(mixture.programs.expert, 'rows_SD').shape;
+/** Rows that memory for a group of so many experts has. */
+export function groupRows({ programs }: Mixture, experts: number): number {
+  const [rows] = typeOf(programs.expert, 'rows_SD').shape;
   return experts * (typeof rows === 'number' ? rows : rows.max);
 }
 
 export interface RowBufferOptions {
   readonly mesh: Mesh;
   readonly rank: StageRank;
-  readonly mixture: Mixture | null;
+  readonly mixtures: readonly Mixture[];
   /** Of the microbatches that may be under way in the stage at once, and that of generation. */
   readonly contexts: readonly StageContext[];
 }
@@ -51,17 +51,19 @@ export function alliesOf(
 export function reserveRowBuffers(
   port: RowsPort,
   slice: Slice,
-  { mesh, rank, mixture, contexts }: RowBufferOptions,
+  { mesh, rank, mixtures, contexts }: RowBufferOptions,
 ): void {
   const { hasNeighbour, groups } = alliesOf(port.isHere, mesh, rank);
-  for (const { steps, input, output } of contexts) {
-    const exchange = steps.find((step) => step.kind === 'exchange');
-    const rows = exchange?.routed ?? (hasNeighbour ? (output?.rows ?? input?.rows) : undefined);
-    if (rows !== undefined) port.reserve(slice, rows.dtype, rows.shape);
+  for (const { plan, tensors } of contexts) {
+    const { steps, arrivals, departures } = plan.part;
+    const hand = steps.find((step) => step.kind === 'hand');
+    const neighbour = hasNeighbour ? (departures[0] ?? arrivals[0])?.stream : undefined;
+    const stream = hand?.gives ?? neighbour;
+    if (stream !== undefined) port.reserve(slice, tensors[stream].dtype, tensors[stream].shape);
   }
-  const first = mesh.expertGroups.find(({ layer }) => rank.layers.includes(layer));
-  if (first === undefined || mixture === null) return;
+  const [mixture] = mixtures;
+  if (mixture === undefined) return;
+  const each = mesh.expertGroups.find(({ layer }) => layer === mixture.layer)!.experts.length;
   const { dtype, shape } = typeOf(mixture.programs.expert, 'rows_SD');
-  const room = [groupRows(mixture, first.experts.length), Number(shape[1])];
-  port.reserve(slice, dtype, room, contexts.length * groups);
+  port.reserve(slice, dtype, [groupRows(mixture, each), Number(shape[1])], contexts.length * groups);
 }

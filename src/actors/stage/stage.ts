@@ -1,54 +1,46 @@
 /**
  * A pipeline stage: the actor that takes microbatches through its layers, forward and back. It never waits for anybody:
- * at a mixture layer it hands its rows to the router and goes on when they come back as a message. The order of its
- * turns is `schedule`'s; everything it sends names the microbatch.
+ * where rows are handed to a router or sent to another stage, another microbatch has its turn until they come back as a
+ * message. Whose turn it is `schedule` says; everything it sends names the microbatch.
  */
-import type { Device, Tensor } from '../../kernels/device.ts';
-import type { Actor, ActorScope, ArgsOf, TensorPayload } from '../../runtime/index.ts';
-import { routerAddress, stageAddress } from '../placement/addresses.ts';
+import type { Device } from '../../kernels/device.ts';
+import { batchStreams } from '../../models/model.ts';
+import type { Actor, ActorScope, ArgsOf, Context, TensorPayload } from '../../runtime/index.ts';
 import { liveRows, type BatchPort } from './batch_port.ts';
 import type { LogitsHead } from './logits_head.ts';
 import { dataOf, keyOf, type Unit } from '../protocol/pass.ts';
-import { routerProtocol } from '../protocol/router.ts';
 import type { Rows } from '../protocol/rows.ts';
 import { stageProtocol, type Open } from '../protocol/stage.ts';
 import { emptyVote, type LossReport, type Vote } from '../protocol/parameters.ts';
 import { Shareholder } from '../parameters/shareholder.ts';
 import type { Shareholding } from '../parameters/shareholding.ts';
-import type { RowsPort } from './rows_port.ts';
-import { schedule, type Turn } from './schedule.ts';
+import { nextTurn, type UnderWay } from './schedule.ts';
 import { lossOf } from './stage_loss.ts';
-import type { ReadyExchange, StageContext } from './stage_context.ts';
+import type { StageContext } from './stage_context.ts';
+import { StagePeers, type PeerParts } from './stage_peers.ts';
+import { gradientKey } from './stage_plan.ts';
 import { StageRun } from './stage_run.ts';
 
 type Messages = typeof stageProtocol;
 
 /** What a stage is made with; all memory was taken before, so that starting cannot fail for lack of it. */
-export interface StageParts {
+export interface StageParts extends PeerParts {
   readonly device: Device;
-  readonly place: StagePlace;
-  readonly port: RowsPort;
-  /** One for each microbatch that may be under way at once. */
-  readonly contexts: readonly StageContext[];
   /** The single sequence of generation; on the last stage with the head that gives logits. */
   readonly generation: { readonly context: StageContext; readonly logits: LogitsHead | null };
   readonly batches: BatchPort;
   readonly tokensPerStep: number;
-}
-
-export interface StagePlace {
-  readonly pipelineRank: number;
-  readonly pipelineRanks: number;
-  readonly dataRank: number;
+  /** The stream that the model's losses are in. */
+  readonly streams: { readonly losses: string };
 }
 
 /** A pass that this stage is in. */
 interface Pass {
   readonly open: Open;
   readonly prompt: { readonly tokens: Int32Array; readonly position: number } | null;
-  readonly turns: readonly Turn[];
-  at: number;
+  /** Microbatches under way, by their index in `open.microbatches`. */
   readonly runs: Map<number, StageRun>;
+  begun: number;
   readonly losses: LossReport[];
   logits: TensorPayload | null;
   isDone: boolean;
@@ -57,10 +49,13 @@ interface Pass {
 export class Stage extends Shareholder implements Actor<Messages> {
   private readonly parts: StageParts;
   private readonly scope: ActorScope;
+  private readonly peers: StagePeers;
   private idle: StageContext[];
-  /** Rows that came from neighbours before their turn, by phase and microbatch. */
+  /** Rows that came before their turn, by microbatch and tensor. */
   private readonly early = new Map<string, Rows>();
   private pass: Pass | null = null;
+  /** Whether it has told itself to go on. */
+  private goesOn = false;
   /** d(loss)/d(loss of a token), the same for every microbatch of a pass; null where this stage has no losses. */
   private readonly dLosses_R: Float32Array | null;
 
@@ -68,22 +63,21 @@ export class Stage extends Shareholder implements Actor<Messages> {
     super(share);
     this.parts = parts;
     this.scope = scope;
+    this.peers = new StagePeers(parts, scope);
     this.idle = [...parts.contexts];
-    const { d_losses_R } = parts.contexts[0].ends;
-    this.dLosses_R = d_losses_R ? new Float32Array(d_losses_R.shape[0]) : null;
+    const dLosses = parts.contexts[0].tensors[gradientKey(parts.streams.losses)];
+    this.dLosses_R = dLosses === undefined ? null : new Float32Array(dLosses.shape[0]);
   }
 
   async open(open: Open): Promise<void> {
-    const { pipelineRank, pipelineRanks } = this.parts.place;
-    const { prompt, microbatches, mode, lossScale = 1 } = open;
+    const { prompt, lossScale = 1 } = open;
     this.dLosses_R?.fill(lossScale / this.parts.tokensPerStep);
     this.pass = {
       open,
       // The message's tensors end with this handler; generation reads its prompt later.
       prompt: prompt && { tokens: Int32Array.from(dataOf(prompt.tokens)), position: prompt.position },
-      turns: schedule(pipelineRank, pipelineRanks, microbatches.length, mode === 'train'),
-      at: 0,
       runs: new Map(),
+      begun: 0,
       losses: [],
       logits: null,
       isDone: false,
@@ -91,146 +85,128 @@ export class Stage extends Shareholder implements Actor<Messages> {
     await this.proceed(this.pass);
   }
 
-  async combined({ rows, ...unit }: ArgsOf<Messages, 'combined'>): Promise<void> {
-    await this.cameBack(unit, (exchange) => exchange.mixed, rows);
+  async stream({ name, rows, ...unit }: ArgsOf<Messages, 'stream'>, ctx: Context): Promise<void> {
+    await this.arrived(unit, this.peers.keyOf(name, ctx.sender, false), rows);
   }
 
-  async routed({ rows, ...unit }: ArgsOf<Messages, 'routed'>): Promise<void> {
-    await this.cameBack(unit, (exchange) => exchange.dRouted, rows);
+  async streamGradient({ name, rows, ...unit }: ArgsOf<Messages, 'streamGradient'>, ctx: Context): Promise<void> {
+    await this.arrived(unit, this.peers.keyOf(name, ctx.sender, true), rows);
   }
 
-  async activations({ rows, ...unit }: ArgsOf<Messages, 'activations'>): Promise<void> {
-    await this.arrived(`forward/${keyOf(unit)}`, rows);
+  async goOn(): Promise<void> {
+    this.goesOn = false;
+    if (this.pass !== null) await this.proceed(this.pass);
   }
 
-  async activationsGradient({ rows, ...unit }: ArgsOf<Messages, 'activationsGradient'>): Promise<void> {
-    await this.arrived(`backward/${keyOf(unit)}`, rows);
-  }
-
-  progress(): { isDone: boolean; hasGradient: boolean } {
+  override progress(): { isDone: boolean; hasGradient: boolean } {
     return { isDone: this.pass?.isDone === true, hasGradient: this.pass?.open.mode === 'train' };
   }
 
-  report(): Omit<Vote, 'squares'> {
+  override report(): Omit<Vote, 'squares'> {
     const { losses, logits } = this.pass!;
     this.pass = null;
-    return { ...emptyVote, losses, logits };
+    return { ...emptyVote, losses: losses.toSorted((a, b) => a.microbatch - b.microbatch), logits };
   }
 
-  forget(): void {
+  override forget(): void {
     this.pass = null;
+    this.goesOn = false;
     this.early.clear();
     this.parts.port.abandon(this.scope.address);
     this.idle = [...this.parts.contexts];
   }
 
-  private async arrived(key: string, rows: Rows): Promise<void> {
-    this.early.set(key, this.parts.port.keep(rows));
+  private async arrived(unit: Unit, key: string, rows: Rows): Promise<void> {
+    const index = this.pass?.open.microbatches.indexOf(unit.microbatch) ?? -1;
+    const run = this.pass?.runs.get(index);
+    const tensor = run !== undefined && keyOf(run.unit) === keyOf(unit) ? run.place(key) : null;
+    if (tensor === null) this.early.set(`${keyOf(unit)} ${key}`, this.parts.port.keep(rows));
+    else this.peers.lay(rows, tensor);
     if (this.pass !== null) await this.proceed(this.pass);
   }
 
-  private async cameBack(unit: Unit, target: (exchange: ReadyExchange) => Tensor, rows: Rows): Promise<void> {
-    const run = this.pass?.runs.get(unit.microbatch);
-    if (this.pass === null || run?.waitsFor == null || keyOf(run.unit) !== keyOf(unit)) {
-      throw new Error(`${this.scope.address}: rows of ${keyOf(unit)} came back, which were not sent`);
-    }
-    this.lay(rows, target(run.waitsFor));
-    run.waitsFor = null;
-    await this.proceed(this.pass);
-  }
-
-  /** Takes turns in the schedule's order until one has to wait for a message. */
+  /** Takes one turn after another until all wait; after rows have gone out, whoever got them has a turn first. */
   private async proceed(pass: Pass): Promise<void> {
-    for (let turn = pass.turns.at(pass.at); turn !== undefined; turn = pass.turns.at(++pass.at)) {
-      const microbatch = pass.open.microbatches[turn.microbatch];
-      const run = pass.runs.get(microbatch) ?? this.start(pass, microbatch);
-      if (run === null || run.waitsFor !== null) return;
-      if (turn.phase === 'backward' && !run.isBackward && !this.turnBack(run)) return;
-      const gradients = turn.phase === 'backward' ? this.share.leaves.open(microbatch).views : {};
-      const exchange = await run.advance(gradients);
-      if (exchange !== null) {
-        await this.handOver(pass, run, exchange);
+    for (let index = this.nextOf(pass); index !== null; index = this.nextOf(pass)) {
+      const run = pass.runs.get(index) ?? this.start(pass, index);
+      const stop = await this.turnOf(pass, index, run);
+      if (stop === 'out' && this.nextOf(pass) !== null) {
+        if (!this.goesOn) this.scope.ref(stageProtocol, this.scope.address).tell.goOn();
+        this.goesOn = true;
         return;
       }
-      await this.finishTurn(pass, turn, run);
     }
-    if (pass.isDone) return;
+    if (pass.isDone || pass.runs.size > 0 || pass.begun < pass.open.microbatches.length) return;
     pass.isDone = true;
     if (pass.open.mode === 'train') await this.share.reduce(pass.open.step);
     await this.share.conclude();
   }
 
-  /** Gives a microbatch a context and its input; null when that has not come yet. */
-  private start(pass: Pass, microbatch: number): StageRun | null {
-    const { device, place, batches, generation } = this.parts;
-    const unit = { mode: pass.open.mode, step: pass.open.step, microbatch };
-    const key = `forward/${keyOf(unit)}`;
-    const input = this.early.get(key);
-    if (place.pipelineRank > 0 && input === undefined) return null;
+  private nextOf(pass: Pass): number | null {
+    const { microbatches, mode, step } = pass.open;
+    const underWay = [...pass.runs].map(([index, run]): UnderWay => {
+      const isReady = run.missing.every(({ key }) => this.early.has(`${keyOf(run.unit)} ${key}`));
+      return { index, phase: run.phase, isReady };
+    });
+    const { begun } = pass;
+    const context = mode === 'generate' ? this.parts.generation.context : this.parts.contexts[0];
+    const canBegin = context.plan.forward[0].needs.every(({ key }) =>
+      this.early.has(`${keyOf({ mode, step, microbatch: microbatches[begun] })} ${key}`),
+    );
+    return nextTurn({ underWay, begun, count: microbatches.length, window: this.parts.contexts.length, canBegin });
+  }
+
+  /** Gives a microbatch a context and what the batch has for it. */
+  private start(pass: Pass, index: number): StageRun {
+    const { device, batches, generation, streams } = this.parts;
+    const unit = { mode: pass.open.mode, step: pass.open.step, microbatch: pass.open.microbatches[index] };
     const context = unit.mode === 'generate' ? generation.context : this.idle.pop();
     if (context === undefined) throw new Error(`${this.scope.address}: more microbatches under way than contexts`);
-    this.early.delete(key);
-    if (input !== undefined) this.lay(input, context.input!.rows);
-    const { tokens_R, targets_R, d_losses_R } = context.ends;
+    const { [batchStreams.tokens]: tokens_R, [batchStreams.targets]: targets_R } = context.tensors;
+    const dLosses_R = context.tensors[gradientKey(streams.losses)];
     const batch = pass.prompt ?? batches.microbatch(unit);
     if (tokens_R !== undefined) device.write(tokens_R, batch.tokens);
     if (targets_R !== undefined && 'targets' in batch) device.write(targets_R, batch.targets);
-    if (d_losses_R !== undefined && unit.mode === 'train') device.write(d_losses_R, this.dLosses_R!);
+    if (dLosses_R !== undefined && unit.mode === 'train') device.write(dLosses_R, this.dLosses_R!);
     const run = new StageRun(unit, context, 'targets' in batch ? liveRows(batch.targets) : batch.position + 1);
-    pass.runs.set(microbatch, run);
+    pass.runs.set(index, run);
+    pass.begun++;
     return run;
   }
 
-  /** Begins the way back; false when the gradient from the stage behind has not come yet. */
-  private turnBack(run: StageRun): boolean {
-    if (run.context.output !== null) {
-      const key = `backward/${keyOf(run.unit)}`;
-      const gradient = this.early.get(key);
-      if (gradient === undefined) return false;
-      this.early.delete(key);
-      this.lay(gradient, run.context.output.gradient);
+  /** Takes a microbatch on until it stops; `out` where rows have gone out. */
+  private async turnOf(pass: Pass, index: number, run: StageRun): Promise<'out' | 'stopped'> {
+    if (run.phase === 'between') run.turn();
+    for (const { key } of run.missing) {
+      const early = `${keyOf(run.unit)} ${key}`;
+      const rows = this.early.get(early);
+      const tensor = rows === undefined ? null : run.place(key);
+      if (rows !== undefined && tensor !== null) this.peers.lay(rows, tensor);
+      this.early.delete(early);
     }
-    run.turn();
-    return true;
+    const { leaves } = this.share;
+    const stop = await run.advance(run.phase === 'backward' ? leaves.open(run.unit.microbatch).views : {});
+    if (typeof stop !== 'string') await this.peers.send(run, stop, pass.open.lossScale);
+    if (run.isAtEnd) await this.endOf(pass, index, run);
+    return typeof stop === 'string' ? 'stopped' : 'out';
   }
 
-  private async handOver({ open }: Pass, run: StageRun, { layer, routed, dMixed }: ReadyExchange): Promise<void> {
-    const router = this.scope.ref(routerProtocol, routerAddress(layer, this.parts.place.dataRank));
-    if (run.isBackward) {
-      const scaled = open.lossScale === undefined ? {} : { lossScale: open.lossScale };
-      router.tell.combineGradient({ ...run.unit, ...scaled, rows: await this.rowsOf(dMixed, router.address) });
-    } else router.tell.route({ ...run.unit, live: run.live, rows: await this.rowsOf(routed, router.address) });
-  }
-
-  private async finishTurn(pass: Pass, turn: Turn, { unit, context }: StageRun): Promise<void> {
-    if (turn.phase === 'backward') {
-      if (context.input !== null) {
-        const before = this.neighbour(-1);
-        const rows = await this.rowsOf(context.input.gradient, before.address);
-        before.tell.activationsGradient({ ...unit, rows });
+  /** The end of a way: forward there may be one back; behind that one the context is free. */
+  private async endOf(pass: Pass, index: number, run: StageRun): Promise<void> {
+    const { device, generation, streams } = this.parts;
+    if (run.phase === 'backward') await this.share.leaves.close(run.unit.microbatch);
+    else if (pass.prompt !== null) {
+      if (generation.logits !== null) pass.logits = await generation.logits.at(pass.prompt.position);
+    } else {
+      const losses_R = run.context.tensors[streams.losses];
+      const targets_R = run.context.tensors[batchStreams.targets];
+      if (losses_R !== undefined) pass.losses.push(await lossOf(device, run.unit, losses_R, targets_R));
+      if (pass.open.mode === 'train') {
+        run.rest();
+        return;
       }
-      await this.share.leaves.close(unit.microbatch);
-    } else if (context.output !== null) {
-      const behind = this.neighbour(1);
-      behind.tell.activations({ ...unit, rows: await this.rowsOf(context.output.rows, behind.address) });
-    } else if (pass.prompt !== null) {
-      pass.logits = await this.parts.generation.logits!.at(pass.prompt.position);
-    } else pass.losses.push(await lossOf(this.parts.device, unit, context));
-    if (turn.phase === 'forward' && pass.open.mode === 'train') return;
-    pass.runs.delete(unit.microbatch);
-    if (unit.mode !== 'generate') this.idle.push(context);
-  }
-
-  private neighbour(by: -1 | 1) {
-    const { pipelineRank, dataRank } = this.parts.place;
-    return this.scope.ref(stageProtocol, stageAddress(pipelineRank + by, dataRank));
-  }
-
-  private rowsOf(tensor: Tensor, to: string): Promise<Rows> {
-    return this.parts.port.gather([{ tensor, rows: tensor.shape[0] }], to);
-  }
-
-  private lay(rows: Rows, tensor: Tensor): void {
-    this.parts.port.scatter(rows, [{ tensor, rows: rows.shape[0] }]);
+    }
+    pass.runs.delete(index);
+    if (run.unit.mode !== 'generate') this.idle.push(run.context);
   }
 }

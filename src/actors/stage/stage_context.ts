@@ -1,106 +1,80 @@
 /**
- * The memory of one microbatch on its way through a stage: inputs and outputs of every step, residuals for the way back,
- * and the gradients that flow there. Bindings are made once; a training step only runs programs over them.
+ * The memory of one microbatch on its way through a stage, and its programs bound to it. Bindings are made once; a training
+ * step only runs programs over them.
  */
-import type { Bindings, Device, Slice, Tensor } from '../../kernels/device.ts';
-import { showShape } from '../../kernels/shape.ts';
-import type { Type } from '../../kernels/type.ts';
-import type { ProgramStep, Step } from '../../models/model.ts';
+import { accumulate } from '../../kernels/ops/accumulate.ts';
+import type { Bindings, Device, Executable, Slice, Tensor } from '../../kernels/device.ts';
+import { f32, state, trace } from '../../kernels/trace.ts';
+import type { RunStep } from '../../models/model.ts';
 import { tensorFor, weightBindings } from './bindings.ts';
 import { differentiate, type Differentiated } from './differentiated.ts';
+import { gradientKey, type StagePlan } from './stage_plan.ts';
+import { livesOf, readsBy, residualKey, sharedMemory } from './tensor_lives.ts';
 
-/** A program with its tensors: inputs, outputs, residuals, and `d_` of all but weights. */
-export interface ReadyProgram {
-  readonly kind: ProgramStep['kind'];
-  readonly step: ProgramStep;
-  readonly programs: Differentiated;
-  readonly bindings: Bindings;
+/** The programs of a stage, compiled; all microbatches share them. */
+export interface StagePrograms {
+  readonly plan: StagePlan;
+  /** By the number of the step. */
+  readonly steps: ReadonlyMap<number, Differentiated>;
+  /** sum += addend, for gradients of a stream that has several readers, by stream. */
+  readonly sums: ReadonlyMap<string, Executable>;
 }
 
-/** A hand-over: h_RD goes out and moe_RD comes back; on the way back d_moe_RD goes out and d_h_RD comes. */
-export interface ReadyExchange {
-  readonly kind: 'exchange';
-  readonly layer: number;
-  readonly routed: Tensor;
-  readonly dRouted: Tensor;
-  readonly mixed: Tensor;
-  readonly dMixed: Tensor;
+export interface StageContext extends StagePrograms {
+  /** Streams by name, gradients of them by `gradientKey`. */
+  readonly tensors: Readonly<Record<string, Tensor>>;
+  /** Of all that a step's programs read and write, but for gradients of weights; by the number of the step. */
+  readonly bindings: ReadonlyMap<number, Bindings>;
 }
 
-export interface StageContext {
-  readonly steps: readonly (ReadyProgram | ReadyExchange)[];
-  /** x_RD of the first step and its gradient; null on the first stage, which reads tokens. */
-  readonly input: { readonly rows: Tensor; readonly gradient: Tensor } | null;
-  /** y_RD of the last step and its gradient; null on the last stage, which gives losses. */
-  readonly output: { readonly rows: Tensor; readonly gradient: Tensor } | null;
-  /** tokens_R, targets_R, losses_R and d_losses_R, where this stage has them. */
-  readonly ends: Readonly<Record<string, Tensor | undefined>>;
-}
-
-/** Allocates a context in the slice of the stage. Throws `OutOfSliceMemory`. */
-export async function createStageContext(
-  device: Device,
-  slice: Slice,
-  steps: readonly Step[],
-  values: Bindings,
-): Promise<StageContext> {
-  const pool = new Map<string, Tensor>();
-  const everything = new Map<string, Tensor>();
-  /** One tensor serves all steps that have one of its name and type, unless the way back reads it again (`kept`). */
-  const shared = (name: string, type: Type, kept = false): Tensor => {
-    const key = `${name}: ${type.dtype}${showShape(type.shape)}`;
-    const tensor = kept ? tensorFor(slice, name, type) : (pool.get(key) ?? tensorFor(slice, name, type));
-    if (!kept) pool.set(key, tensor);
-    everything.set(name, tensor);
-    return tensor;
-  };
-  let stream: Tensor | null = null;
-  let parity = 0;
-  let input: StageContext['input'] = null;
-  const ready: (ReadyProgram | null)[] = [];
-  for (const step of steps) {
-    if (step.kind === 'exchange') {
-      ready.push(null);
-      continue;
-    }
-    const programs = await differentiate(device, step.program);
-    const kept = new Set([...programs.vjp.kept, ...programs.vjp.residuals.map((r) => r.name)]);
-    const bindings: Record<string, Tensor> = { ...weightBindings(step.weights, values) };
-    for (const { name, role, value } of step.program.inputs) {
-      if (role !== 'input') continue;
-      bindings[name] = name === 'x_RD' && stream !== null ? stream : shared(name, value.type, kept.has(name));
-      if (value.type.dtype === 'f32')
-        bindings[`d_${name}`] = shared(name === 'x_RD' ? `d_${parity}` : `d_${name}`, value.type);
-      if (name === 'x_RD' && stream === null) input = { rows: bindings.x_RD, gradient: bindings.d_x_RD };
-    }
-    for (const { name, value } of step.program.outputs) {
-      // Each step's y_RD is the next one's x_RD; two gradients alternate along the stream.
-      if (name === 'y_RD') parity = 1 - parity;
-      bindings[name] = name === 'y_RD' ? tensorFor(slice, name, value.type) : shared(name, value.type, kept.has(name));
-      bindings[`d_${name}`] = shared(name === 'y_RD' ? `d_${parity}` : `d_${name}`, value.type);
-    }
-    for (const { name, type } of programs.vjp.residuals) bindings[name] ??= tensorFor(slice, `residual ${name}`, type);
-    stream = bindings.y_RD ?? stream;
-    ready.push({ kind: step.kind, step, programs, bindings });
+export async function compileStage(device: Device, plan: StagePlan): Promise<StagePrograms> {
+  const steps = new Map<number, Differentiated>();
+  const sums = new Map<string, Executable>();
+  const shapes = new Map(livesOf(plan).map(({ key, type }) => [key, type.shape]));
+  for (const [at, step] of plan.part.steps.entries()) {
+    if (step.kind === 'run') steps.set(at, await differentiate(device, step.program));
   }
-  const last = ready.at(-1)!;
-  return {
-    steps: steps.map((step, i) => ready[i] ?? exchange(step.layer, ready[i - 1]!.bindings, ready[i + 1]!.bindings)),
-    input,
-    output: last.bindings.y_RD === undefined ? null : { rows: last.bindings.y_RD, gradient: last.bindings.d_y_RD },
-    ends: Object.fromEntries(
-      ['tokens_R', 'targets_R', 'losses_R', 'd_losses_R'].map((name) => [name, everything.get(name)]),
-    ),
-  };
+  for (const [stream, readers] of plan.readers) {
+    const shape = shapes.get(gradientKey(stream));
+    if (readers.length < 2 || shape === undefined) continue;
+    const sum = trace('sum_gradients', { sum: state(shape), addend: f32(shape) }, (w) => {
+      accumulate(w.sum, w.addend);
+      return {};
+    });
+    sums.set(stream, await device.compile(sum));
+  }
+  return { plan, steps, sums };
 }
 
-function exchange(layer: number, block: Bindings, merge: Bindings): ReadyExchange {
-  return {
-    kind: 'exchange',
-    layer,
-    routed: block.h_RD,
-    dRouted: block.d_h_RD,
-    mixed: merge.moe_RD,
-    dMixed: merge.d_moe_RD,
-  };
+/** Takes the memory of one microbatch from the slice of the stage. Throws `OutOfSliceMemory`. */
+export function createStageContext(slice: Slice, programs: StagePrograms, values: Bindings): StageContext {
+  const { plan } = programs;
+  const homes = sharedMemory(livesOf(plan));
+  const made = new Map<string, Tensor>();
+  const tensors = Object.fromEntries(
+    [...homes].map(([key, home]) => {
+      const tensor = made.get(home.key) ?? tensorFor(slice, home.key, home.type);
+      made.set(home.key, tensor);
+      return [key, tensor];
+    }),
+  );
+  const bindings = new Map<number, Bindings>();
+  for (const [at, { vjp }] of programs.steps) {
+    const step = plan.part.steps[at] as RunStep;
+    const bound: Record<string, Tensor> = { ...weightBindings(step.weights, values) };
+    for (const [name, stream] of [...Object.entries(step.reads), ...Object.entries(step.writes)]) {
+      bound[name] = tensors[stream];
+    }
+    for (const { name } of vjp.residuals) bound[name] = tensors[residualKey(at, step, name)];
+    if (plan.backward.length > 0) {
+      for (const [name, stream] of Object.entries(step.writes)) {
+        const gradient = tensors[gradientKey(stream)];
+        if (gradient !== undefined) bound[`d_${name}`] = gradient;
+      }
+      for (const { input, stream, number } of readsBy(plan, at))
+        bound[`d_${input}`] = tensors[gradientKey(stream, number)];
+    }
+    bindings.set(at, bound);
+  }
+  return { ...programs, tensors, bindings };
 }

@@ -1,101 +1,115 @@
 /**
- * The stages of a run as entries of its cast: one for each pipeline rank and data-parallel replica, followed by the routers of
- * its mixture layers, which are placed with it.
+ * The kind of actor that a stage is, for the cast: one for each pipeline rank and data-parallel replica, followed by the
+ * routers of its mixtures, which are placed with it.
  */
-import type { Step, Weights } from '../../models/model.ts';
 import { flopsOf } from '../../kernels/program.ts';
+import { elements } from '../../kernels/shape.ts';
+import { lastRowsOf, type Model } from '../../models/model.ts';
+import { TRAINING_PASSES } from '../../models/costs.ts';
+import type { Parameter } from '../../models/parameter.ts';
 import { actor, type ActorScope, type ChildSpec } from '../../runtime/index.ts';
-import { TRAINING_PASSES, type RowEdge, type StageRank, type Topology } from '../../topology/index.ts';
+import type { RowEdge, StageRank, Topology } from '../../topology/index.ts';
 import { routerEntry } from '../mixture/router_kind.ts';
 import { gradientsAlive } from '../parameters/gradients_alive.ts';
 import { LeafGradients } from '../parameters/leaf_gradients.ts';
 import { ParameterSet } from '../parameters/parameter_set.ts';
 import { Shareholding } from '../parameters/shareholding.ts';
 import { routerAddress, stageAddress } from '../placement/addresses.ts';
-import { alikeInTurn } from '../placement/alike.ts';
+import { alike } from '../placement/alike.ts';
 import type { CastEntry, Host } from '../placement/cast_entry.ts';
 import type { RunSpec } from '../placement/run_spec.ts';
 import { stageProtocol } from '../protocol/stage.ts';
 import { LogitsHead } from './logits_head.ts';
 import { alliesOf, reserveRowBuffers } from './row_buffers.ts';
-import { depth } from './schedule.ts';
 import { Stage } from './stage.ts';
-import { createStageContext } from './stage_context.ts';
+import { compileStage, createStageContext } from './stage_context.ts';
+import { numberOf } from './program_number.ts';
+import { ranksOf, type RankPart } from './rank_part.ts';
+import { stagePart, type StagePart } from './stage_part.ts';
+import { StagePlan, type Peer } from './stage_plan.ts';
 import { unmasked } from './unmasked_batches.ts';
 
 export function stages(runSpec: RunSpec): CastEntry[] {
-  return runSpec.mesh.stages.flatMap((rank) => [
-    stageEntry(runSpec, rank),
-    ...rank.layers.filter((layer) => isMixture(runSpec, layer)).map((layer) => routerEntry(runSpec, rank, layer)),
+  return ranksOf(runSpec).flatMap((own) => [
+    stageEntry(runSpec, own),
+    ...own.part.mixtures.map((mixture) => routerEntry(runSpec, own, mixture)),
   ]);
 }
 
-const isMixture = ({ model }: RunSpec, layer: number): boolean => model.mixture?.layers.includes(layer) === true;
-
-function stageEntry(runSpec: RunSpec, rank: StageRank): CastEntry {
-  const { topology, model } = runSpec;
-  const { pipeline_parallel, micro_batches } = topology.parallelism;
-  const steps = stepsOf(model.steps, rank);
-  const forward = steps.reduce((sum, step) => sum + (step.kind === 'exchange' ? 0 : flopsOf(step.program)), 0);
+function stageEntry(runSpec: RunSpec, own: RankPart): CastEntry {
+  const { topology } = runSpec;
+  const { micro_batches } = topology.parallelism;
+  const { rank, part, window } = own;
+  const forward = part.steps.reduce((sum, step) => sum + (step.kind === 'run' ? flopsOf(step.program) : 0), 0);
   return {
     address: stageAddress(rank.pipelineRank, rank.dataRank),
     role: rank.role,
     slice: rank.role,
-    parameters: weightsOf(steps).flatMap((weights) => Object.values(weights)),
+    parameters: parametersOf(part),
     sharers: sharersOf(topology, rank),
     flops: TRAINING_PASSES * forward * micro_batches,
     runsFirst: false,
     alike: (isHere) => {
-      const kinds = rank.layers.map((layer) => (isMixture(runSpec, layer) ? 's' : 'd')).join('');
-      const under = depth(rank.pipelineRank, pipeline_parallel, micro_batches);
+      const programs = part.steps.map((step) => (step.kind === 'run' ? numberOf(step.program) : step.kind));
+      const ends = `${part.arrivals.length} ${part.departures.length}`;
       const gradients = gradientsAlive(micro_batches, rank.dataRank, 1);
       const allies = isHere === null ? '' : JSON.stringify(alliesOf(isHere, runSpec.mesh, rank));
-      return `stage ${kinds}, ${rank.isFirst}, ${rank.isLast}, ${under}, ${gradients}, ${allies}`;
+      return `stage ${programs.join(' ')}, ${ends}, ${window}, ${gradients}, ${allies}`;
     },
-    edges: () => edgesOf(runSpec, rank),
-    build: (host) => build(host, runSpec, rank),
+    edges: () => edgesOf(runSpec, own),
+    build: (host) => build(host, runSpec, own),
   };
 }
 
 const sharersOf = ({ parallelism }: Topology, { pipelineRank }: StageRank): string[] =>
   Array.from({ length: parallelism.data_parallel }, (_, dataRank) => stageAddress(pipelineRank, dataRank));
 
-/** To the stage behind, and to the routers of its layers. */
-function edgesOf(runSpec: RunSpec, { pipelineRank, dataRank, layers, isLast }: RankPlace): RowEdge[] {
-  const { model, shape } = runSpec;
+/** To the stages that read its streams, and to its routers. */
+function edgesOf({ model, config }: RunSpec, { rank: { dataRank }, part }: RankPart): RowEdge[] {
   const tokens = model.batch * model.sequence;
-  const rows = { rowBytes: 4 * shape.hidden, even: tokens, most: tokens, together: Infinity };
-  const behind = isLast ? [] : [stageAddress(pipelineRank + 1, dataRank)];
-  const routers = layers.filter((layer) => isMixture(runSpec, layer)).map((layer) => routerAddress(layer, dataRank));
+  const rows = { rowBytes: 4 * config.hidden_size, even: tokens, most: tokens, together: Infinity };
+  const ranks = part.departures.flatMap(({ to }) => to);
   return [
-    ...behind.map((to): RowEdge => ({ to, cause: 'pipeline', messages: 1, ...rows })),
+    ...ranks.map((to): RowEdge => ({ to: stageAddress(to, dataRank), cause: 'pipeline', messages: 1, ...rows })),
     // Out and back, forward and backward.
-    ...routers.map((to): RowEdge => ({ to, cause: 'handOver', messages: 2, ...rows })),
+    ...part.mixtures.map(({ layer }): RowEdge => ({
+      to: routerAddress(layer, dataRank),
+      cause: 'handOver',
+      messages: 2,
+      ...rows,
+    })),
   ];
 }
-type RankPlace = Pick<StageRank, 'pipelineRank' | 'dataRank' | 'layers' | 'isLast'>;
 
-async function build({ device, batches, port }: Host, runSpec: RunSpec, rank: StageRank): Promise<ChildSpec> {
+async function build({ device, batches, port }: Host, runSpec: RunSpec, own: RankPart): Promise<ChildSpec> {
   const { topology, mesh, model, single } = runSpec;
+  const { rank, part, window } = own;
+  const { pipelineRank, dataRank } = rank;
   const slice = device.slice(rank.role, topology.cluster.memory_per_worker);
-  const steps = stepsOf(model.steps, rank);
-  const owned = weightsOf(steps).flatMap((weights) => Object.values(weights));
-  const parameters = await ParameterSet.create(device, slice, owned, topology.training.seed);
-  const { pipeline_parallel: pipelineRanks, micro_batches } = topology.parallelism;
-  parameters.reserveGradients(gradientsAlive(micro_batches, rank.dataRank, 1));
-  const count = depth(rank.pipelineRank, pipelineRanks, micro_batches);
-  const contexts = await alikeInTurn(device, count, () => createStageContext(device, slice, steps, parameters.values));
-  const context = await createStageContext(device, slice, stepsOf(single.steps, rank), parameters.values);
-  reserveRowBuffers(port, slice, { mesh, rank, mixture: model.mixture, contexts: [...contexts, context] });
-  const logits = rank.isLast ? await LogitsHead.create(device, slice, single.logits, context, parameters.values) : null;
+  const parameters = await ParameterSet.create(device, slice, parametersOf(part), topology.training.seed);
+  parameters.reserveGradients(gradientsAlive(topology.parallelism.micro_batches, dataRank, 1));
+  const training = await compileStage(device, new StagePlan(part, { keeps: [model.losses], isTraining: true }));
+  const contexts = alike(device, window, () => createStageContext(slice, training, parameters.values));
+  // No losses where text is made: the head has logits instead.
+  const generating = withoutLosses(stagePart(single, mesh, pipelineRank), single);
+  const plan = new StagePlan(generating, { keeps: [lastRowsOf(single)], isTraining: false });
+  const context = createStageContext(slice, await compileStage(device, plan), parameters.values);
+  reserveRowBuffers(port, slice, { mesh, rank, mixtures: part.mixtures, contexts: [...contexts, context] });
+  const last = context.tensors[lastRowsOf(single)];
+  const logits = rank.isLast ? await LogitsHead.create(device, slice, single.logits, last, parameters.values) : null;
+  const others = [...part.arrivals.map(({ from }) => from), ...part.departures.flatMap(({ to }) => to)];
   const parts = {
     device,
-    place: { pipelineRank: rank.pipelineRank, pipelineRanks, dataRank: rank.dataRank },
     port,
     contexts,
     generation: { context, logits },
     batches: unmasked(batches),
     tokensPerStep: topology.training.global_batch_size * topology.training.sequence_length,
+    streams: { losses: model.losses },
+    peers: new Map<Peer, string>([
+      ...part.mixtures.map(({ id, layer }) => [id, routerAddress(layer, dataRank)] as const),
+      ...others.map((other) => [other, stageAddress(other, dataRank)] as const),
+    ]),
   };
   const share = {
     device,
@@ -106,16 +120,26 @@ async function build({ device, batches, port }: Host, runSpec: RunSpec, rank: St
     microbatches: mesh.globalMicrobatches,
   };
   const create = (scope: ActorScope): Stage => new Stage(parts, new Shareholding(share, scope), scope);
-  return actor(stageProtocol, stageAddress(rank.pipelineRank, rank.dataRank), create);
+  return actor(stageProtocol, stageAddress(pipelineRank, dataRank), create);
 }
 
-/** The steps of a model that one stage rank runs. */
-function stepsOf(steps: readonly Step[], { layers, isFirst, isLast }: StageRank): Step[] {
-  return steps.filter((step) => {
-    if (step.kind === 'embed') return isFirst;
-    return step.kind === 'head' ? isLast : layers.includes(step.layer);
-  });
+/** A part without the step that makes the losses. */
+function withoutLosses(part: StagePart, { losses }: Model): StagePart {
+  const steps = part.steps.filter((step) => step.kind !== 'run' || !Object.values(step.writes).includes(losses));
+  return { ...part, steps };
 }
 
-const weightsOf = (steps: readonly Step[]): Weights[] =>
-  steps.flatMap((step) => (step.kind === 'exchange' ? [] : [step.weights]));
+/** The parameters of a part in the order of its steps, each once. */
+function parametersOf({ steps }: StagePart): Parameter[] {
+  const known = new Map<string, Parameter>();
+  for (const step of steps) {
+    if (step.kind !== 'run') continue;
+    for (const parameter of Object.values(step.weights)) {
+      const { name, shape } = parameter;
+      const same = known.get(name) ?? parameter;
+      if (elements(same.shape) !== elements(shape)) throw new TypeError(`parameter ${name} has two shapes`);
+      known.set(name, same);
+    }
+  }
+  return [...known.values()];
+}

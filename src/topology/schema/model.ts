@@ -7,6 +7,8 @@ import { choice, positive32, whole } from './kinds.ts';
 
 const laterArchitectures = ['mixtral', 'mamba', 'moe_mamba', 'nemotron', 'switch_t5'];
 
+const innerWidth = whole(1, { most: 2 ** 22, because: 'a matrix of that by the widest hidden_size has 16 TiB' });
+
 export const modelSchema = z.strictObject({
   architecture: choice(['transformer', 'switch'], laterArchitectures)
     .default('switch')
@@ -18,9 +20,11 @@ export const modelSchema = z.strictObject({
     .default(4)
     .describe('Decoder layers, each attention and a feed-forward network.'),
   num_attention_heads: whole(1).default(4).describe('Attention heads; hidden_size / heads is a multiple of 16.'),
-  intermediate_size: whole(1, { most: 2 ** 22, because: 'a matrix of that by the widest hidden_size has 16 TiB' })
+  intermediate_size: z
+    .union([innerWidth, z.array(innerWidth).min(1)])
+    .meta({ allowed: 'a whole number from 1 to 4194304, or a list with one for each layer' })
     .default(512)
-    .describe('Inner width of a feed-forward network, dense or expert; a multiple of 16.'),
+    .describe('Inner width of feed-forward networks, dense or expert, of all layers or of each; multiples of 16.'),
   sublayers: z
     .string()
     .min(1)

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { batchSizes, ExpertPrograms } from '../../../src/actors/mixture/expert_programs.ts';
 import { DryDevice } from '../../../src/kernels/cpu/dry_device.ts';
+import { mixturesOf } from '../../../src/models/model.ts';
 import { drawn, smallTopology } from '../kit.ts';
 
 it.each([
@@ -17,7 +18,7 @@ it.each([
 
 it('names the runs of a batch by where they are: all in their order, and one by one where somebody has many rows', async () => {
   const { model } = await drawn(smallTopology());
-  const programs = await ExpertPrograms.compile(new DryDevice(), model.mixture!.programs.expert, {
+  const programs = await ExpertPrograms.compile(new DryDevice(), mixturesOf(model)[0].programs.expert, {
     count: 33,
     rows: 4,
   });

@@ -1,79 +1,96 @@
-/** The turns of pipeline stages: their order, how many microbatches are under way, and that stages never wait in a ring. */
+/** The turns of pipeline stages: whose it is, how many microbatches are under way, and that stages never wait in a ring. */
 import { describe, expect, it } from 'vitest';
-import { depth, schedule, type Turn } from '../../../src/actors/stage/schedule.ts';
+import { nextTurn, windowOf, type UnderWay } from '../../../src/actors/stage/schedule.ts';
+import { unit } from '../../../src/runtime/testing/index.ts';
 
-const text = (turns: readonly Turn[]): string =>
-  turns.map(({ phase, microbatch }) => `${phase === 'forward' ? 'F' : 'B'}${microbatch}`).join(' ');
+const state = (underWay: readonly UnderWay[], more: { begun?: number; count?: number; window?: number } = {}) => ({
+  underWay,
+  begun: underWay.length,
+  count: 8,
+  window: 3,
+  canBegin: true,
+  ...more,
+});
 
-const shapes = [1, 2, 3, 4].flatMap((stages) =>
-  [1, 2, 3, 4, 5, 8].map((microbatches) => [stages, microbatches] as const),
-);
-const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
-
-describe('the 1F1B schedule', () => {
-  it.each([
-    [0, 1, 'F0 B0 F1 B1 F2 B2 F3 B3'],
-    [0, 2, 'F0 F1 B0 F2 B1 F3 B2 B3'],
-    [1, 2, 'F0 B0 F1 B1 F2 B2 F3 B3'],
-    [0, 4, 'F0 F1 F2 F3 B0 B1 B2 B3'],
-    [1, 4, 'F0 F1 F2 B0 F3 B1 B2 B3'],
-    [3, 4, 'F0 B0 F1 B1 F2 B2 F3 B3'],
-  ])('of stage %i of %i over 4 microbatches is written down', (stage, stages, expected) => {
-    expect(text(schedule(stage, stages, 4))).toBe(expected);
+describe('a turn', () => {
+  it('is a new microbatch while nothing is under way', () => {
+    expect(nextTurn(state([]))).toBe(0);
+    expect(nextTurn({ ...state([]), canBegin: false })).toBeNull();
   });
 
-  it('without backward is the forwards in order', () => {
-    expect(text(schedule(0, 3, 3, false))).toBe('F0 F1 F2');
-    expect(schedule(0, 3, 0, false)).toEqual([]);
+  it('goes to the way back of the first microbatch before any way forward', () => {
+    const forward = { index: 1, phase: 'forward', isReady: true } as const;
+    expect(nextTurn(state([forward, { index: 0, phase: 'between', isReady: true }]))).toBe(0);
+    expect(nextTurn(state([forward, { index: 0, phase: 'backward', isReady: true }]))).toBe(0);
   });
 
-  it.each(shapes)(
-    'of %i stages takes each of %i microbatches forth and back once, backward after forward',
-    (stages, m) => {
-      for (const stage of range(stages)) {
-        const turns = schedule(stage, stages, m);
-        const of = (phase: Turn['phase']): number[] =>
-          turns.filter((turn) => turn.phase === phase).map((turn) => turn.microbatch);
-        expect(of('forward')).toEqual(range(m));
-        expect(of('backward')).toEqual(range(m));
-        for (const i of range(m)) {
-          const at = (phase: Turn['phase']): number => turns.findIndex((t) => t.phase === phase && t.microbatch === i);
-          expect(at('forward')).toBeLessThan(at('backward'));
-        }
-      }
-    },
-  );
-
-  it.each(shapes)('of %i stages has as many of %i microbatches under way as `depth` says, and no more', (stages, m) => {
-    for (const stage of range(stages)) {
-      let underWay = 0;
-      let most = 0;
-      for (const { phase } of schedule(stage, stages, m)) {
-        underWay += phase === 'forward' ? 1 : -1;
-        most = Math.max(most, underWay);
-      }
-      expect(most).toBe(depth(stage, stages, m));
-    }
+  it('goes to a way forward while the way back waits for rows, the earliest first', () => {
+    const back = { index: 0, phase: 'backward', isReady: false } as const;
+    const forward = (index: number, isReady: boolean) => ({ index, phase: 'forward', isReady }) as const;
+    expect(nextTurn(state([back, forward(2, true), forward(1, true)]))).toBe(1);
+    expect(nextTurn(state([back, forward(1, false)]))).toBe(2);
+    expect(nextTurn(state([back, forward(1, false)], { window: 2 }))).toBeNull();
   });
 
-  it.each(shapes)('of %i stages ends for %i microbatches when every turn waits for its neighbour', (stages, m) => {
-    const turns = range(stages).map((stage) => schedule(stage, stages, m));
-    const at = range(stages).map(() => 0);
+  it('never goes to the way back of a later microbatch: gradients add up in order', () => {
+    const waiting = { index: 0, phase: 'backward', isReady: false } as const;
+    expect(nextTurn(state([waiting, { index: 1, phase: 'between', isReady: true }], { window: 2 }))).toBeNull();
+  });
+
+  it('is nobody’s once all have begun and wait', () => {
+    const forward = { index: 0, phase: 'forward', isReady: false } as const;
+    expect(nextTurn(state([forward], { begun: 8 }))).toBeNull();
+  });
+});
+
+it.each([
+  [0, 1, 4, false, 1],
+  [0, 1, 4, true, 2],
+  [0, 1, 1, true, 1],
+  [0, 4, 8, false, 4],
+  [3, 4, 8, true, 2],
+  [0, 4, 2, true, 2],
+])('stage %i of %i has a window for %i microbatches (hands over: %s) of %i', (stage, stages, count, hands, window) => {
+  expect(windowOf(stage, stages, count, hands)).toBe(window);
+});
+
+const shapes = [1, 2, 3, 4].flatMap((stages) => [1, 2, 5, 8].map((count) => [stages, count] as const));
+
+it.each(shapes)('%i stages take each of %i microbatches forth and back, whatever comes when', (stages, count) => {
+  for (const seed of [1, 2, 3]) {
+    const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
     const done = new Set<string>();
-    const isReady = (stage: number, { phase, microbatch }: Turn): boolean => {
-      const from = phase === 'forward' ? stage - 1 : stage + 1;
-      return from < 0 || from >= stages || done.has(`${phase}/${from}/${microbatch}`);
-    };
-    for (let progressed = true; progressed;) {
-      progressed = false;
-      for (const stage of range(stages)) {
-        const turn = turns[stage].at(at[stage]);
-        if (turn === undefined || !isReady(stage, turn)) continue;
-        done.add(`${turn.phase}/${stage}/${turn.microbatch}`);
-        at[stage]++;
-        progressed = true;
+    const under = range(stages).map(() => new Map<number, UnderWay['phase']>());
+    const begun = range(stages).map(() => 0);
+    const backs = range(stages).map((): number[] => []);
+    const has = (phase: string, stage: number, index: number): boolean =>
+      stage < 0 || stage >= stages || done.has(`${phase} ${stage} ${index}`);
+    const isReady = (stage: number, index: number, phase: UnderWay['phase']): boolean =>
+      phase === 'forward' ? has('forward', stage - 1, index) : has('backward', stage + 1, index);
+    for (let i = 0; backs.some(({ length }) => length < count); i++) {
+      expect(i).toBeLessThan(100_000);
+      const stage = Math.floor(unit(seed, i) * stages);
+      const window = windowOf(stage, stages, count, true);
+      const underWay = [...under[stage]].map(([index, phase]) => ({
+        index,
+        phase,
+        isReady: isReady(stage, index, phase),
+      }));
+      expect(underWay.length).toBeLessThanOrEqual(window);
+      const canBegin = isReady(stage, begun[stage], 'forward');
+      const index = nextTurn({ underWay, begun: begun[stage], count, window, canBegin });
+      if (index === null) continue;
+      const phase = under[stage].get(index);
+      if (phase === undefined) {
+        under[stage].set(index, 'between');
+        begun[stage]++;
+        done.add(`forward ${stage} ${index}`);
+      } else {
+        under[stage].delete(index);
+        backs[stage].push(index);
+        done.add(`backward ${stage} ${index}`);
       }
     }
-    expect(at).toEqual(range(stages).map(() => 2 * m));
-  });
+    expect(backs).toEqual(range(stages).map(() => range(count)));
+  }
 });

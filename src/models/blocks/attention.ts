@@ -2,13 +2,13 @@
  * Causal multi-head self-attention with rotary positions and no biases (arXiv 1706.03762, 2104.09864), under the names of
  * Hugging Face. Shape suffixes: see `model.ts`.
  */
-import type { Value } from '../kernels/graph.ts';
-import { causalAttention } from '../kernels/ops/causal_attention.ts';
-import { reshape } from '../kernels/ops/reshape.ts';
-import { rope } from '../kernels/ops/rope.ts';
-import { transpose } from '../kernels/ops/transpose.ts';
+import type { Value } from '../../kernels/graph.ts';
+import { causalAttention } from '../../kernels/ops/causal_attention.ts';
+import { reshape } from '../../kernels/ops/reshape.ts';
+import { rope } from '../../kernels/ops/rope.ts';
+import { transpose } from '../../kernels/ops/transpose.ts';
 import { linear } from './linear.ts';
-import type { Mixer } from './sublayer.ts';
+import type { Mixer } from '../sublayer.ts';
 
 export const attention: Mixer = {
   weights: ({ hidden: D }, { matrix }) => ({

@@ -1,7 +1,7 @@
 /** The ReLU feed-forward network without biases (arXiv 1706.03762): relu(h Wupᵀ) Wdownᵀ. Shape suffixes: see `model.ts`. */
-import { relu } from '../kernels/ops/relu.ts';
+import { relu } from '../../kernels/ops/relu.ts';
 import { linear } from './linear.ts';
-import type { FeedForward } from './sublayer.ts';
+import type { FeedForward } from '../sublayer.ts';
 
 export const reluFfn: FeedForward = {
   weights: ({ hidden: D, ffn: F }, { matrix }) => ({

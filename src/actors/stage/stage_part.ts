@@ -1,0 +1,52 @@
+/**
+ * The part of a model that one pipeline rank runs: its layers' steps, and the streams that it gets from other ranks and gives
+ * to them. Pure; the same for all data-parallel replicas of the rank.
+ */
+import { layersOf, type Layer, type Mixture, type Model, type Step } from '../../models/model.ts';
+import type { Mesh } from '../../topology/index.ts';
+import { readsOf, writesOf } from './step_streams.ts';
+
+export interface StagePart {
+  readonly steps: readonly Step[];
+  readonly mixtures: readonly Mixture[];
+  /** Streams that another rank writes and this one reads. */
+  readonly arrivals: readonly { readonly stream: string; readonly from: number }[];
+  /** Streams that this rank writes and others read, these in order. */
+  readonly departures: readonly { readonly stream: string; readonly to: readonly number[] }[];
+}
+
+export function stagePart(model: Model, mesh: Pick<Mesh, 'stages'>, pipelineRank: number): StagePart {
+  const layers = layersOf(model);
+  const ranks = ranksOf(layers, mesh);
+  const own = layers.filter((_, at) => ranks[at] === pipelineRank);
+  const writer = new Map<string, number>();
+  const readers = new Map<string, Set<number>>();
+  for (const [at, { steps }] of layers.entries()) {
+    for (const stream of steps.flatMap(readsOf)) readers.set(stream, (readers.get(stream) ?? new Set()).add(ranks[at]));
+    for (const stream of steps.flatMap(writesOf)) writer.set(stream, ranks[at]);
+  }
+  const steps = own.flatMap((layer) => layer.steps);
+  const arrivals = [...new Set(steps.flatMap(readsOf))].flatMap((stream) => {
+    const from = writer.get(stream);
+    return from === undefined || from === pipelineRank ? [] : [{ stream, from }];
+  });
+  const departures = steps.flatMap(writesOf).flatMap((stream) => {
+    const to = [...(readers.get(stream) ?? [])].filter((rank) => rank !== pipelineRank).sort((a, b) => a - b);
+    return to.length === 0 ? [] : [{ stream, to }];
+  });
+  return { steps, mixtures: own.flatMap(({ mixtures }) => mixtures), arrivals, departures };
+}
+
+/** Pipeline rank of each layer; one that the pipeline does not count goes with the next that it does, or with the last. */
+function ranksOf(layers: readonly Layer[], { stages }: Pick<Mesh, 'stages'>): number[] {
+  const rankOf = new Map(
+    stages.flatMap(({ pipelineRank, layers: of }) => of.map((index) => [index, pipelineRank] as const)),
+  );
+  const ranks: number[] = [];
+  let next = 0;
+  for (const { index } of layers) {
+    if (index !== null) next = rankOf.get(index)!;
+    ranks.push(next);
+  }
+  return ranks;
+}

@@ -1,0 +1,78 @@
+/**
+ * The blocks of a decoder layer on the residual stream: the whole of a dense layer, and both sides of a mixture. Pre-RMSNorm;
+ * what mixes tokens and what works on rows is given. Shape suffixes: see `model.ts`.
+ */
+import * as ops from '../../kernels/ops/index.ts';
+import { add } from '../../kernels/ops/add.ts';
+import { rmsNorm } from '../../kernels/ops/rms_norm.ts';
+import { f32, trace, type Values } from '../../kernels/trace.ts';
+import type { LayerShape, TraceSettings } from '../config.ts';
+import type { Weights } from '../model.ts';
+import { scale } from '../parameter.ts';
+import type { Sublayers } from '../sublayer.ts';
+import { tracedBlock, type TracedBlock } from '../traced_block.ts';
+import { weightsOf, weightsUnder } from '../weights_of.ts';
+
+export interface LayerParts {
+  readonly shape: LayerShape;
+  readonly settings: TraceSettings;
+  readonly sublayers: Sublayers;
+}
+
+/** x_RD → y_RD: x + mixer(norm(x)), then x + feedForward(norm(x)). */
+export function denseBlock(parts: LayerParts): TracedBlock {
+  const { shape, settings, sublayers } = parts;
+  const { feedForward } = sublayers;
+  return tracedBlock({
+    name: 'dense_block',
+    reads: readsOf(parts),
+    weightsAt: (place) => ({
+      ...mixerWeights(parts, place),
+      ...weightsOf(feedForward, shape, 'ffn', `${place}.mlp`),
+    }),
+    apply: (w) => {
+      const x_RD = mix(parts, w);
+      const h_RD = rmsNorm(x_RD, w.norm2_D, shape.normEps);
+      return { y_RD: add(x_RD, feedForward.apply(h_RD, weightsUnder('ffn', w), shape, ops)) };
+    },
+    precision: settings.precision,
+  });
+}
+
+/** x_RD → y_RD, h_RD: the mixer, and the normed rows that a mixture's router sees. */
+export function sparseBlock(parts: LayerParts): TracedBlock {
+  return tracedBlock({
+    name: 'sparse_block',
+    reads: readsOf(parts),
+    weightsAt: (place) => mixerWeights(parts, place),
+    apply: (w) => {
+      const y_RD = mix(parts, w);
+      return { y_RD, h_RD: rmsNorm(y_RD, w.norm2_D, parts.shape.normEps) };
+    },
+    precision: parts.settings.precision,
+  });
+}
+
+/** x_RD, moe_RD → y_RD: their sum. */
+export function mergeBlock(parts: Pick<LayerParts, 'shape' | 'settings'>): TracedBlock {
+  const { x_RD } = readsOf(parts);
+  const program = trace('merge', { x_RD, moe_RD: x_RD }, (w) => ({ y_RD: add(w.x_RD, w.moe_RD) }));
+  return { program, weightsAt: () => ({}) };
+}
+
+const readsOf = ({ shape, settings: { batch, sequence } }: Pick<LayerParts, 'shape' | 'settings'>) => ({
+  x_RD: f32([batch * sequence, shape.hidden]),
+});
+
+function mix({ shape, settings: { batch, sequence }, sublayers }: LayerParts, w: Values<string>) {
+  const h_RD = rmsNorm(w.x_RD, w.norm1_D, shape.normEps);
+  return add(w.x_RD, sublayers.mixer.apply(h_RD, weightsUnder('mixer', w), { ...shape, batch, sequence }, ops));
+}
+
+function mixerWeights({ shape, sublayers }: LayerParts, place: string): Weights {
+  return {
+    norm1_D: scale(`${place}.input_layernorm.weight`, shape.hidden),
+    ...weightsOf(sublayers.mixer, shape, 'mixer', place),
+    norm2_D: scale(`${place}.post_attention_layernorm.weight`, shape.hidden),
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * The mixture-of-experts layer as programs: score, dispatch, expert, combine. Which token goes where is decided between
+ * them, on the host, from the scores. Every crossing of the dispatch, forward and backward, is rounded to the dispatch's
+ * precision by the program of whoever sends, so that the numbers do not depend on what crosses a thread or a node.
+ * Shape suffixes: see `model.ts`.
+ */
+import type { Value } from '../../kernels/graph.ts';
+import * as ops from '../../kernels/ops/index.ts';
+import { combine } from '../../kernels/ops/combine.ts';
+import { fromBf16, toBf16 } from '../../kernels/ops/bf16_cast.ts';
+import { gatherRows } from '../../kernels/ops/gather_rows.ts';
+import { jitter } from '../../kernels/ops/jitter.ts';
+import { softmax } from '../../kernels/ops/softmax.ts';
+import { dynamic } from '../../kernels/shape.ts';
+import { bf16, f32, i32, trace, weight, type Values } from '../../kernels/trace.ts';
+import type { LayerShape, MixtureConfig, TraceSettings } from '../config.ts';
+import type { HandStep, Mixture, MixturePrograms, Weights } from '../model.ts';
+import { matrix } from '../parameter.ts';
+import type { FeedForward } from '../sublayer.ts';
+import { tracedBlock } from '../traced_block.ts';
+import { weightsOf, weightsUnder } from '../weights_of.ts';
+import { linear } from './linear.ts';
+
+export interface MixtureParts {
+  readonly shape: LayerShape;
+  readonly moe: MixtureConfig;
+  readonly settings: TraceSettings;
+  /** What each expert is made of. */
+  readonly feedForward: FeedForward;
+}
+
+/** A mixture of one shape, which stands at many places of a model. */
+export interface MixtureBlock {
+  at(hand: HandStep, layer: number): Mixture;
+}
+
+export function mixtureBlock(parts: MixtureParts): MixtureBlock {
+  const { shape, moe, feedForward } = parts;
+  const programs = tracePrograms(parts);
+  return {
+    at: (hand, layer) => ({
+      id: hand.to,
+      layer,
+      hand,
+      programs,
+      router: { router_ED: matrix(`${hand.to}.router.weight`, moe.num_experts, shape.hidden) },
+      expert: (index) => expertWeights(feedForward, shape, `${hand.to}.experts.${index}`),
+    }),
+  };
+}
+
+const expertWeights = (feedForward: FeedForward, shape: LayerShape, place: string): Weights =>
+  weightsOf(feedForward, shape, 'ffn', place);
+
+function tracePrograms({ shape, moe, settings, feedForward }: MixtureParts): MixturePrograms {
+  const { hidden: D } = shape;
+  const { num_experts: E, top_k: K, jitter_eps: jitterEps } = moe;
+  const rows = settings.batch * settings.sequence;
+  const R = dynamic('tokens', rows);
+  const S = dynamic('slots', rows * K);
+  const C = dynamic('rows', Math.max(settings.maxCapacity, 2));
+  const { send, receive, spec } = crossing(moe.dispatch_dtype);
+  const scores = (h_RD: Value, router_ED: Value) => {
+    const logits_RE = linear(h_RD, router_ED);
+    return { logits_RE, probs_RE: softmax(logits_RE) };
+  };
+  const scoreEvaluation = trace('score', { h_RD: f32([R, D]), router_ED: weight([E, D]) }, (w) =>
+    scores(w.h_RD, w.router_ED),
+  );
+  const score = trace('score_jittered', { h_RD: f32([R, D]), key: i32([5]), router_ED: weight([E, D]) }, (w) =>
+    scores(jitter(w.h_RD, w.key, jitterEps), w.router_ED),
+  );
+  const expert = (w: Values<string>) => ({
+    outputs_SD: send(feedForward.apply(receive(w.rows_SD), weightsUnder('ffn', w), shape, ops)),
+  });
+  return {
+    score: jitterEps > 0 ? score : scoreEvaluation,
+    scoreEvaluation,
+    dispatch: trace('dispatch', { h_RD: f32([R, D]), order_S: i32([S]) }, (w) => ({
+      rows_SD: send(gatherRows(w.h_RD, w.order_S)),
+    })),
+    combine: trace('combine', { outputs_SD: spec([S, D]), gates_RK: f32([R, K]), slots_RK: i32([R, K]) }, (w) => ({
+      moe_RD: combine(receive(w.outputs_SD), w.gates_RK, w.slots_RK),
+    })),
+    expert: tracedBlock({
+      name: 'expert',
+      reads: { rows_SD: spec([C, D]) },
+      weightsAt: (place) => expertWeights(feedForward, shape, place),
+      apply: expert,
+      precision: settings.precision,
+    }).program,
+  };
+}
+
+/** How rows cross: packed in bf16 by the sender, or as they are. The gradient of each side is the other side. */
+function crossing(dtype: 'bf16' | 'fp32') {
+  if (dtype === 'fp32') return { send: (x: Value): Value => x, receive: (x: Value): Value => x, spec: f32 };
+  return { send: toBf16, receive: fromBf16, spec: bf16 };
+}

@@ -1,0 +1,58 @@
+/**
+ * The config of a model: its family and all sizes that its parameters follow from, under Hugging Face's names, as one JSON. A
+ * topology file gives one; with a trace's settings beside it a family builds the model.
+ */
+import type { Precision } from '../kernels/precision.ts';
+
+export interface ModelConfig {
+  readonly family: 'transformer' | 'switch';
+  readonly vocab_size: number;
+  readonly hidden_size: number;
+  readonly num_hidden_layers: number;
+  readonly num_attention_heads: number;
+  /** Inner width of the feed-forward networks of each layer, dense or expert. */
+  readonly intermediate_size: readonly number[];
+  readonly rope_theta: number;
+  readonly rms_norm_eps: number;
+  /** Whether the head's matrix is the embedding's. */
+  readonly tie_word_embeddings: boolean;
+  readonly moe: MixtureConfig | null;
+}
+
+export interface MixtureConfig {
+  readonly num_experts: number;
+  readonly top_k: number;
+  /** Layers whose feed-forward network is a mixture of experts. */
+  readonly layers: readonly number[];
+  readonly jitter_eps: number;
+  readonly dispatch_dtype: 'bf16' | 'fp32';
+}
+
+/** What the programs of a model are traced for, beside its config: a run's own settings, which change no parameter. */
+export interface TraceSettings {
+  /** Sequences of a microbatch, and tokens of each. */
+  readonly batch: number;
+  readonly sequence: number;
+  /** What products of blocks and experts that name none round their operands to. */
+  readonly precision: Precision;
+  /** Most rows that one expert takes of one microbatch. */
+  readonly maxCapacity: number;
+}
+
+/** Sizes of one layer, as what it is made of sees them. */
+export interface LayerShape {
+  readonly hidden: number;
+  readonly heads: number;
+  /** Inner width of its feed-forward network. */
+  readonly ffn: number;
+  readonly ropeTheta: number;
+  readonly normEps: number;
+}
+
+export const layerShape = (config: ModelConfig, layer: number): LayerShape => ({
+  hidden: config.hidden_size,
+  heads: config.num_attention_heads,
+  ffn: config.intermediate_size[layer],
+  ropeTheta: config.rope_theta,
+  normEps: config.rms_norm_eps,
+});

@@ -1,0 +1,43 @@
+/**
+ * A builder of layers: a family writes a layer as if it ran the blocks, and what it gets back are the names of streams. Each
+ * stream is named by its layer and what wrote it, so that it is written once.
+ */
+import type { HandStep, Layer, Mixture, Step } from './model.ts';
+import type { TracedBlock } from './traced_block.ts';
+
+export class LayerBuilder {
+  /** The place of its parameters, `model.layers.3`. */
+  readonly name: string;
+  private readonly steps: Step[] = [];
+  private readonly mixtures: Mixture[] = [];
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Runs a block on streams; `place` says what its parameters' names continue. Returns the streams of its outputs. */
+  run(
+    { program, weightsAt }: TracedBlock,
+    reads: Readonly<Record<string, string>>,
+    place = this.name,
+  ): Readonly<Record<string, string>> {
+    const at = this.steps.length;
+    const writes = Object.fromEntries(program.outputs.map(({ name }) => [name, `${this.name}/${at}.${name}`]));
+    this.steps.push({ kind: 'run', program, weights: weightsAt(place), reads, writes });
+    return writes;
+  }
+
+  /** Hands a stream to the mixture that `make` makes of the step; returns the stream of its answer. */
+  hand(gives: string, make: (hand: HandStep) => Mixture): string {
+    const takes = `${this.name}/${this.steps.length}.moe_RD`;
+    const hand: HandStep = { kind: 'hand', to: `${this.name}.mlp`, gives, takes };
+    this.steps.push(hand);
+    this.mixtures.push(make(hand));
+    return takes;
+  }
+
+  /** The layer so far; `index` as a pipeline counts it, null where it goes with its neighbour. */
+  build(index: number | null): Layer {
+    return { name: this.name, index, steps: this.steps, mixtures: this.mixtures };
+  }
+}
