@@ -1,5 +1,5 @@
-"""PyTorch peer: decoder-only Switch Transformer, the same model and batch as the bench config."""
-import argparse, contextlib, json, math, time
+"""PyTorch peer: decoder-only Switch Transformer, the same model and batch as the bench config; `torch_switch_ddp.py` imports it."""
+import argparse, contextlib, json, math, re, time
 import torch, torch.nn as nn, torch.nn.functional as F
 
 p = argparse.ArgumentParser()
@@ -60,23 +60,28 @@ class LM(nn.Module):
         for b in s.blocks: x = b(x)
         return s.head(s.n(x))
 
-m = LM(); opt = torch.optim.AdamW(m.parameters(), lr=1e-3, foreach=True)
+m = LM(); params = sum(x.numel() for x in m.parameters())
+blas = (re.search(r'BLAS_INFO=(\w+)', torch.__config__.show()) or ['', 'unknown'])[1]
 def precision():
     if a.dtype == 'f32': return contextlib.nullcontext()
     return torch.autocast(a.device, dtype=torch.bfloat16 if a.dtype == 'bf16' else torch.float16)
-def loss_of(tok):
+def loss_of(model, tok):
     with precision():
-        return F.cross_entropy(m(tok[:, :-1]).flatten(0, 1), tok[:, 1:].flatten()) + 0.01 * sum(b.ff.aux for b in m.blocks if hasattr(b.ff, 'aux'))
+        return F.cross_entropy(model(tok[:, :-1]).flatten(0, 1), tok[:, 1:].flatten()) + 0.01 * sum(b.ff.aux for b in m.blocks if hasattr(b.ff, 'aux'))
 def synchronize():
     if a.device == 'cuda': torch.cuda.synchronize()
-n = sum(x.numel() for x in m.parameters())
-times, cpus = [], []
-for i in range(a.steps):
-    tok = torch.randint(0, a.vocab, (a.batch, a.seq + 1))
-    synchronize(); t, c = time.perf_counter(), time.process_time()
-    loss = loss_of(tok)
-    opt.zero_grad(set_to_none=True); loss.backward(); torch.nn.utils.clip_grad_norm_(m.parameters(), 1.0); opt.step(); synchronize()
-    times.append(time.perf_counter() - t); cpus.append(time.process_time() - c)
-cpu_per_wall = sum(cpus[2:]) / sum(times[2:])
-times = sorted(times[2:]); med = times[len(times) // 2]
-print(json.dumps(dict(peer='torch ' + torch.__version__, params=n, step_s=round(med, 4), tokens_per_s=round(a.batch * a.seq / med), cpu_per_wall=round(cpu_per_wall, 2), loss=round(loss.item(), 4))))
+def train(model, batch, wait):
+    """Times --steps steps of `batch` sequences, `wait` before and after each; without the first two: median seconds, CPU seconds of all, seconds of all, loss."""
+    opt = torch.optim.AdamW(model.parameters(), lr=1e-3, foreach=True)
+    times, cpus = [], []
+    for _ in range(a.steps):
+        tok = torch.randint(0, a.vocab, (batch, a.seq + 1))
+        wait(); t, c = time.perf_counter(), time.process_time()
+        loss = loss_of(model, tok)
+        opt.zero_grad(set_to_none=True); loss.backward(); torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0); opt.step(); wait()
+        times.append(time.perf_counter() - t); cpus.append(time.process_time() - c)
+    return sorted(times[2:])[len(times[2:]) // 2], sum(cpus[2:]), sum(times[2:]), loss.item()
+
+if __name__ == '__main__':
+    med, cpu_s, wall_s, loss = train(m, a.batch, synchronize)
+    print(json.dumps(dict(peer='torch ' + torch.__version__, blas=blas, params=params, step_s=round(med, 4), tokens_per_s=round(a.batch * a.seq / med), cpu_per_wall=round(cpu_s / wall_s, 2), loss=round(loss, 4))))
