@@ -1,4 +1,4 @@
-/** What every benchmark prints alike: the machine, and medians. */
+/** What every benchmark prints alike, the machine and medians, and what it is told alike: rounds. */
 import os from 'node:os';
 
 /** Node, processor and date of a measurement, one line. */
@@ -11,4 +11,11 @@ export function machine(): string {
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)];
+}
+
+/** How many rounds an argument of a benchmark asks for; `usual` without one. Throws `RangeError`. */
+export function roundsOf(argument: string | undefined, usual: number): number {
+  const rounds = Number(argument ?? usual);
+  if (Number.isInteger(rounds) && rounds > 0) return rounds;
+  throw new RangeError(`rounds: a whole number from 1 on, not ${argument ?? usual}`);
 }

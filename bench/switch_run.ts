@@ -39,6 +39,14 @@ export interface Measured {
   readonly peakMiB: number;
 }
 
+/** What a side of a race reached, ours or a peer. */
+export interface Reached {
+  readonly tokensPerSecond: number;
+  /** Cores that it used. */
+  readonly cpuPerWall: number;
+  readonly peakMiB: number;
+}
+
 /** Exit code of a run that Ctrl-C ended. */
 const INTERRUPTED = 130;
 
@@ -57,6 +65,12 @@ export type Settings = Readonly<Record<string, string | number>>;
 export function train(nodes: number, workers: number, nats: 'auto' | 'none' = 'auto'): Promise<Measured> {
   const cluster = { 'cluster.nodes': nodes, 'cluster.workers_per_node': workers, 'cluster.nats.url': nats };
   return measureRun({ ...model, ...cluster }, WARM_UP);
+}
+
+/** What `train` reaches. */
+export async function reachedBy(nodes: number, workers: number, nats: 'auto' | 'none'): Promise<Reached> {
+  const { stepMs, cpuPerWall, peakMiB } = await train(nodes, workers, nats);
+  return { tokensPerSecond: (1000 * TOKENS_PER_STEP) / stepMs, cpuPerWall, peakMiB };
 }
 
 /**
