@@ -11,5 +11,7 @@ export { generate } from './run/generate.ts';
 export type { StepMetrics } from './telemetry/index.ts';
 export type { GenerateOptions, RunEvent, RunOutcome } from './run/run_port.ts';
 export type { FeedForward, Mixer, Ops, ParameterMakers, SequenceShape, Sublayers } from './models/sublayer.ts';
-export type { LayerShape } from './models/config.ts';
+export type { Family, FamilyKit, FamilyParts } from './models/families/family.ts';
+export type { LayerShape, ModelConfig, TraceSettings } from './models/config.ts';
+export type { Layer, Mixture, Model, Stack, Step } from './models/model.ts';
 export type { Parameter } from './models/parameter.ts';

@@ -1,6 +1,6 @@
 /**
- * Sublayers of one's own: the module that `model.sublayers` names, imported by every thread of a run. Its exports
- * `mixer` and `feedForward` stand in the place of the architecture's, each where it is there.
+ * A module of one's own: what `model.sublayers` names, imported by every thread of a run. Its exports `mixer` and `feedForward`
+ * stand in the place of the architecture's, each where it is there; its export `family` builds the whole model.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { codeOf } from '../system_error.ts';
 import type { Topology } from '../topology/index.ts';
 import type { FeedForward, Mixer, Sublayers } from './sublayer.ts';
+import type { Family } from './families/family.ts';
 import { usualSublayers } from './blocks/usual_sublayers.ts';
 
 /** A module of sublayers that cannot be used; the line says where it is and why. */
@@ -22,6 +23,8 @@ export class BadSublayers extends Error {
 }
 
 export interface LoadedSublayers extends Sublayers {
+  /** Builds the model; null where the architecture's own does. */
+  readonly family: Family | null;
   /** SHA-256 of the module, but not of what it imports; null where there is none. */
   readonly digest: string | null;
 }
@@ -47,14 +50,17 @@ export async function loadSublayers(
   expected?: string | null,
 ): Promise<LoadedSublayers> {
   const file = sublayersFile(topology, baseDir);
-  if (file === null) return { ...usualSublayers, digest: null };
+  if (file === null) return { ...usualSublayers, family: null, digest: null };
   const digest = digestOf(file);
   if (expected !== undefined && digest !== expected) {
     throw new BadSublayers(file, 'was changed while the run began; start it again');
   }
-  const { mixer, feedForward } = await imported(file);
-  if (mixer === undefined && feedForward === undefined) {
-    throw new BadSublayers(file, 'exports neither mixer nor feedForward; export one of them, or both');
+  const { mixer, feedForward, family } = await imported(file);
+  if (mixer === undefined && feedForward === undefined && family === undefined) {
+    throw new BadSublayers(file, 'exports neither mixer nor feedForward nor family; export at least one of them');
+  }
+  if (family !== undefined && !isFamily(family)) {
+    throw new BadSublayers(file, 'family is no function; export one that makes a model of a config');
   }
   for (const [name, sublayer] of Object.entries({ mixer, feedForward })) {
     if (sublayer === undefined || isSublayer(sublayer)) continue;
@@ -63,6 +69,7 @@ export async function loadSublayers(
   return {
     mixer: isSublayer(mixer) ? mixer : usualSublayers.mixer,
     feedForward: isSublayer(feedForward) ? feedForward : usualSublayers.feedForward,
+    family: family ?? null,
     digest,
   };
 }
@@ -82,6 +89,8 @@ async function imported(file: string): Promise<Record<string, unknown>> {
     throw new BadSublayers(file, `cannot be imported: ${firstLine(error)}; correct the module`, error);
   }
 }
+
+const isFamily = (value: unknown): value is Family => typeof value === 'function';
 
 /** As far as can be told without calling it. */
 const isSublayer = (value: unknown): value is Mixer & FeedForward =>

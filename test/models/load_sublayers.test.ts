@@ -18,7 +18,7 @@ function write(name: string, text: string): string {
 }
 
 it('are the usual ones where the topology names no module', async () => {
-  expect(await load(null)).toEqual({ ...usualSublayers, digest: null });
+  expect(await load(null)).toEqual({ ...usualSublayers, family: null, digest: null });
 });
 
 it('stand in the place of those that a module exports, relative to the topology file', async () => {
@@ -34,7 +34,8 @@ it.each([
   ['none.ts', null, 'cannot be read \\(ENOENT\\); paths are relative to the topology file'],
   ['syntax.js', 'export const = 3;', 'cannot be imported: '],
   ['throws.js', 'throw new Error("no\\nluck");', 'cannot be imported: no'],
-  ['empty.js', 'export default 3;', 'exports neither mixer nor feedForward; export one of them, or both'],
+  ['empty.js', 'export default 3;', 'exports neither mixer nor feedForward nor family; export at least one of them'],
+  ['data.js', 'export const family = {};', 'family is no function; export one that makes a model of a config'],
   [
     'half.js',
     'export const mixer = { apply() {} };',

@@ -30,9 +30,10 @@ export type RunSpecSource = Pick<RunSpec, 'topology' | 'baseDir' | 'vocabulary'>
 
 /** Makes the run spec. Throws `BadSublayers`. */
 export async function runSpecOf({ topology, baseDir, vocabulary, sublayersDigest }: RunSpecSource): Promise<RunSpec> {
-  const { digest, ...sublayers } = await loadSublayers(topology, baseDir, sublayersDigest);
+  const { digest, family, ...sublayers } = await loadSublayers(topology, baseDir, sublayersDigest);
   const config = modelConfigOf(topology, vocabulary);
-  const build = (batch: number): Model => buildModel({ config, settings: traceSettingsOf(topology, batch), sublayers });
+  const build = (batch: number): Model =>
+    buildModel({ config, settings: traceSettingsOf(topology, batch), sublayers }, family ?? undefined);
   try {
     // The first use of somebody's sublayers: what they throw is told in one line.
     if (digest !== null) checkSublayers(config, traceSettingsOf(topology, 1), sublayers);

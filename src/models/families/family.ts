@@ -1,7 +1,11 @@
-/** The joint between a model's config and the model: a family builds one from the other. One file each in this folder. */
+/**
+ * The joint between a model's config and the model: a family builds one from the other. There is one file for each in this
+ * folder, and a module of somebody's own may export one.
+ */
 import type { ModelConfig, TraceSettings } from '../config.ts';
 import type { Model } from '../model.ts';
 import type { Sublayers } from '../sublayer.ts';
+import type * as kit from './kit.ts';
 
 export interface FamilyParts {
   readonly config: ModelConfig;
@@ -10,4 +14,10 @@ export interface FamilyParts {
   readonly sublayers: Sublayers;
 }
 
-export type Family = (parts: FamilyParts) => Model;
+/**
+ * Builds a model. It is called more than once, for microbatches of other sizes, and must give the same parameters each time.
+ * It gets what it is written with as an argument, so that its module needs no import but types.
+ */
+export type Family = (parts: FamilyParts, kit: FamilyKit) => Model;
+
+export type FamilyKit = typeof kit;

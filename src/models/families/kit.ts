@@ -1,0 +1,12 @@
+/** What a family is written with: the builder of layers, the blocks there are, and how one makes others. */
+export * as ops from '../../kernels/ops/index.ts';
+export { f32, i32, type InputSpec, type Values } from '../../kernels/trace.ts';
+export { decoder } from '../blocks/decoder.ts';
+export { denseBlock, mergeBlock, sparseBlock } from '../blocks/decoder_layer.ts';
+export { linear } from '../blocks/linear.ts';
+export { mixtureBlock } from '../blocks/mixture.ts';
+export { layerShape } from '../config.ts';
+export { LayerBuilder } from '../layer_builder.ts';
+export { matrix, scale } from '../parameter.ts';
+export { oncePer, tracedBlock } from '../traced_block.ts';
+export { weightsOf, weightsUnder } from '../weights_of.ts';
