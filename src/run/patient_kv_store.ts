@@ -42,6 +42,10 @@ export class PatientKvStore implements KvStore {
     return this.patiently(() => this.store.remove(key, revision));
   }
 
+  keys(prefix: string): Promise<readonly string[]> {
+    return this.patiently(() => this.store.keys(prefix));
+  }
+
   list(prefix: string): Promise<readonly KvEntry[]> {
     return this.patiently(() => this.store.list(prefix));
   }

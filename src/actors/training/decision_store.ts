@@ -10,6 +10,8 @@ import { decisionSchema, type Decision } from '../protocol/parameters.ts';
 export interface DecisionStore {
   /** The decision about `step`, if there is one. */
   find(step: number): Promise<Decision | null>;
+  /** The highest step that is decided; null where none is. */
+  newest(): Promise<number | null>;
   /** Records `proposed` unless its step is decided already; resolves with the decision that stands, once it is durable. */
   decide(proposed: Decision): Promise<Decision>;
 }
@@ -20,11 +22,22 @@ export function faultOf({ gen, step, updateStep }: Decision): string | null {
   return updateStep < 0 || updateStep > step + 1 ? `no decision that makes at most ${step + 1} updates` : null;
 }
 
+/** The highest of `steps`, of which there may be many; null where there are none. */
+export function highestOf(steps: Iterable<number>): number | null {
+  let highest: number | null = null;
+  for (const step of steps) if (highest === null || step > highest) highest = step;
+  return highest;
+}
+
 export class MemoryDecisionStore implements DecisionStore {
   private readonly decisions = new Map<number, Decision>();
 
   find(step: number): Promise<Decision | null> {
     return Promise.resolve(this.decisions.get(step) ?? null);
+  }
+
+  newest(): Promise<number | null> {
+    return Promise.resolve(highestOf(this.decisions.keys()));
   }
 
   decide(proposed: Decision): Promise<Decision> {
@@ -64,6 +77,10 @@ export class FileDecisionStore implements DecisionStore {
 
   find(step: number): Promise<Decision | null> {
     return Promise.resolve(this.decided.get(step) ?? null);
+  }
+
+  newest(): Promise<number | null> {
+    return Promise.resolve(highestOf(this.decided.keys()));
   }
 
   async decide(proposed: Decision): Promise<Decision> {

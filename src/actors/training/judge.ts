@@ -27,6 +27,8 @@ export class Judge {
   private scale: LossScale | null;
   /** Steps right before this one that were skipped as an incident; null while the store has to be asked. */
   private skipped: number | null = null;
+  /** The highest step that was decided in an earlier gen, -1 for none; null while the store has to be asked. */
+  private recorded: number | null = null;
 
   /** `timeoutMs`: for the event log's answers. */
   constructor(
@@ -52,6 +54,11 @@ export class Judge {
     this.scale = lossScale ?? this.scale;
   }
 
+  /** Hears that a gen is over, in which the step in hand may have been decided. */
+  genOver(): void {
+    this.recorded = null;
+  }
+
   /** Hears that all roles have applied the decision. */
   applied({ verdict, lossScale, overflowed }: Decision): void {
     this.scale = lossScale ?? this.scale;
@@ -62,7 +69,7 @@ export class Judge {
   /** The decision this step deserves; a replayed step keeps the one recorded. Throws `Unstable`. */
   async propose({ step, loss, gradNorm }: Findings, { gen, updateStep }: Place): Promise<Decision> {
     const { topology } = this;
-    const recorded = await this.decisions.find(step);
+    const recorded = await this.recordedAt(step);
     if (recorded !== null) return recorded;
     const findings = { step, loss, gradNorm };
     const overflowed = this.scale !== null && overflows(findings, this.scale);
@@ -79,6 +86,12 @@ export class Judge {
       ...(lossScale === null ? {} : { lossScale }),
       ...(overflowed ? { overflowed } : {}),
     };
+  }
+
+  /** What an earlier gen decided about a step. Beyond the newest decision of those the store is not asked. */
+  private async recordedAt(step: number): Promise<Decision | null> {
+    this.recorded ??= (await this.decisions.newest()) ?? -1;
+    return step > this.recorded ? null : await this.decisions.find(step);
   }
 
   /** The sentinel's verdict, which is told where it is none to commit. Throws `Unstable`. */

@@ -5,7 +5,7 @@
  * nobody.
  */
 import { DamagedRecord, parseRecord, type KvEntry, type KvStore } from '../../runtime/cluster/nats.ts';
-import { faultOf, type DecisionStore } from './decision_store.ts';
+import { faultOf, highestOf, type DecisionStore } from './decision_store.ts';
 import { decisionSchema, type Decision } from '../protocol/parameters.ts';
 
 export class KvDecisionStore implements DecisionStore {
@@ -24,6 +24,12 @@ export class KvDecisionStore implements DecisionStore {
   async find(step: number): Promise<Decision | null> {
     const entry = await this.store.find(this.keyOf(step));
     return entry === null ? null : this.parse(entry, step);
+  }
+
+  /** By the keys alone: what they stand for is checked where it is followed. Throws `KvUnavailable`. */
+  async newest(): Promise<number | null> {
+    const keys = await this.store.keys(this.prefix);
+    return highestOf(keys.map((key) => Number(key.slice(this.prefix.length + 1))).filter(Number.isSafeInteger));
   }
 
   /** Throws `DamagedRecord`, `KvUnavailable`. */

@@ -98,6 +98,7 @@ export class Trainer implements Actor<Messages> {
 
   async goOn({ step, what }: ArgsOf<Messages, 'goOn'>): Promise<void> {
     if (this.finished === null) return;
+    this.judge.genOver();
     await this.unlessGenEnds(() => {
       const { decided } = this;
       if (decided !== null && step > this.step) this.complete(decided);

@@ -23,6 +23,8 @@ export interface KvStore {
   replace(key: string, value: string, revision: number): Promise<KvEntry | null>;
   /** Removes `revision`; false if another one stands. */
   remove(key: string, revision: number): Promise<boolean>;
+  /** Keys of one segment more than `prefix`, sorted; one whose entry was removed may be among them. */
+  keys(prefix: string): Promise<readonly string[]>;
   /** All entries whose key is `prefix`, a dot, and one segment more; sorted by key. */
   list(prefix: string): Promise<readonly KvEntry[]>;
 }

@@ -22,10 +22,18 @@ export class MemoryKvStore implements KvStore {
     return Promise.resolve(this.#entries.get(key)?.revision === revision && this.#entries.delete(key));
   }
 
+  keys(prefix: string): Promise<readonly string[]> {
+    return Promise.resolve(this.#below(prefix).map(({ key }) => key));
+  }
+
   list(prefix: string): Promise<readonly KvEntry[]> {
-    const isListed = ({ key }: KvEntry): boolean =>
+    return Promise.resolve(this.#below(prefix));
+  }
+
+  #below(prefix: string): KvEntry[] {
+    const isBelow = ({ key }: KvEntry): boolean =>
       key.startsWith(`${prefix}.`) && !key.slice(prefix.length + 1).includes('.');
-    return Promise.resolve([...this.#entries.values()].filter(isListed).sort(byKey));
+    return [...this.#entries.values()].filter(isBelow).sort(byKey);
   }
 
   #write(key: string, value: string): KvEntry {
@@ -37,4 +45,4 @@ export class MemoryKvStore implements KvStore {
 }
 
 /** Code-unit order, the same on every machine. */
-export const byKey = (a: KvEntry, b: KvEntry): number => (a.key < b.key ? -1 : 1);
+const byKey = (a: KvEntry, b: KvEntry): number => (a.key < b.key ? -1 : 1);

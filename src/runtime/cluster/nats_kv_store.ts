@@ -10,7 +10,6 @@ import { SystemClock, type Clock } from '../system/clock.ts';
 import type { NatsConnection } from '../transport/nats_connection.ts';
 import { checkNodeName } from '../transport/nats_subject.ts';
 import { MOST_TRIES, type KvEntry, type KvStore } from './kv_store.ts';
-import { byKey } from './memory_kv_store.ts';
 import { DamagedStore, KvBucketGone, KvUnavailable } from './membership_errors.ts';
 
 /** "wrong last sequence": another revision stands. */
@@ -91,13 +90,18 @@ export class NatsKvStore implements KvStore {
     return removed ?? false;
   }
 
-  async list(prefix: string): Promise<readonly KvEntry[]> {
+  async keys(prefix: string): Promise<readonly string[]> {
     const subject = `$KV.${this.#name}.`;
     const filter = { subjects_filter: `${subject}${prefix}.*` };
     const { state } = await this.#tried(() => this.#streams.info(`KV_${this.#name}`, filter));
-    const keys = Object.keys(state.subjects ?? {}).map((name) => name.slice(subject.length));
+    const subjects = Object.keys(state.subjects ?? {});
+    return subjects.map((name) => name.slice(subject.length)).sort();
+  }
+
+  async list(prefix: string): Promise<readonly KvEntry[]> {
+    const keys = await this.keys(prefix);
     const entries = await Promise.all(keys.map((key) => this.find(key)));
-    return entries.filter((entry) => entry !== null).sort(byKey);
+    return entries.filter((entry) => entry !== null);
   }
 
   async #unlessStale<T>(write: () => Promise<T>): Promise<T | null> {

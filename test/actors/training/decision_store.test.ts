@@ -72,6 +72,13 @@ describe.each([
     expect(await store.decide(decision(4, { gen: 2 }))).toEqual(first);
     expect(await store.find(4)).toEqual(first);
   });
+
+  it('tells the highest step that is decided, whatever came last', async () => {
+    const store = open();
+    expect(await store.newest()).toBeNull();
+    for (const step of [2, 10, 9]) await store.decide(decision(step));
+    expect(await store.newest()).toBe(10);
+  });
 });
 
 describe('a decision file', () => {

@@ -67,6 +67,9 @@ describe.each(stores)('a key-value store %s', (_name, open) => {
     await store.remove('node.c', (await store.find('node.c'))?.revision ?? 0);
     expect((await store.list('node')).map(({ key }) => key)).toEqual(['node.a', 'node.b']);
     expect(await store.list('nobody')).toEqual([]);
+    // Whether it still has a name for what was removed is the store's affair.
+    expect((await store.keys('node')).filter((key) => key !== 'node.c')).toEqual(['node.a', 'node.b']);
+    expect(await store.keys('nobody')).toEqual([]);
   });
 });
 
@@ -125,6 +128,12 @@ test('a bucket that was removed is not taken for a server that is away', async (
   const { revision } = await store.createOrGet('k', 'a');
   await connection.client.request('$JS.API.STREAM.DELETE.KV_troupe_removed', '');
   const gone = { tag: 'KvBucketGone', message: expect.stringMatching(/^bucket troupe_removed: it is gone/) as string };
-  const calls = [store.find('k'), store.createOrGet('k', 'b'), store.replace('k', 'b', revision), store.list('node')];
+  const calls = [
+    store.find('k'),
+    store.createOrGet('k', 'b'),
+    store.replace('k', 'b', revision),
+    store.keys('node'),
+    store.list('node'),
+  ];
   await Promise.all(calls.map((call) => expect(call).rejects.toMatchObject(gone)));
 });
