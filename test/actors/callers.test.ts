@@ -64,6 +64,7 @@ function open(name: string): ActorSystem {
   system.spawn(trainerProtocol, trainerAddress, () => ({
     train: () => ({ status: 'done' as const, step: 0, evalLoss: null }),
     next: noting('next'),
+    voted: noting('voted'),
     goOn: noting('goOn'),
     interrupt: noting('interrupt'),
   }));

@@ -128,6 +128,7 @@ export interface PlayOptions {
   readonly onPruned?: (names: readonly string[]) => void;
   /** What a checkpoint does before it is complete. */
   readonly syncLogs?: () => void;
+  /** Interrupts the run while it works on this step, from 1. */
   readonly stopAfter?: number;
   /** Default: `hashedBatches`. */
   readonly batches?: BatchPort;
@@ -137,15 +138,24 @@ export interface PlayOptions {
   readonly incidents?: Incident[];
 }
 
-/** Trains the topology to its end, or until after the step `stopAfter`. */
+/** Trains the topology to its end, or to that of the step `stopAfter`. */
 export async function play(topology: Topology, options: PlayOptions): Promise<Played> {
   const { directory, from, stopAfter, decisions = new MemoryDecisionStore(), incidents = [] } = options;
   const { keep = 9, syncLogs = () => undefined, onPruned = () => undefined } = options;
   const runSpec = await drawn(topology);
   const pool = new HeapFramePool({ poison: true });
+  const given = options.batches ?? hashedBatches(topology);
+  const batches: BatchPort = {
+    microbatch: (unit) => {
+      if (unit.mode === 'train' && unit.step + 1 === stopAfter) {
+        run.system.ref(trainerProtocol, trainerAddress).tell.interrupt();
+      }
+      return given.microbatch(unit);
+    },
+  };
   const run = await Run.start({
     runSpec,
-    batches: options.batches ?? hashedBatches(topology),
+    batches,
     gen: (from?.manifest.gen ?? 0) + 1,
     evaluationMicrobatches: Math.ceil(topology.training.eval_sequences / microbatchSequencesOf(topology)),
     decisions,
@@ -182,7 +192,6 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
         ...line
       }: StepMetrics) => {
         curve.push(line);
-        if (line.step === stopAfter) trainer.tell.interrupt();
       },
       evaluated: () => undefined,
       checkpoint: () => undefined,

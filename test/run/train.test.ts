@@ -109,7 +109,7 @@ describe('a run', () => {
   it('decides anew where one failed before its first step, whatever that one had decided', async () => {
     const stale = { gen: 1, step: 0, verdict: 'skip', updateStep: 0, lr: 9, clip: 1 };
     writeFileSync(join(runDir, 'decisions.jsonl'), `${JSON.stringify(stale)}\n`);
-    expect(steps(await launch(false, { interruptAt: 'step' }))).toEqual([1]);
+    expect(steps(await launch(false, { interruptAt: 'step' }))).toEqual([1, 2]);
   });
 
   it.each([
@@ -123,9 +123,10 @@ describe('a run', () => {
   });
 
   it('interrupted in a step ends after it, with a checkpoint', async () => {
-    const ran = await launch(false, { interruptAt: 'step' });
-    expect(ran.outcome).toMatchObject({ status: 'interrupted', step: 1 });
-    expect(written(ran)).toEqual(['step-000000.g1', 'step-000001.g1']);
+    // While the first step is written down the second is under way.
+    const ran = await launch(false, { interruptAt: 'step', settings: { 'checkpoint.interval': 0 } });
+    expect(ran.outcome).toMatchObject({ status: 'interrupted', step: 2 });
+    expect(written(ran)).toEqual(['step-000000.g1', 'step-000002.g1']);
   });
 });
 
@@ -215,6 +216,6 @@ describe('a resumed run', () => {
   });
 
   it('begins again where it ended before its first checkpoint', async () => {
-    expect(steps(await launch(true, { interruptAt: 'step' }))).toEqual([1]);
+    expect(steps(await launch(true, { interruptAt: 'step' }))).toEqual([1, 2]);
   });
 });

@@ -25,8 +25,8 @@ const rowsOfStream = unitSchema.extend({ name: z.string(), rows: rowsSchema });
 export const stageProtocol = defineProtocol('stage', {
   ...parameterMessages,
   ...reduceMessages(stages),
-  /** To generate, the owner opens it. */
-  open: tell({ from: [trainer, ...owner], args: openSchema }),
+  /** Data, so that a step which is opened behind the decision about the one before waits for it. To generate, the owner opens. */
+  open: tell({ lane: 'data', from: [trainer, ...owner], args: openSchema }),
   /** Rows of a stream that another actor writes: a mixture's output, rows of another stage. */
   stream: tell({ lane: 'data', from: [routers, stages], args: rowsOfStream }),
   /** The gradient of a stream that another actor reads. */

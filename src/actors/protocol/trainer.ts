@@ -25,8 +25,10 @@ export const trainerProtocol = defineProtocol('trainer', {
     }),
     reply: outcomeSchema,
   }),
-  /** The trainer tells itself to take the next step, so that it hears others in between. */
+  /** The trainer tells itself to open the next step, or to end. */
   next: tell({ from: [itself] }),
+  /** The trainer tells itself that all have voted on the step in hand; it has heard others since it was opened. */
+  voted: tell({ from: [itself] }),
   /** All have entered this gen, where `step` data steps are applied; the former one was left because of `what`. */
   goOn: tell({ from: [recovery], args: z.object({ step: z.int(), what: z.string() }) }),
   /** Ends after the step in hand, with a checkpoint. */

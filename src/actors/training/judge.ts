@@ -49,6 +49,11 @@ export class Judge {
     return this.scale;
   }
 
+  /** Returns the loss scale of the step after the one that was decided; null where nothing is scaled. */
+  lossScaleAfter({ lossScale }: Decision): number | null {
+    return (lossScale ?? this.scale)?.scale ?? null;
+  }
+
   /** Goes on with the scale of a checkpoint, if it has one. */
   resume(lossScale: LossScale | undefined): void {
     this.scale = lossScale ?? this.scale;

@@ -31,11 +31,12 @@ export class Passes {
     this.patienceMs = patienceMs;
   }
 
-  /** Has all roles take a training step, their losses multiplied by `lossScale` unless that is null; resolves to their votes. */
+  /** Has all roles take a training step, as soon as they have applied the decisions before it, their losses multiplied by `lossScale` unless that is null; resolves to their votes. */
   train(step: number, lossScale: number | null): Promise<Vote[]> {
     const { mesh, topology } = this.parts;
     const { micro_batches } = topology.parallelism;
     const scaled = lossScale === null ? {} : { lossScale };
+    this.scope.setParamsVersion(step);
     for (const { pipelineRank, dataRank } of mesh.stages) {
       const microbatches = Array.from({ length: micro_batches }, (_, i) =>
         globalMicrobatch(dataRank, micro_batches, i),
@@ -55,6 +56,7 @@ export class Passes {
     const { mesh, evaluationMicrobatches, topology } = this.parts;
     if (evaluationMicrobatches === 0) return null;
     const all = Array.from({ length: evaluationMicrobatches }, (_, i) => i);
+    this.scope.setParamsVersion(step);
     const stages = mesh.stages.map(({ pipelineRank, dataRank }) => {
       const microbatches = all.filter((i) => i % topology.parallelism.data_parallel === dataRank);
       const stage = this.stage(pipelineRank, dataRank);

@@ -1,7 +1,10 @@
-/** The systems of a run count bytes by transport and the CPU time of each thread, and their agents report it. */
+/**
+ * The systems of a run count bytes by transport and the CPU time of each thread, and their agents report it. A step has
+ * what was counted from the report before it to the one after; the next step may be under way by then.
+ */
 import type { ActorScope } from '../../runtime/index.ts';
 import { agentAddress } from '../placement/addresses.ts';
-import { agentProtocol } from '../protocol/agent.ts';
+import { agentProtocol, type SystemReport } from '../protocol/agent.ts';
 
 type Numbers = Readonly<Record<string, number>>;
 
@@ -13,7 +16,7 @@ export interface Counts {
   readonly cpuMs: Numbers;
 }
 
-/** Frames with tensors were not given back by the end of a step. Always a bug. */
+/** Frames with tensors were not given back when nothing was under way any more. Always a bug. */
 export class FramesHeld extends Error {
   readonly tag = 'FramesHeld';
   constructor(system: string, frames: number, step: number) {
@@ -24,25 +27,56 @@ export class FramesHeld extends Error {
 
 const patienceMs = 15 * 60_000;
 
-/** Asks all systems for what they have counted so far. To be asked between steps only. Throws `FramesHeld`. */
-export async function countsOf(
-  scope: Pick<ActorScope, 'ref'>,
-  systems: readonly string[],
-  step: number,
-): Promise<Counts> {
-  const agents = systems.map((system) => scope.ref(agentProtocol, agentAddress(system)));
-  const reports = await Promise.all(agents.map((agent) => agent.ask.report(undefined, { timeoutMs: patienceMs })));
-  const holder = reports.findIndex(({ leased }) => leased > 0);
-  // Between steps nothing is under way, so whoever holds a frame has forgotten it.
-  if (holder >= 0) throw new FramesHeld(systems[holder], reports[holder].leased, step);
+export class SystemCounts {
+  private readonly scope: Pick<ActorScope, 'ref'>;
+  private readonly systems: readonly string[];
+  /** Where the next step is counted from; null while that has to be asked for. */
+  private before: Counts | null = null;
+
+  constructor(scope: Pick<ActorScope, 'ref'>, systems: readonly string[]) {
+    this.scope = scope;
+    this.systems = systems;
+  }
+
+  /** Counts from here on, unless it does already. */
+  async begin(step: number): Promise<void> {
+    if (this.before === null) await this.quiet(step);
+  }
+
+  /** What was counted since the step before, or since `begin`. */
+  async ofStep(): Promise<Counts> {
+    const { before } = this;
+    this.before = countsOf(this.systems, await this.reports());
+    return since(before, this.before);
+  }
+
+  /** What is counted from now on is no part of a step, until `begin`. */
+  leaveOff(): void {
+    this.before = null;
+  }
+
+  /** All that the first `step` steps sent has come; whoever still holds a frame has forgotten it. Throws `FramesHeld`. */
+  async quiet(step: number): Promise<void> {
+    const reports = await this.reports();
+    const holder = reports.findIndex(({ leased }) => leased > 0);
+    if (holder >= 0) throw new FramesHeld(this.systems[holder], reports[holder].leased, step);
+    this.before = countsOf(this.systems, reports);
+  }
+
+  private reports(): Promise<SystemReport[]> {
+    const agents = this.systems.map((system) => this.scope.ref(agentProtocol, agentAddress(system)));
+    return Promise.all(agents.map((agent) => agent.ask.report(undefined, { timeoutMs: patienceMs })));
+  }
+}
+
+function countsOf(systems: readonly string[], reports: readonly SystemReport[]): Counts {
   return {
     bytesSent: summed(reports.map(({ bytesSent }) => bytesSent)),
     cpuMs: Object.fromEntries(reports.map(({ cpuMs }, i) => [systems[i], cpuMs])),
   };
 }
 
-/** What was counted after `before`. */
-export function since(before: Counts | null, now: Counts): Counts {
+function since(before: Counts | null, now: Counts): Counts {
   return { bytesSent: less(now.bytesSent, before?.bytesSent), cpuMs: less(now.cpuMs, before?.cpuMs) };
 }
 

@@ -1,7 +1,8 @@
 /**
  * The trainer is the supervisor actor that runs the training loop. A step is opened, voted on, judged, decided and
- * applied; the decision store is the commit point. It takes one step a message, so that an interrupt is heard in
- * between. Its loop ends with its gen; in the next one recovery tells it to go on.
+ * applied; the decision store is the commit point. Right behind a decision the next step is opened: the roles work on it
+ * while this one is counted and logged. Between opening and votes it hears others, an interrupt above all. Its loop ends
+ * with its gen; in the next one recovery tells it to go on.
  */
 import {
   tagOf,
@@ -14,15 +15,16 @@ import {
 } from '../../runtime/index.ts';
 import { checkpointerAddress, eventLogAddress, trainerAddress } from '../placement/addresses.ts';
 import type { DecisionStore } from './decision_store.ts';
+import { dueAfter, goesStraightOn } from './due.ts';
 import { Judge } from './judge.ts';
 import { Passes, type PassesParts } from './passes.ts';
 import { eventLogProtocol } from '../protocol/event_log.ts';
-import type { Decision } from '../protocol/parameters.ts';
 import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from '../protocol/trainer.ts';
 import { StepNotPassing } from './sentinel.ts';
+import type { AppliedStep, DecidedStep, OpenStep } from './step_in_hand.ts';
 import { stepMetrics } from './step_report.ts';
-import { countsOf, since, type Counts } from './system_counts.ts';
-import { summarise, type StepSummary } from './step_summary.ts';
+import { SystemCounts } from './system_counts.ts';
+import { summarise } from './step_summary.ts';
 
 type Messages = typeof trainerProtocol;
 
@@ -30,23 +32,6 @@ export interface TrainerParts extends PassesParts {
   readonly decisions: DecisionStore;
   /** Every system of the run; each has an agent. */
   readonly systems: readonly string[];
-}
-
-/** A step that is decided, and what is known of it. */
-interface Decided {
-  readonly decision: Decision;
-  readonly found: StepSummary;
-  /** The loss scale that its gradients were made with; null where nothing is scaled. */
-  readonly lossScale: number | null;
-  readonly startMs: number;
-}
-
-/** A step that all have applied; it may still have to be evaluated, logged and checkpointed. */
-interface Applied extends Decided {
-  readonly stepMs: number;
-  /** What the systems counted in the step; null while that has to be asked for. */
-  counts: Counts | null;
-  isLogged: boolean;
 }
 
 /** How long a role may take for its part of a step; native code cannot be asked in between. */
@@ -57,24 +42,26 @@ export class Trainer implements Actor<Messages> {
   private readonly scope: ActorScope;
   private readonly passes: Passes;
   private readonly judge: Judge;
+  private readonly counts: SystemCounts;
   private finished: Reply<TrainingOutcome> | null = null;
   private isInterrupted = false;
   private step = 0;
   private updateStep = 0;
   private evalLoss: number | null = null;
   private checkpointed = -1;
-  private decided: Decided | null = null;
-  private applied: Applied | null = null;
+  private opened: OpenStep | null = null;
+  private decided: DecidedStep | null = null;
+  private applied: AppliedStep | null = null;
+  private appliedMs = -Infinity;
   /** Times in a row that the step in hand was left with its gen. */
   private aborts = 0;
-  /** What the systems had counted before the step in hand; null while that has to be asked for. */
-  private countsBefore: Counts | null = null;
 
   constructor(parts: TrainerParts, scope: ActorScope) {
     this.parts = parts;
     this.scope = scope;
     this.passes = new Passes(parts, scope, patienceMs);
     this.judge = new Judge(parts.topology, parts.decisions, () => this.eventLog(), patienceMs);
+    this.counts = new SystemCounts(scope, parts.systems);
   }
 
   train({ firstStep, updateStep, isNew, lossScale }: ArgsOf<Messages, 'train'>, ctx: Context): Reply<TrainingOutcome> {
@@ -93,12 +80,16 @@ export class Trainer implements Actor<Messages> {
   }
 
   async next(): Promise<void> {
-    await this.unlessGenEnds(() => this.takeStep());
+    await this.unlessGenEnds(() => this.begin());
+  }
+
+  async voted(): Promise<void> {
+    await this.unlessGenEnds(() => this.decide());
   }
 
   async goOn({ step, what }: ArgsOf<Messages, 'goOn'>): Promise<void> {
-    if (this.finished === null) return;
     this.judge.genOver();
+    this.opened = null;
     await this.unlessGenEnds(() => {
       const { decided } = this;
       if (decided !== null && step > this.step) this.complete(decided);
@@ -113,96 +104,115 @@ export class Trainer implements Actor<Messages> {
 
   /** What fails because the gen is over is taken up again in the next one; anything else ends the run. */
   private async unlessGenEnds(work: () => Promise<void> | void): Promise<void> {
+    if (this.finished === null) return;
     try {
       await work();
     } catch (error) {
-      if (tagOf(error) === 'WrongGen') return;
-      this.finished?.reject(error);
-      this.finished = null;
+      this.fail(error);
     }
   }
 
-  private async takeStep(): Promise<void> {
+  private fail(error: unknown): void {
+    if (tagOf(error) === 'WrongGen') return;
+    // Where the trainer has ended, whoever waits for the training has heard it.
+    if (this.finished?.settled === false) this.finished.reject(error);
+    this.finished = null;
+  }
+
+  /** Opens the next step, with no other under way, or ends. */
+  private async begin(): Promise<void> {
     if (this.checkpointed < 0) await this.writeCheckpoint();
+    // Left by a gen that ended in the middle of it.
+    if (this.applied !== null) await this.conclude(this.applied);
+    if (this.opened !== null) return;
     const isLast = this.step >= this.parts.topology.training.steps;
-    if (this.applied === null && (isLast || this.isInterrupted)) {
-      if (this.checkpointed !== this.step) await this.writeCheckpoint();
-      this.finished?.resolve({ status: isLast ? 'done' : 'interrupted', step: this.step, evalLoss: this.evalLoss });
-      this.finished = null;
+    if (!isLast && !this.isInterrupted) {
+      await this.counts.begin(this.step);
+      this.open(this.step, this.judge.lossScale?.scale ?? null);
       return;
     }
-    if (this.applied === null) await this.trainStep();
-    if (this.applied !== null) await this.conclude(this.applied);
-    this.applied = null;
-    this.scope.ref(trainerProtocol, trainerAddress).tell.next();
+    if (this.checkpointed !== this.step) await this.writeCheckpoint();
+    await this.counts.quiet(this.step);
+    this.finished?.resolve({ status: isLast ? 'done' : 'interrupted', step: this.step, evalLoss: this.evalLoss });
+    this.finished = null;
   }
 
-  private async trainStep(): Promise<void> {
-    const { mesh, decisions } = this.parts;
-    const { step } = this;
-    this.countsBefore ??= await this.counts();
-    const startMs = this.scope.clock.now();
-    const lossScale = this.judge.lossScale?.scale ?? null;
-    const votes = await this.passes.train(step, lossScale);
-    const found = summarise(step, votes, mesh.globalMicrobatches, lossScale ?? 1);
+  /** Has the roles take a step; when all have voted the trainer tells itself so. */
+  private open(step: number, lossScale: number | null): void {
+    const { gen } = this.scope;
+    const opened: OpenStep = { lossScale, startMs: this.scope.clock.now(), votes: null };
+    this.opened = opened;
+    this.passes.train(step, lossScale).then(
+      (votes) => {
+        // Votes of a gen that is over decide nothing.
+        if (this.opened !== opened || this.scope.gen !== gen) return;
+        opened.votes = votes;
+        this.scope.ref(trainerProtocol, trainerAddress).tell.voted();
+      },
+      (error: unknown) => {
+        if (this.opened === opened) this.fail(error);
+      },
+    );
+  }
+
+  private async decide(): Promise<void> {
+    const { step, updateStep, opened } = this;
+    if (opened?.votes == null) return;
+    const { mesh, decisions, topology } = this.parts;
+    const { votes, ...started } = opened;
+    const found = summarise(step, votes, mesh.globalMicrobatches, opened.lossScale ?? 1);
     const { loss, gradNorm } = found;
-    const { updateStep } = this;
     const proposed = await this.judge.propose({ step, loss, gradNorm }, { gen: this.scope.gen, updateStep });
     const decision = await decisions.decide(proposed);
-    const decided = { decision, found, lossScale, startMs };
+    const decided = { ...started, decision, found };
     this.decided = decided;
-    await this.passes.apply(decision);
-    this.complete(decided);
-    this.decided = null;
+    this.opened = null;
+    const applying = this.passes.apply(decision);
+    if (!this.isInterrupted && goesStraightOn(topology, step + 1))
+      this.open(step + 1, this.judge.lossScaleAfter(decision));
+    await applying;
+    await this.conclude(this.complete(decided));
+    if (this.opened === null) this.scope.ref(trainerProtocol, trainerAddress).tell.next();
   }
 
-  /** Counts a step whose decision all roles have applied. */
-  private complete(decided: Decided): void {
+  /** All roles have applied the decision: the step counts. */
+  private complete(decided: DecidedStep): AppliedStep {
     const { verdict, updateStep } = decided.decision;
     if (verdict === 'commit') this.updateStep = updateStep;
     this.judge.applied(decided.decision);
     this.aborts = 0;
     this.step++;
-    const stepMs = this.scope.clock.now() - decided.startMs;
-    this.applied = { ...decided, stepMs, counts: null, isLogged: false };
+    const nowMs = this.scope.clock.now();
+    // What it has waited for the step before is that one's.
+    const stepMs = nowMs - Math.max(decided.startMs, this.appliedMs);
+    this.appliedMs = nowMs;
+    this.decided = null;
+    return (this.applied = { ...decided, stepMs, counts: null, isLogged: false });
   }
 
   /** Evaluates, logs and checkpoints the step that was applied last; what was done of it is not done again. */
-  private async conclude(applied: Applied): Promise<void> {
-    const { topology } = this.parts;
-    const { training, checkpoint } = topology;
-    const isEnd = this.step === training.steps;
-    const isEvaluated = training.eval_interval > 0 && (isEnd || this.step % training.eval_interval === 0);
-    applied.counts ??= await this.countsOfStep();
+  private async conclude(applied: AppliedStep): Promise<void> {
+    const due = dueAfter(this.parts.topology, this.step);
+    applied.counts ??= await this.counts.ofStep();
     if (!applied.isLogged) {
-      const evalLoss = isEvaluated ? await this.passes.evaluate(this.step) : null;
-      if (isEvaluated) this.evalLoss = evalLoss;
+      const evalLoss = due.evaluation ? await this.passes.evaluate(this.step) : null;
+      if (due.evaluation) this.evalLoss = evalLoss;
       applied.isLogged = true;
       // A skipped batch has no finite numbers to log; it is an event.
       if (applied.decision.verdict === 'commit') await this.log(applied, evalLoss);
       if (evalLoss !== null)
         await this.eventLog().ask.evaluated({ step: this.step, evalLoss }, { timeoutMs: patienceMs });
     }
-    const isDue = checkpoint.interval > 0 && this.step % checkpoint.interval === 0;
-    if (isDue && this.checkpointed !== this.step) await this.writeCheckpoint();
+    if (due.checkpoint && this.checkpointed !== this.step) await this.writeCheckpoint();
     // What these sent is no part of the next step.
-    if (isEvaluated || isDue) this.countsBefore = null;
+    if (due.evaluation || due.checkpoint) this.counts.leaveOff();
+    this.applied = null;
   }
 
-  private async log(applied: Applied, evalLoss: number | null): Promise<void> {
+  private async log(applied: AppliedStep, evalLoss: number | null): Promise<void> {
     const metrics = stepMetrics(this.parts.topology, { ...applied, step: this.step, evalLoss });
     const { bytesSent = {}, cpuMs = {} } = applied.counts ?? {};
     await this.eventLog().ask.step({ ...metrics, bytes_sent: bytesSent, cpu_ms: cpuMs }, { timeoutMs: patienceMs });
-  }
-
-  private async countsOfStep(): Promise<Counts> {
-    const before = this.countsBefore;
-    this.countsBefore = await this.counts();
-    return since(before, this.countsBefore);
-  }
-
-  private counts(): Promise<Counts> {
-    return countsOf(this.scope, this.parts.systems, this.step);
   }
 
   private async writeCheckpoint(): Promise<void> {

@@ -1,0 +1,105 @@
+/** The trainer's loop: what it sends in which order, and that no role begins a step before it has applied the one before. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { trainerAddress } from '../../../src/actors/placement/addresses.ts';
+import { trainerProtocol } from '../../../src/actors/protocol/trainer.ts';
+import type { BatchPort } from '../../../src/actors/stage/batch_port.ts';
+import { Run } from '../../../src/run/run.ts';
+import type { DeliveryFilter } from '../../../src/runtime/system/delivery_filter.ts';
+import { FaultPlan } from '../../../src/runtime/testing/index.ts';
+import { drawn, hashedBatches, play, smallTopology, type Played } from '../kit.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'troupe-trainer-'));
+let count = 0;
+const directory = (): string => join(root, String(count++));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const stepSchema = z.object({ mode: z.string().optional(), step: z.int() });
+
+/** What stages are opened for, and what is written down, in the order of delivery. */
+async function orderOf(settings: Readonly<Record<string, unknown>>): Promise<string[]> {
+  const order: string[] = [];
+  const filter: DeliveryFilter = {
+    judge: ({ route: { kind, to, message }, args }) => {
+      const isOpen = message === 'open' && to.startsWith('run/stage-');
+      const isWritten = message === 'write' || (message === 'step' && to === 'run/event_log');
+      if ((kind === 'tell' || kind === 'ask') && (isOpen || isWritten)) {
+        const { mode = message, step } = stepSchema.parse(args);
+        order.push(`${mode} ${step}`);
+      }
+      return null;
+    },
+  };
+  await play(smallTopology(settings), { directory: directory(), system: { filter } });
+  return order;
+}
+
+describe('a step', () => {
+  it('is opened right behind the decision about the one before, which is written down meanwhile', async () => {
+    expect(await orderOf({ 'training.eval_interval': 0 })).toEqual([
+      'write 0',
+      'train 0',
+      ...['train 1', 'step 1'],
+      ...['train 2', 'step 2'],
+      ...['train 3', 'step 3'],
+      ...['step 4', 'write 4'],
+    ]);
+  });
+
+  it('is not opened before an evaluation and a checkpoint of those before it', async () => {
+    expect(await orderOf({ 'training.eval_interval': 2, 'checkpoint.interval': 3 })).toEqual([
+      'write 0',
+      'train 0',
+      ...['train 1', 'step 1'],
+      ...['evaluate 2', 'step 2'],
+      'train 2',
+      ...['step 3', 'write 3'],
+      'train 3',
+      ...['evaluate 4', 'step 4', 'write 4'],
+    ]);
+  });
+
+  const mesh = {
+    'parallelism.data_parallel': 2,
+    'parallelism.pipeline_parallel': 2,
+    'parallelism.expert_parallel': 2,
+    'parallelism.micro_batches': 2,
+  };
+  const outcomeOf = ({ curve, digest, evalLoss }: Played) => ({ curve, digest, evalLoss });
+
+  it('begins nowhere before the decision about the one before has come there, whoever hears of it late', async () => {
+    const settings = { ...mesh, 'training.eval_interval': 0 };
+    const alone = await play(smallTopology(settings), { directory: directory() });
+    for (const late of [['run/stage-p*-d0'], ['run/router-l1-d0', 'run/expert-l3-e*']]) {
+      const fault = { kind: 'delay', ms: 3 } as const;
+      const rules = late.map((to) => ({ fault, message: 'apply', to, times: Infinity }));
+      const filter = new FaultPlan(1, rules);
+      const other = await play(smallTopology(settings), { directory: directory(), system: { filter } });
+      expect(outcomeOf(other)).toEqual(outcomeOf(alone));
+      expect(filter.events.length).toBeGreaterThan(3);
+    }
+  });
+
+  it('that is under way when the run is stopped fails once, with it', async () => {
+    const topology = smallTopology();
+    const { promise: isUnderWay, resolve } = Promise.withResolvers<undefined>();
+    const hashed = hashedBatches(topology);
+    const batches: BatchPort = {
+      microbatch: (unit) => {
+        resolve(undefined);
+        return hashed.microbatch(unit);
+      },
+    };
+    const run = await Run.start({ runSpec: await drawn(topology), batches, gen: 1 });
+    const trained = run.system
+      .ref(trainerProtocol, trainerAddress)
+      .ask.train({ firstStep: 0, updateStep: 0, isNew: false });
+    const failed = expect(trained).rejects.toMatchObject({ tag: 'NoSuchActor' });
+    await isUnderWay;
+    await run.stop();
+    await failed;
+  });
+});
