@@ -14,7 +14,7 @@ import {
 import { trainerAddress, agentAddress } from '../actors/placement/addresses.ts';
 import type { BatchPort } from '../actors/stage/batch_port.ts';
 import type { RunSpec } from '../actors/placement/run_spec.ts';
-import { castOf, holdersOf } from '../actors/placement/cast.ts';
+import { castOf } from '../actors/placement/cast.ts';
 import type { CastEntry } from '../actors/placement/cast_entry.ts';
 import { deviceOf } from '../topology/index.ts';
 import { chosenDevice, type WorkerDevice } from './chosen_device.ts';
@@ -23,6 +23,8 @@ import { openRoles } from './open_roles.ts';
 import { trainerProtocol } from '../actors/protocol/trainer.ts';
 import { agentProtocol } from '../actors/protocol/agent.ts';
 import { Trainer } from '../actors/training/trainer.ts';
+import type { Layout } from '../actors/placement/layout.ts';
+import { holdersBySystem } from '../actors/placement/system_holders.ts';
 import { SystemAgent, type AgentParts } from '../actors/placement/agent.ts';
 
 export interface Cluster {
@@ -71,14 +73,10 @@ export function spawnAgent(
   cast: readonly CastEntry[],
   { device = null, onEnter = () => undefined }: Partial<Pick<AgentParts, 'device' | 'onEnter'>> = {},
 ): void {
-  const hosted = {
-    groups: cast.filter(({ runsFirst }) => runsFirst).map(({ address }) => address),
-    holders: holdersOf(cast).map(({ address }) => address),
-  };
   system.spawn(
     agentProtocol,
     agentAddress(system.name),
-    (scope) => new SystemAgent({ system, device, onEnter, ...hosted }, scope),
+    (scope) => new SystemAgent({ system, device, onEnter, cast }, scope),
   );
 }
 
@@ -87,10 +85,10 @@ export function spawnTrainer(
   system: ActorSystem,
   { runSpec, evaluationMicrobatches }: Pick<ClusterOptions, 'runSpec' | 'evaluationMicrobatches'>,
   decisions: DecisionStore,
-  systems: readonly string[],
+  { systems, placement }: Pick<Layout, 'systems' | 'placement'>,
 ): void {
   const { topology, mesh } = runSpec;
-  const holders = holdersOf(castOf(runSpec)).map(({ address }) => address);
+  const holders = holdersBySystem(castOf(runSpec), placement);
   const parts = { topology, mesh, holders, decisions, evaluationMicrobatches, systems };
   system.spawn(trainerProtocol, trainerAddress, (scope) => new Trainer(parts, scope));
 }
@@ -115,7 +113,8 @@ export async function startLocalCluster(
   system.enter(gen);
   system.start(rolesSpec('w0', specs));
   spawnAgent(system, castOf(runSpec), { device });
-  spawnTrainer(system, options, decisions, [system.name]);
+  const placement = new Map(castOf(runSpec).map(({ role }) => [role, system.name]));
+  spawnTrainer(system, options, decisions, { systems: [system.name], placement });
   return {
     system,
     numericsClass: numericsClass(numerics),

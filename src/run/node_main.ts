@@ -164,7 +164,7 @@ async function startRoles(
       decisions,
     };
     system.spawn(recoveryProtocol, recoveryAddress, (recoveryScope) => new Recovery(recovery, recoveryScope));
-    spawnTrainer(system, { runSpec, evaluationMicrobatches }, decisions, assignment.systems);
+    spawnTrainer(system, { runSpec, evaluationMicrobatches }, decisions, { systems: assignment.systems, placement });
   }
   await host.ready();
   return async () => {

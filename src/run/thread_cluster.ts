@@ -52,7 +52,7 @@ export async function startThreadCluster(
   }
   system.enter(gen);
   spawnAgent(system, []);
-  spawnTrainer(system, options, decisions, systems);
+  spawnTrainer(system, options, decisions, { systems, placement });
   return {
     system,
     numericsClass: classOfRun(

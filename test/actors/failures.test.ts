@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { checkpointerAddress, trainerAddress } from '../../src/actors/placement/addresses.ts';
+import { agentAddress, checkpointerAddress } from '../../src/actors/placement/addresses.ts';
 import { rolesSpec } from '../../src/run/cluster.ts';
 import { MemoryDecisionStore } from '../../src/actors/training/decision_store.ts';
 import { openRoles } from '../../src/run/open_roles.ts';
@@ -91,7 +91,7 @@ describe('a decision', () => {
     const digests = system.spawn(digestsProtocol, checkpointerAddress, (scope) => ({
       of: ({ address }) => scope.ref(expertProtocol, address).ask.digest(),
     }));
-    const decisions = system.spawn(decisionsProtocol, trainerAddress, (scope) => ({
+    const decisions = system.spawn(decisionsProtocol, agentAddress('node-0'), (scope) => ({
       apply: ({ address }) => scope.ref(expertProtocol, address).ask.apply(other),
     }));
     // `apply` is the same message for every role that holds parameters.

@@ -1,13 +1,15 @@
 /**
- * The agent of a system lets it enter a gen. The system enters first, so that nothing of the former gen is let in any
- * more; then the agent asks each of its roles to drop the pass under way. That question waits for the message that a
- * role has in hand, so when it is answered the system is quiet.
+ * The agent of a system speaks for its holders of parameters: what the trainer asks all of them is one message a system.
+ * And it lets the system enter a gen. The system enters first, so that nothing of the former gen is let in any more; then
+ * the agent asks each of its roles to drop the pass under way. That question waits for the message that a role has in
+ * hand, so when it is answered the system is quiet.
  */
-import type { Actor, ActorScope, ArgsOf } from '../../runtime/index.ts';
+import type { Actor, ActorScope, ArgsOf, Context, Reply } from '../../runtime/index.ts';
 import type { Device } from '../../kernels/device.ts';
-import { expertGroupProtocol } from '../protocol/expert.ts';
-import { parametersProtocol } from '../protocol/parameters.ts';
-import type { DeviceTuning, SystemReport, agentProtocol } from '../protocol/agent.ts';
+import type { DeviceTuning, SystemReport, SystemVote, agentProtocol } from '../protocol/agent.ts';
+import type { Decision } from '../protocol/parameters.ts';
+import type { CastEntry } from './cast_entry.ts';
+import { LocalHolders } from './local_holders.ts';
 
 type Messages = typeof agentProtocol;
 
@@ -25,42 +27,40 @@ export interface AgentParts {
   readonly device: Pick<Device, 'numericsClass' | 'choices'> | null;
   /** Told of each gen before anybody acts in it. */
   readonly onEnter: (gen: number) => void;
-  /** Addresses of the expert groups in the system. */
-  readonly groups: readonly string[];
-  /** Addresses of the stages, routers and experts in the system. */
-  readonly holders: readonly string[];
+  /** The actors that the system hosts. */
+  readonly cast: readonly CastEntry[];
 }
-
-/** A message in hand is native code at worst: it ends, and cannot be asked in between. */
-const patienceMs = 10 * 60_000;
 
 export class SystemAgent implements Actor<Messages> {
   private readonly parts: AgentParts;
-  private readonly scope: ActorScope;
+  private readonly holders: LocalHolders;
 
   constructor(parts: AgentParts, scope: ActorScope) {
     this.parts = parts;
-    this.scope = scope;
+    this.holders = new LocalHolders(parts.cast, scope);
+  }
+
+  vote(args: ArgsOf<Messages, 'vote'>, ctx: Context): Reply<SystemVote> {
+    return later(ctx, this.holders.vote(args));
+  }
+
+  apply(decision: Decision, ctx: Context): Reply<SystemReport> {
+    return later(
+      ctx,
+      this.holders.apply(decision).then(() => this.report()),
+    );
   }
 
   async enter({ gen }: ArgsOf<Messages, 'enter'>): Promise<number[]> {
-    const { system, onEnter, groups, holders } = this.parts;
+    const { system, onEnter } = this.parts;
     system.enter(gen);
     onEnter(gen);
-    // Groups first: then no expert comes to its vote any more.
-    await Promise.all(groups.map((address) => this.group(address).ask.abandon(undefined, { timeoutMs: patienceMs })));
-    return Promise.all(
-      holders.map((address) => this.holder(address).ask.abandon(undefined, { timeoutMs: patienceMs })),
-    );
+    return await this.holders.abandon();
   }
 
   async settle({ gen, decision }: ArgsOf<Messages, 'settle'>): Promise<void> {
     // A later gen has its own settlement.
-    const { system, holders } = this.parts;
-    if (gen !== system.gen) return;
-    await Promise.all(
-      holders.map((address) => this.holder(address).ask.settle({ decision }, { timeoutMs: patienceMs })),
-    );
+    if (gen === this.parts.system.gen) await this.holders.settle(decision);
   }
 
   report(): SystemReport {
@@ -73,11 +73,18 @@ export class SystemAgent implements Actor<Messages> {
     const { numericsClass = '', choices = {} } = this.parts.device ?? {};
     return Object.keys(choices).length === 0 ? null : { numericsClass, choices };
   }
+}
 
-  private group(address: string) {
-    return this.scope.ref(expertGroupProtocol, address);
-  }
-  private holder(address: string) {
-    return this.scope.ref(parametersProtocol, address);
-  }
+/** Answers with what comes of `work`, and holds the agent not so long: it has to hear that a gen is over. */
+function later<T>(ctx: Context, work: Promise<T>): Reply<T> {
+  const reply = ctx.defer<T>();
+  work.then(
+    (value) => {
+      if (!reply.settled) reply.resolve(value);
+    },
+    (error: unknown) => {
+      if (!reply.settled) reply.reject(error);
+    },
+  );
+  return reply;
 }

@@ -1,11 +1,12 @@
 /**
- * The agent of a system (a thread of a node, or the launcher): lets it enter a gen, sees to it that its roles agree on
- * what has been applied, and says what its counters and its device have. None of it is fenced by gen, since it is what changes the gen.
+ * The agent of a system (a thread of a node, or the launcher) is asked for all in it that hold parameters, so that control
+ * messages go by system and not by expert. It lets the system enter a gen, sees to it that its roles agree on what has been
+ * applied, and says what its counters and its device have. What changes the gen is not fenced by it.
  */
 import { z } from 'zod';
 import { ask, defineProtocol } from '../../runtime/index.ts';
 import { owner, recovery, trainer } from './callers.ts';
-import { decisionSchema } from './parameters.ts';
+import { decisionSchema, lossReportSchema, routingReportSchema } from './parameters.ts';
 
 /** What a system counts, from its start. */
 export const reportSchema = z.object({
@@ -27,7 +28,30 @@ export const tuningSchema = z.object({
 });
 export type DeviceTuning = z.infer<typeof tuningSchema>;
 
+/** What the holders of a system found in a pass, added up. */
+export const systemVoteSchema = z.object({
+  /** Sums of squares of the tensors that they answer for, holder by holder in the order of the cast; none of an evaluation. */
+  squares: z.array(z.number()),
+  losses: z.array(lossReportSchema),
+  routing: z.array(routingReportSchema),
+  /** Rows that experts processed, by layer. */
+  processed: z.record(z.string(), z.int()),
+});
+export type SystemVote = z.infer<typeof systemVoteSchema>;
+
 export const agentProtocol = defineProtocol('agent', {
+  /** Answered when all that hold parameters here have voted on the pass, or those of them that are named. */
+  vote: ask({
+    from: [trainer],
+    args: z.object({
+      mode: z.enum(['train', 'evaluate']),
+      step: z.int(),
+      of: z.array(z.string()).nullable(),
+    }),
+    reply: systemVoteSchema,
+  }),
+  /** Answered when all that hold parameters here have applied the decision, with what the system has counted by then. */
+  apply: ask({ from: [trainer], args: decisionSchema, reply: reportSchema }),
   /** Enters `gen`; answered with the data steps of its roles once all of them have dropped the pass under way. */
   enter: ask({ fenced: false, from: [recovery], args: z.object({ gen: z.int() }), reply: z.array(z.int()) }),
   /** Has its roles apply the decision that stands, or let go of what they voted on. */

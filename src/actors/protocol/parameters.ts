@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { ask, defineProtocol, tensorSchema } from '../../runtime/index.ts';
-import { checkpointer, owner, trainer, agents } from './callers.ts';
+import { checkpointer, owner, agents } from './callers.ts';
 
 /** What one router did with one microbatch. Counts are of (token, choice) pairs; `load` is before dropping. */
 export const routingReportSchema = z.object({
@@ -64,12 +64,12 @@ const tensorsSchema = z.record(z.string(), tensorSchema);
 export const parameterMessages = {
   /** Answered when the role has all gradients of the step. To generate, the owner asks. */
   prepare: ask({
-    from: [trainer, ...owner],
+    from: [agents, ...owner],
     args: z.object({ mode: z.enum(['train', 'evaluate', 'generate']), step: z.int() }),
     reply: voteSchema,
   }),
   /** Idempotent: a decision of a step that was applied already changes nothing. */
-  apply: ask({ from: [trainer], args: decisionSchema }),
+  apply: ask({ from: [agents], args: decisionSchema }),
   /** The named parameters with their moments, of those that this role answers for: a few at a time. */
   save: ask({
     from: [checkpointer],

@@ -1,81 +1,110 @@
 /**
- * The passes that a trainer has the roles of a run make: a training step, which all roles vote on and apply, and an
- * evaluation, which only stages know of. It opens, asks and gathers; what follows from the answers is the trainer's.
+ * Passes are what a trainer has the roles of a run make: a training step, which all vote on and apply, and an evaluation,
+ * which only stages know of. It opens the stages, asks the agents of the systems, and gathers; what follows from the answers
+ * is the trainer's.
  */
 import type { ActorScope, Ref } from '../../runtime/index.ts';
-import { globalMicrobatch, type Mesh, type Topology } from '../../topology/index.ts';
-import { stageAddress } from '../placement/addresses.ts';
+import { globalMicrobatch, type Mesh, type StageRank, type Topology } from '../../topology/index.ts';
+import { agentAddress, stageAddress } from '../placement/addresses.ts';
+import { reportedBy, type SystemHolders } from '../placement/system_holders.ts';
+import { agentProtocol, type SystemReport, type SystemVote } from '../protocol/agent.ts';
 import { stageProtocol } from '../protocol/stage.ts';
-import { parametersProtocol, type Decision, type Vote } from '../protocol/parameters.ts';
-import { meanLoss } from './step_summary.ts';
+import type { Decision } from '../protocol/parameters.ts';
+import { meanLoss, type StepVote } from './step_summary.ts';
 
 export interface PassesParts {
   readonly topology: Topology;
   readonly mesh: Mesh;
-  /** Addresses of all that hold parameters, in the order of the cast. */
-  readonly holders: readonly string[];
+  /** Every system of the run; each has an agent. */
+  readonly systems: readonly string[];
+  /** Those that hold parameters, by system. */
+  readonly holders: readonly SystemHolders[];
   /** Microbatches of the evaluation. */
   readonly evaluationMicrobatches: number;
 }
-
-type Role = Ref<typeof parametersProtocol> | Ref<typeof stageProtocol>;
 
 export class Passes {
   private readonly parts: PassesParts;
   private readonly scope: ActorScope;
   private readonly patienceMs: number;
+  /** Names of the tensors whose sums of squares a system votes, in its order. */
+  private readonly names: ReadonlyMap<string, readonly string[]>;
 
   constructor(parts: PassesParts, scope: ActorScope, patienceMs: number) {
     this.parts = parts;
     this.scope = scope;
     this.patienceMs = patienceMs;
+    this.names = new Map(
+      parts.holders.map(({ system, holders }) => [system, holders.flatMap(reportedBy).map(({ name }) => name)]),
+    );
   }
 
-  /** Has all roles take a training step, as soon as they have applied the decisions before it, their losses multiplied by `lossScale` unless that is null; resolves to their votes. */
-  train(step: number, lossScale: number | null): Promise<Vote[]> {
-    const { mesh, topology } = this.parts;
+  /**
+   * Has all roles take a training step as soon as they have applied the decisions before it, their losses multiplied by
+   * `lossScale` unless that is null. Resolves to their votes, one a system.
+   */
+  train(step: number, lossScale: number | null): Promise<StepVote[]> {
+    const { mesh, topology, holders } = this.parts;
     const { micro_batches } = topology.parallelism;
     const scaled = lossScale === null ? {} : { lossScale };
     this.scope.setParamsVersion(step);
-    for (const { pipelineRank, dataRank } of mesh.stages) {
+    for (const rank of mesh.stages) {
       const microbatches = Array.from({ length: micro_batches }, (_, i) =>
-        globalMicrobatch(dataRank, micro_batches, i),
+        globalMicrobatch(rank.dataRank, micro_batches, i),
       );
-      this.stage(pipelineRank, dataRank).tell.open({ mode: 'train', step, microbatches, prompt: null, ...scaled });
+      this.stage(rank).tell.open({ mode: 'train', step, microbatches, prompt: null, ...scaled });
     }
-    return Promise.all(this.roles().map((role) => this.prepare(role, 'train', step)));
+    return Promise.all(
+      holders.map(async ({ system }) => {
+        const vote = await this.vote(system, { mode: 'train', step, of: null });
+        return { ...vote, squares: named(this.names.get(system)!, vote.squares) };
+      }),
+    );
   }
 
-  /** Has all roles apply a decision. */
-  async apply(decision: Decision): Promise<void> {
-    await Promise.all(this.roles().map((role) => role.ask.apply(decision, { timeoutMs: this.patienceMs })));
+  /** Has all roles apply a decision. Resolves to what every system has counted by then. */
+  apply(decision: Decision): Promise<SystemReport[]> {
+    return Promise.all(
+      this.parts.systems.map((system) => this.agent(system).ask.apply(decision, { timeoutMs: this.patienceMs })),
+    );
   }
 
   /** Mean held-out loss in nats a token, at the evaluation's capacity factor and without noise; null without held-out text. */
   async evaluate(step: number): Promise<number | null> {
-    const { mesh, evaluationMicrobatches, topology } = this.parts;
+    const { mesh, evaluationMicrobatches, topology, holders } = this.parts;
     if (evaluationMicrobatches === 0) return null;
     const all = Array.from({ length: evaluationMicrobatches }, (_, i) => i);
     this.scope.setParamsVersion(step);
-    const stages = mesh.stages.map(({ pipelineRank, dataRank }) => {
-      const microbatches = all.filter((i) => i % topology.parallelism.data_parallel === dataRank);
-      const stage = this.stage(pipelineRank, dataRank);
-      stage.tell.open({ mode: 'evaluate', step, microbatches, prompt: null });
-      return stage;
-    });
-    const votes = await Promise.all(stages.map((stage) => this.prepare(stage, 'evaluate', step)));
+    for (const rank of mesh.stages) {
+      const microbatches = all.filter((i) => i % topology.parallelism.data_parallel === rank.dataRank);
+      this.stage(rank).tell.open({ mode: 'evaluate', step, microbatches, prompt: null });
+    }
+    const stages = new Set(mesh.stages.map(({ pipelineRank, dataRank }) => stageAddress(pipelineRank, dataRank)));
+    const votes = await Promise.all(
+      holders.flatMap((each) => {
+        const of = each.holders.flatMap(({ address }) => (stages.has(address) ? [address] : []));
+        return of.length === 0 ? [] : [this.vote(each.system, { mode: 'evaluate', step, of })];
+      }),
+    );
     return meanLoss(votes.flatMap((vote) => vote.losses));
   }
 
-  private prepare(role: Role, mode: 'train' | 'evaluate', step: number): Promise<Vote> {
-    return role.ask.prepare({ mode, step }, { timeoutMs: this.patienceMs });
+  private vote(
+    system: string,
+    asked: { readonly mode: 'train' | 'evaluate'; readonly step: number; readonly of: string[] | null },
+  ): Promise<SystemVote> {
+    return this.agent(system).ask.vote(asked, { timeoutMs: this.patienceMs });
   }
 
-  private roles(): Role[] {
-    return this.parts.holders.map((address) => this.scope.ref(parametersProtocol, address));
+  private agent(system: string): Ref<typeof agentProtocol> {
+    return this.scope.ref(agentProtocol, agentAddress(system));
   }
 
-  private stage(pipelineRank: number, dataRank: number): Ref<typeof stageProtocol> {
+  private stage({ pipelineRank, dataRank }: StageRank): Ref<typeof stageProtocol> {
     return this.scope.ref(stageProtocol, stageAddress(pipelineRank, dataRank));
   }
 }
+
+/** The sums of squares by the names that both sides know. */
+const named = (names: readonly string[], squares: readonly number[]): Record<string, number> =>
+  Object.fromEntries(names.map((name, i) => [name, squares[i]]));

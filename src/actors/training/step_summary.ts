@@ -5,6 +5,9 @@
 import { globalNorm } from '../parameters/gradient_norm.ts';
 import type { LossReport, RoutingReport, Vote } from '../protocol/parameters.ts';
 
+/** What one system, or one role, found in a step; sums of squares by tensor. */
+export type StepVote = Omit<Vote, 'logits'>;
+
 export interface StepSummary {
   readonly loss: number;
   readonly auxLoss: number;
@@ -31,7 +34,7 @@ export class RowsNotConserved extends Error {
 }
 
 /** Adds up a training step over `microbatches` global microbatches, its gradients unscaled. Throws `RowsNotConserved`. */
-export function summarise(step: number, votes: readonly Vote[], microbatches: number, lossScale = 1): StepSummary {
+export function summarise(step: number, votes: readonly StepVote[], microbatches: number, lossScale = 1): StepSummary {
   const reports = votes
     .flatMap((vote) => vote.routing)
     .sort((a, b) => a.layer - b.layer || a.microbatch - b.microbatch);
@@ -59,7 +62,7 @@ export function meanLoss(losses: readonly LossReport[]): number {
   return sum / ordered.reduce((total, report) => total + report.tokens, 0);
 }
 
-function layerSummary(step: number, layer: number, reports: readonly RoutingReport[], votes: readonly Vote[]) {
+function layerSummary(step: number, layer: number, reports: readonly RoutingReport[], votes: readonly StepVote[]) {
   const own = reports.filter((report) => report.layer === layer);
   const sum = (of: (report: RoutingReport) => number): number => own.reduce((total, report) => total + of(report), 0);
   const routed = sum((report) => report.routed);

@@ -43,10 +43,10 @@ export class SystemCounts {
     if (this.before === null) await this.quiet(step);
   }
 
-  /** What was counted since the step before, or since `begin`. */
-  async ofStep(): Promise<Counts> {
+  /** What was counted since the step before, or since `begin`, by the `reports` of the systems or by those asked for now. */
+  async ofStep(reports: readonly SystemReport[] | null): Promise<Counts> {
     const { before } = this;
-    this.before = countsOf(this.systems, await this.reports());
+    this.before = countsOf(this.systems, reports ?? (await this.reports()));
     return since(before, this.before);
   }
 

@@ -30,8 +30,6 @@ type Messages = typeof trainerProtocol;
 
 export interface TrainerParts extends PassesParts {
   readonly decisions: DecisionStore;
-  /** Every system of the run; each has an agent. */
-  readonly systems: readonly string[];
 }
 
 /** How long a role may take for its part of a step; native code cannot be asked in between. */
@@ -170,8 +168,10 @@ export class Trainer implements Actor<Messages> {
     const applying = this.passes.apply(decision);
     if (!this.isInterrupted && goesStraightOn(topology, step + 1))
       this.open(step + 1, this.judge.lossScaleAfter(decision));
-    await applying;
-    await this.conclude(this.complete(decided));
+    const reports = await applying;
+    const applied = this.complete(decided);
+    applied.counts = await this.counts.ofStep(reports);
+    await this.conclude(applied);
     if (this.opened === null) this.scope.ref(trainerProtocol, trainerAddress).tell.next();
   }
 
@@ -193,7 +193,7 @@ export class Trainer implements Actor<Messages> {
   /** Evaluates, logs and checkpoints the step that was applied last; what was done of it is not done again. */
   private async conclude(applied: AppliedStep): Promise<void> {
     const due = dueAfter(this.parts.topology, this.step);
-    applied.counts ??= await this.counts.ofStep();
+    applied.counts ??= await this.counts.ofStep(null);
     if (!applied.isLogged) {
       const evalLoss = due.evaluation ? await this.passes.evaluate(this.step) : null;
       if (due.evaluation) this.evalLoss = evalLoss;

@@ -15,6 +15,8 @@ beforeEach(() => {
   Object.assign(said, { bytes: 100, leased: 0, cpuMs: 10 });
   for (const name of ['node-0', 'node-0.worker-0']) {
     system.spawn(agentProtocol, agentAddress(name), () => ({
+      vote: () => expect.fail('nobody votes here'),
+      apply: () => expect.fail('nobody applies here'),
       report: () => ({ bytesSent: { local: said.bytes }, leased: said.leased, cpuMs: said.cpuMs }),
       enter: () => [],
       settle: () => undefined,
@@ -37,15 +39,23 @@ it('a step has what was counted since the one before, and nothing of what came b
     await counts.begin(0);
     Object.assign(said, { bytes: 107, cpuMs: 11 });
     const cpuMs = { 'node-0': 1, 'node-0.worker-0': 1 };
-    expect(await counts.ofStep()).toEqual({ bytesSent: { local: 14 }, cpuMs });
+    expect(await counts.ofStep(null)).toEqual({ bytesSent: { local: 14 }, cpuMs });
     said.bytes = 110;
-    expect(await counts.ofStep()).toMatchObject({ bytesSent: { local: 6 } });
+    // As the systems have said themselves.
+    const reports = [
+      { bytesSent: { local: 109 }, leased: 0, cpuMs: 12 },
+      { bytesSent: { local: 108 }, leased: 0, cpuMs: 11 },
+    ];
+    expect(await counts.ofStep(reports)).toEqual({
+      bytesSent: { local: 3 },
+      cpuMs: { 'node-0': 1, 'node-0.worker-0': 0 },
+    });
     counts.leaveOff();
     said.bytes = 500;
     await counts.begin(2);
     said.bytes = 501;
     await counts.begin(2);
-    expect(await counts.ofStep()).toMatchObject({ bytesSent: { local: 2 } });
+    expect(await counts.ofStep(null)).toMatchObject({ bytesSent: { local: 2 } });
   });
 });
 
@@ -53,7 +63,7 @@ it('frames may be under way between two steps, but not where nothing is', async 
   await counting(async (counts) => {
     await counts.begin(0);
     said.leased = 3;
-    await counts.ofStep();
+    await counts.ofStep(null);
     await expect(counts.quiet(1)).rejects.toMatchObject({
       tag: 'FramesHeld',
       message: 'node-0: 3 frames are still held after step 1; report it',

@@ -83,6 +83,23 @@ describe('a step', () => {
     }
   });
 
+  it('costs as many messages of the trainer with 64 experts as with 4', async () => {
+    const counts: number[] = [];
+    for (const experts of [4, 64]) {
+      let count = 0;
+      const filter: DeliveryFilter = {
+        judge: ({ route: { to, from } }) => {
+          if (to === trainerAddress || from === trainerAddress) count += 1;
+          return null;
+        },
+      };
+      const settings = { 'moe.num_experts': experts, 'cluster.memory_per_worker': '256MiB' };
+      await play(smallTopology(settings), { directory: directory(), system: { filter } });
+      counts.push(count);
+    }
+    expect(counts[1]).toBe(counts[0]);
+  });
+
   it('that is under way when the run is stopped fails once, with it', async () => {
     const topology = smallTopology();
     const { promise: isUnderWay, resolve } = Promise.withResolvers<undefined>();

@@ -1,0 +1,156 @@
+/** The agent of a system: it asks all that hold parameters there, answers once, and hears meanwhile that a gen is over. */
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { agentAddress, recoveryAddress, trainerAddress } from '../../../src/actors/placement/addresses.ts';
+import { SystemAgent } from '../../../src/actors/placement/agent.ts';
+import { castOf } from '../../../src/actors/placement/cast.ts';
+import { holdersBySystem } from '../../../src/actors/placement/system_holders.ts';
+import { agentProtocol } from '../../../src/actors/protocol/agent.ts';
+import { emptyVote, parametersProtocol, type Vote } from '../../../src/actors/protocol/parameters.ts';
+import {
+  createLocalSystem,
+  defineProtocol,
+  ask,
+  type ActorScope,
+  type ActorSystem,
+} from '../../../src/runtime/index.ts';
+import { drawn, smallTopology } from '../kit.ts';
+
+const callerProtocol = defineProtocol('agent_caller', { call: ask({ fenced: false }) });
+
+/** Two sharers of a stage and two experts, as a run has them. */
+const sharers = ['run/stage-p0-d0', 'run/stage-p0-d1'];
+const addresses = [...sharers, 'run/expert-l1-e0', 'run/expert-l1-e1'];
+const cast = castOf(await drawn(smallTopology({ 'parallelism.data_parallel': 2 }))).filter(({ address }) =>
+  addresses.includes(address),
+);
+const namesOf = (holder: string): string[] =>
+  cast.flatMap(({ address, parameters }) => (address === holder ? parameters.map(({ name }) => name) : []));
+
+let system: ActorSystem;
+/** What those that hold parameters were asked, in order. */
+let asked: string[];
+/** What they vote; null: nothing ever. */
+let votes: ((address: string) => Partial<Vote>) | null;
+
+beforeEach(() => {
+  system = createLocalSystem({ name: 'node-0' });
+  system.enter(1);
+  asked = [];
+  votes = () => ({});
+  for (const { address } of cast) {
+    const note = (message: string): void => void asked.push(`${message} ${address.slice('run/'.length)}`);
+    system.spawn(parametersProtocol, address, () => ({
+      prepare: (_args, ctx) => {
+        note('prepare');
+        const reply = ctx.defer<Vote>();
+        if (votes !== null) reply.resolve({ ...emptyVote, ...votes(address) });
+        return reply;
+      },
+      apply: () => note('apply'),
+      abandon: () => {
+        note('abandon');
+        return 7;
+      },
+      settle: () => note('settle'),
+      save: () => ({ tensors: {} }),
+      restore: () => undefined,
+      digest: () => ({}),
+    }));
+  }
+  system.spawn(
+    agentProtocol,
+    agentAddress('node-0'),
+    (scope) => new SystemAgent({ system, device: null, onEnter: () => undefined, cast }, scope),
+  );
+});
+afterEach(() => system.stop());
+
+/** Does `work` as the actor of that address. */
+function as(address: string, work: (scope: ActorScope) => Promise<void>): Promise<void> {
+  return system.spawn(callerProtocol, address, (scope) => ({ call: () => work(scope) })).ask.call();
+}
+
+const decision = { gen: 1, step: 0, verdict: 'commit', updateStep: 1, lr: 1, clip: 1 } as const;
+
+it('adds the votes on a step to one, in the order of the cast, without names and without sharers', async () => {
+  const [stage, ...experts] = ['run/stage-p0-d0', 'run/expert-l1-e0', 'run/expert-l1-e1'].map(namesOf);
+  const squares: Record<string, Record<string, number>> = {
+    'run/stage-p0-d0': Object.fromEntries(stage.map((name, i) => [name, i] as const).reverse()),
+    'run/expert-l1-e0': Object.fromEntries(experts[0].map((name) => [name, NaN])),
+    'run/expert-l1-e1': Object.fromEntries(experts[1].map((name) => [name, Infinity])),
+  };
+  votes = (address) => ({
+    squares: squares[address] ?? {},
+    losses: address.endsWith('d1') ? [{ microbatch: 1, sum: 5, tokens: 2 }] : [],
+    processed: address.includes('expert') ? { 1: 8 } : {},
+  });
+  await as(trainerAddress, async (scope) => {
+    const agent = scope.ref(agentProtocol, agentAddress('node-0'));
+    expect(await agent.ask.vote({ mode: 'train', step: 0, of: null })).toEqual({
+      squares: [...stage.keys(), ...experts[0].map(() => NaN), ...experts[1].map(() => Infinity)],
+      losses: [{ microbatch: 1, sum: 5, tokens: 2 }],
+      routing: [],
+      processed: { 1: 16 },
+    });
+  });
+});
+
+it('asks only whom it is told to ask about an evaluation', async () => {
+  await as(trainerAddress, async (scope) => {
+    const agent = scope.ref(agentProtocol, agentAddress('node-0'));
+    await agent.ask.vote({ mode: 'evaluate', step: 1, of: sharers });
+  });
+  expect(asked).toEqual(['prepare stage-p0-d0', 'prepare stage-p0-d1']);
+});
+
+it('has all apply a decision, and says what has been counted by then', async () => {
+  await as(trainerAddress, async (scope) => {
+    const report = await scope.ref(agentProtocol, agentAddress('node-0')).ask.apply(decision);
+    expect(report).toMatchObject({ leased: 0 });
+    expect(report.bytesSent.local).toBeGreaterThan(0);
+  });
+  expect(asked).toEqual(cast.map(({ address }) => address.replace('run/', 'apply ')));
+});
+
+it('says that a holder left out a tensor that it answers for', async () => {
+  const [first, second] = namesOf('run/stage-p0-d0');
+  votes = () => ({ squares: { [first]: 1 } });
+  await as(trainerAddress, async (scope) => {
+    const agent = scope.ref(agentProtocol, agentAddress('node-0'));
+    await expect(agent.ask.vote({ mode: 'train', step: 0, of: null })).rejects.toMatchObject({
+      message: `run/stage-p0-d0: its vote says nothing of ${second}`,
+    });
+  });
+});
+
+it('hears that a gen is over while votes are outstanding, and those never come', async () => {
+  votes = null;
+  const voted = as(trainerAddress, async (scope) => {
+    const agent = scope.ref(agentProtocol, agentAddress('node-0'));
+    const vote = agent.ask.vote({ mode: 'train', step: 0, of: null });
+    await expect(vote).rejects.toMatchObject({ tag: 'WrongGen' });
+  });
+  await as(recoveryAddress, async (scope) => {
+    const agent = scope.ref(agentProtocol, agentAddress('node-0'));
+    expect(await agent.ask.enter({ gen: 2 })).toEqual([7, 7, 7, 7]);
+    await agent.ask.settle({ gen: 1, decision: null });
+    await agent.ask.settle({ gen: 2, decision: null });
+  });
+  await voted;
+  expect(asked.filter((line) => line.startsWith('settle'))).toHaveLength(4);
+});
+
+it('is one of a few: those that hold parameters are known by system, and a role needs a place', () => {
+  const placement = new Map(
+    cast.map(({ role }) => [role, role.endsWith('d1') ? 'node-1.worker-0' : 'node-0.worker-0']),
+  );
+  const found = holdersBySystem(cast, placement).map(({ system: name, holders }) => [
+    name,
+    ...holders.map(({ address }) => address),
+  ]);
+  expect(found).toEqual([
+    ['node-0.worker-0', 'run/stage-p0-d0', 'run/expert-l1-e0', 'run/expert-l1-e1'],
+    ['node-1.worker-0', 'run/stage-p0-d1'],
+  ]);
+  expect(() => holdersBySystem(cast, new Map())).toThrow(new RangeError('stage-p0-d0 has no place'));
+});
