@@ -18,5 +18,5 @@ export type { SafetensorsHeader, TensorEntry } from './safetensors_header.ts';
 export { CheckpointStore } from './store.ts';
 export type { NewestAndOlder, NewestValid } from './store.ts';
 export { DTYPE_BYTES, elementCount, f32Tensor, float32Of, i32Tensor } from './tensor.ts';
-export type { Dtype, TensorBytes } from './tensor.ts';
+export type { Dtype, TensorBytes, TensorHead } from './tensor.ts';
 export { CheckpointWriter } from './writer.ts';

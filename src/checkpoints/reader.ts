@@ -1,6 +1,7 @@
 /**
  * Tensors of a checkpoint by name, whichever shards hold them: a run that is placed differently reads the same names.
- * Each tensor is read when it is the caller's turn to take it, so memory holds one at a time.
+ * Each tensor is read when it is the caller's turn to take it, so memory holds one at a time; and one file is open at a time,
+ * however many there are.
  */
 import type { Checkpoint } from './checkpoint.ts';
 import { BadTensor } from './errors.ts';
@@ -33,17 +34,17 @@ export async function* readTensors(
     }
     return { name, path };
   });
-  const open = new Map<string, SafetensorsFile>();
+  let file: SafetensorsFile | null = null;
   try {
     for (const { name, path } of asked) {
-      let file = open.get(path);
-      if (file === undefined) {
+      if (file?.path !== path) {
+        await file?.close();
+        file = null;
         file = await SafetensorsFile.open(path);
-        open.set(path, file);
       }
       yield await file.read(name);
     }
   } finally {
-    for (const file of open.values()) await file.close();
+    await file?.close();
   }
 }

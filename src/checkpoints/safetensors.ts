@@ -9,8 +9,8 @@ import type { WritableFile } from './disk.ts';
 import { BadTensor, CheckpointIo, DamagedCheckpoint } from './errors.ts';
 import { LENGTH_BYTES, decodeHeader, encodeHeader, headerBytes } from './safetensors_header.ts';
 import type { SafetensorsHeader, TensorEntry } from './safetensors_header.ts';
-import { DTYPE_BYTES, elementCount } from './tensor.ts';
-import type { TensorBytes } from './tensor.ts';
+import { byteLength, DTYPE_BYTES } from './tensor.ts';
+import type { TensorBytes, TensorHead } from './tensor.ts';
 
 const STAGING_BYTES = 2 ** 20;
 const REMEDY = 'use another checkpoint, or fetch or export that file again';
@@ -27,12 +27,27 @@ export interface WrittenFile {
  * Tensors lie by falling element size, then in the given order, so that each is aligned to its elements. Throws
  * `BadTensor` before the first byte for a name given twice or data that does not fit its shape; the file's errors pass.
  */
-export async function writeSafetensors(
+export function writeSafetensors(
   file: WritableFile,
   tensors: readonly TensorBytes[],
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<WrittenFile> {
   const ordered = tensors.toSorted((a, b) => DTYPE_BYTES[b.dtype] - DTYPE_BYTES[a.dtype]);
+  for (const tensor of ordered) checkBytes(tensor, tensor);
+  return streamSafetensors(file, ordered, ordered, metadata);
+}
+
+/**
+ * The same, of tensors that come one after another while it writes. `heads` tells which, in that order; elements do not get
+ * larger along it. Throws `BadTensor` where what comes is not what was told; the file's and the source's errors pass.
+ */
+export async function streamSafetensors(
+  file: WritableFile,
+  heads: readonly TensorHead[],
+  tensors: Iterable<TensorBytes> | AsyncIterable<TensorBytes>,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<WrittenFile> {
+  const header = encodeHeader(layOut(heads), metadata);
   const hash = createHash('sha256');
   const staging = new Uint8Array(STAGING_BYTES);
   let staged = 0;
@@ -44,7 +59,7 @@ export async function writeSafetensors(
     bytes += staged;
     staged = 0;
   };
-  for (const part of [encodeHeader(layOut(ordered), metadata), ...ordered.map((tensor) => tensor.data)]) {
+  const write = async (part: Uint8Array): Promise<void> => {
     for (let at = 0; at < part.length;) {
       const taken = part.subarray(at, at + STAGING_BYTES - staged);
       staging.set(taken, staged);
@@ -52,25 +67,43 @@ export async function writeSafetensors(
       at += taken.length;
       if (staged === STAGING_BYTES) await flush();
     }
+  };
+  await write(header);
+  let written = 0;
+  for await (const tensor of tensors) {
+    checkBytes(heads.at(written), tensor);
+    await write(tensor.data);
+    written += 1;
+  }
+  if (written < heads.length) {
+    throw new BadTensor(heads[written].name, 'a checkpoint shard', 'it did not come', 'give all that were told');
   }
   await flush();
   return { bytes, sha256: hash.digest('hex') };
 }
 
-function layOut(tensors: readonly TensorBytes[]): TensorEntry[] {
+/** Throws `BadTensor` unless a tensor is the one told, and has all its bytes. */
+function checkBytes(told: TensorHead | undefined, { name, dtype, shape, data }: TensorBytes): void {
+  if (told?.name !== name || told.dtype !== dtype || told.shape.join() !== shape.join()) {
+    throw new BadTensor(name, 'a checkpoint shard', 'it is not the one told', 'give the tensors in their order');
+  }
+  const wanted = byteLength(told);
+  if (data.length !== wanted) {
+    const reason = `[${shape.join(', ')}] of ${dtype} is ${wanted} bytes, not ${data.length}`;
+    throw new BadTensor(name, 'a checkpoint shard', reason, 'give the bytes of the whole tensor');
+  }
+}
+
+function layOut(heads: readonly TensorHead[]): TensorEntry[] {
   const names = new Set<string>();
   let begin = 0;
-  return tensors.map(({ name, dtype, shape, data }) => {
-    const wanted = elementCount(shape) * DTYPE_BYTES[dtype];
-    if (data.length !== wanted) {
-      const reason = `[${shape.join(', ')}] of ${dtype} is ${wanted} bytes, not ${data.length}`;
-      throw new BadTensor(name, 'a checkpoint shard', reason, 'give the bytes of the whole tensor');
-    }
+  return heads.map((head) => {
+    const { name, dtype, shape } = head;
     if (names.has(name) || name === '__metadata__') {
       throw new BadTensor(name, 'a checkpoint shard', 'its name is taken', 'give each tensor its own name');
     }
     names.add(name);
-    const entry = { name, dtype, shape, begin, end: begin + wanted };
+    const entry = { name, dtype, shape, begin, end: begin + byteLength(head) };
     begin = entry.end;
     return entry;
   });

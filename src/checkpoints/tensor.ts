@@ -9,10 +9,14 @@ export type Dtype = 'F32' | 'BF16' | 'F16' | 'I32' | 'I64' | 'U8';
 /** Bytes of one element. */
 export const DTYPE_BYTES: Readonly<Record<Dtype, number>> = { F32: 4, BF16: 2, F16: 2, I32: 4, I64: 8, U8: 1 };
 
-export interface TensorBytes {
+/** A tensor without its values. */
+export interface TensorHead {
   readonly name: string;
   readonly dtype: Dtype;
   readonly shape: readonly number[];
+}
+
+export interface TensorBytes extends TensorHead {
   /** `elementCount(shape)` elements, little-endian, row-major; may view shared memory. */
   readonly data: Uint8Array;
 }
@@ -25,6 +29,9 @@ export function isDtype(text: string): text is Dtype {
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, extent) => product * extent, 1);
 }
+
+/** Bytes of a tensor's values. */
+export const byteLength = ({ dtype, shape }: TensorHead): number => elementCount(shape) * DTYPE_BYTES[dtype];
 
 /** Views fp32 values as a tensor, without a copy. */
 export function f32Tensor(name: string, shape: readonly number[], values: Float32Array): TensorBytes {

@@ -5,14 +5,15 @@
 import { join } from 'node:path';
 import { systemCodeOf } from '../system_error.ts';
 import { writeDurably } from './disk.ts';
-import type { Disk } from './disk.ts';
+import type { Disk, WritableFile } from './disk.ts';
 import { BadTensor, CheckpointExists, CheckpointIo } from './errors.ts';
 import { MANIFEST_FILE, encodeManifest, shardSchema } from './manifest.ts';
 import type { ManifestFields, Shard } from './manifest.ts';
 import { PARTIAL, formatName } from './name.ts';
 import type { CheckpointName } from './name.ts';
-import { writeSafetensors } from './safetensors.ts';
-import type { TensorBytes } from './tensor.ts';
+import { streamSafetensors, writeSafetensors } from './safetensors.ts';
+import type { WrittenFile } from './safetensors.ts';
+import type { TensorBytes, TensorHead } from './tensor.ts';
 
 export class CheckpointWriter {
   readonly name: CheckpointName;
@@ -40,10 +41,28 @@ export class CheckpointWriter {
    *
    * Throws `BadTensor` for a shard or tensor name taken before, or data that does not fit its shape, and `CheckpointIo`.
    */
-  async shard(
+  shard(
     shard: string,
     tensors: readonly TensorBytes[],
     metadata: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
+    return this.#write(shard, tensors, (file) => writeSafetensors(file, tensors, metadata));
+  }
+
+  /** The same, of tensors that come while it is written: `heads` tells which, in order. Errors of their source pass. */
+  async stream(shard: string, heads: readonly TensorHead[], tensors: AsyncIterable<TensorBytes>): Promise<void> {
+    const source = new Source(tensors);
+    try {
+      await this.#write(shard, heads, (file) => streamSafetensors(file, heads, source.tensors()));
+    } catch (error) {
+      throw source.failure?.error ?? error;
+    }
+  }
+
+  async #write(
+    shard: string,
+    tensors: readonly TensorHead[],
+    write: (file: WritableFile) => Promise<WrittenFile>,
   ): Promise<void> {
     this.#assertOpen();
     const file = `${shard}.safetensors`;
@@ -59,7 +78,7 @@ export class CheckpointWriter {
     const written = await this.#io(join(this.#partial, file), async (path) => {
       const open = await this.#disk.create(path);
       try {
-        const written = await writeSafetensors(open, tensors, metadata);
+        const written = await write(open);
         await open.sync();
         return written;
       } finally {
@@ -113,6 +132,25 @@ export class CheckpointWriter {
       const code = systemCodeOf(cause);
       if (code === 'EEXIST' || code === 'ENOTEMPTY') throw new CheckpointExists(path);
       throw new CheckpointIo(path, cause);
+    }
+  }
+}
+
+/** Where the tensors of a shard come from. That it failed is told apart from a disk that did. */
+class Source {
+  failure: { readonly error: unknown } | null = null;
+  readonly #tensors: AsyncIterable<TensorBytes>;
+
+  constructor(tensors: AsyncIterable<TensorBytes>) {
+    this.#tensors = tensors;
+  }
+
+  async *tensors(): AsyncGenerator<TensorBytes, void, void> {
+    try {
+      for await (const tensor of this.#tensors) yield tensor;
+    } catch (error) {
+      this.failure = { error };
+      throw error;
     }
   }
 }

@@ -1,11 +1,12 @@
 /** Tensors by name, whichever shard holds them. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   BadTensor,
   CheckpointStore,
   DamagedCheckpoint,
+  SafetensorsFile,
   float32Of,
   readTensors,
   tensorNames,
@@ -49,5 +50,15 @@ describe('reading tensors', () => {
     expect((await tensors.next()).value).toHaveProperty('name', 'expert.weight');
     writeFileSync(join(checkpoint.path, 'stage-0.safetensors'), 'gone bad');
     expect(await rejection(tensors.next())).toBeInstanceOf(DamagedCheckpoint);
+  });
+
+  it('has one shard open at a time, however many there are', async () => {
+    const close = vi.spyOn(SafetensorsFile.prototype, 'close');
+    const tensors = readTensors(await written(), ['update', 'layer.weight', 'expert.weight', 'update']);
+    const closed: number[] = [];
+    for await (const _tensor of tensors) closed.push(close.mock.calls.length);
+    closed.push(close.mock.calls.length);
+    close.mockRestore();
+    expect(closed).toEqual([0, 0, 1, 2, 3]);
   });
 });
