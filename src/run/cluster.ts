@@ -24,7 +24,7 @@ import { trainerProtocol } from '../actors/protocol/trainer.ts';
 import { agentProtocol } from '../actors/protocol/agent.ts';
 import { Trainer } from '../actors/training/trainer.ts';
 import type { Layout } from '../actors/placement/layout.ts';
-import { holdersBySystem } from '../actors/placement/system_holders.ts';
+import { holdersBySystem, type SystemHolders } from '../actors/placement/system_holders.ts';
 import { SystemAgent, type AgentParts } from '../actors/placement/agent.ts';
 
 export interface Cluster {
@@ -34,6 +34,8 @@ export interface Cluster {
   readonly numericsClass: string;
   /** What each worker computes on. */
   readonly devices: readonly WorkerDevice[];
+  /** All that hold parameters, by system. */
+  readonly holders: readonly SystemHolders[];
   /** The programs that were compiled in this thread, with their times. */
   executables(): Promise<readonly Executable[]>;
   /** Resolves once all systems are in one gen: for whoever lost an ask to a change of gen. */
@@ -119,6 +121,7 @@ export async function startLocalCluster(
     system,
     numericsClass: numericsClass(numerics),
     devices: [{ node: system.name, worker: system.name, ...facts }],
+    holders: holdersBySystem(castOf(runSpec), placement),
     executables: () => device.executables(),
     settled: () => Promise.resolve(),
     stop: async () => {

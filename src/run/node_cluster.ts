@@ -13,6 +13,7 @@ import { found, type Founding } from './founding.ts';
 import { gatherNodes } from './gathering.ts';
 import { openLauncherSystem, type LauncherSystem } from './launcher_system.ts';
 import { layoutOf } from '../actors/placement/layout.ts';
+import { holdersBySystem } from '../actors/placement/system_holders.ts';
 import { linkLimitsFor } from '../actors/placement/message_sizes.ts';
 import { awaitReady, writeAssignment } from './assignment.ts';
 import { startNodes, type NodeClusterOptions } from './node_processes.ts';
@@ -96,7 +97,7 @@ class NodeLaunch {
     const members = await this.unlessFailed(gatherNodes({ ...gathering, onFailure }));
     const classOfAll = classOfRun(classesOf(members, names, topology.cluster), topology.recovery.allow_class_change);
 
-    const { systems, placement, places, largestBytes } = layoutOf(runSpec, names, launcherName);
+    const { cast, systems, placement, places, largestBytes } = layoutOf(runSpec, names, launcherName);
     const id = { runId, gen };
     const incarnation = clock.wallMs();
     const incarnations = Object.fromEntries(members.map((member) => [member.node, member.incarnation]));
@@ -136,6 +137,7 @@ class NodeLaunch {
       devices: ready.flatMap(({ node, devices }) =>
         devices.map((facts, worker) => ({ node, worker: workerName(node, worker), ...facts })),
       ),
+      holders: holdersBySystem(cast, placement),
       executables: () => Promise.resolve([]),
       settled: async () => {
         await recovery.ask.settled(undefined, { timeoutMs: patienceMs });

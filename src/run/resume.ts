@@ -4,13 +4,14 @@
  */
 import { z } from 'zod';
 import { DamagedCheckpoint, float32Of, readTensors, type Checkpoint } from '../checkpoints/index.ts';
-import type { ActorSystem } from '../runtime/index.ts';
-import type { CastEntry } from '../actors/placement/cast_entry.ts';
+import type { ActorSystem, TensorPayload } from '../runtime/index.ts';
+import { agentAddress } from '../actors/placement/addresses.ts';
+import type { SystemHolders } from '../actors/placement/system_holders.ts';
 import { batchesOf } from '../actors/parameters/message_batches.ts';
 import { storedNames } from '../actors/parameters/parameter_set.ts';
 import { paramsDigest } from '../actors/parameters/params_digest.ts';
 import { payload } from '../actors/protocol/pass.ts';
-import { parametersProtocol } from '../actors/protocol/parameters.ts';
+import { agentProtocol } from '../actors/protocol/agent.ts';
 
 /** The checkpoint was made by another run, or on what gives other bits. */
 export class ResumeRefused extends Error {
@@ -29,24 +30,31 @@ const extraSchema = z.looseObject({ params_digest: z.string() });
 const patienceMs = 15 * 60_000;
 
 /**
- * Hands every holder its parameters and moments. Throws `BadTensor` when the checkpoint lacks one, `DamagedCheckpoint`
- * when the parameters are not those that it was made of.
+ * Hands every system the parameters and moments of its holders, a few at a time. Throws `BadTensor` when the checkpoint lacks
+ * one, `DamagedCheckpoint` when the parameters are not those that it was made of.
  */
 export async function restore(
   system: ActorSystem,
   checkpoint: Checkpoint,
-  holders: readonly CastEntry[],
+  holders: readonly SystemHolders[],
 ): Promise<void> {
   const { path, manifest } = checkpoint;
-  for (const { address, parameters } of holders) {
-    const holder = system.ref(parametersProtocol, address);
-    for (const batch of batchesOf(parameters)) {
-      const tensors: Record<string, ReturnType<typeof payload>> = {};
-      for await (const tensor of readTensors(checkpoint, batch.flatMap(storedNames))) {
-        tensors[tensor.name] = payload(float32Of(tensor), tensor.shape);
+  for (const each of holders) {
+    const agent = system.ref(agentProtocol, agentAddress(each.system));
+    // Sharers of one system hold the same.
+    const all = each.holders.flatMap(({ parameters }) => parameters);
+    const parameters = [...new Map(all.map((parameter) => [parameter.name, parameter])).values()];
+    const batches = batchesOf(parameters).map((batch) => batch.flatMap(storedNames));
+    const stored = readTensors(checkpoint, batches.flat());
+    for (const { length } of batches) {
+      const tensors: Record<string, TensorPayload> = {};
+      for (let taken = 0; taken < length; taken++) {
+        const { value: tensor } = await stored.next();
+        if (tensor) tensors[tensor.name] = payload(float32Of(tensor), tensor.shape);
       }
-      await holder.ask.restore({ tensors, dataStep: manifest.step }, { timeoutMs: 60_000 });
+      await agent.ask.restore({ tensors, dataStep: manifest.step }, { timeoutMs: patienceMs });
     }
+    await stored.return();
   }
   const said = extraSchema.safeParse(manifest.extra);
   if (!said.success || said.data.params_digest === (await paramsDigest(system, holders, patienceMs))) return;

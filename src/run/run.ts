@@ -7,8 +7,7 @@ import type { Mesh } from '../topology/index.ts';
 import type { BatchPort } from '../actors/stage/batch_port.ts';
 import { openBatches, type BatchSource } from './batch_source.ts';
 import type { RunSpec } from '../actors/placement/run_spec.ts';
-import { castOf, holdersOf } from '../actors/placement/cast.ts';
-import type { CastEntry } from '../actors/placement/cast_entry.ts';
+import type { SystemHolders } from '../actors/placement/system_holders.ts';
 import { startLocalCluster, type Cluster } from './cluster.ts';
 import { MemoryDecisionStore, type DecisionStore } from '../actors/training/decision_store.ts';
 import { startNodeCluster } from './node_cluster.ts';
@@ -34,14 +33,11 @@ export interface RunOptions {
 export class Run {
   readonly mesh: Mesh;
   readonly cluster: Cluster;
-  /** Every actor that holds parameters. */
-  readonly holders: readonly CastEntry[];
   private readonly failed: Promise<never>;
 
-  private constructor(mesh: Mesh, cluster: Cluster, holders: readonly CastEntry[], failed: Promise<never>) {
+  private constructor(mesh: Mesh, cluster: Cluster, failed: Promise<never>) {
     this.mesh = mesh;
     this.cluster = cluster;
-    this.holders = holders;
     this.failed = failed;
   }
 
@@ -59,12 +55,16 @@ export class Run {
       if (isPacked && topology.cluster.workers_per_node > 1) return startThreadCluster(options, batches, decisions);
       return startLocalCluster(options, isPacked ? openBatches(batches, topology) : batches, decisions, system);
     })();
-    const holders = holdersOf(castOf(runSpec));
-    return new Run(runSpec.mesh, cluster, holders, failed);
+    return new Run(runSpec.mesh, cluster, failed);
   }
 
   get system(): ActorSystem {
     return this.cluster.system;
+  }
+
+  /** All that hold parameters, by system. */
+  get holders(): readonly SystemHolders[] {
+    return this.cluster.holders;
   }
 
   /** What `work` comes to, or `RunFailed` as soon as a role fails. */

@@ -12,6 +12,7 @@ import type { DecisionStore } from '../actors/training/decision_store.ts';
 import { classOfRun } from './class_of_run.ts';
 import { layoutOf } from '../actors/placement/layout.ts';
 import { startRoleWorkers } from './role_workers.ts';
+import { holdersBySystem } from '../actors/placement/system_holders.ts';
 import { nodeName } from '../actors/placement/directory.ts';
 
 /** Starts the topology's workers and waits until all are ready. Throws `WorkerFailed`, `WorkersMissing`, `NoAdapter`. */
@@ -24,7 +25,7 @@ export async function startThreadCluster(
   const node = nodeName(0);
   const devices = devicesOf(runSpec.topology.cluster, 0);
   const chosen = await Promise.all(devices.map(chosenDevice));
-  const { systems, placement, places, largestBytes } = layoutOf(runSpec, [node], node);
+  const { cast, systems, placement, places, largestBytes } = layoutOf(runSpec, [node], node);
   const host = startRoleWorkers({
     node,
     devices: chosen.map(({ choice }) => choice),
@@ -60,6 +61,7 @@ export async function startThreadCluster(
       false,
     ),
     devices: host.workers.map((worker, i) => ({ node, worker, ...chosen[i].facts })),
+    holders: holdersBySystem(cast, placement),
     executables: () => Promise.resolve([]),
     settled: () => Promise.resolve(),
     stop,

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import {
+  agentAddress,
   checkpointerAddress,
   expertAddress,
   stageAddress,
@@ -10,7 +11,7 @@ import { expertGroupProtocol, expertProtocol } from '../../src/actors/protocol/e
 import { recoveryProtocol } from '../../src/actors/protocol/recovery.ts';
 import { routerProtocol } from '../../src/actors/protocol/router.ts';
 import { stageProtocol } from '../../src/actors/protocol/stage.ts';
-import type { Decision } from '../../src/actors/protocol/parameters.ts';
+import { parametersProtocol, type Decision } from '../../src/actors/protocol/parameters.ts';
 import { checkpointerProtocol, trainerProtocol } from '../../src/actors/protocol/trainer.ts';
 import { agentProtocol } from '../../src/actors/protocol/agent.ts';
 import {
@@ -26,6 +27,7 @@ import { supervisorProtocol } from '../../src/runtime/system/supervisor.ts';
 const tables: readonly AnyProtocol[] = [
   eventLogProtocol,
   expertProtocol,
+  parametersProtocol,
   expertGroupProtocol,
   recoveryProtocol,
   routerProtocol,
@@ -61,6 +63,17 @@ function open(name: string): ActorSystem {
     restore: noting('restore'),
     settle: noting('settle'),
   }));
+  system.spawn(agentProtocol, agentAddress(name), () => ({
+    vote: () => Promise.reject(new RangeError('not asked here')),
+    apply: () => Promise.reject(new RangeError('not asked here')),
+    save: asked.save,
+    restore: noting('restore'),
+    digest: () => [],
+    enter: () => [],
+    settle: noting('settle'),
+    report: () => ({ bytesSent: {}, leased: 0, cpuMs: 0 }),
+    tuning: () => null,
+  }));
   system.spawn(trainerProtocol, trainerAddress, () => ({
     train: () => ({ status: 'done' as const, step: 0, evalLoss: null }),
     next: noting('next'),
@@ -94,6 +107,11 @@ test('what a stranger sends to restore, apply, settle or interrupt is refused by
   );
   await expect(expert.ask.apply(decision)).rejects.toMatchObject(refused('apply', to, '@stranger'));
   await expect(expert.ask.settle({ decision })).rejects.toMatchObject(refused('settle', to, '@stranger'));
+  const agent = system.ref(agentProtocol, agentAddress('stranger'));
+  await expect(agent.ask.restore({ tensors: {}, dataStep: 0 })).rejects.toMatchObject(
+    refused('restore', agent.address, '@stranger'),
+  );
+  await expect(agent.ask.apply(decision)).rejects.toMatchObject(refused('apply', agent.address, '@stranger'));
   system.ref(trainerProtocol, trainerAddress).tell.interrupt();
   system.ref(trainerProtocol, trainerAddress).tell.next();
   await system.idle();
@@ -110,12 +128,15 @@ test('an actor of the run does not get further than its own part', async () => {
         const expert = scope.ref(expertProtocol, expertAddress(1, 0));
         await expect(expert.ask.apply(decision)).rejects.toMatchObject({ tag: 'NotAllowed' });
         await expect(expert.ask.restore({ tensors: {}, dataStep: 0 })).rejects.toMatchObject({ tag: 'NotAllowed' });
+        const agent = scope.ref(agentProtocol, agentAddress('node-0'));
+        await expect(agent.ask.apply(decision)).rejects.toMatchObject({ tag: 'NotAllowed' });
+        await expect(agent.ask.restore({ tensors: {}, dataStep: 0 })).rejects.toMatchObject({ tag: 'NotAllowed' });
         scope.ref(trainerProtocol, trainerAddress).tell.interrupt();
       },
     })),
   );
   for (const each of tries) await each.ask.all();
-  await system.ref(expertProtocol, expertAddress(1, 0)).ask.restore({ tensors: {}, dataStep: 0 });
+  await system.ref(agentProtocol, agentAddress('node-0')).ask.restore({ tensors: {}, dataStep: 0 });
   system.ref(trainerProtocol, trainerAddress).tell.interrupt();
   await system.idle();
   expect(handled).toEqual(['restore', 'interrupt']);

@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MemoryDecisionStore } from '../../src/actors/training/decision_store.ts';
 import { checkIdentity } from '../../src/run/identity.ts';
-import { CheckpointStore } from '../../src/checkpoints/index.ts';
+import { CheckpointStore, readTensors, type TensorBytes } from '../../src/checkpoints/index.ts';
+import { storedNames } from '../../src/actors/parameters/parameter_set.ts';
+import { castOf, holdersOf } from '../../src/actors/placement/cast.ts';
 import { CpuDevice } from '../../src/kernels/cpu/device.ts';
 import { FaultPlan } from '../../src/runtime/testing/index.ts';
 import type { Topology } from '../../src/topology/index.ts';
 import { readRemotely } from '../kernels/remote_device.ts';
-import { play, smallTopology, type Played } from './kit.ts';
+import { drawn, play, smallTopology, type Played } from './kit.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'troupe-contract-'));
 let count = 0;
@@ -119,6 +121,32 @@ describe('a resumed run', () => {
     const { checkpoint } = await new CheckpointStore(where).openNewestValid();
     expect(checkpoint.name).toEqual({ step: stopAfter, gen: 1 });
     const second = await play(smallTopology(fourMicrobatches), { directory: where, from: checkpoint });
+    expect([...first.curve, ...second.curve]).toEqual(alone.curve);
+    expect(second.digest).toBe(alone.digest);
+  });
+
+  it('goes on from a checkpoint with a file for each actor, as older releases wrote it, to the same bits', async () => {
+    const [where, older] = [directory(), directory()];
+    const topology = smallTopology(fourMicrobatches);
+    const first = await play(topology, { directory: where, stopAfter: 2 });
+    const { checkpoint } = await new CheckpointStore(where).openNewestValid();
+    const { runId, updateStep, numericsClass, corpusDigest, model, extra, ...manifest } = checkpoint.manifest;
+    const writer = await (await CheckpointStore.forWriting(older)).begin(2, 1);
+    for (const { address, parameters } of holdersOf(castOf(await drawn(topology)))) {
+      const names = parameters.flatMap(({ name }) => storedNames(name));
+      const tensors: TensorBytes[] = [];
+      for await (const tensor of readTensors(checkpoint, names)) tensors.push(tensor);
+      await writer.shard(address.replaceAll('/', '-'), tensors);
+    }
+    await writer.commit({ runId, updateStep, numericsClass, corpusDigest, model, topology: manifest.topology, extra });
+    const { checkpoint: from } = await new CheckpointStore(older).openNewestValid();
+    expect(manifest.shards.map(({ file }) => file)).toEqual([
+      'run-experts-l1-g0.safetensors',
+      'run-experts-l3-g0.safetensors',
+      'run-stage-p0-d0.safetensors',
+    ]);
+    expect(from.manifest.shards).toHaveLength(1 + 2 + 2 * 4);
+    const second = await play(topology, { directory: older, from });
     expect([...first.curve, ...second.curve]).toEqual(alone.curve);
     expect(second.digest).toBe(alone.digest);
   });

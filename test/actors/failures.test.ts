@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { agentAddress, checkpointerAddress } from '../../src/actors/placement/addresses.ts';
+import { agentAddress } from '../../src/actors/placement/addresses.ts';
 import { rolesSpec } from '../../src/run/cluster.ts';
 import { MemoryDecisionStore } from '../../src/actors/training/decision_store.ts';
 import { openRoles } from '../../src/run/open_roles.ts';
-import { expertProtocol } from '../../src/actors/protocol/expert.ts';
+import { parametersProtocol } from '../../src/actors/protocol/parameters.ts';
 import { Run } from '../../src/run/run.ts';
 import { CheckpointStore } from '../../src/checkpoints/index.ts';
 import { OutOfSliceMemory } from '../../src/kernels/errors.ts';
@@ -63,9 +63,9 @@ describe('an actor that ends in the third step', () => {
 });
 
 const addressed = z.object({ address: z.string() });
-const decisionsProtocol = defineProtocol('decisions', { apply: ask({ args: addressed }) });
-const digestsProtocol = defineProtocol('digests', {
-  of: ask({ args: addressed, reply: z.record(z.string(), z.string()) }),
+const bareAgentProtocol = defineProtocol('bare_agent', {
+  apply: ask({ args: addressed }),
+  digest: ask({ args: addressed, reply: z.record(z.string(), z.string()) }),
 });
 
 describe('a decision', () => {
@@ -88,17 +88,14 @@ describe('a decision', () => {
     system.enter(1);
     system.start(rolesSpec('w0', specs));
     // Whom the roles take this from.
-    const digests = system.spawn(digestsProtocol, checkpointerAddress, (scope) => ({
-      of: ({ address }) => scope.ref(expertProtocol, address).ask.digest(),
+    const agent = system.spawn(bareAgentProtocol, agentAddress('node-0'), (scope) => ({
+      digest: ({ address }) => scope.ref(parametersProtocol, address).ask.digest(),
+      apply: ({ address }) => scope.ref(parametersProtocol, address).ask.apply(other),
     }));
-    const decisions = system.spawn(decisionsProtocol, agentAddress('node-0'), (scope) => ({
-      apply: ({ address }) => scope.ref(expertProtocol, address).ask.apply(other),
-    }));
-    // `apply` is the same message for every role that holds parameters.
     for (const address of ['run/stage-p0-d0', 'run/router-l1-d0', 'run/expert-l3-e2']) {
-      const before = await digests.ask.of({ address });
-      await decisions.ask.apply({ address });
-      expect(await digests.ask.of({ address })).toEqual(before);
+      const before = await agent.ask.digest({ address });
+      await agent.ask.apply({ address });
+      expect(await agent.ask.digest({ address })).toEqual(before);
       expect(Object.keys(before).length).toBeGreaterThan(0);
     }
     await system.stop();

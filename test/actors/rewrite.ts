@@ -3,8 +3,8 @@
  * checkpoints use, before the first step of a run.
  */
 import { z } from 'zod';
-import { checkpointerAddress } from '../../src/actors/placement/addresses.ts';
-import { expertProtocol } from '../../src/actors/protocol/expert.ts';
+import { agentAddress, checkpointerAddress } from '../../src/actors/placement/addresses.ts';
+import { agentProtocol } from '../../src/actors/protocol/agent.ts';
 import { dataOf } from '../../src/actors/protocol/pass.ts';
 import type { Run } from '../../src/run/run.ts';
 import { floats } from '../../src/kernels/dtype.ts';
@@ -17,19 +17,18 @@ const saverProtocol = defineProtocol('saver', {
 
 /** Changes one parameter of an actor by way of the messages that checkpoints use, before the first step. */
 export async function rewrite(
-  { system }: Run,
+  { system, holders }: Run,
   address: string,
   name: string,
   change: (values: { readonly data: Float32Array; readonly shape: readonly number[] }) => TensorPayload,
 ): Promise<void> {
-  // `restore` is the same message for every role that holds parameters.
-  const role = system.ref(expertProtocol, address);
+  const agent = agentAddress(systemOf(holders, address));
   // Saved for the checkpointer only, which is not there yet.
   const savers = system.spawn(
     saverProtocol,
     checkpointerAddress,
     (scope) => ({
-      save: () => scope.ref(expertProtocol, address).ask.save({ parameters: [name] }),
+      save: () => scope.ref(agentProtocol, agent).ask.save({ parameters: [name] }),
       leave: () => scope.stop(),
     }),
     { restart: 'temporary' },
@@ -39,5 +38,12 @@ export async function rewrite(
   await system.idle();
   const { shape } = tensors[name];
   const data = floats('rewrite', dataOf(tensors[name])).slice();
-  await role.ask.restore({ tensors: { [name]: change({ data, shape }) }, dataStep: 0 });
+  const restored = { [name]: change({ data, shape }) };
+  await system.ref(agentProtocol, agent).ask.restore({ tensors: restored, dataStep: 0 });
+}
+
+function systemOf(holders: Run['holders'], address: string): string {
+  const found = holders.find((each) => each.holders.some((holder) => holder.address === address));
+  if (found === undefined) throw new RangeError(`${address} holds no parameters`);
+  return found.system;
 }

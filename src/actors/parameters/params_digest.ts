@@ -4,18 +4,23 @@
  */
 import { createHash } from 'node:crypto';
 import type { ActorScope } from '../../runtime/index.ts';
-import type { CastEntry } from '../placement/cast_entry.ts';
-import { parametersProtocol } from '../protocol/parameters.ts';
+import { agentAddress } from '../placement/addresses.ts';
+import { reportedBy, type SystemHolders } from '../placement/system_holders.ts';
+import { agentProtocol } from '../protocol/agent.ts';
 
-/** SHA-256 over the names and digests of the parameters of `holders`, in the order of their names. */
+/** SHA-256 over the names and digests of the parameters of all `holders`, in the order of their names. */
 export async function paramsDigest(
   from: Pick<ActorScope, 'ref'>,
-  holders: readonly CastEntry[],
+  holders: readonly SystemHolders[],
   timeoutMs: number,
 ): Promise<string> {
   const parts = await Promise.all(
-    holders.map(({ address }) => from.ref(parametersProtocol, address).ask.digest(undefined, { timeoutMs })),
+    holders.map(async (each) => {
+      const agent = from.ref(agentProtocol, agentAddress(each.system));
+      const digests = await agent.ask.digest(undefined, { timeoutMs });
+      return each.holders.flatMap(reportedBy).map(({ name }, i) => `${name} ${digests[i]}\n`);
+    }),
   );
-  const lines = parts.flatMap((part) => Object.entries(part).map(([name, sha]) => `${name} ${sha}\n`)).sort();
+  const lines = parts.flat().sort();
   return createHash('sha256').update(lines.join('')).digest('hex');
 }

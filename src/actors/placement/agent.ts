@@ -4,7 +4,8 @@
  * the agent asks each of its roles to drop the pass under way. That question waits for the message that a role has in
  * hand, so when it is answered the system is quiet.
  */
-import type { Actor, ActorScope, ArgsOf, Context, Reply } from '../../runtime/index.ts';
+import { freeAnswered } from '../../runtime/index.ts';
+import type { Actor, ActorScope, ArgsOf, Context, Reply, TensorPayload } from '../../runtime/index.ts';
 import type { Device } from '../../kernels/device.ts';
 import type { DeviceTuning, SystemReport, SystemVote, agentProtocol } from '../protocol/agent.ts';
 import type { Decision } from '../protocol/parameters.ts';
@@ -51,6 +52,20 @@ export class SystemAgent implements Actor<Messages> {
     );
   }
 
+  save(args: ArgsOf<Messages, 'save'>, ctx: Context): Reply<{ tensors: Record<string, TensorPayload> }> {
+    return later(ctx, this.holders.save(args.parameters), ({ tensors }) =>
+      Object.values(tensors).forEach(freeAnswered),
+    );
+  }
+
+  restore(args: ArgsOf<Messages, 'restore'>, ctx: Context): Reply<void> {
+    return later(ctx, this.holders.restore(args.tensors, args.dataStep));
+  }
+
+  digest(_args: undefined, ctx: Context): Reply<string[]> {
+    return later(ctx, this.holders.digest());
+  }
+
   async enter({ gen }: ArgsOf<Messages, 'enter'>): Promise<number[]> {
     const { system, onEnter } = this.parts;
     system.enter(gen);
@@ -75,12 +90,16 @@ export class SystemAgent implements Actor<Messages> {
   }
 }
 
-/** Answers with what comes of `work`, and holds the agent not so long: it has to hear that a gen is over. */
-function later<T>(ctx: Context, work: Promise<T>): Reply<T> {
+/**
+ * Answers with what comes of `work`, and holds the agent not so long: it has to hear that a gen is over. `sent` is called
+ * with what was answered.
+ */
+function later<T>(ctx: Context, work: Promise<T>, sent: (value: T) => void = () => undefined): Reply<T> {
   const reply = ctx.defer<T>();
   work.then(
     (value) => {
       if (!reply.settled) reply.resolve(value);
+      sent(value);
     },
     (error: unknown) => {
       if (!reply.settled) reply.reject(error);

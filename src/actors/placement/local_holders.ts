@@ -2,7 +2,8 @@
  * The local holders are those of one system, spoken to as one by its agent: a message to all of them is one message from
  * elsewhere, and what they answer is gathered in the order of the cast.
  */
-import type { ActorScope, Ref } from '../../runtime/index.ts';
+import type { ActorScope, Ref, TensorPayload } from '../../runtime/index.ts';
+import { storedNames } from '../parameters/parameter_set.ts';
 import type { SystemVote } from '../protocol/agent.ts';
 import { expertGroupProtocol } from '../protocol/expert.ts';
 import { parametersProtocol, type Decision, type Vote } from '../protocol/parameters.ts';
@@ -19,12 +20,19 @@ export class LocalHolders {
   private readonly scope: Pick<ActorScope, 'ref'>;
   private readonly groups: readonly CastEntry[];
   private readonly holders: readonly CastEntry[];
+  /** Who holds a parameter or a moment, by its name. */
+  private readonly byName = new Map<string, CastEntry[]>();
 
   /** `cast`: the entries of all actors that the system hosts. */
   constructor(cast: readonly CastEntry[], scope: Pick<ActorScope, 'ref'>) {
     this.scope = scope;
     this.groups = cast.filter(({ runsFirst }) => runsFirst);
     this.holders = holdersOf(cast);
+    for (const entry of this.holders) {
+      for (const name of entry.parameters.flatMap((parameter) => storedNames(parameter.name))) {
+        pushTo(this.byName, name, entry);
+      }
+    }
   }
 
   /** Asks for the votes on a pass of those named, or of all, and adds them to one. */
@@ -55,6 +63,40 @@ export class LocalHolders {
     await this.all(this.holders, (holder) => holder.ask.apply(decision, patience));
   }
 
+  /** The named parameters with their moments, of those that are answered for here; holder by holder. */
+  async save(names: readonly string[]): Promise<{ tensors: Record<string, TensorPayload> }> {
+    const asked = new Map<CastEntry, string[]>();
+    for (const name of names) {
+      for (const entry of this.holdersOf(name)) if (reportedBy(entry).length > 0) pushTo(asked, entry, name);
+    }
+    const saved = await Promise.all(
+      [...asked].map(([entry, parameters]) => this.holder(entry).ask.save({ parameters }, patience)),
+    );
+    const tensors: Record<string, TensorPayload> = {};
+    for (const each of saved) Object.assign(tensors, each.tensors);
+    return { tensors };
+  }
+
+  /** Gives parameters and moments to all that hold them. */
+  async restore(tensors: Readonly<Record<string, TensorPayload>>, dataStep: number): Promise<void> {
+    const given = new Map<CastEntry, string[]>();
+    for (const name of Object.keys(tensors)) {
+      for (const entry of this.holdersOf(name)) pushTo(given, entry, name);
+    }
+    await Promise.all(
+      [...given].map(([entry, names]) => {
+        const own = Object.fromEntries(names.map((name) => [name, tensors[name]]));
+        return this.holder(entry).ask.restore({ tensors: own, dataStep }, patience);
+      }),
+    );
+  }
+
+  /** SHA-256 of each parameter that is answered for here, in the order of the cast. */
+  async digest(): Promise<string[]> {
+    const digests = await this.all(this.holders, (holder) => holder.ask.digest(undefined, patience));
+    return this.holders.flatMap((entry, i) => reportedBy(entry).map(({ name }) => digests[i][name]));
+  }
+
   /** Has all drop the pass under way; resolves to their data steps. */
   async abandon(): Promise<number[]> {
     // Groups first: then no expert comes to its vote any more.
@@ -69,8 +111,22 @@ export class LocalHolders {
 
   /** Asks each before it returns. */
   private all<T>(entries: readonly CastEntry[], ask: (holder: Holder) => Promise<T>): Promise<T[]> {
-    return Promise.all(entries.map(({ address }) => ask(this.scope.ref(parametersProtocol, address))));
+    return Promise.all(entries.map((entry) => ask(this.holder(entry))));
   }
+
+  private holder({ address }: CastEntry): Holder {
+    return this.scope.ref(parametersProtocol, address);
+  }
+
+  private holdersOf(name: string): readonly CastEntry[] {
+    return this.byName.get(name) ?? [];
+  }
+}
+
+function pushTo<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key) ?? [];
+  list.push(value);
+  lists.set(key, list);
 }
 
 /** Sums of squares of the tensors that a holder answers for, in their order. */

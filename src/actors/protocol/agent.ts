@@ -5,8 +5,8 @@
  */
 import { z } from 'zod';
 import { ask, defineProtocol } from '../../runtime/index.ts';
-import { owner, recovery, trainer } from './callers.ts';
-import { decisionSchema, lossReportSchema, routingReportSchema } from './parameters.ts';
+import { checkpointer, owner, recovery, trainer } from './callers.ts';
+import { decisionSchema, lossReportSchema, routingReportSchema, tensorsSchema } from './parameters.ts';
 
 /** What a system counts, from its start. */
 export const reportSchema = z.object({
@@ -52,6 +52,16 @@ export const agentProtocol = defineProtocol('agent', {
   }),
   /** Answered when all that hold parameters here have applied the decision, with what the system has counted by then. */
   apply: ask({ from: [trainer], args: decisionSchema, reply: reportSchema }),
+  /** The named parameters with their moments, of those that holders here answer for, in the order of the names: a few at a time. */
+  save: ask({
+    from: [checkpointer],
+    args: z.object({ parameters: z.array(z.string()) }),
+    reply: z.object({ tensors: tensorsSchema }),
+  }),
+  /** Some parameters with their moments, for all here that hold them, and the step that they belong to. */
+  restore: ask({ from: owner, args: z.object({ tensors: tensorsSchema, dataStep: z.int() }) }),
+  /** SHA-256 of each parameter that holders here answer for, in the order of the cast. */
+  digest: ask({ from: [checkpointer, ...owner], reply: z.array(z.string()) }),
   /** Enters `gen`; answered with the data steps of its roles once all of them have dropped the pass under way. */
   enter: ask({ fenced: false, from: [recovery], args: z.object({ gen: z.int() }), reply: z.array(z.int()) }),
   /** Has its roles apply the decision that stands, or let go of what they voted on. */

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { ask, defineProtocol, tensorSchema } from '../../runtime/index.ts';
-import { checkpointer, owner, agents } from './callers.ts';
+import { owner, agents } from './callers.ts';
 
 /** What one router did with one microbatch. Counts are of (token, choice) pairs; `load` is before dropping. */
 export const routingReportSchema = z.object({
@@ -59,7 +59,7 @@ export const decisionSchema = z.object({
 });
 export type Decision = z.infer<typeof decisionSchema>;
 
-const tensorsSchema = z.record(z.string(), tensorSchema);
+export const tensorsSchema = z.record(z.string(), tensorSchema);
 
 export const parameterMessages = {
   /** Answered when the role has all gradients of the step. To generate, the owner asks. */
@@ -72,14 +72,14 @@ export const parameterMessages = {
   apply: ask({ from: [agents], args: decisionSchema }),
   /** The named parameters with their moments, of those that this role answers for: a few at a time. */
   save: ask({
-    from: [checkpointer],
+    from: [agents],
     args: z.object({ parameters: z.array(z.string()) }),
     reply: z.object({ tensors: tensorsSchema }),
   }),
   /** Some parameters with their moments, and the step that they belong to. */
-  restore: ask({ from: owner, args: z.object({ tensors: tensorsSchema, dataStep: z.int() }) }),
+  restore: ask({ from: [agents], args: z.object({ tensors: tensorsSchema, dataStep: z.int() }) }),
   /** SHA-256 of each parameter that this role answers for. */
-  digest: ask({ from: [checkpointer, ...owner], reply: z.record(z.string(), z.string()) }),
+  digest: ask({ from: [agents], reply: z.record(z.string(), z.string()) }),
   /** Its gen is over: the pass under way is dropped, a gradient that was voted on is kept. Answers its data step. */
   abandon: ask({ from: [agents], reply: z.int() }),
   /** After `abandon`: applies the decision that others have applied already, or lets go of the gradient. */

@@ -1,33 +1,29 @@
 /**
- * The checkpointer: gathers the state of every role, one shard an actor, and makes it a checkpoint, complete or absent.
+ * The checkpointer gathers the state of every role, one shard a role, and makes it a checkpoint, complete or absent.
  */
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
   CheckpointIo,
-  f32Tensor,
   formatName,
   type CheckpointStore,
   type ManifestFields,
   type NewestAndOlder,
-  type TensorBytes,
 } from '../../checkpoints/index.ts';
-import { floats } from '../../kernels/dtype.ts';
-import { freeAnswered } from '../../runtime/index.ts';
-import type { Actor, ActorScope, ArgsOf, Context, Reply, TensorPayload } from '../../runtime/index.ts';
+import type { Actor, ActorScope, ArgsOf, Context, Reply } from '../../runtime/index.ts';
 import { LogIo, RunDirectoryGone } from '../../telemetry/index.ts';
-import type { CastEntry } from '../placement/cast_entry.ts';
-import { batchesOf } from '../parameters/message_batches.ts';
+import { agentAddress } from '../placement/addresses.ts';
+import type { SystemHolders } from '../placement/system_holders.ts';
 import { paramsDigest } from '../parameters/params_digest.ts';
-import { parametersProtocol } from '../protocol/parameters.ts';
-import { dataOf } from '../protocol/pass.ts';
+import { agentProtocol } from '../protocol/agent.ts';
 import type { checkpointerProtocol } from '../protocol/trainer.ts';
+import { roleShards, writeRoleShards } from './role_shards.ts';
 
 type Messages = typeof checkpointerProtocol;
 
 export interface CheckpointerParts {
-  /** Every actor that holds parameters. */
-  readonly holders: readonly CastEntry[];
+  /** All that hold parameters, by system. */
+  readonly holders: readonly SystemHolders[];
   readonly store: CheckpointStore;
   readonly keep: number;
   /** What every checkpoint of the run says about it. */
@@ -93,19 +89,10 @@ export class Checkpointer implements Actor<Messages> {
     }
     const writer = await store.begin(step, this.scope.gen);
     try {
-      for (const { address, parameters } of holders) {
-        const holder = this.scope.ref(parametersProtocol, address);
-        for (const [i, batch] of batchesOf(parameters).entries()) {
-          const { tensors } = await holder.ask.save({ parameters: batch }, { timeoutMs: patienceMs });
-          const entries = Object.entries(tensors);
-          const shard = address.replaceAll('/', '-');
-          try {
-            if (entries.length > 0) await writer.shard(i === 0 ? shard : `${shard}-${i}`, entries.map(toBytes));
-          } finally {
-            for (const [, tensor] of entries) freeAnswered(tensor);
-          }
-        }
-      }
+      await writeRoleShards(writer, roleShards(holders), async (system, parameters) => {
+        const agent = this.scope.ref(agentProtocol, agentAddress(system));
+        return (await agent.ask.save({ parameters }, { timeoutMs: patienceMs })).tensors;
+      });
       this.parts.syncLogs();
       await writer.commit({ ...fields, ...counts, extra: { params_digest: digest, eval_loss: evalLoss } });
     } catch (error) {
@@ -143,8 +130,4 @@ function adviceForSpace({ checkpoint, older }: NewestAndOlder): string {
   const bytes = checkpoint.manifest.shards.reduce((sum, shard) => sum + shard.bytes, 0);
   const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   return `: a checkpoint takes ${size}, and the one there is stays until the next is complete, whatever checkpoint.keep is`;
-}
-
-function toBytes([name, tensor]: [string, TensorPayload]): TensorBytes {
-  return f32Tensor(name, tensor.shape, floats('checkpoint', dataOf(tensor)));
 }

@@ -1,10 +1,16 @@
 /** The agent of a system: it asks all that hold parameters there, answers once, and hears meanwhile that a gen is over. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { agentAddress, recoveryAddress, trainerAddress } from '../../../src/actors/placement/addresses.ts';
+import {
+  agentAddress,
+  checkpointerAddress,
+  recoveryAddress,
+  trainerAddress,
+} from '../../../src/actors/placement/addresses.ts';
 import { SystemAgent } from '../../../src/actors/placement/agent.ts';
 import { castOf } from '../../../src/actors/placement/cast.ts';
 import { holdersBySystem } from '../../../src/actors/placement/system_holders.ts';
 import { agentProtocol } from '../../../src/actors/protocol/agent.ts';
+import { payload } from '../../../src/actors/protocol/pass.ts';
 import { emptyVote, parametersProtocol, type Vote } from '../../../src/actors/protocol/parameters.ts';
 import {
   createLocalSystem,
@@ -25,6 +31,8 @@ const cast = castOf(await drawn(smallTopology({ 'parallelism.data_parallel': 2 }
 );
 const namesOf = (holder: string): string[] =>
   cast.flatMap(({ address, parameters }) => (address === holder ? parameters.map(({ name }) => name) : []));
+
+const tensorOf = (name: string) => payload(Float32Array.of(name.length), [1]);
 
 let system: ActorSystem;
 /** What those that hold parameters were asked, in order. */
@@ -52,9 +60,12 @@ beforeEach(() => {
         return 7;
       },
       settle: () => note('settle'),
-      save: () => ({ tensors: {} }),
-      restore: () => undefined,
-      digest: () => ({}),
+      save: ({ parameters }) => {
+        note('save');
+        return { tensors: Object.fromEntries(parameters.map((name) => [name, tensorOf(name)])) };
+      },
+      restore: ({ tensors, dataStep }) => note(`restore ${dataStep} ${Object.keys(tensors).join()}`),
+      digest: () => Object.fromEntries(namesOf(address).map((name) => [name, `digest of ${name}`])),
     }));
   }
   system.spawn(
@@ -121,6 +132,32 @@ it('says that a holder left out a tensor that it answers for', async () => {
       message: `run/stage-p0-d0: its vote says nothing of ${second}`,
     });
   });
+});
+
+it('saves the parameters that are named, of those that answer for them, and gives them to all that hold them', async () => {
+  const [[shared], [own]] = ['run/stage-p0-d1', 'run/expert-l1-e1'].map(namesOf);
+  await as(checkpointerAddress, async (scope) => {
+    const { tensors } = await scope
+      .ref(agentProtocol, agentAddress('node-0'))
+      .ask.save({ parameters: [shared, own, 'nobody’s'] });
+    expect(tensors).toEqual({ [shared]: tensorOf(shared), [own]: tensorOf(own) });
+  });
+  expect(asked).toEqual(['save stage-p0-d0', 'save expert-l1-e1']);
+  asked = [];
+  const moment = `${own}.exp_avg`;
+  const tensors = Object.fromEntries([shared, moment].map((name) => [name, tensorOf(name)]));
+  await system.ref(agentProtocol, agentAddress('node-0')).ask.restore({ tensors, dataStep: 3 });
+  expect(asked).toEqual([
+    `restore 3 ${shared} stage-p0-d0`,
+    `restore 3 ${shared} stage-p0-d1`,
+    `restore 3 ${moment} expert-l1-e1`,
+  ]);
+});
+
+it('gives the digests of what is answered for here, in the order of the cast', async () => {
+  const digests = await system.ref(agentProtocol, agentAddress('node-0')).ask.digest();
+  const names = ['run/stage-p0-d0', 'run/expert-l1-e0', 'run/expert-l1-e1'].flatMap(namesOf);
+  expect(digests).toEqual(names.map((name) => `digest of ${name}`));
 });
 
 it('hears that a gen is over while votes are outstanding, and those never come', async () => {
