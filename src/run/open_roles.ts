@@ -18,12 +18,12 @@ export interface OpenRolesOptions extends Omit<HostOptions, 'device'> {
 export async function openRoles({
   choice,
   onLost,
-  ...company
+  ...hosted
 }: OpenRolesOptions): Promise<{ readonly device: Device; readonly specs: readonly ChildSpec[] }> {
-  const { memory_per_worker: bytes } = company.runSpec.topology.cluster;
+  const { memory_per_worker: bytes } = hosted.runSpec.topology.cluster;
   const { device } = await openDevice(choice, { bytes, onLost });
   try {
-    return { device, specs: await hostRoles({ ...company, device }) };
+    return { device, specs: await hostRoles({ ...hosted, device }) };
   } catch (error) {
     await device.close();
     throw error;

@@ -82,8 +82,8 @@ describe('a decision', () => {
     const topology = smallTopology(settings);
     const runSpec = await drawn(topology);
     const batches = hashedBatches(topology);
-    const company = { choice: 'cpu', runSpec, batches, hosts: () => true, onLost: () => undefined };
-    const { device, specs } = await openRoles(company);
+    const hosted = { choice: 'cpu', runSpec, batches, hosts: () => true, onLost: () => undefined };
+    const { device, specs } = await openRoles(hosted);
     const system = createLocalSystem();
     system.enter(1);
     system.start(rolesSpec('w0', specs));
@@ -122,7 +122,7 @@ describe('the memory of a worker', () => {
   const sized = (pages: number): Topology =>
     smallTopology({ ...settings, 'cluster.memory_per_worker': `${pages * 64}KiB` });
 
-  /** The refusal, or null where the company starts. */
+  /** The refusal, or null where the roles start. */
   async function refusal(pages: number): Promise<OutOfSliceMemory | null> {
     const topology = sized(pages);
     try {
@@ -135,7 +135,7 @@ describe('the memory of a worker', () => {
     }
   }
 
-  /** Fewest pages with which the company starts; with as many as `enough` it does. */
+  /** Fewest pages with which the roles start; with as many as `enough` it does. */
   async function fewest(enough: number): Promise<number> {
     let tooFew = 0;
     while (enough - tooFew > 1) {

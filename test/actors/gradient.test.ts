@@ -1,5 +1,5 @@
 /**
- * The gradient that a company of actors computes, against finite differences of the loss that it reports. One step from
+ * The gradient that the actors of a run compute, against finite differences of the loss that it reports. One step from
  * fresh moments leaves (1 − β₁) times the gradient in the first moment, so a checkpoint shows it.
  */
 import { mkdtempSync, rmSync } from 'node:fs';

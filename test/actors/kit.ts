@@ -1,5 +1,5 @@
 /**
- * A small company for tests: a Switch model of a few thousand parameters, tokens from a hash, everything in one process
+ * A small run for tests: a Switch model of a few thousand parameters, tokens from a hash, everything in one process
  * through the real codec, with schemas checked. A curve is what must be equal to the last bit.
  */
 import { runSpecOf, type RunSpec } from '../../src/actors/placement/run_spec.ts';

@@ -1,5 +1,5 @@
 /**
- * A whole company on the WebGPU device against the same on the processor: from one state a step comes to nearly the same
+ * A whole run on the WebGPU device against the same on the processor: from one state a step comes to nearly the same
  * loss, gradients and routing, a few steps stay together, and twice on one device is twice the same bits.
  */
 // @module-tag webgpu

@@ -1,4 +1,4 @@
-/** The plan's memory and FLOPs against the run that it is of: the bytes of devices after a company was gathered. */
+/** The plan's memory and FLOPs against the run that it is of: the bytes of devices after all roles were made. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ class WatchedDevice extends CpuDevice {
   }
 }
 
-/** Gathers the company of one worker of a plan on a device of so many bytes. */
+/** Makes the roles of one worker of a plan on a device of so many bytes. */
 async function gathered({ runSpec }: Plan, roles: readonly string[], bytes: number): Promise<WatchedDevice> {
   const device = new WatchedDevice({ bytes });
   const hosts = (role: string): boolean => roles.includes(role);

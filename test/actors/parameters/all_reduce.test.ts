@@ -57,7 +57,7 @@ const expectedOf = (step: number, leaves: number, like: Gradient): number[][] =>
   );
 
 /** Replicas over a post that delivers in an order drawn by `seed`. */
-class Company {
+class Sharers {
   readonly replicas: readonly AllReduce[];
   private readonly post: (() => void | Promise<void>)[] = [];
 
@@ -139,10 +139,10 @@ describe.each([
   ])('of %i ranks with %i microbatches each is the plain tree, at every rank', async (ranks, each) => {
     for (let seed = 0; seed < 3; seed++) {
       const lengths = gradient(() => 0).arenas.map(({ flat }) => flat.shape[0]);
-      const company = new Company(ranks, ranks * each, lengths);
+      const sharers = new Sharers(ranks, ranks * each, lengths);
       // Two steps by the same replicas: nothing of the first may stay.
       for (const step of [0, 1]) {
-        const sums = await company.sum(step, each, seed + 10 * step);
+        const sums = await sharers.sum(step, each, seed + 10 * step);
         for (const sum of sums) {
           expect(sum).not.toBeNull();
           expect(await valuesOf(sum!)).toEqual(expectedOf(step, ranks * each, sum!));
@@ -154,7 +154,7 @@ describe.each([
 
   it('is not given out before every chunk is there, and then once', async () => {
     const lengths = gradient(() => 0).arenas.map(({ flat }) => flat.shape[0]);
-    const lone = new Company(2, 2, lengths);
+    const lone = new Sharers(2, 2, lengths);
     const [first] = lone.replicas;
     expect(first.take()).toBeNull();
     await first.contribute(0, [{ level: 0, index: 0, value: gradient(() => 1) }]);
@@ -162,7 +162,7 @@ describe.each([
     slice.release();
 
     // In the next step, too, the sums of the last one do not count.
-    const pair = new Company(2, 1, lengths);
+    const pair = new Sharers(2, 1, lengths);
     await pair.sum(0, 1, 0);
     expect(pair.replicas.map((replica) => replica.take())).toEqual([null, null]);
     await pair.replicas[0].contribute(1, [{ level: 0, index: 0, value: gradient(() => 1) }]);

@@ -7,14 +7,14 @@ import { VirtualClock } from '../../../src/runtime/testing/index.ts';
 import { openThreads, startThreads, type Threads } from '../transport/threads.ts';
 import { hangMs } from '../../hang.ts';
 
-let company: Threads | null = null;
+let threads: Threads | null = null;
 const keep = (made: Threads): Threads => {
-  company = made;
+  threads = made;
   return made;
 };
 afterEach(async () => {
-  await company?.stop();
-  company = null;
+  await threads?.stop();
+  threads = null;
 });
 
 test('workers that are told to stop end by themselves and leave nothing that keeps the process alive', () => {

@@ -6,14 +6,14 @@ const KIB = 1024;
 const SIZES = [0, KIB, KIB * KIB];
 const ONE_SLOT = [{ bytes: 4 * KIB, count: 1 }];
 
-let company: Threads | null = null;
+let threads: Threads | null = null;
 const start = async (...args: Parameters<typeof startThreads>): Promise<Threads> => {
-  company = await startThreads(...args);
-  return company;
+  threads = await startThreads(...args);
+  return threads;
 };
 afterEach(async () => {
-  await company?.stop();
-  company = null;
+  await threads?.stop();
+  threads = null;
 });
 
 const digests = (sizes: readonly number[]): string[] => sizes.map((bytes, seed) => digestOf(tensorOf(bytes, seed)));

@@ -70,7 +70,7 @@ export async function startThreads(
   options: Partial<WorkerHostOptions> = {},
   data?: unknown,
 ): Promise<Threads> {
-  const company = openThreads(new Array<unknown>(workers).fill(data), options);
-  await company.host.ready();
-  return company;
+  const threads = openThreads(new Array<unknown>(workers).fill(data), options);
+  await threads.host.ready();
+  return threads;
 }
