@@ -2,6 +2,7 @@
  * Rules that concern several keys, applied to a file that passed the schema. Each is a pure function from the topology
  * to a problem or null; a message names every key that has a part in it, with its number.
  */
+import { decaySteps } from './decay_steps.ts';
 import { problem, type Problem, type Rule } from './problem.ts';
 import type { Topology } from './schema.ts';
 import { sizeLimits } from './size_limits.ts';
@@ -172,8 +173,30 @@ const rules: readonly Rule[] = [
         )
       : null,
 
+  ({ optimizer, training }) => {
+    const [warmup, decay] = [optimizer.warmup_steps, decaySteps(optimizer, training.steps)];
+    const said = optimizer.decay_steps === undefined ? ', a tenth of the steps,' : '';
+    return optimizer.schedule === 'wsd' && warmup < training.steps && warmup + decay > training.steps
+      ? problem(
+          `decay_steps ${decay}${said} and warmup_steps ${warmup} exceed training.steps ${training.steps}; lower one of them`,
+          'optimizer.decay_steps',
+          'optimizer.warmup_steps',
+          'training.steps',
+        )
+      : null;
+  },
+
+  ({ optimizer: { schedule, decay_steps: steps } }) =>
+    steps !== undefined && schedule !== 'wsd'
+      ? problem(
+          `it is for schedule wsd, but optimizer.schedule is ${schedule}; remove it`,
+          'optimizer.decay_steps',
+          'optimizer.schedule',
+        )
+      : null,
+
   ({ optimizer }) =>
-    optimizer.schedule === 'cosine' && optimizer.min_lr > optimizer.lr
+    optimizer.schedule !== 'constant' && optimizer.min_lr > optimizer.lr
       ? problem(`min_lr ${optimizer.min_lr} exceeds lr ${optimizer.lr}`, 'optimizer.min_lr', 'optimizer.lr')
       : null,
 

@@ -3,6 +3,7 @@ export * from './byte_size.ts';
 export * from './capacity.ts';
 export * from './checks.ts';
 export * from './config_error.ts';
+export * from './decay_steps.ts';
 export * from './define.ts';
 export * from './device_of.ts';
 export * from './dump.ts';

@@ -67,6 +67,7 @@ describe('a checkpoint of another model', () => {
 
   it.each([
     ['optimizer', 'eps'],
+    ['optimizer', 'decay_type'],
     ['moe', 'min_capacity'],
     ['training', 'precision'],
     ['recovery', 'step_retries'],

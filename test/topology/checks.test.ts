@@ -62,6 +62,23 @@ describe('a broken rule names both keys and their numbers', () => {
       'run.yaml:1:57: cluster.device.1: a list of 3 for cluster.workers_per_node 2; give one entry for each worker, or one device for the node',
     ],
     ['optimizer: { lr: 1.0e-4 }', 'run.yaml:1:18: optimizer.min_lr: min_lr 0.0002 exceeds lr 0.0001'],
+    ['optimizer: { schedule: wsd, lr: 1.0e-4 }', 'run.yaml:1:33: optimizer.min_lr: min_lr 0.0002 exceeds lr 0.0001'],
+    [
+      'optimizer: { schedule: wsd, decay_steps: 281 }',
+      'run.yaml:1:42: optimizer.decay_steps: decay_steps 281 and warmup_steps 20 exceed training.steps 300; lower one of them',
+    ],
+    [
+      'training: { steps: 21 }\noptimizer: { schedule: wsd }',
+      'run.yaml:1:20: optimizer.decay_steps: decay_steps 3, a tenth of the steps, and warmup_steps 20 exceed training.steps 21; lower one of them',
+    ],
+    [
+      'optimizer: { schedule: linear, decay_steps: 30 }',
+      'run.yaml:1:45: optimizer.decay_steps: it is for schedule wsd, but optimizer.schedule is linear; remove it',
+    ],
+    [
+      'optimizer: { schedule: wsd, decay_steps: 0 }',
+      'run.yaml:1:42: optimizer.decay_steps: found 0, allowed: a whole number, 1 or more',
+    ],
     [
       'data: { blend: [ { name: a, glob: x }, { name: b, glob: y }, { name: a, glob: z } ] }',
       'run.yaml:1:70: data.blend.2.name: another corpus of the blend is named "a" too; names must differ',
@@ -86,6 +103,9 @@ test.each([
   'training: { steps: 21 }',
   'optimizer: { lr: 2.0e-4 }',
   'optimizer: { warmup_steps: 0 }',
+  'optimizer: { schedule: constant, lr: 1.0e-4 }',
+  'optimizer: { schedule: wsd, decay_steps: 280 }',
+  'optimizer: { schedule: wsd, decay_steps: 300, warmup_steps: 0 }',
   'moe: { num_experts: 2 }',
   'cluster: { nodes: 2, workers_per_node: 2, device: [[webgpu:0, webgpu:1], cpu] }',
   'model: { architecture: transformer }',

@@ -5,11 +5,23 @@ import { choice, fraction32, notNegative32, positive32, whole } from './kinds.ts
 export const optimizerSchema = z.strictObject({
   name: choice(['adamw']).default('adamw').describe('Update rule: Adam with decoupled weight decay.'),
   lr: positive32().default(2e-3).describe('Peak learning rate.'),
-  min_lr: notNegative32().default(2e-4).describe('Learning rate at the end of the cosine.'),
+  min_lr: notNegative32()
+    .default(2e-4)
+    .describe('Learning rate of the last step; unused where the schedule is constant.'),
   warmup_steps: whole(0).default(20).describe('Steps of linear warm-up to the peak.'),
-  schedule: choice(['cosine', 'constant'])
+  schedule: choice(['cosine', 'linear', 'wsd', 'constant'])
     .default('cosine')
-    .describe('Learning rate after warm-up: down to min_lr along a cosine, or the peak throughout.'),
+    .describe(
+      'Learning rate after warm-up: down to min_lr along a cosine or a line; the peak until the last decay_steps, in which it falls to min_lr (warm-up, stable, decay); or the peak throughout.',
+    ),
+  decay_steps: whole(1)
+    .optional()
+    .describe(
+      'Last steps in which `schedule: wsd` falls to min_lr; a tenth of training.steps, rounded up, where not given.',
+    ),
+  decay_type: choice(['1-sqrt', 'linear'])
+    .default('1-sqrt')
+    .describe('How `schedule: wsd` falls: as 1 minus the root of the part of the decay that is over, or along a line.'),
   betas: z
     .tuple([fraction32('decay'), fraction32('decay')])
     .meta({ allowed: 'a list of two numbers, each 0 or more and less than 1', fp32: 'decay' })
