@@ -18,3 +18,5 @@ export { draw, fillTruncatedNormal, fillUniform, streamOf, substream, type Strea
 export * from './ops/index.ts';
 export { accumulate } from './ops/accumulate.ts';
 export { adamw } from './ops/adamw.ts';
+export { muon } from './ops/muon.ts';
+export { orthogonal } from './ops/orthogonal.ts';

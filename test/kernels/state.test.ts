@@ -1,7 +1,8 @@
 /** Ops that write state: what they compute, and when a program may not use them. */
 import { afterAll, expect, it } from 'vitest';
-import { CpuDevice, accumulate, adamw, add, f32, state, trace, weight } from '../../src/kernels/index.ts';
-import { inputsOf, onDevice } from './kit.ts';
+import { CpuDevice, accumulate, adamw, add, f32, muon, state, trace, weight } from '../../src/kernels/index.ts';
+import { inputsOf, onDevice, type Inputs } from './kit.ts';
+import { muonUpdate } from './muon.ts';
 
 const device = new CpuDevice({ bytes: 2 ** 26 });
 afterAll(() => device.close());
@@ -63,6 +64,41 @@ it.each([50, 52])('rounds every operation to fp32, in the documented order (%i e
     const p = f(before.p[i] - f(lr_ * f(step + f(wd * before.p[i]))));
     expect([inputs.m[i], inputs.v[i], inputs.p[i]]).toEqual([m, v, p]);
   }
+});
+
+// 52 elements run in SIMD, 50 by the reference.
+it.each([
+  [5, 10, true],
+  [4, 13, true],
+  [4, 13, false],
+])(
+  'ends an update of %i x %i as Muon does, each operation rounded to fp32 (decay: %s)',
+  async (rows, columns, decay) => {
+    const program = muonUpdate(rows, columns, decay);
+    const hyper = Float32Array.of(lr, 0.95, decayRate, clip, 1e-7);
+    const inputs: Inputs = { ...inputsOf(program), hyper };
+    const before = Object.fromEntries(Object.entries(inputs).map(([name, data]) => [name, data.slice()]));
+    await run(program, inputs, {});
+    const f = Math.fround;
+    const [lr_, momentum, wd, clip_] = hyper;
+    for (let i = 0; i < rows * columns; i++) {
+      const step = f(f(f(1.3) * before.o[i]) + f((decay ? wd : 0) * before.p[i]));
+      const p = f(before.p[i] - f(lr_ * step));
+      const m = f(f(momentum * before.m[i]) + f(before.g[i] * clip_));
+      expect([inputs.p[i], inputs.m[i]]).toEqual([p, m]);
+    }
+  },
+);
+
+it('refuses shapes that are no update of a matrix', () => {
+  const traced = (p: readonly number[], m: readonly number[], hyper: number) => () =>
+    trace('t', { p: state(p), m: state(m), o: f32(p), g: f32(p), hyper: f32([hyper]) }, (w) => {
+      muon(w.p, w.m, w.o, w.g, w.hyper);
+      return {};
+    });
+  expect(traced([4, 4], [4, 5], 5)).toThrow('muon: [4, 5] does not fit parameters [4, 4]');
+  expect(traced([16], [16], 5)).toThrow('muon: parameters has shape [16], needs 2 axes');
+  expect(traced([4, 4], [4, 4], 8)).toThrow('muon: hyper is [8], needs [5]');
 });
 
 it('refuses a program that reads state after writing it', () => {
