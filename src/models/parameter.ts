@@ -11,19 +11,21 @@ export interface Parameter {
   readonly init: { readonly std: number } | 'ones';
   /** Does weight decay apply? Matrices yes, norms no. */
   readonly decays: boolean;
+  /** Is it a matrix from hidden vectors to hidden vectors? Embeddings, heads and routers are not: one side is a choice. */
+  readonly isHidden: boolean;
 }
 
 /** Scale s of the initial standard deviation sqrt(s / fan_in) (arXiv 2101.03961 §2.4). */
 const initScale = 0.1;
 
-/** A matrix [out, in] with std sqrt(0.1 / in). */
-export function matrix(name: string, outputs: number, inputs: number): Parameter {
-  return { name, shape: [outputs, inputs], init: { std: Math.sqrt(initScale / inputs) }, decays: true };
+/** A matrix [out, in] with std sqrt(0.1 / in), from hidden vectors to hidden vectors unless told otherwise. */
+export function matrix(name: string, outputs: number, inputs: number, { isHidden = true } = {}): Parameter {
+  return { name, shape: [outputs, inputs], init: { std: Math.sqrt(initScale / inputs) }, decays: true, isHidden };
 }
 
 /** The scale of a norm, all ones. */
 export function scale(name: string, width: number): Parameter {
-  return { name, shape: [width], init: 'ones', decays: false };
+  return { name, shape: [width], init: 'ones', decays: false, isHidden: false };
 }
 
 /** Initial values: a pure function of seed, name and element index, so that placement cannot change them. */

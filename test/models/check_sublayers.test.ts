@@ -16,7 +16,10 @@ it.each([
 ])('a parameter %s of %j is refused where it is in the way', (name, shape, refusal) => {
   const { weights, apply } = usualSublayers.mixer;
   const mixer: Mixer = {
-    weights: (...given) => ({ ...weights(...given), more: { name, shape, init: 'ones', decays: false } }),
+    weights: (...given) => ({
+      ...weights(...given),
+      more: { name, shape, init: 'ones', decays: false, isHidden: false },
+    }),
     apply,
   };
   expect(() => checkSublayers(tinyConfig, tinySettings, { ...usualSublayers, mixer })).toThrow(refusal);

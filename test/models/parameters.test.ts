@@ -67,6 +67,14 @@ describe('the parameters of a model', () => {
     for (const { name, shape, decays } of parameters) expect([name, decays]).toEqual([name, shape.length === 2]);
     expect(parameters.filter(({ decays }) => !decays)).toHaveLength(9);
   });
+
+  it('are hidden where they are matrices, but for those of tokens and experts to choose', () => {
+    const parameters = built(topologyOf('quickstart.yaml'), 256);
+    const others = parameters.filter(({ shape, isHidden }) => shape.length === 2 && !isHidden).map(({ name }) => name);
+    const routers = [1, 3].map((layer) => `model.layers.${layer}.mlp.router.weight`);
+    expect(others.sort()).toEqual(['lm_head.weight', 'model.embed_tokens.weight', ...routers]);
+    expect(parameters.filter(({ shape, isHidden }) => shape.length === 1 && isHidden)).toEqual([]);
+  });
 });
 
 describe('initial values', () => {

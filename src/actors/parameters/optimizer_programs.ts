@@ -7,7 +7,8 @@ import { f32, state, trace } from '../../kernels/trace.ts';
 
 const known = new Map<string, Program>();
 
-function once(key: string, make: () => Program): Program {
+/** The program of `key`, made the first time that it is asked for: a device compiles the same program once. */
+export function once(key: string, make: () => Program): Program {
   const program = known.get(key) ?? make();
   known.set(key, program);
   return program;

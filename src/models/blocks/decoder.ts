@@ -20,10 +20,11 @@ export function decoder(config: ModelConfig, settings: TraceSettings, layerOf: L
   const { hidden_size: D, vocab_size: V, tie_word_embeddings: isTied } = config;
   const { batch, sequence } = settings;
   const programs = tracePrograms(config, batch * sequence);
-  const table_VD = matrix('model.embed_tokens.weight', V, D);
+  const ofTokens = { isHidden: false };
+  const table_VD = matrix('model.embed_tokens.weight', V, D, ofTokens);
   const head: Weights = {
     norm_D: scale('model.norm.weight', D),
-    head_VD: isTied ? table_VD : matrix('lm_head.weight', V, D),
+    head_VD: isTied ? table_VD : matrix('lm_head.weight', V, D, ofTokens),
   };
   const first = new LayerBuilder('model.embed_tokens');
   const embed = { program: programs.embed, weightsAt: () => ({ table_VD }) };

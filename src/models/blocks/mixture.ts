@@ -43,7 +43,7 @@ export function mixtureBlock(parts: MixtureParts): MixtureBlock {
       layer,
       hand,
       programs,
-      router: { router_ED: matrix(`${hand.to}.router.weight`, moe.num_experts, shape.hidden) },
+      router: { router_ED: matrix(`${hand.to}.router.weight`, moe.num_experts, shape.hidden, { isHidden: false }) },
       expert: (index) => expertWeights(feedForward, shape, `${hand.to}.experts.${index}`),
     }),
   };

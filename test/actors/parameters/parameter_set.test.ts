@@ -14,6 +14,7 @@ const parameters: readonly Parameter[] = Object.entries(shapes).map(([name, shap
   shape,
   init: 'ones',
   decays: shape.length > 1,
+  isHidden: false,
 }));
 
 const valuesOf = (name: string, length: number): Float32Array =>
