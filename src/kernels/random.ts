@@ -96,6 +96,12 @@ export function fillTruncatedNormal(out: Float32Array, seed: number, name: strin
   }
 }
 
+/** Fills `out` from a normal distribution of mean 0: element i is a pure function of (seed, name, i). */
+export function fillNormal(out: Float32Array, seed: number, name: string, std: number): void {
+  const { a, b } = namedStream(seed, name);
+  for (let i = 0; i < out.length; i++) out[i] = std * normalQuantile((draw(a, b, i) + 0.5) * 2 ** -32);
+}
+
 /** Φ(−2). */
 const belowTwo = 0.022750131948179207;
 

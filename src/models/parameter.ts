@@ -1,14 +1,13 @@
 /**
  * A parameter of a model: its Hugging Face name, shape and how it begins. Linear weights are stored [out, in].
  */
-import { fillTruncatedNormal } from '../kernels/random.ts';
 import { elements } from '../kernels/shape.ts';
+import { ones, truncatedNormal, type Init } from './init.ts';
 
 export interface Parameter {
   readonly name: string;
   readonly shape: readonly number[];
-  /** Standard deviation of a truncated normal, or all ones. */
-  readonly init: { readonly std: number } | 'ones';
+  readonly init: Init;
   /** Does weight decay apply? Matrices yes, norms no. */
   readonly decays: boolean;
   /** Is it a matrix from hidden vectors to hidden vectors? Embeddings, heads and routers are not: one side is a choice. */
@@ -20,18 +19,23 @@ const initScale = 0.1;
 
 /** A matrix [out, in] with std sqrt(0.1 / in), from hidden vectors to hidden vectors unless told otherwise. */
 export function matrix(name: string, outputs: number, inputs: number, { isHidden = true } = {}): Parameter {
-  return { name, shape: [outputs, inputs], init: { std: Math.sqrt(initScale / inputs) }, decays: true, isHidden };
+  return {
+    name,
+    shape: [outputs, inputs],
+    init: truncatedNormal(Math.sqrt(initScale / inputs)),
+    decays: true,
+    isHidden,
+  };
 }
 
 /** The scale of a norm, all ones. */
 export function scale(name: string, width: number): Parameter {
-  return { name, shape: [width], init: 'ones', decays: false, isHidden: false };
+  return { name, shape: [width], init: ones, decays: false, isHidden: false };
 }
 
 /** Initial values: a pure function of seed, name and element index, so that placement cannot change them. */
 export function initialValues({ name, shape, init }: Parameter, seed: number): Float32Array {
   const values = new Float32Array(elements(shape));
-  if (init === 'ones') values.fill(1);
-  else fillTruncatedNormal(values, seed, name, init.std);
+  init(values, seed, name);
   return values;
 }

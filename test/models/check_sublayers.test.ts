@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { usualSublayers } from '../../src/models/blocks/usual_sublayers.ts';
 import { checkSublayers } from '../../src/models/check_sublayers.ts';
+import { ones } from '../../src/models/init.ts';
 import type { FeedForward, Mixer } from '../../src/models/sublayer.ts';
 import { tinyConfig, tinySettings } from './kit.ts';
 
@@ -18,7 +19,7 @@ it.each([
   const mixer: Mixer = {
     weights: (...given) => ({
       ...weights(...given),
-      more: { name, shape, init: 'ones', decays: false, isHidden: false },
+      more: { name, shape, init: ones, decays: false, isHidden: false },
     }),
     apply,
   };

@@ -3,6 +3,7 @@ import { layerShape, type ModelConfig, type TraceSettings } from '../../src/mode
 import { usualSublayers } from '../../src/models/blocks/usual_sublayers.ts';
 import { buildModel } from '../../src/models/families/index.ts';
 import { layersOf, mixturesOf, type Model, type RunStep } from '../../src/models/model.ts';
+import { ones } from '../../src/models/init.ts';
 import type { Parameter } from '../../src/models/parameter.ts';
 import { fillUniform } from '../../src/kernels/random.ts';
 import { elements } from '../../src/kernels/shape.ts';
@@ -48,7 +49,7 @@ export function valuesOf(parameters: readonly Parameter[], seed: number): Record
     parameters.map(({ name, shape, init }) => {
       const values = new Float32Array(elements(shape));
       const spread = 2 / Math.sqrt(shape.at(-1)!);
-      if (init === 'ones') fillUniform(values, seed, name, 0.5, 1.5);
+      if (init === ones) fillUniform(values, seed, name, 0.5, 1.5);
       else fillUniform(values, seed, name, -spread, spread);
       return [name, values];
     }),

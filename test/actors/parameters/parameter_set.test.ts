@@ -4,6 +4,7 @@ import { sumOfSquares } from '../../../src/actors/parameters/gradient_norm.ts';
 import { ParameterSet, type Gradient } from '../../../src/actors/parameters/parameter_set.ts';
 import { CpuDevice } from '../../../src/kernels/cpu/device.ts';
 import type { Device } from '../../../src/kernels/device.ts';
+import { ones } from '../../../src/models/init.ts';
 import type { Parameter } from '../../../src/models/parameter.ts';
 import { unit } from '../../../src/runtime/testing/index.ts';
 import { RemoteDevice } from '../../kernels/remote_device.ts';
@@ -12,7 +13,7 @@ const shapes = { whole: [64, 1024], 'a part and more': [5, 205], short: [7], lon
 const parameters: readonly Parameter[] = Object.entries(shapes).map(([name, shape]) => ({
   name,
   shape,
-  init: 'ones',
+  init: ones,
   decays: shape.length > 1,
   isHidden: false,
 }));
