@@ -45,6 +45,7 @@ export const {
   checkTopology,
   chunkRange,
   createLocalSystem,
+  decaySteps,
   defineProtocol,
   defineTopology,
   describeError,
