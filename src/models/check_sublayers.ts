@@ -1,4 +1,4 @@
-/** What somebody's sublayers must keep to, found out by tracing each alone: rows and width stay, parameters do not collide. */
+/** Sublayers of somebody's own are traced alone, to see that rows and width stay and that parameters do not collide. */
 import * as ops from '../kernels/ops/index.ts';
 import { sameShape, showShape } from '../kernels/shape.ts';
 import { f32, type Values } from '../kernels/trace.ts';

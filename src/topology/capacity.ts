@@ -1,4 +1,4 @@
-/** The capacity of an expert: what a router may send it of one microbatch, and so what memory it takes. */
+/** Capacity bounds what a router may send an expert of one microbatch, and so what memory the expert takes. */
 
 /** Slots of one expert for a microbatch: `ceil(factor * tokens * topK / experts)`, at least `minCapacity`, at most all. */
 export function expertCapacity(

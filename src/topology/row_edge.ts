@@ -1,4 +1,4 @@
-/** An edge of the graph of actors: rows of a microbatch that one sends another and gets back, as traffic and memory see it. */
+/** A row edge joins two actors that exchange rows of a microbatch: one sends them, the other sends as many back. */
 
 export interface RowEdge {
   /** Address of the other end. */

@@ -1,4 +1,4 @@
-/** Which parameters travel together: a few at a time, so that neither a message nor the memory behind it grows with the role. */
+/** Parameters travel a few at a time, so that neither a message nor the memory behind it grows with the role. */
 import { elements } from '../../kernels/shape.ts';
 import type { Parameter } from '../../models/parameter.ts';
 

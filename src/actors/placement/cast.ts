@@ -1,6 +1,6 @@
 /**
- * Who plays in a run: every actor that is placed, of every kind. Pure, from the run spec, so that any thread knows all of it;
- * a new kind of actor is one more line here.
+ * The cast lists every actor that is placed in a run, of every kind. It follows from the run spec alone, so that any thread
+ * knows all of it; a new kind of actor is one more line here.
  */
 import { expertGroups } from '../mixture/expert_kind.ts';
 import { stages } from '../stage/stage_kind.ts';

@@ -1,5 +1,5 @@
 /**
- * Where every actor of a run lives: the system (a thread of a node, or the launcher) by address. Pure, from the placement
+ * The directory tells where every actor of a run lives: the system (a thread of a node, or the launcher) by address. Pure, from the placement
  * of roles, so that every process knows the same. A system's name is its node's, for workers followed by `.worker-N`.
  */
 import type { CastEntry } from './cast_entry.ts';

@@ -1,5 +1,5 @@
 /**
- * What a worker hosts: the actors placed on it, as specs that a supervisor starts. All memory is taken and all programs are
+ * A worker hosts the actors placed on it: they are made here, as specs that a supervisor starts. All memory is taken and all programs are
  * compiled here, before the first actor starts; a budget that is too small is found now.
  */
 import type { Device } from '../../kernels/device.ts';

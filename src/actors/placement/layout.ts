@@ -1,4 +1,4 @@
-/** Who lives where in a run: a pure function of the run spec and the names of the nodes. */
+/** A layout says which system hosts each actor of a run: a pure function of the run spec and the names of the nodes. */
 import type { RunSpec } from './run_spec.ts';
 import { castOf } from './cast.ts';
 import type { CastEntry } from './cast_entry.ts';

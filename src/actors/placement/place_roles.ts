@@ -1,4 +1,4 @@
-/** Which worker hosts which role of a run: a pure function of run spec and workers, wherever it is computed. */
+/** Placement says which worker hosts each role of a run: a pure function of run spec and workers, wherever it is computed. */
 import { place, type Placement, type Worker } from '../../topology/index.ts';
 import { castOf, flopsByRole } from './cast.ts';
 import type { RunSpec } from './run_spec.ts';

@@ -1,4 +1,4 @@
-/** What the event log is told of a run. Asked, not told: a line that cannot be written ends the run. */
+/** The event log is asked to note what happens to a run, and not told: a line that cannot be written ends the run. */
 import { z } from 'zod';
 import { ask, defineProtocol } from '../../runtime/index.ts';
 import { recovery, trainer } from './callers.ts';

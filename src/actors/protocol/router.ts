@@ -1,4 +1,4 @@
-/** What the router of one layer and one stage rank is told: by its stage, and by the expert groups of the layer. */
+/** A router, of one layer and one stage rank, is told by its stage and by the expert groups of its layer. */
 import { z } from 'zod';
 import { defineProtocol, tell } from '../../runtime/index.ts';
 import { expertGroups, routers, stages } from './callers.ts';

@@ -1,4 +1,4 @@
-/** What a pipeline stage is told: to open a pass, the streams of its routers and of other stages, and sums of gradients. */
+/** A pipeline stage is told to open a pass, and gets the streams of its routers and of other stages, and sums of gradients. */
 import { z } from 'zod';
 import { defineProtocol, itself, tell, tensorSchema } from '../../runtime/index.ts';
 import { owner, routers, stages, trainer } from './callers.ts';

@@ -1,4 +1,4 @@
-/** Where a stage gets its tokens: a pure function of the microbatch's identity, so no message carries them. */
+/** A batch port gives a stage its tokens, by a pure function of the microbatch's identity, so that no message carries them. */
 import type { Unit } from '../protocol/pass.ts';
 
 export interface Microbatch {

@@ -1,4 +1,4 @@
-/** A program with its derivative, compiled for a device: what a role runs for one kind of step. */
+/** A differentiated program is one with its derivative, compiled for a device: what a role runs for one step, both ways. */
 import type { Device, Executable } from '../../kernels/device.ts';
 import type { Program } from '../../kernels/program.ts';
 import { vjp, type Vjp } from '../../kernels/vjp.ts';

@@ -1,4 +1,4 @@
-/** The head of generation: the logits of the token that follows one position of a single sequence. */
+/** The head of generation computes the logits of the token that follows one position of a single sequence. */
 import type { Bindings, Device, Executable, Slice, Tensor } from '../../kernels/device.ts';
 import { typeOf } from '../../kernels/program.ts';
 import type { Model } from '../../models/model.ts';

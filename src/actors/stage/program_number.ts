@@ -1,4 +1,4 @@
-/** A number for each program, which tells those of different shapes apart: those of one shape are one object. */
+/** Programs are numbered to tell those of different shapes apart: those of one shape are one object, and have one number. */
 import type { Program } from '../../kernels/program.ts';
 
 const numbers = new WeakMap<Program, number>();

@@ -1,4 +1,4 @@
-/** A stage rank together with what it has of the model: what its actors, and those of its mixtures, are made from. */
+/** A rank part is a stage rank with what it has of the model: its actors, and those of its mixtures, are made from it. */
 import type { Mixture } from '../../models/model.ts';
 import type { StageRank } from '../../topology/index.ts';
 import type { RunSpec } from '../placement/run_spec.ts';

@@ -1,4 +1,4 @@
-/** The loss of a microbatch, read from the last stage's device once its forward pass is through. */
+/** The loss of a microbatch is read from the last stage's device once its way forward is through. */
 import type { Device, Tensor } from '../../kernels/device.ts';
 import { floats } from '../../kernels/dtype.ts';
 import type { Unit } from '../protocol/pass.ts';

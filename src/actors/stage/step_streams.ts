@@ -1,4 +1,4 @@
-/** The streams of a step: what it reads and what it writes, whether it runs a program or hands rows over. */
+/** A step reads and writes streams, whether it runs a program or hands rows over; both are listed here. */
 import type { Step } from '../../models/model.ts';
 
 export const readsOf = (step: Step): string[] => (step.kind === 'run' ? Object.values(step.reads) : [step.gives]);

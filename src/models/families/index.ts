@@ -1,4 +1,4 @@
-/** The families by the name that a config has for them. */
+/** A config names its family; this file knows them by that name, and builds the model. */
 import type { Model } from '../model.ts';
 import type { Family, FamilyParts } from './family.ts';
 import * as kit from './kit.ts';

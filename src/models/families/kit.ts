@@ -1,4 +1,4 @@
-/** What a family is written with: the builder of layers, the blocks there are, and how one makes others. */
+/** A family is written with this kit: the builder of layers, the blocks there are, and what others are made of. */
 export * as ops from '../../kernels/ops/index.ts';
 export { f32, i32, type InputSpec, type Values } from '../../kernels/trace.ts';
 export { decoder } from '../blocks/decoder.ts';

@@ -1,4 +1,4 @@
-/** The dense decoder: pre-RMSNorm, rotary attention, a ReLU feed-forward network in each layer, no biases. */
+/** The transformer is the dense decoder: pre-RMSNorm, rotary attention, a ReLU feed-forward network in each layer, no biases. */
 import { layerShape } from '../config.ts';
 import { decoder } from '../blocks/decoder.ts';
 import { denseBlock } from '../blocks/decoder_layer.ts';
