@@ -12,6 +12,7 @@ import type { RunSpec } from '../actors/placement/run_spec.ts';
 import { castOf, flopsByRole } from '../actors/placement/cast.ts';
 import type { CastEntry } from '../actors/placement/cast_entry.ts';
 import { placeRoles } from '../actors/placement/place_roles.ts';
+import { sumsOf } from '../actors/parameters/sum_traffic.ts';
 import { Rehearsals, type RehearsedSlice, type SliceMemory } from './rehearsal.ts';
 
 /** An actor that has a slice: a stage, a router or an expert. */
@@ -77,7 +78,6 @@ export async function planRun(runSpec: RunSpec): Promise<Plan> {
   const rehearsals = new Rehearsals(runSpec);
   const owners = ownersOf(cast);
   const workers: WorkerPlan[] = [];
-  const arenas = new Map<string, readonly number[]>();
   for (const [worker, roles] of rolesOf) {
     const memory = new DryMemory();
     const device = deviceKindOf(topology, worker);
@@ -91,7 +91,6 @@ export async function planRun(runSpec: RunSpec): Promise<Plan> {
         const slice = rehearsed.slices[at];
         slices.push(slice);
         actors.push({ owner: entry.slice!, role, memory: slice.memory, flops: entry.flops });
-        arenas.set(entry.address, slice.arenas);
       }
     }
     const { usedBytes, scratchBytes, peakBytes } = memory;
@@ -111,7 +110,8 @@ export async function planRun(runSpec: RunSpec): Promise<Plan> {
       flops: roles.reduce((sum, role) => sum + flops.get(role)!, 0),
     });
   }
-  const traffic = trafficOf({ actors: cast, placement, microBatches: topology.parallelism.micro_batches, arenas });
+  const actors = cast.map(({ address, role, edges, share }) => ({ address, role, edges, sums: () => sumsOf(share) }));
+  const traffic = trafficOf({ actors, placement, microBatches: topology.parallelism.micro_batches });
   return { runSpec, parameters: countParameters(model, config), workers, traffic };
 }
 

@@ -4,7 +4,6 @@
  */
 import { DryDevice, type DrySlice } from '../kernels/cpu/dry_device.ts';
 import type { Taking } from '../kernels/cpu/dry_memory.ts';
-import { bytesPerElement } from '../kernels/dtype.ts';
 import type { BatchPort } from '../actors/stage/batch_port.ts';
 import type { RunSpec } from '../actors/placement/run_spec.ts';
 import { hostRoles, isHereOf } from '../actors/placement/host_roles.ts';
@@ -14,9 +13,9 @@ import type { CastEntry } from '../actors/placement/cast_entry.ts';
 /** Bytes of an actor's slice. */
 export interface SliceMemory {
   readonly parameters: number;
-  /** Gradients that are alive at once. */
+  /** Gradients that are alive at once, and blocks of them that sharers send. */
   readonly gradients: number;
-  /** Both moments of Adam. */
+  /** What update rules keep from step to step. */
   readonly moments: number;
   /** Inputs, outputs and residuals of every microbatch under way, and of generation. */
   readonly activations: number;
@@ -25,8 +24,6 @@ export interface SliceMemory {
 export interface RehearsedSlice {
   readonly memory: SliceMemory;
   readonly usedBytes: number;
-  /** Elements of the flat arenas that it keeps its parameters in. */
-  readonly arenas: readonly number[];
 }
 
 export interface Rehearsed {
@@ -90,11 +87,10 @@ function rehearsed(slice: DrySlice): RehearsedSlice {
     taken.reduce((sum, { what, bytes, times }) => sum + (kinds.includes(what) ? bytes * times : 0), 0);
   const parameters = bytesOf('parameters');
   const gradients = bytesOf('gradients');
-  const moments = bytesOf('first moments', 'second moments');
+  const moments = bytesOf('moments');
   return {
     memory: { parameters, gradients, moments, activations: usedBytes - parameters - gradients - moments },
     usedBytes,
-    arenas: taken.filter(({ what }) => what === 'parameters').map(({ bytes }) => bytes / bytesPerElement.f32),
   };
 }
 

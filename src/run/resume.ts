@@ -8,7 +8,7 @@ import type { ActorSystem, TensorPayload } from '../runtime/index.ts';
 import { agentAddress } from '../actors/placement/addresses.ts';
 import type { SystemHolders } from '../actors/placement/system_holders.ts';
 import { batchesOf } from '../actors/parameters/message_batches.ts';
-import { storedNames } from '../actors/parameters/parameter_set.ts';
+import { storedNames } from '../actors/parameters/rules.ts';
 import { paramsDigest } from '../actors/parameters/params_digest.ts';
 import { payload } from '../actors/protocol/pass.ts';
 import { agentProtocol } from '../actors/protocol/agent.ts';
@@ -42,9 +42,10 @@ export async function restore(
   for (const each of holders) {
     const agent = system.ref(agentProtocol, agentAddress(each.system));
     // Sharers of one system hold the same.
-    const all = each.holders.flatMap(({ parameters }) => parameters);
-    const parameters = [...new Map(all.map((parameter) => [parameter.name, parameter])).values()];
-    const batches = batchesOf(parameters).map((batch) => batch.flatMap(storedNames));
+    const all = each.holders.flatMap(({ share }) => share.holdings);
+    const holdings = [...new Map(all.map((holding) => [holding.parameter.name, holding])).values()];
+    const { optimizer } = each.holders[0].share;
+    const batches = batchesOf(holdings).map((batch) => batch.flatMap((holding) => storedNames(holding, optimizer)));
     const stored = readTensors(checkpoint, batches.flat());
     for (const { length } of batches) {
       const tensors: Record<string, TensorPayload> = {};

@@ -1,7 +1,43 @@
 /**
- * How a gradient is divided for its sum over replicas: what a replica sends are the sums of its maximal blocks of
- * microbatches, and every chunk of a flat arena is summed by one of the replicas. Who sums and who plans both read it here.
+ * A reduction divides a gradient for its sum over all that hold the same parameters: into leaves with a place in the tree,
+ * blocks of them that an actor sends, and pieces, of which each has a sharer that sums it. Who sums and who plans both read it.
  */
+
+/** The microbatches of a step that an actor makes leaves of: `count` from global index `first` on, of `of` in all. */
+export interface LeafRange {
+  readonly first: number;
+  readonly count: number;
+  readonly of: number;
+}
+
+/** The places where the model uses a parameter: which of them an actor runs, by number in step order, and how many there are. */
+export interface Uses {
+  readonly own: readonly number[];
+  readonly of: number;
+}
+
+/** Used in one place, by whoever holds it. */
+export const usedOnce: Uses = { own: [0], of: 1 };
+
+/**
+ * Index of a leaf in the tree. Each use has a subtree of its own, as wide as the least power of two that holds a step's
+ * microbatches, so that the leaves of one actor are neighbours and fold early, and a sum is the same wherever the uses live.
+ */
+export const leafIndex = (use: number, microbatch: number, microbatches: number): number =>
+  use * strideOf(microbatches) + microbatch;
+
+const strideOf = (microbatches: number): number => 2 ** Math.ceil(Math.log2(microbatches));
+
+/** Leaves in the block of 2^level places that begins at index · 2^level; those that no microbatch has are none. */
+export function leavesOf(level: number, index: number, uses: number, microbatches: number): number {
+  const stride = strideOf(microbatches);
+  const [start, end] = [index * 2 ** level, (index + 1) * 2 ** level];
+  let leaves = 0;
+  for (let use = Math.floor(start / stride); use < uses && use * stride < end; use++) {
+    leaves += Math.max(0, Math.min(end, use * stride + microbatches) - Math.max(start, use * stride));
+  }
+  return leaves;
+}
 
 /** Maximal aligned power-of-two blocks of the leaves [first, first + count). */
 export function blocksOf(first: number, count: number): number {
@@ -15,7 +51,47 @@ export function blocksOf(first: number, count: number): number {
   return blocks;
 }
 
-/** Elements [start, end) of the chunk that one replica owns. */
-export function chunkRange(length: number, ranks: number, chunk: number): [number, number] {
-  return [Math.floor((length * chunk) / ranks), Math.floor((length * (chunk + 1)) / ranks)];
+/** Blocks that one actor sends of a parameter: those of each of its uses, but that whole subtrees fold with each other. */
+export function blocksOfUses({ own }: Uses, { first, count, of }: LeafRange): number {
+  if (count < strideOf(of)) return own.length * blocksOf(first, count);
+  let blocks = 0;
+  let from = 0;
+  for (const [i, use] of own.entries()) {
+    if (own[i + 1] === use + 1) continue;
+    blocks += blocksOf(own[from], i + 1 - from);
+    from = i + 1;
+  }
+  return blocks;
 }
+
+/** Elements that are divided among the sharers at a time: 4 MiB. */
+export const PART_ELEMENTS = 2 ** 20;
+
+/** Elements [start, end) of an arena, which the sharer of rank `owner` sums; `part` counts through the arena. */
+export interface Piece {
+  readonly part: number;
+  readonly owner: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * The pieces of a flat arena, in order: every part of it has one for each of `ranks` sharers, as even as can be. They begin at
+ * multiples of `unit` elements; empty ones are left out.
+ */
+export function piecesOf(length: number, ranks: number, unit = 64): Piece[] {
+  const pieces: Piece[] = [];
+  for (let from = 0, part = 0; from < length; from += PART_ELEMENTS, part++) {
+    const to = Math.min(from + PART_ELEMENTS, length);
+    const units = Math.ceil((to - from) / unit);
+    for (let owner = 0; owner < ranks; owner++) {
+      const start = from + Math.floor((units * owner) / ranks) * unit;
+      const end = Math.min(to, from + Math.floor((units * (owner + 1)) / ranks) * unit);
+      if (start < end) pieces.push({ part, owner, start, end });
+    }
+  }
+  return pieces;
+}
+
+/** Pieces that are under way to one sharer at most; its sum of one makes room for the next. */
+export const PIECES_UNDER_WAY = 4;

@@ -4,7 +4,7 @@
  * there is what evenly loaded experts make of it, and the most that capacity lets through. Headers of messages are not counted.
  */
 import type { Placement, Worker } from './placement.ts';
-import { blocksOf, chunkRange } from './reduction.ts';
+import { piecesOf } from './reduction.ts';
 import type { RowEdge } from './row_edge.ts';
 import { TrafficLedger, transportOf, type StepTraffic, type TransportName } from './traffic_ledger.ts';
 
@@ -12,9 +12,19 @@ import { TrafficLedger, transportOf, type StepTraffic, type TransportName } from
 export interface TrafficActor {
   readonly address: string;
   readonly role: string;
-  /** Addresses of all that sum a gradient with it, itself among them, in order. */
-  readonly sharers: readonly string[];
   readonly edges: () => readonly RowEdge[];
+  readonly sums: () => readonly SumEdge[];
+}
+
+/** A flat arena of gradients that an actor sums with others. */
+export interface SumEdge {
+  /** Addresses of all that sum it, the actor's own among them, in order. */
+  readonly sharers: readonly string[];
+  readonly rank: number;
+  /** Elements. */
+  readonly length: number;
+  /** What the actor sends of each piece to its owner. */
+  readonly blocks: number;
 }
 
 export interface TrafficSources {
@@ -22,17 +32,15 @@ export interface TrafficSources {
   readonly placement: Placement;
   /** Microbatches of a training step on one data-parallel rank. */
   readonly microBatches: number;
-  /** Elements of each flat arena that sharers sum, by address. */
-  readonly arenas: ReadonlyMap<string, readonly number[]>;
 }
 
 const bytesPerFloat = 4;
 
 /** What crosses in one training step. */
-export function trafficOf({ actors, placement, microBatches, arenas }: TrafficSources): StepTraffic {
+export function trafficOf({ actors, placement, microBatches }: TrafficSources): StepTraffic {
   const ledger = new TrafficLedger();
   const homes = new Map(actors.map(({ address, role }) => [address, placement.get(role)!]));
-  for (const { address, sharers, edges } of actors) {
+  for (const { address, edges, sums } of actors) {
     const here = homes.get(address)!;
     const dispatched: RowEdge[] = [];
     for (const edge of edges()) {
@@ -40,7 +48,7 @@ export function trafficOf({ actors, placement, microBatches, arenas }: TrafficSo
       else exchange(ledger, here, homes.get(edge.to)!, edge, microBatches);
     }
     dispatch(ledger, here, dispatched, homes, microBatches);
-    sum(ledger, { address, sharers, lengths: arenas.get(address) ?? [] }, homes, microBatches);
+    for (const edge of sums()) sum(ledger, here, edge, homes);
   }
   return ledger.close();
 }
@@ -94,29 +102,17 @@ function append<Key>(lists: Map<Key, RowEdge[]>, key: Key, edge: RowEdge): void 
   else known.push(edge);
 }
 
-/** What an actor sends those that it shares parameters with: blocks of the chunks that they own, and the sum of its own chunk. */
+/** What an actor sends those that it shares parameters with: blocks of the pieces that they own, and the sums of its own. */
 function sum(
   ledger: TrafficLedger,
-  { address, sharers, lengths }: { address: string; sharers: readonly string[]; lengths: readonly number[] },
+  here: Worker,
+  { sharers, rank, length, blocks }: SumEdge,
   homes: ReadonlyMap<string, Worker>,
-  microBatches: number,
 ): void {
-  if (sharers.length < 2) return;
-  const ranks = sharers.length;
-  const rank = sharers.indexOf(address);
-  const blocks = blocksOf(rank * microBatches, microBatches);
-  const here = homes.get(address)!;
-  for (let other = 0; other < ranks; other++) {
-    if (other === rank) continue;
-    const there = homes.get(sharers[other])!;
-    for (const length of lengths) {
-      const elements = blocks * chunkLength(length, ranks, other) + chunkLength(length, ranks, rank);
-      ledger.send(here, there, { messages: blocks + 1, allReduce: elements * bytesPerFloat });
-    }
+  for (const { owner, start, end } of piecesOf(length, sharers.length)) {
+    const bytes = (end - start) * bytesPerFloat;
+    const to = owner === rank ? sharers.filter((_, other) => other !== rank) : [sharers[owner]];
+    const messages = owner === rank ? 1 : blocks;
+    for (const address of to) ledger.send(here, homes.get(address)!, { messages, allReduce: messages * bytes });
   }
-}
-
-function chunkLength(length: number, ranks: number, chunk: number): number {
-  const [start, end] = chunkRange(length, ranks, chunk);
-  return end - start;
 }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MemoryDecisionStore } from '../../src/actors/training/decision_store.ts';
 import { checkIdentity } from '../../src/run/identity.ts';
 import { CheckpointStore, readTensors, type TensorBytes } from '../../src/checkpoints/index.ts';
-import { storedNames } from '../../src/actors/parameters/parameter_set.ts';
+import { storedNames } from '../../src/actors/parameters/rules.ts';
 import { castOf, holdersOf } from '../../src/actors/placement/cast.ts';
 import { CpuDevice } from '../../src/kernels/cpu/device.ts';
 import { FaultPlan } from '../../src/runtime/testing/index.ts';
@@ -132,8 +132,8 @@ describe('a resumed run', () => {
     const { checkpoint } = await new CheckpointStore(where).openNewestValid();
     const { runId, updateStep, numericsClass, corpusDigest, model, extra, ...manifest } = checkpoint.manifest;
     const writer = await (await CheckpointStore.forWriting(older)).begin(2, 1);
-    for (const { address, parameters } of holdersOf(castOf(await drawn(topology)))) {
-      const names = parameters.flatMap(({ name }) => storedNames(name));
+    for (const { address, share } of holdersOf(castOf(await drawn(topology)))) {
+      const names = share.holdings.flatMap((holding) => storedNames(holding, share.optimizer));
       const tensors: TensorBytes[] = [];
       for await (const tensor of readTensors(checkpoint, names)) tensors.push(tensor);
       await writer.shard(address.replaceAll('/', '-'), tensors);

@@ -1,11 +1,15 @@
 /** Bytes between workers by hand counts: of the quickstart on two workers, and of small meshes on many. */
 import { describe, expect, test } from 'vitest';
 import { castOf, flopsByRole } from '../../src/actors/placement/cast.ts';
+import { sumsOf } from '../../src/actors/parameters/sum_traffic.ts';
 import { runSpecOf } from '../../src/actors/placement/run_spec.ts';
 import {
   blocksOf,
-  chunkRange,
+  blocksOfUses,
+  leafIndex,
+  leavesOf,
   parseTopology,
+  piecesOf,
   place,
   trafficOf,
   workersOf,
@@ -21,9 +25,18 @@ async function traffic(text: string, elements = 1000): Promise<StepTraffic> {
   const runSpec = await runSpecOf({ topology, baseDir: '.', vocabulary: 256 });
   const actors = castOf(runSpec);
   const placement = place(runSpec.mesh, flopsByRole(actors), workersOf(topology.cluster));
-  const stages = actors.filter(({ address }) => address.startsWith('run/stage'));
-  const arenas = new Map(stages.map(({ address }) => [address, [elements]]));
-  return trafficOf({ actors, placement, microBatches: topology.parallelism.micro_batches, arenas });
+  const summing = actors.map(({ address, role, edges, share }) => ({
+    address,
+    role,
+    edges,
+    sums: () =>
+      address.startsWith('run/stage')
+        ? sumsOf(share)
+            .slice(0, 1)
+            .map((edge) => ({ ...edge, length: elements }))
+        : [],
+  }));
+  return trafficOf({ actors: summing, placement, microBatches: topology.parallelism.micro_batches });
 }
 
 /** The links as `from to by: bytes`, of one cause. */
@@ -95,17 +108,17 @@ describe('a pipeline', () => {
 });
 
 describe('the sum over replicas', () => {
-  test('sends every block of the chunks of others, and the sum of the own chunk', async () => {
+  test('sends every block of the pieces of others, and the sums of its own', async () => {
     const text = 'cluster: { nodes: 3 }\nmodel: { architecture: transformer }\ntraining: { global_batch_size: 9 }';
-    const step = await traffic(`${text}\nparallelism: { data_parallel: 3, micro_batches: 3 }`, 100);
-    // Leaves 0-2, 3-5 and 6-8 are blocks of 2+1, 1+2 and 2+1; chunks have 33, 33 and 34 elements.
+    const step = await traffic(`${text}\nparallelism: { data_parallel: 3, micro_batches: 3 }`, 1000);
+    // Leaves 0-2, 3-5 and 6-8 are blocks of 2+1, 1+2 and 2+1; pieces have 320, 320 and 360 elements.
     expect(linksOf(step, 'allReduce')).toEqual([
-      `node-0.worker-0 node-1.worker-0 nats: ${(2 * 33 + 33) * 4}`,
-      `node-0.worker-0 node-2.worker-0 nats: ${(2 * 34 + 33) * 4}`,
-      `node-1.worker-0 node-0.worker-0 nats: ${(2 * 33 + 33) * 4}`,
-      `node-1.worker-0 node-2.worker-0 nats: ${(2 * 34 + 33) * 4}`,
-      `node-2.worker-0 node-0.worker-0 nats: ${(2 * 33 + 34) * 4}`,
-      `node-2.worker-0 node-1.worker-0 nats: ${(2 * 33 + 34) * 4}`,
+      `node-0.worker-0 node-1.worker-0 nats: ${(2 * 320 + 320) * 4}`,
+      `node-0.worker-0 node-2.worker-0 nats: ${(2 * 360 + 320) * 4}`,
+      `node-1.worker-0 node-0.worker-0 nats: ${(2 * 320 + 320) * 4}`,
+      `node-1.worker-0 node-2.worker-0 nats: ${(2 * 360 + 320) * 4}`,
+      `node-2.worker-0 node-0.worker-0 nats: ${(2 * 320 + 360) * 4}`,
+      `node-2.worker-0 node-1.worker-0 nats: ${(2 * 320 + 360) * 4}`,
     ]);
     expect(step.byTransport.nats.messages).toBe(6 * (2 + 1));
   });
@@ -127,16 +140,41 @@ test('leaves divide into maximal aligned blocks', () => {
   expect(counts).toEqual([1, 3, 3, 2, 4, 0]);
 });
 
-test('chunks cover an arena without gap, as evenly as can be', () => {
-  expect([0, 1, 2].map((chunk) => chunkRange(100, 3, chunk))).toEqual([
-    [0, 33],
-    [33, 66],
-    [66, 100],
+test('a use has a subtree of its own, as wide as the microbatches of a step', () => {
+  expect([0, 1, 2].map((use) => leafIndex(use, 2, 3))).toEqual([2, 6, 10]);
+  // Three microbatches a use: of four places one is nobody's.
+  expect([0, 1, 2, 3].map((index) => leavesOf(0, index, 2, 3))).toEqual([1, 1, 1, 0]);
+  expect([0, 1, 2, 3].map((index) => leavesOf(1, index, 2, 3))).toEqual([2, 1, 2, 1]);
+  expect([leavesOf(2, 1, 2, 3), leavesOf(3, 0, 2, 3), leavesOf(3, 0, 1, 3), leavesOf(2, 1, 1, 3)]).toEqual([
+    3, 6, 3, 0,
   ]);
-  expect([0, 1, 2].map((chunk) => chunkRange(1, 3, chunk))).toEqual([
-    [0, 0],
-    [0, 0],
-    [0, 1],
+});
+
+test('blocks of several uses are those of each, but that whole subtrees fold', () => {
+  const blocks = (own: number[], first: number, count: number, of: number) =>
+    blocksOfUses({ own, of: own.length + 1 }, { first, count, of });
+  expect(blocks([0], 3, 3, 9)).toBe(2);
+  expect(blocks([0, 1], 3, 3, 9)).toBe(4);
+  expect(blocks([0, 1], 0, 3, 3)).toBe(4);
+  expect(blocks([0, 1], 0, 4, 4)).toBe(1);
+  expect(blocks([1, 2], 0, 4, 4)).toBe(2);
+  expect(blocks([0, 1, 3], 0, 1, 1)).toBe(2);
+});
+
+test('pieces cover an arena without gap, every part of 4 MiB as evenly as can be', () => {
+  const rangesOf = (length: number, ranks: number) =>
+    piecesOf(length, ranks).map(({ part, owner, start, end }) => [part, owner, start, end]);
+  expect(rangesOf(1000, 3)).toEqual([
+    [0, 0, 0, 320],
+    [0, 1, 320, 640],
+    [0, 2, 640, 1000],
+  ]);
+  expect(rangesOf(16, 3)).toEqual([[0, 2, 0, 16]]);
+  expect(rangesOf(2 ** 20 + 80, 2)).toEqual([
+    [0, 0, 0, 2 ** 19],
+    [0, 1, 2 ** 19, 2 ** 20],
+    [1, 0, 2 ** 20, 2 ** 20 + 64],
+    [1, 1, 2 ** 20 + 64, 2 ** 20 + 80],
   ]);
 });
 

@@ -4,7 +4,7 @@
  */
 import type { Actor, ActorScope, ArgsOf, Context, Reply } from '../../runtime/index.ts';
 import { Shareholder } from '../parameters/shareholder.ts';
-import { Shareholding, type ShareParts } from '../parameters/shareholding.ts';
+import { Shareholding } from '../parameters/shareholding.ts';
 import { groupAddress } from '../placement/addresses.ts';
 import { expertGroupProtocol, type expertProtocol } from '../protocol/expert.ts';
 import { emptyVote, type Vote } from '../protocol/parameters.ts';
@@ -25,7 +25,7 @@ export class Expert extends Shareholder implements Actor<Messages> {
   /** The vote that is being made, beside the messages that come. */
   private voting: Promise<void> = Promise.resolve();
 
-  constructor(core: ExpertCore, share: ShareParts, place: ExpertPlace, scope: ActorScope) {
+  constructor(core: ExpertCore, place: ExpertPlace, scope: ActorScope) {
     const group = scope.ref(expertGroupProtocol, groupAddress(place.layer, place.group));
     // The group speaks for its experts, so it must know which parameters they have reached.
     const setParamsVersion = (version: number | null): void => {
@@ -33,7 +33,7 @@ export class Expert extends Shareholder implements Actor<Messages> {
       if (version !== null) group.tell.advanced({ version });
     };
     const ref: ActorScope['ref'] = (protocol, address) => scope.ref(protocol, address);
-    super(new Shareholding(share, { address: scope.address, ref, setParamsVersion }));
+    super(new Shareholding(core.share, { address: scope.address, ref, setParamsVersion }));
     this.core = core;
     this.place = place;
   }
@@ -42,7 +42,7 @@ export class Expert extends Shareholder implements Actor<Messages> {
     const reply = await super.prepare(args, ctx);
     // What completes it is a message to its group.
     this.core.whenComplete(() => {
-      this.voting = this.vote(args.step);
+      this.voting = this.vote();
     });
     return reply;
   }
@@ -66,9 +66,8 @@ export class Expert extends Shareholder implements Actor<Messages> {
     this.isSummed = false;
   }
 
-  private async vote(step: number): Promise<void> {
+  private async vote(): Promise<void> {
     try {
-      await this.share.reduce(step);
       this.isSummed = true;
       await this.share.conclude();
     } catch (error) {

@@ -8,15 +8,15 @@ import type { Weights } from '../../models/model.ts';
 import { alike } from '../placement/alike.ts';
 import { tensorFor, weightBindings } from '../stage/bindings.ts';
 import type { ExpertPrograms, ExpertRun } from './expert_programs.ts';
-import { LeafGradients } from '../parameters/leaf_gradients.ts';
-import type { ParameterSet } from '../parameters/parameter_set.ts';
+import type { LeafGradients } from '../parameters/leaf_gradients.ts';
+import type { ShareParts } from '../parameters/share_parts.ts';
 import { keyOf, type Unit } from '../protocol/pass.ts';
 
 export class ExpertCore {
   readonly expert: number;
-  readonly parameters: ParameterSet;
+  readonly share: ShareParts;
   private readonly weights: Weights;
-  readonly leaves: LeafGradients;
+  private readonly leaves: LeafGradients;
   private readonly contexts: readonly Bindings[];
   private idle: Bindings[];
   private readonly held = new Map<string, ExpertRun>();
@@ -26,11 +26,11 @@ export class ExpertCore {
   private onComplete: (() => void) | null = null;
 
   /** `expected` microbatches make a step. */
-  constructor({ expert, parameters, weights, contexts }: ExpertParts, expected: number) {
+  constructor({ expert, share, weights, contexts }: ExpertParts, expected: number) {
     this.expert = expert;
-    this.parameters = parameters;
+    this.share = share;
     this.weights = weights;
-    this.leaves = new LeafGradients(parameters);
+    this.leaves = share.leaves;
     this.expected = expected;
     this.contexts = contexts;
     this.idle = [...contexts];
@@ -100,7 +100,7 @@ export class ExpertCore {
 
 export interface ExpertParts {
   readonly expert: number;
-  readonly parameters: ParameterSet;
+  readonly share: ShareParts;
   readonly weights: Weights;
   /** Of the microbatches that may be with it at once. */
   readonly contexts: readonly Bindings[];

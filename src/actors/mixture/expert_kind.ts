@@ -9,7 +9,9 @@ import { TRAINING_PASSES } from '../../models/costs.ts';
 import type { Mixture } from '../../models/model.ts';
 import type { ExpertGroup as GroupPlace } from '../../topology/index.ts';
 import { gradientsAlive } from '../parameters/gradients_alive.ts';
-import { ParameterSet } from '../parameters/parameter_set.ts';
+import { holdingsOf } from '../parameters/holding.ts';
+import type { Share } from '../parameters/share.ts';
+import { createShare } from '../parameters/share_parts.ts';
 import { expertAddress, groupAddress } from '../placement/addresses.ts';
 import { alikeInTurn } from '../placement/alike.ts';
 import type { CastEntry, Host } from '../placement/cast_entry.ts';
@@ -35,7 +37,7 @@ export function expertGroups(runSpec: RunSpec): CastEntry[] {
 }
 
 function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture): CastEntry[] {
-  const { topology, mesh } = runSpec;
+  const { topology } = runSpec;
   const { mixture } = placed;
   const { role, layer, group, experts } = place;
   const underWay = topology.parallelism.data_parallel * placed.window;
@@ -47,13 +49,11 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture
   };
   const address = groupAddress(layer, group);
   const flops = flopsOfExpert(runSpec, mixture);
-  const microbatches = mesh.globalMicrobatches;
   const groupEntry: CastEntry = {
     address,
     role,
     slice: null,
-    parameters: [],
-    sharers: [],
+    share: null,
     flops: 0,
     runsFirst: true,
     alike: () => `experts ${experts.length}, ${underWay}, ${numberOf(mixture.programs.expert)}`,
@@ -67,13 +67,11 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture
   };
   const expertEntries = experts.map((expert, at): CastEntry => {
     const own = expertAddress(layer, expert);
-    const sharers = [own];
     return {
       address: own,
       role,
       slice: own,
-      parameters: Object.values(mixture.expert(expert)),
-      sharers,
+      share: shareOf(runSpec, mixture, expert),
       flops,
       runsFirst: false,
       alike: () => '',
@@ -81,11 +79,7 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture
       build: async (host) => {
         const { cores } = await madeOn(host);
         return actor(expertProtocol, own, (scope) => {
-          const core = cores[at];
-          const { parameters, leaves } = core;
-          const { device } = host;
-          const share = { device, parameters, leaves, optimizer: topology.optimizer, sharers, microbatches };
-          return new Expert(core, share, { layer, group }, scope);
+          return new Expert(cores[at], { layer, group }, scope);
         });
       },
     };
@@ -93,14 +87,28 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture
   return [groupEntry, ...expertEntries];
 }
 
+/** An expert is nobody else's, and makes the leaves of all microbatches. */
+function shareOf({ topology, mesh }: RunSpec, { layer, expert }: Mixture, index: number): Share {
+  const { data_parallel, micro_batches } = topology.parallelism;
+  const address = expertAddress(layer, index);
+  return {
+    address,
+    holdings: holdingsOf(expert(index), [address]),
+    range: { first: 0, count: mesh.globalMicrobatches, of: mesh.globalMicrobatches },
+    alive: gradientsAlive(micro_batches, 0, data_parallel),
+    optimizer: topology.optimizer,
+    seed: topology.training.seed,
+  };
+}
+
 /** Takes the memory of all experts of a group. Throws `OutOfSliceMemory`. */
 async function make(
   { device }: Host,
-  { topology, mesh, model }: RunSpec,
+  runSpec: RunSpec,
   { place, mixture, underWay }: { place: GroupPlace; mixture: Mixture; underWay: number },
 ): Promise<Made> {
   const { layer, group, experts } = place;
-  const { data_parallel, micro_batches } = topology.parallelism;
+  const { topology, mesh, model } = runSpec;
   const { top_k, num_experts } = moeOf(topology);
   const programs = await ExpertPrograms.compile(device, mixture.programs.expert, {
     count: experts.length,
@@ -111,11 +119,10 @@ async function make(
     const bank = { bank: groupAddress(layer, group), count: experts.length, at };
     const slice = device.slice(expertAddress(layer, expert), topology.cluster.memory_per_worker, bank);
     const weights = mixture.expert(expert);
-    const parameters = await ParameterSet.create(device, slice, Object.values(weights), topology.training.seed);
-    parameters.reserveGradients(gradientsAlive(micro_batches, 0, data_parallel));
-    const tensors = weightBindings(weights, parameters.values);
+    const share = await createShare(device, slice, shareOf(runSpec, mixture, expert));
+    const tensors = weightBindings(weights, share.parameters.values);
     const contexts = createExpertContexts(device, underWay, { slice, programs, weights: tensors });
-    return new ExpertCore({ expert, parameters, weights, contexts }, mesh.globalMicrobatches);
+    return new ExpertCore({ expert, share, weights, contexts }, mesh.globalMicrobatches);
   });
   return { programs, cores };
 }

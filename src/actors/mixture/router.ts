@@ -157,7 +157,6 @@ export class Router extends Shareholder implements Actor<Messages> {
     await this.share.leaves.close(unit.microbatch);
     this.closed++;
     if (this.isComplete) {
-      await this.share.reduce(unit.step);
       await this.share.conclude();
     }
   }

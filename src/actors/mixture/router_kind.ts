@@ -1,10 +1,11 @@
 /** The router of one mixture layer and one stage rank as an entry of the cast; it is placed with its stage. */
 import type { Mixture } from '../../models/model.ts';
-import { actor, type ChildSpec } from '../../runtime/index.ts';
+import { actor, type ActorScope, type ChildSpec } from '../../runtime/index.ts';
 import { expertCapacity, type MoeSection, type RowEdge, type Topology } from '../../topology/index.ts';
 import { gradientsAlive } from '../parameters/gradients_alive.ts';
-import { LeafGradients } from '../parameters/leaf_gradients.ts';
-import { ParameterSet } from '../parameters/parameter_set.ts';
+import { holdingsOf } from '../parameters/holding.ts';
+import type { Share } from '../parameters/share.ts';
+import { createShare, dataCapacityOf, shareAlike } from '../parameters/share_parts.ts';
 import { Shareholding } from '../parameters/shareholding.ts';
 import { groupAddress, routerAddress } from '../placement/addresses.ts';
 import { alike } from '../placement/alike.ts';
@@ -20,25 +21,36 @@ import { compileRouter, createRouterContext } from './router_context.ts';
 export function routerEntry(runSpec: RunSpec, own: RankPart, mixture: Mixture): CastEntry {
   const { rank } = own;
   const { layer } = mixture;
-  const address = routerAddress(layer, rank.dataRank);
+  const share = shareOf(runSpec, rank.dataRank, mixture);
+  const { address } = share;
   return {
     address,
     role: rank.role,
     slice: address,
-    parameters: Object.values(mixture.router),
-    sharers: sharersOf(runSpec.topology, layer),
+    share,
     // Scores are not counted, as the published figures of models have it.
     flops: 0,
     runsFirst: false,
     // Its stage says how many microbatches are under way.
-    alike: () => 'router',
+    alike: () => `router ${shareAlike(share)}`,
     edges: () => edgesOf(runSpec, layer),
-    build: (host) => build(host, runSpec, own, mixture),
+    build: (host) => build(host, runSpec, own, { mixture, share }),
   };
 }
 
-const sharersOf = ({ parallelism }: Topology, layer: number): string[] =>
-  Array.from({ length: parallelism.data_parallel }, (_, dataRank) => routerAddress(layer, dataRank));
+function shareOf({ topology, mesh }: RunSpec, dataRank: number, { layer, router }: Mixture): Share {
+  const { parallelism, optimizer, training } = topology;
+  const { data_parallel, micro_batches: count } = parallelism;
+  const sharers = Array.from({ length: data_parallel }, (_, rank) => routerAddress(layer, rank));
+  return {
+    address: sharers[dataRank],
+    holdings: holdingsOf(router, sharers),
+    range: { first: dataRank * count, count, of: mesh.globalMicrobatches },
+    alive: gradientsAlive(count, dataRank, 1),
+    optimizer,
+    seed: training.seed,
+  };
+}
 
 /** To each expert group of its layer. */
 function edgesOf({ topology, mesh, model, config }: RunSpec, layer: number): RowEdge[] {
@@ -65,18 +77,17 @@ async function build(
   { device, port }: Host,
   { topology, mesh }: RunSpec,
   { rank, window }: RankPart,
-  mixture: Mixture,
+  { mixture, share }: { mixture: Mixture; share: Share },
 ): Promise<ChildSpec> {
   const { layer } = mixture;
-  const address = routerAddress(layer, rank.dataRank);
+  const { address } = share;
   const slice = device.slice(address, topology.cluster.memory_per_worker);
   const { router: weights } = mixture;
-  const { training, optimizer, parallelism } = topology;
+  const { training, parallelism } = topology;
   const moe = moeOf(topology);
-  const parameters = await ParameterSet.create(device, slice, Object.values(weights), training.seed);
-  parameters.reserveGradients(gradientsAlive(parallelism.micro_batches, rank.dataRank, 1));
+  const shareParts = await createShare(device, slice, share);
   const programs = await compileRouter(device, mixture.programs);
-  const bindings = weightBindings(weights, parameters.values);
+  const bindings = weightBindings(weights, shareParts.parameters.values);
   const tokens = mesh.microbatchSequences * training.sequence_length;
   const parts = {
     device,
@@ -99,15 +110,8 @@ async function build(
     grant: Math.max(capacityOf(moe, tokens, true), capacityOf(moe, tokens, false)),
     room: groupRows(mixture, moe.num_experts / parallelism.expert_parallel),
   };
-  const share = {
-    device,
-    parameters,
-    leaves: new LeafGradients(parameters),
-    optimizer,
-    sharers: sharersOf(topology, layer),
-    microbatches: mesh.globalMicrobatches,
-  };
-  return actor(routerProtocol, address, (scope) => new Router(parts, new Shareholding(share, scope), scope));
+  const create = (scope: ActorScope): Router => new Router(parts, new Shareholding(shareParts, scope), scope);
+  return actor(routerProtocol, address, create, { dataCapacity: dataCapacityOf(shareParts) });
 }
 
 /** Slots of one expert for a microbatch of so many tokens. */

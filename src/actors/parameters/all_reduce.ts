@@ -1,164 +1,135 @@
 /**
- * The sum of a gradient over the replicas of a role (data-parallel ranks), as a message-driven state machine. Every
- * chunk of a flat arena has an owner replica; it folds the blocks of all in the tree of `GradientTree`, so that the sum
- * has the same bits for any number of replicas, and sends it to the others.
+ * An all-reduce sums gradients over a list of sharers; it is a message-driven state machine. Every piece of a bucket has an owner
+ * among the sharers, which folds the blocks of all in the tree of `GradientTree`, so that the sum has the same bits for any
+ * number of them, and sends it to the others. A bucket's pieces go out as soon as its own leaves are whole.
  */
+import type { Device, FlatArena, Tensor } from '../../kernels/device.ts';
 import { floats } from '../../kernels/dtype.ts';
-import type { Device } from '../../kernels/device.ts';
-import { chunkRange } from '../../topology/index.ts';
-import { GradientTree, type Block } from './gradient_tree.ts';
-import type { Gradient } from './parameter_set.ts';
+import { PIECES_UNDER_WAY, type Piece } from '../../topology/index.ts';
 import { dataOf, payload } from '../protocol/pass.ts';
 import type { BlockMessage, SumMessage } from '../protocol/reduce.ts';
+import type { Bucket } from './bucket.ts';
+import { BucketSum } from './bucket_sum.ts';
+import type { Block } from './gradient_tree.ts';
+import type { Sharing } from './sharing.ts';
 
-/** How a replica reaches the others, by rank. What is sent is copied before the call returns: its memory is written over. */
+/** How a sharer reaches the others, by rank. What is sent is copied before the call returns: its memory is written over. */
 export interface Replicas {
   block(rank: number, message: BlockMessage): void;
   sum(rank: number, message: SumMessage): void;
 }
 
-/** Values of an own chunk: of the block that the sum is written over as they lie there, else in a room kept for later steps. */
-interface Part {
-  readonly values: Float32Array;
-  readonly isRoom: boolean;
+/** The pieces that one other sharer owns, in the order in which they are sent to it. */
+interface Queue {
+  readonly rank: number;
+  readonly pieces: readonly { readonly sum: BucketSum; readonly piece: Piece }[];
+  sent: number;
+  underWay: number;
 }
 
-interface Chunk {
-  readonly tree: GradientTree<Part>;
-  leaves: number;
-}
-
-/** The gradient that the sum is for, and its arenas as read: the sum is made there, then written to the device. */
-interface Result {
-  readonly gradient: Gradient;
-  readonly flats: readonly Float32Array[];
-}
-
+/**
+ * At most `PIECES_UNDER_WAY` pieces of one sharer are with one owner: its sum of a piece lets the next one go. That cannot
+ * deadlock. All sharers have the same pieces in the same order for each owner, and a sharer makes its leaves whatever sums it
+ * waits for. Take the first piece in that order of which the owner has no sum: each sharer has had the sum of all pieces before
+ * it, or will without anybody's help, so that the piece is among those that it may send, and it does once it has its own leaves.
+ */
 export class AllReduce {
-  private readonly device: Device;
-  private readonly rank: number;
-  private readonly ranks: number;
-  private readonly leaves: number;
-  private readonly lengths: readonly number[];
+  private readonly sharing: Sharing;
   private readonly replicas: Replicas;
-  private readonly owned = new Map<number, Chunk>();
-  /** Rooms that are free, by arena. */
-  private readonly spare = new Map<number, Part[]>();
-  private result: Result | null = null;
-  /** Chunks of the result that are there. */
-  private summed = 0;
+  private readonly sums: ReadonlyMap<string, BucketSum>;
+  private readonly queues: readonly Queue[];
+  private readonly spare: Tensor[] = [];
+  private readonly atOnce: number;
 
-  /** `leaves`: global microbatches of a step. `lengths`: elements of each flat arena. */
-  constructor(
-    device: Device,
-    { rank, ranks, leaves }: { rank: number; ranks: number; leaves: number },
-    lengths: readonly number[],
-    replicas: Replicas,
-  ) {
-    this.device = device;
-    this.rank = rank;
-    this.ranks = ranks;
-    this.leaves = leaves;
-    this.lengths = lengths;
+  /** `atOnce`: pieces that are under way to one owner at most, never more than the sharing has room for. */
+  constructor(device: Device, sharing: Sharing, replicas: Replicas, atOnce = PIECES_UNDER_WAY) {
+    const { buckets, sharers, rank } = sharing;
+    this.sharing = sharing;
     this.replicas = replicas;
+    this.atOnce = atOnce;
+    this.spare.push(...sharing.rooms);
+    const sums = buckets.map((bucket) => new BucketSum(device, sharing, bucket, this.spare));
+    this.sums = new Map(sums.map((sum) => [sum.bucket.plan.name, sum]));
+    this.queues = sharers.flatMap((_, other) => {
+      if (other === rank) return [];
+      const pieces = sums.flatMap((sum) =>
+        sum.pieces.filter(({ owner }) => owner === other).map((piece) => ({ sum, piece })),
+      );
+      return [{ rank: other, pieces, sent: 0, underWay: 0 }];
+    });
   }
 
-  /**
-   * Gives this replica's blocks. The sum is written over the first of them: a chunk of it is there only when its owner has
-   * had that chunk of every block. The others are free when this resolves.
-   */
-  async contribute(step: number, blocks: readonly Block<Gradient>[]): Promise<void> {
-    const flatsOfBlocks = await Promise.all(blocks.map(({ value }) => this.read(value)));
-    this.result = { gradient: blocks[0].value, flats: flatsOfBlocks[0] };
-    for (const [at, { level, index }] of blocks.entries()) {
-      for (const [arena, length] of this.lengths.entries()) {
-        const flat = flatsOfBlocks[at][arena];
-        for (let chunk = 0; chunk < this.ranks; chunk++) {
-          const values = flat.subarray(...chunkRange(length, this.ranks, chunk));
-          if (chunk === this.rank) {
-            const part = at === 0 ? { values, isRoom: false } : this.roomFor(arena, values);
-            await this.fold(step, arena, part, level, index);
-          } else
-            this.replicas.block(chunk, { step, arena, chunk, level, index, values: payload(values, [values.length]) });
-        }
+  /** Whether every bucket is summed. */
+  get isWhole(): boolean {
+    return [...this.sums.values()].every((sum) => sum.isWhole);
+  }
+
+  /** Gives this sharer's blocks of a bucket. The sum is written over the first; all are this object's until `take`. */
+  async contribute(step: number, bucket: Bucket, blocks: readonly Block<FlatArena>[]): Promise<void> {
+    const sum = this.sumOf(bucket.plan.name);
+    for (const piece of await sum.open(blocks)) await this.tell(step, sum, piece);
+    await this.send(step);
+  }
+
+  async onBlock({ step, bucket, part, values, level, index }: BlockMessage): Promise<void> {
+    const sum = this.sumOf(bucket);
+    const piece = sum.ownPiece(part);
+    const isSummed = await sum.receive(piece, floats('block', dataOf(values)), { level, index });
+    if (isSummed) await this.tell(step, sum, piece);
+  }
+
+  async onSum({ step, bucket, part, owner, values }: SumMessage): Promise<void> {
+    this.sumOf(bucket).lay(part, owner, floats('sum', dataOf(values)));
+    for (const queue of this.queues) if (queue.rank === owner) queue.underWay -= 1;
+    await this.send(step);
+  }
+
+  /** The summed gradients, where every bucket is whole. They are given out once. */
+  take(): [Bucket, FlatArena][] {
+    for (const queue of this.queues) queue.sent = 0;
+    return [...this.sums.values()].map((sum) => [sum.bucket, sum.take()]);
+  }
+
+  /** Forgets a sum that is not complete, and gives back its memory. */
+  abandon(): void {
+    for (const sum of this.sums.values()) sum.abandon();
+    this.spare.splice(0, this.spare.length, ...this.sharing.rooms);
+    for (const queue of this.queues) [queue.sent, queue.underWay] = [0, 0];
+  }
+
+  /** Sends the pieces whose turn it is, as far as their owners have room. Reads that are asked for together come together. */
+  private async send(step: number): Promise<void> {
+    const ready = this.queues.flatMap((queue) => {
+      const due: { readonly rank: number; readonly sum: BucketSum; readonly piece: Piece }[] = [];
+      while (queue.underWay < this.atOnce && queue.pieces.at(queue.sent)?.sum.isOpen === true) {
+        due.push({ rank: queue.rank, ...queue.pieces[queue.sent] });
+        queue.sent += 1;
+        queue.underWay += 1;
       }
+      return due.flatMap((piece) => piece.sum.blocks.map((block) => ({ ...piece, block })));
+    });
+    const read = await Promise.all(ready.map(({ sum, piece, block }) => sum.read(block, piece)));
+    for (const [i, { rank, sum, piece, block }] of ready.entries()) {
+      const { level, index } = block;
+      const values = payload(read[i], [read[i].length]);
+      const { name } = sum.bucket.plan;
+      this.replicas.block(rank, { step, bucket: name, part: piece.part, level, index, values });
     }
   }
 
-  async onBlock({ step, arena, values, level, index }: BlockMessage): Promise<void> {
-    // What came is gone when its message is handled.
-    await this.fold(step, arena, this.roomFor(arena, floats('block', dataOf(values))), level, index);
-  }
-
-  onSum({ arena, chunk, values }: SumMessage): void {
-    this.conclude(arena, chunk, floats('sum', dataOf(values)));
-  }
-
-  /** The summed gradient once every chunk is there, else null. It is given out once. */
-  take(): Gradient | null {
-    if (this.result === null || this.summed < this.lengths.length * this.ranks) return null;
-    const { gradient, flats } = this.result;
-    for (const [arena, { flat }] of gradient.arenas.entries()) this.device.write(flat, flats[arena]);
-    return this.abandon();
-  }
-
-  /** Forgets a sum that is not complete; returns the memory it was to be written to. */
-  abandon(): Gradient | null {
-    const { result } = this;
-    this.owned.clear();
-    this.result = null;
-    this.summed = 0;
-    return result?.gradient ?? null;
-  }
-
-  private async fold(step: number, arena: number, part: Part, level: number, index: number): Promise<void> {
-    const give = (done: Part): void => {
-      if (done.isRoom) this.spareOf(arena).push(done);
-    };
-    const chunk = this.owned.get(arena) ?? { tree: new GradientTree<Part>(addTo, give), leaves: 0 };
-    this.owned.set(arena, chunk);
-    await chunk.tree.insert(part, index, level);
-    chunk.leaves += Math.min((index + 1) << level, this.leaves) - (index << level);
-    if (chunk.leaves < this.leaves) return;
-    this.owned.delete(arena);
-    const sum = (await chunk.tree.root())!;
-    // What is no room lies where the sum goes already.
-    this.conclude(arena, this.rank, sum.isRoom ? sum.values : null);
-    for (let rank = 0; rank < this.ranks; rank++) {
-      if (rank === this.rank) continue;
-      const values = payload(sum.values, [sum.values.length]);
-      this.replicas.sum(rank, { step, arena, chunk: this.rank, values });
+  /** Tells the others the sum of an own piece. */
+  private async tell(step: number, sum: BucketSum, piece: Piece): Promise<void> {
+    const read = await sum.read(sum.blocks[0], piece);
+    const values = payload(read, [read.length]);
+    const { name } = sum.bucket.plan;
+    for (const { rank } of this.queues) {
+      this.replicas.sum(rank, { step, bucket: name, part: piece.part, owner: piece.owner, values });
     }
-    give(sum);
   }
 
-  private roomFor(arena: number, values: Float32Array): Part {
-    const room = this.spareOf(arena).pop() ?? { values: new Float32Array(values.length), isRoom: true };
-    room.values.set(values);
-    return room;
+  private sumOf(bucket: string): BucketSum {
+    const sum = this.sums.get(bucket);
+    if (sum === undefined) throw new RangeError(`no bucket ${bucket} is shared by ${this.sharing.sharers.join(', ')}`);
+    return sum;
   }
-
-  private spareOf(arena: number): Part[] {
-    const spare = this.spare.get(arena) ?? [];
-    this.spare.set(arena, spare);
-    return spare;
-  }
-
-  /** A chunk is there: `sum` is laid at its place, null is there already. */
-  private conclude(arena: number, chunk: number, sum: Float32Array | null): void {
-    const [start] = chunkRange(this.lengths[arena], this.ranks, chunk);
-    if (sum !== null) this.result!.flats[arena].set(sum, start);
-    this.summed += 1;
-  }
-
-  /** On the CPU the device's own memory, so that a gradient is there once; elsewhere a copy. */
-  private async read({ arenas }: Gradient): Promise<Float32Array[]> {
-    const flats = await Promise.all(arenas.map(({ flat }) => this.device.read(flat)));
-    return flats.map((flat) => floats('all_reduce', flat));
-  }
-}
-
-function addTo({ values: into }: Part, { values: from }: Part): Promise<void> {
-  for (let i = 0; i < into.length; i++) into[i] = into[i] + from[i];
-  return Promise.resolve();
 }

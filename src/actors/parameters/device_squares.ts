@@ -31,11 +31,11 @@ export class DeviceSquares {
     return new DeviceSquares(device, executables, slice.arena('sums of squares', shapes).views);
   }
 
-  /** Sum of squares of each tensor, by parameter name. */
+  /** Sum of squares of each of the tensors, by parameter name. */
   async of(tensors: Bindings): Promise<Record<string, number>> {
-    for (const [name, executable] of this.executables)
-      await executable.run({ x: tensors[name], parts: this.parts[name] });
-    const sums = [...this.executables.keys()].map(
+    for (const [name, x] of Object.entries(tensors))
+      await this.executables.get(name)!.run({ x, parts: this.parts[name] });
+    const sums = Object.keys(tensors).map(
       async (name) => [name, sumOfParts(floats('sums of squares', await this.device.read(this.parts[name])))] as const,
     );
     return Object.fromEntries(await Promise.all(sums));

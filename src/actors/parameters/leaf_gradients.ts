@@ -1,56 +1,124 @@
 /**
- * The gradients of a role's own microbatches on their way into the sum: a leaf is open while backward programs write it,
- * then folds with its siblings.
+ * Leaf gradients are those of an actor's own microbatches on their way into the sums: a leaf of a bucket is open while backward
+ * programs write it, then folds with its siblings. A bucket whose last own leaf is written is whole, and is handed on at once,
+ * while earlier layers still compute.
  */
-import type { AllReduce } from './all_reduce.ts';
+import type { Bindings, FlatArena } from '../../kernels/device.ts';
+import { leafIndex, type LeafRange } from '../../topology/index.ts';
+import type { Bucket } from './bucket.ts';
 import { GradientTree } from './gradient_tree.ts';
-import type { Gradient, ParameterSet } from './parameter_set.ts';
+import { useKey } from './holding.ts';
+
+/** The leaf of one use of a bucket's parameters, while a microbatch writes it. */
+interface OpenLeaf {
+  readonly bucket: Bucket;
+  readonly use: number;
+  readonly arena: FlatArena;
+  /** Keys that are not written yet. */
+  readonly missing: Set<string>;
+}
+
+/** A microbatch on its way back. */
+interface OpenMicrobatch {
+  /** Tensors for weight gradients, by `useKey`. */
+  readonly views: Bindings;
+  readonly leaves: Set<OpenLeaf>;
+}
+
+/** What is called with a bucket of which all own leaves of a step are in its tree. */
+export type WhenWhole = (bucket: Bucket, tree: GradientTree<FlatArena>) => Promise<void>;
 
 export class LeafGradients {
-  private readonly parameters: ParameterSet;
-  private readonly tree: GradientTree<Gradient>;
-  private readonly opened = new Map<number, Gradient>();
+  private readonly range: LeafRange;
+  private readonly trees: ReadonlyMap<Bucket, GradientTree<FlatArena>>;
+  /** Own leaves of the step that are not in the tree. */
+  private readonly left = new Map<Bucket, number>();
+  private readonly opened = new Map<number, OpenMicrobatch>();
+  private whenWhole: WhenWhole = () => Promise.resolve();
 
-  constructor(parameters: ParameterSet) {
-    this.parameters = parameters;
-    this.tree = new GradientTree(
-      (into, from) => parameters.add(into, from),
-      (gradient) => parameters.giveGradient(gradient),
+  /** `buckets` that learn, of an actor that makes the leaves of `range`. */
+  constructor(buckets: readonly Bucket[], range: LeafRange) {
+    this.range = range;
+    this.trees = new Map(
+      buckets.map((bucket) => [
+        bucket,
+        new GradientTree<FlatArena>(
+          (into, from) => bucket.add(into, from),
+          (arena) => bucket.giveGradient(arena),
+        ),
+      ]),
     );
+    this.begin();
   }
 
-  /** The leaf of a global microbatch; the same one until it is closed. */
-  open(microbatch: number): Gradient {
-    const leaf = this.opened.get(microbatch) ?? this.parameters.takeGradient();
-    this.opened.set(microbatch, leaf);
-    return leaf;
+  /** Says who goes on with a bucket that is whole. */
+  handTo(whenWhole: WhenWhole): void {
+    this.whenWhole = whenWhole;
   }
 
-  /** The leaf is complete: folds it into the tree. */
+  /** The leaves of a step that begins are all to come. */
+  begin(): void {
+    this.opened.clear();
+    for (const bucket of this.trees.keys()) this.left.set(bucket, this.range.count * bucket.plan.uses.own.length);
+  }
+
+  /** The leaves of a global microbatch; the same ones until the step ends. */
+  open(microbatch: number): Pick<OpenMicrobatch, 'views'> {
+    const opened = this.opened.get(microbatch) ?? this.begun();
+    this.opened.set(microbatch, opened);
+    return opened;
+  }
+
+  /** A backward program has written the gradients with these keys: folds the leaves that are complete. */
+  async wrote(microbatch: number, keys: Iterable<string>): Promise<void> {
+    const opened = this.opened.get(microbatch);
+    if (opened === undefined) return;
+    const written = [...keys];
+    for (const leaf of [...opened.leaves]) {
+      for (const key of written) leaf.missing.delete(key);
+      if (leaf.missing.size === 0) await this.fold(microbatch, opened, leaf);
+    }
+  }
+
+  /** All gradients of a microbatch are written: folds the leaves that are left. */
   async close(microbatch: number): Promise<void> {
-    const leaf = this.open(microbatch);
-    this.opened.delete(microbatch);
-    await this.tree.insert(leaf, microbatch);
-  }
-
-  /** Hands this role's blocks to the sum over replicas. */
-  async reduce(step: number, allReduce: AllReduce): Promise<void> {
-    const blocks = this.tree.drain();
-    await allReduce.contribute(step, blocks);
-    blocks.slice(1).forEach((block) => this.parameters.giveGradient(block.value));
+    const opened = this.opened.get(microbatch);
+    if (opened === undefined) return;
+    for (const leaf of [...opened.leaves]) await this.fold(microbatch, opened, leaf);
   }
 
   /** Gives back every leaf and block of a step that is not to be finished. */
   abandon(): void {
-    for (const leaf of this.opened.values()) this.parameters.giveGradient(leaf);
-    this.opened.clear();
-    for (const { value } of this.tree.drain()) this.parameters.giveGradient(value);
+    for (const { leaves } of this.opened.values()) for (const { bucket, arena } of leaves) bucket.giveGradient(arena);
+    for (const [bucket, tree] of this.trees) for (const { value } of tree.drain()) bucket.giveGradient(value);
+    this.begin();
   }
 
-  /** The sum of all leaves, for a role without replicas. */
-  async root(): Promise<Gradient> {
-    const root = await this.tree.root();
-    if (root === null) throw new Error('no gradient was closed in this step');
-    return root;
+  private begun(): OpenMicrobatch {
+    const views: Record<string, Bindings[string]> = {};
+    const leaves = new Set<OpenLeaf>();
+    for (const bucket of this.trees.keys()) {
+      for (const use of bucket.plan.uses.own) {
+        const arena = bucket.takeGradient();
+        const missing = new Set<string>();
+        for (const [name, tensor] of Object.entries(arena.views)) {
+          const key = useKey(name, use);
+          views[key] = tensor;
+          missing.add(key);
+        }
+        leaves.add({ bucket, use, arena, missing });
+      }
+    }
+    return { views, leaves };
+  }
+
+  private async fold(microbatch: number, { leaves }: OpenMicrobatch, leaf: OpenLeaf): Promise<void> {
+    const { bucket, use, arena } = leaf;
+    leaves.delete(leaf);
+    const tree = this.trees.get(bucket)!;
+    await tree.insert(arena, leafIndex(use, microbatch, this.range.of));
+    const left = this.left.get(bucket)! - 1;
+    this.left.set(bucket, left);
+    if (left === 0) await this.whenWhole(bucket, tree);
   }
 }

@@ -1,9 +1,10 @@
-/** Programs over flat memory: sums of gradients, their squares, and the AdamW update. One per length, shared by all roles. */
+/** Programs over flat memory: sums of gradients, and their squares. One per length, shared by all roles. */
 import { accumulate } from '../../kernels/ops/accumulate.ts';
-import { adamw } from '../../kernels/ops/adamw.ts';
 import { squareSums } from '../../kernels/ops/square_sums.ts';
 import type { Program } from '../../kernels/program.ts';
+import { dynamic } from '../../kernels/shape.ts';
 import { f32, state, trace } from '../../kernels/trace.ts';
+import { PART_ELEMENTS } from '../../topology/index.ts';
 
 const known = new Map<string, Program>();
 
@@ -24,26 +25,24 @@ export function accumulateProgram(length: number): Program {
   );
 }
 
+/** Elements of a row of `accumulatePieceProgram`: what divides the length of every range of a flat arena. */
+export const PIECE_ROW = 16;
+
+/** sum += addend over the live `rows` of 16 elements, both f32 [rows, 16]: pieces of all lengths share it. */
+export function accumulatePieceProgram(): Program {
+  return once('accumulate piece', () => {
+    const rows = dynamic('rows', PART_ELEMENTS / PIECE_ROW);
+    const specs = { sum: state([rows, PIECE_ROW]), addend: f32([rows, PIECE_ROW]) };
+    return trace('accumulate_piece', specs, ({ sum, addend }) => {
+      accumulate(sum, addend);
+      return {};
+    });
+  });
+}
+
 /** parts = Σ x² of every 1024 elements, x f32 [length]. */
 export function squareSumsProgram(length: number): Program {
   return once(`square_sums/${length}`, () =>
     trace('square_sums', { x: f32([length]) }, ({ x }) => ({ parts: squareSums(x) })),
-  );
-}
-
-/** AdamW in place over f32 [length]; `hyper` as in the op's docstring. */
-export function adamwProgram(length: number, decay: boolean): Program {
-  const specs = {
-    parameters: state([length]),
-    moment1: state([length]),
-    moment2: state([length]),
-    gradient: f32([length]),
-    hyper: f32([8]),
-  };
-  return once(`adamw/${length}/${decay}`, () =>
-    trace('adamw', specs, (w) => {
-      adamw(w.parameters, w.moment1, w.moment2, w.gradient, w.hyper, { decay });
-      return {};
-    }),
   );
 }

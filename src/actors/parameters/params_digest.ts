@@ -18,7 +18,7 @@ export async function paramsDigest(
     holders.map(async (each) => {
       const agent = from.ref(agentProtocol, agentAddress(each.system));
       const digests = await agent.ask.digest(undefined, { timeoutMs });
-      return each.holders.flatMap(reportedBy).map(({ name }, i) => `${name} ${digests[i]}\n`);
+      return each.holders.flatMap(reportedBy).map(({ parameter }, i) => `${parameter.name} ${digests[i]}\n`);
     }),
   );
   const lines = parts.flat().sort();

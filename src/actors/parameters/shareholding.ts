@@ -3,27 +3,17 @@
  * a step over all of them, votes with it, applies what is decided, and gives and takes state for checkpoints. Stage, router and
  * expert each have one. Of several sharers all compute everything, and the first reports.
  */
-import type { Device } from '../../kernels/device.ts';
+import type { FlatArena } from '../../kernels/device.ts';
 import type { ActorScope, Context, Handlers, Reply, TensorPayload } from '../../runtime/index.ts';
-import type { OptimizerSection } from '../../topology/index.ts';
 import type { BlockMessage, SumMessage } from '../protocol/reduce.ts';
 import type { Decision, parametersProtocol, Vote } from '../protocol/parameters.ts';
 import { sumsProtocol } from '../protocol/reduce.ts';
 import { AllReduce } from './all_reduce.ts';
+import type { Bucket } from './bucket.ts';
+import type { GradientTree } from './gradient_tree.ts';
 import type { LeafGradients } from './leaf_gradients.ts';
-import type { Gradient, ParameterSet } from './parameter_set.ts';
-
-export interface ShareParts {
-  readonly device: Device;
-  readonly parameters: ParameterSet;
-  /** Of the microbatches that this actor takes through its programs. */
-  readonly leaves: LeafGradients;
-  readonly optimizer: OptimizerSection;
-  /** Addresses of all that hold the same parameters, the actor's own among them. */
-  readonly sharers: readonly string[];
-  /** Global microbatches of a step, of all sharers. */
-  readonly microbatches: number;
-}
+import type { Gradient } from './parameter_set.ts';
+import type { ShareParts } from './share_parts.ts';
 
 /** The part of an actor's scope that its shareholding needs. */
 export type ShareScope = Pick<ActorScope, 'address' | 'ref' | 'setParamsVersion'>;
@@ -42,11 +32,13 @@ export class Shareholding implements Handlers<typeof parametersProtocol> {
   readonly leaves: LeafGradients;
   private readonly parts: ShareParts;
   private readonly scope: ShareScope;
-  private readonly allReduce: AllReduce;
-  private readonly isAlone: boolean;
-  private readonly isReporter: boolean;
-  /** The summed gradient of one that is alone, until it is voted on. */
-  private own: Gradient | null = null;
+  private readonly allReduces: readonly AllReduce[];
+  /** By bucket name; of those that are shared. */
+  private readonly allReduceOf: ReadonlyMap<string, AllReduce>;
+  /** Names of the parameters that this sharer reports. */
+  private readonly reported: readonly string[];
+  /** Summed gradients of buckets that nobody shares, until they are voted on. */
+  private readonly own = new Map<Bucket, FlatArena>();
   /** That the decision will be about. */
   private gradient: Gradient | null = null;
   private waiting: Reply<Vote> | null = null;
@@ -54,19 +46,23 @@ export class Shareholding implements Handlers<typeof parametersProtocol> {
   private dataStep = 0;
 
   constructor(parts: ShareParts, scope: ShareScope) {
-    const { device, parameters, leaves, sharers, microbatches } = parts;
+    const { device, parameters, leaves, sharings } = parts;
     this.parts = parts;
     this.leaves = leaves;
     this.scope = scope;
-    const rank = sharers.indexOf(scope.address);
-    const sharing = { rank, ranks: sharers.length, leaves: microbatches };
-    const other = (of: number) => scope.ref(sumsProtocol, sharers[of]);
-    this.allReduce = new AllReduce(device, sharing, parameters.lengths, {
-      block: (of, message) => other(of).tell.block(message),
-      sum: (of, message) => other(of).tell.sum(message),
+    const allReduceOf = new Map<string, AllReduce>();
+    this.allReduces = sharings.map((sharing) => {
+      const other = (rank: number) => scope.ref(sumsProtocol, sharing.sharers[rank]);
+      const allReduce = new AllReduce(device, sharing, {
+        block: (rank, message) => other(rank).tell.block(message),
+        sum: (rank, message) => other(rank).tell.sum(message),
+      });
+      for (const { plan } of sharing.buckets) allReduceOf.set(plan.name, allReduce);
+      return allReduce;
     });
-    this.isAlone = sharers.length === 1;
-    this.isReporter = rank === 0;
+    this.allReduceOf = allReduceOf;
+    this.reported = parameters.reportedBy(scope.address);
+    leaves.handTo((bucket, tree) => this.reduce(bucket, tree));
     this.setStep(0);
   }
 
@@ -76,12 +72,12 @@ export class Shareholding implements Handlers<typeof parametersProtocol> {
   }
 
   async block(message: BlockMessage): Promise<void> {
-    await this.allReduce.onBlock(message);
+    await this.sharedBucket(message.bucket).onBlock(message);
     await this.conclude();
   }
 
   async sum(message: SumMessage): Promise<void> {
-    this.allReduce.onSum(message);
+    await this.sharedBucket(message.bucket).onSum(message);
     await this.conclude();
   }
 
@@ -92,19 +88,13 @@ export class Shareholding implements Handlers<typeof parametersProtocol> {
     return reply;
   }
 
-  /** All own leaves of the step are closed: hands them to the sum over sharers. */
-  async reduce(step: number): Promise<void> {
-    if (this.isAlone) this.own = await this.leaves.root();
-    else await this.leaves.reduce(step, this.allReduce);
-  }
-
   /** Answers `prepare` once the pass is done and its gradient is summed. */
   async conclude(): Promise<void> {
     if (this.waiting === null || this.pass === null) return;
     const { isDone, hasGradient } = this.pass.progress();
     if (!isDone) return;
     if (hasGradient) {
-      const gradient = this.takeOwn() ?? this.allReduce.take();
+      const gradient = this.takeSum();
       if (gradient === null) return;
       this.gradient = gradient;
     }
@@ -124,9 +114,8 @@ export class Shareholding implements Handlers<typeof parametersProtocol> {
   /** Idempotent: only a decision about the step in hand changes anything. */
   async apply(decision: Decision): Promise<void> {
     if (decision.step !== this.dataStep) return;
-    const { parameters, optimizer } = this.parts;
     if (this.gradient !== null && decision.verdict === 'commit') {
-      await parameters.update(this.gradient, decision, optimizer);
+      await this.parts.parameters.update(this.gradient, decision);
     }
     this.dropGradient();
     this.setStep(decision.step + 1);
@@ -136,8 +125,9 @@ export class Shareholding implements Handlers<typeof parametersProtocol> {
   abandon(): number {
     this.refuse(new Error('the gen of this pass is over'));
     this.leaves.abandon();
-    const unfinished = this.takeOwn() ?? this.allReduce.abandon();
-    if (unfinished !== null) this.parts.parameters.giveGradient(unfinished);
+    giveBack(this.own);
+    this.own.clear();
+    for (const allReduce of this.allReduces) allReduce.abandon();
     this.pass?.forget();
     return this.dataStep;
   }
@@ -148,9 +138,10 @@ export class Shareholding implements Handlers<typeof parametersProtocol> {
     this.dropGradient();
   }
 
-  /** The named parameters and their moments, if this sharer reports. */
+  /** Those of the named parameters that this sharer reports, with what their rules keep of them. */
   async save({ parameters }: { parameters: readonly string[] }): Promise<{ tensors: Record<string, TensorPayload> }> {
-    return { tensors: this.isReporter ? await this.parts.parameters.save(parameters) : {} };
+    const asked = new Set(parameters);
+    return { tensors: await this.parts.parameters.save(this.reported.filter((name) => asked.has(name))) };
   }
 
   restore({ tensors, dataStep }: { tensors: Record<string, TensorPayload>; dataStep: number }): void {
@@ -159,27 +150,49 @@ export class Shareholding implements Handlers<typeof parametersProtocol> {
   }
 
   async digest(): Promise<Record<string, string>> {
-    return this.isReporter ? await this.parts.parameters.digest() : {};
+    return await this.parts.parameters.digest(this.reported);
   }
 
-  /** Sums of squares of the held gradient, if this sharer reports. */
+  /** A bucket of which all own leaves are there: to the sum over its sharers, or into the one that is nobody else's. */
+  private async reduce(bucket: Bucket, tree: GradientTree<FlatArena>): Promise<void> {
+    const shared = this.allReduceOf.get(bucket.plan.name);
+    if (shared === undefined) this.own.set(bucket, (await tree.root())!);
+    else await shared.contribute(this.dataStep, bucket, tree.drain());
+  }
+
+  private sharedBucket(name: string): AllReduce {
+    const shared = this.allReduceOf.get(name);
+    if (shared === undefined) throw new RangeError(`${this.scope.address}: no bucket ${name} is shared`);
+    return shared;
+  }
+
+  /** The gradient of everything that learns, once all of it is summed; else null. */
+  private takeSum(): Gradient | null {
+    const { learning } = this.parts.parameters;
+    if (this.own.size + this.allReduceOf.size < learning.length) return null;
+    if (!this.allReduces.every((allReduce) => allReduce.isWhole)) return null;
+    const gradient = new Map([...this.own, ...this.allReduces.flatMap((allReduce) => allReduce.take())]);
+    this.own.clear();
+    return gradient;
+  }
+
+  /** Sums of squares of what of the held gradient this sharer reports. */
   private async squares(): Promise<Record<string, number>> {
-    return this.gradient !== null && this.isReporter ? await this.parts.parameters.squares(this.gradient) : {};
+    return this.gradient === null ? {} : await this.parts.parameters.squares(this.gradient, this.reported);
   }
 
   private dropGradient(): void {
-    if (this.gradient !== null) this.parts.parameters.giveGradient(this.gradient);
+    if (this.gradient !== null) giveBack(this.gradient);
     this.gradient = null;
-  }
-
-  private takeOwn(): Gradient | null {
-    const { own } = this;
-    this.own = null;
-    return own;
   }
 
   private setStep(step: number): void {
     this.dataStep = step;
+    this.leaves.begin();
     this.scope.setParamsVersion(step);
   }
+}
+
+function giveBack(gradient: Gradient): void {
+  for (const [bucket, arena] of gradient) bucket.giveGradient(arena);
 }

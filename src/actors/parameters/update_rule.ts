@@ -1,7 +1,7 @@
 /**
  * An update rule is the joint between parameters and what changes them: it says what it keeps of each parameter from step
  * to step, which program makes an update, and the numbers that the program takes from a decision. Whoever holds parameters
- * (`update_group.ts`) gives memory and runs the programs, and knows no rule by name.
+ * (`bucket.ts`) gives memory and runs the programs, and knows no rule by name.
  */
 import type { Program } from '../../kernels/program.ts';
 import type { OptimizerSection } from '../../topology/index.ts';

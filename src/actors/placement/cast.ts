@@ -4,7 +4,7 @@
  */
 import { expertGroups } from '../mixture/expert_kind.ts';
 import { stages } from '../stage/stage_kind.ts';
-import type { CastEntry, RoleKind } from './cast_entry.ts';
+import type { CastEntry, Holder, RoleKind } from './cast_entry.ts';
 import type { RunSpec } from './run_spec.ts';
 
 /** Stages come with their routers, and expert groups with their experts. */
@@ -29,8 +29,8 @@ export function rolesByAddress(runSpec: RunSpec): ReadonlyMap<string, string> {
 }
 
 /** Those that hold parameters, vote and apply. */
-export const holdersOf = (cast: readonly CastEntry[]): CastEntry[] =>
-  cast.filter(({ parameters }) => parameters.length > 0);
+export const holdersOf = (cast: readonly CastEntry[]): Holder[] =>
+  cast.filter((entry): entry is Holder => entry.share !== null);
 
 /** FLOPs of a training step of each role: what placement balances. */
 export function flopsByRole(cast: readonly CastEntry[]): Map<string, number> {

@@ -4,9 +4,9 @@
  * directory and workers read it.
  */
 import type { Device } from '../../kernels/device.ts';
-import type { Parameter } from '../../models/parameter.ts';
 import type { ChildSpec } from '../../runtime/index.ts';
 import type { RowEdge } from '../../topology/index.ts';
+import type { Share } from '../parameters/share.ts';
 import type { BatchPort } from '../stage/batch_port.ts';
 import type { RowsPort } from '../stage/rows_port.ts';
 import type { RunSpec } from './run_spec.ts';
@@ -24,9 +24,8 @@ export interface CastEntry {
   readonly role: string;
   /** The name of its slice of a device; null where it owns none. */
   readonly slice: string | null;
-  readonly parameters: readonly Parameter[];
-  /** Addresses of all that hold the same parameters, itself among them: they sum gradients, and the first reports. */
-  readonly sharers: readonly string[];
+  /** What it holds of the model's parameters, and with whom; null where that is nothing. */
+  readonly share: Share | null;
   /** Of a training step: three forward passes, experts evenly loaded. */
   readonly flops: number;
   /** It is told before others that a pass is over: a group, which must not bring its experts to a vote any more. */
@@ -36,6 +35,11 @@ export interface CastEntry {
   readonly edges: () => readonly RowEdge[];
   /** Takes all memory and compiles all programs, on a real device or on one that only measures. Throws `OutOfSliceMemory`. */
   build(host: Host): Promise<ChildSpec>;
+}
+
+/** An actor that holds parameters: it votes and applies. */
+export interface Holder extends CastEntry {
+  readonly share: Share;
 }
 
 /** All actors of one kind in a run, in the mesh's order. */

@@ -3,34 +3,35 @@
  * elsewhere, and what they answer is gathered in the order of the cast.
  */
 import type { ActorScope, Ref, TensorPayload } from '../../runtime/index.ts';
-import { storedNames } from '../parameters/parameter_set.ts';
+import { storedNames } from '../parameters/rules.ts';
 import type { SystemVote } from '../protocol/agent.ts';
 import { expertGroupProtocol } from '../protocol/expert.ts';
 import { parametersProtocol, type Decision, type Vote } from '../protocol/parameters.ts';
 import { holdersOf } from './cast.ts';
-import type { CastEntry } from './cast_entry.ts';
-import { reportedBy } from './system_holders.ts';
+import type { CastEntry, Holder } from './cast_entry.ts';
+import { reportedBy, votedBy } from './system_holders.ts';
 
 /** How long holders may take: a message in hand is native code at worst, which ends, and cannot be asked in between. */
 const patience = { timeoutMs: 15 * 60_000 };
 
-type Holder = Ref<typeof parametersProtocol>;
+type HolderRef = Ref<typeof parametersProtocol>;
 
 export class LocalHolders {
   private readonly scope: Pick<ActorScope, 'ref'>;
   private readonly groups: readonly CastEntry[];
-  private readonly holders: readonly CastEntry[];
+  private readonly holders: readonly Holder[];
   /** Who holds a parameter or a moment, by its name. */
-  private readonly byName = new Map<string, CastEntry[]>();
+  private readonly byName = new Map<string, Holder[]>();
 
   /** `cast`: the entries of all actors that the system hosts. */
   constructor(cast: readonly CastEntry[], scope: Pick<ActorScope, 'ref'>) {
     this.scope = scope;
     this.groups = cast.filter(({ runsFirst }) => runsFirst);
     this.holders = holdersOf(cast);
-    for (const entry of this.holders) {
-      for (const name of entry.parameters.flatMap((parameter) => storedNames(parameter.name))) {
-        pushTo(this.byName, name, entry);
+    for (const holder of this.holders) {
+      const { holdings, optimizer } = holder.share;
+      for (const name of holdings.flatMap((holding) => storedNames(holding, optimizer))) {
+        pushTo(this.byName, name, holder);
       }
     }
   }
@@ -65,9 +66,12 @@ export class LocalHolders {
 
   /** The named parameters with their moments, of those that are answered for here; holder by holder. */
   async save(names: readonly string[]): Promise<{ tensors: Record<string, TensorPayload> }> {
-    const asked = new Map<CastEntry, string[]>();
+    const asked = new Map<Holder, string[]>();
     for (const name of names) {
-      for (const entry of this.holdersOf(name)) if (reportedBy(entry).length > 0) pushTo(asked, entry, name);
+      const reporter = this.holdersOf(name).find((holder) =>
+        reportedBy(holder).some(({ parameter }) => parameter.name === name),
+      );
+      if (reporter !== undefined) pushTo(asked, reporter, name);
     }
     const saved = await Promise.all(
       [...asked].map(([entry, parameters]) => this.holder(entry).ask.save({ parameters }, patience)),
@@ -79,7 +83,7 @@ export class LocalHolders {
 
   /** Gives parameters and moments to all that hold them. */
   async restore(tensors: Readonly<Record<string, TensorPayload>>, dataStep: number): Promise<void> {
-    const given = new Map<CastEntry, string[]>();
+    const given = new Map<Holder, string[]>();
     for (const name of Object.keys(tensors)) {
       for (const entry of this.holdersOf(name)) pushTo(given, entry, name);
     }
@@ -94,7 +98,7 @@ export class LocalHolders {
   /** SHA-256 of each parameter that is answered for here, in the order of the cast. */
   async digest(): Promise<string[]> {
     const digests = await this.all(this.holders, (holder) => holder.ask.digest(undefined, patience));
-    return this.holders.flatMap((entry, i) => reportedBy(entry).map(({ name }) => digests[i][name]));
+    return this.holders.flatMap((entry, i) => reportedBy(entry).map(({ parameter }) => digests[i][parameter.name]));
   }
 
   /** Has all drop the pass under way; resolves to their data steps. */
@@ -110,15 +114,15 @@ export class LocalHolders {
   }
 
   /** Asks each before it returns. */
-  private all<T>(entries: readonly CastEntry[], ask: (holder: Holder) => Promise<T>): Promise<T[]> {
+  private all<T>(entries: readonly Holder[], ask: (holder: HolderRef) => Promise<T>): Promise<T[]> {
     return Promise.all(entries.map((entry) => ask(this.holder(entry))));
   }
 
-  private holder({ address }: CastEntry): Holder {
+  private holder({ address }: Holder): HolderRef {
     return this.scope.ref(parametersProtocol, address);
   }
 
-  private holdersOf(name: string): readonly CastEntry[] {
+  private holdersOf(name: string): readonly Holder[] {
     return this.byName.get(name) ?? [];
   }
 }
@@ -130,8 +134,8 @@ function pushTo<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
 }
 
 /** Sums of squares of the tensors that a holder answers for, in their order. */
-function squaresOf(entry: CastEntry, { squares }: Vote): number[] {
-  return reportedBy(entry).map(({ name }) => {
+function squaresOf(entry: Holder, { squares }: Vote): number[] {
+  return votedBy(entry).map(({ parameter: { name } }) => {
     if (!(name in squares)) throw new Error(`${entry.address}: its vote says nothing of ${name}`);
     return squares[name];
   });

@@ -1,15 +1,17 @@
 /** The largest message of a run, and what has to have room for it: shared memory between threads, links between nodes. */
 import { elements } from '../../kernels/shape.ts';
-import type { Parameter } from '../../models/parameter.ts';
 import { LINK_LIMITS, type LinkLimits } from '../../runtime/cluster/nats.ts';
 import { SLOTS, type SlotClass } from '../../runtime/index.ts';
+import { PART_ELEMENTS } from '../../topology/index.ts';
+import { storedNames } from '../parameters/rules.ts';
+import type { Share } from '../parameters/share.ts';
 import type { CastEntry } from './cast_entry.ts';
 
-/** Bytes of the largest message, a power of two: rows of a microbatch, or what is said of a role's parameters. */
+/** Bytes of the largest message, a power of two: rows of a microbatch, or what is said of an actor's parameters. */
 export function largestMessageBytes(cast: readonly CastEntry[]): number {
   let largestBytes = 0;
-  for (const { parameters, edges } of cast) {
-    largestBytes = Math.max(largestBytes, stateBytes(parameters));
+  for (const { share, edges } of cast) {
+    largestBytes = Math.max(largestBytes, share === null ? 0 : stateBytes(share));
     for (const { rowBytes, most, together } of edges()) {
       largestBytes = Math.max(largestBytes, rowBytes * Math.min(most, together));
     }
@@ -34,9 +36,12 @@ export function linkLimitsFor(largestBytes: number): Partial<LinkLimits> {
   };
 }
 
-/** Largest message about a role's parameters: one gradient of all of them, or the largest with its two moments. */
-function stateBytes(parameters: readonly Parameter[]): number {
-  const sizes = parameters.map(({ shape }) => 4 * elements(shape));
-  const total = sizes.reduce((sum, bytes) => sum + bytes, 0);
-  return Math.max(total, 3 * Math.max(0, ...sizes));
+/** Largest message about what an actor holds: a piece of a gradient, or the largest parameter with all that is kept of it. */
+function stateBytes({ holdings, optimizer }: Share): number {
+  let largestBytes = 4 * PART_ELEMENTS;
+  for (const holding of holdings) {
+    const bytes = 4 * elements(holding.parameter.shape) * storedNames(holding, optimizer).length;
+    largestBytes = Math.max(largestBytes, bytes);
+  }
+  return largestBytes;
 }

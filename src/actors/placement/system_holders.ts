@@ -2,13 +2,13 @@
  * The holders of a system are those actors in it that hold parameters, in the order of the cast. Trainer, checkpointer and
  * agents know the same order from cast and placement, so what an agent says of its holders needs no names.
  */
-import type { Parameter } from '../../models/parameter.ts';
+import type { Holding } from '../parameters/holding.ts';
 import { holdersOf } from './cast.ts';
-import type { CastEntry } from './cast_entry.ts';
+import type { CastEntry, Holder } from './cast_entry.ts';
 
 export interface SystemHolders {
   readonly system: string;
-  readonly holders: readonly CastEntry[];
+  readonly holders: readonly Holder[];
 }
 
 /** The systems that have holders, in the order in which the cast comes to them. Throws `RangeError` for a role without a place. */
@@ -16,7 +16,7 @@ export function holdersBySystem(
   cast: readonly CastEntry[],
   placement: ReadonlyMap<string, string>,
 ): readonly SystemHolders[] {
-  const bySystem = new Map<string, CastEntry[]>();
+  const bySystem = new Map<string, Holder[]>();
   for (const entry of holdersOf(cast)) {
     const system = placement.get(entry.role);
     if (system === undefined) throw new RangeError(`${entry.role} has no place`);
@@ -27,6 +27,9 @@ export function holdersBySystem(
   return [...bySystem].map(([system, holders]) => ({ system, holders }));
 }
 
-/** The parameters that a holder answers for: of several sharers the first does. */
-export const reportedBy = ({ address, parameters, sharers }: CastEntry): readonly Parameter[] =>
-  sharers[0] === address ? parameters : [];
+/** What a holder answers for: of several sharers of a parameter the first does. */
+export const reportedBy = ({ address, share }: Holder): Holding[] =>
+  share.holdings.filter(({ sharers }) => sharers[0] === address);
+
+/** What of it has a gradient to vote on. */
+export const votedBy = (holder: Holder): Holding[] => reportedBy(holder).filter(({ learns }) => learns);

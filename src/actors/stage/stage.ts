@@ -19,7 +19,7 @@ import { lossOf } from './stage_loss.ts';
 import type { StageContext } from './stage_context.ts';
 import { StagePeers, type PeerParts } from './stage_peers.ts';
 import { gradientKey } from './stage_plan.ts';
-import { StageRun } from './stage_run.ts';
+import { StageRun, type OpenLeaf } from './stage_run.ts';
 
 type Messages = typeof stageProtocol;
 
@@ -138,7 +138,6 @@ export class Stage extends Shareholder implements Actor<Messages> {
     }
     if (pass.isDone || pass.runs.size > 0 || pass.begun < pass.open.microbatches.length) return;
     pass.isDone = true;
-    if (pass.open.mode === 'train') await this.share.reduce(pass.open.step);
     await this.share.conclude();
   }
 
@@ -184,11 +183,15 @@ export class Stage extends Shareholder implements Actor<Messages> {
       if (rows !== undefined && tensor !== null) this.peers.lay(rows, tensor);
       this.early.delete(early);
     }
-    const { leaves } = this.share;
-    const stop = await run.advance(run.phase === 'backward' ? leaves.open(run.unit.microbatch).views : {});
+    const stop = await run.advance(run.phase === 'backward' ? this.leafOf(run.unit) : null);
     if (typeof stop !== 'string') await this.peers.send(run, stop, pass.open.lossScale);
     if (run.isAtEnd) await this.endOf(pass, index, run);
     return typeof stop === 'string' ? 'stopped' : 'out';
+  }
+
+  private leafOf({ microbatch }: Unit): OpenLeaf {
+    const { leaves } = this.share;
+    return { views: leaves.open(microbatch).views, wrote: (keys) => leaves.wrote(microbatch, keys) };
   }
 
   /** The end of a way: forward there may be one back; behind that one the context is free. */

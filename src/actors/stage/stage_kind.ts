@@ -3,16 +3,15 @@
  * routers of its mixtures, which are placed with it.
  */
 import { flopsOf } from '../../kernels/program.ts';
-import { elements } from '../../kernels/shape.ts';
 import { lastRowsOf, type Model } from '../../models/model.ts';
 import { TRAINING_PASSES } from '../../models/costs.ts';
-import type { Parameter } from '../../models/parameter.ts';
 import { actor, type ActorScope, type ChildSpec } from '../../runtime/index.ts';
-import type { RowEdge, StageRank, Topology } from '../../topology/index.ts';
+import type { RowEdge } from '../../topology/index.ts';
 import { routerEntry } from '../mixture/router_kind.ts';
 import { gradientsAlive } from '../parameters/gradients_alive.ts';
-import { LeafGradients } from '../parameters/leaf_gradients.ts';
-import { ParameterSet } from '../parameters/parameter_set.ts';
+import { holdingsByAddress, type Holding } from '../parameters/holding.ts';
+import type { Share } from '../parameters/share.ts';
+import { createShare, dataCapacityOf, shareAlike } from '../parameters/share_parts.ts';
 import { Shareholding } from '../parameters/shareholding.ts';
 import { routerAddress, stageAddress } from '../placement/addresses.ts';
 import { alike } from '../placement/alike.ts';
@@ -30,39 +29,69 @@ import { StagePlan, type Peer } from './stage_plan.ts';
 import { unmasked } from './unmasked_batches.ts';
 
 export function stages(runSpec: RunSpec): CastEntry[] {
-  return ranksOf(runSpec).flatMap((own) => [
-    stageEntry(runSpec, own),
+  const ranks = ranksOf(runSpec);
+  const holdings = holdingsOfStages(ranks);
+  return ranks.flatMap((own) => [
+    stageEntry(runSpec, own, shareOf(runSpec, own, holdings)),
     ...own.part.mixtures.map((mixture) => routerEntry(runSpec, own, mixture)),
   ]);
 }
 
-function stageEntry(runSpec: RunSpec, own: RankPart): CastEntry {
+function stageEntry(runSpec: RunSpec, own: RankPart, share: Share): CastEntry {
   const { topology } = runSpec;
   const { micro_batches } = topology.parallelism;
   const { rank, part, window } = own;
   const forward = part.steps.reduce((sum, step) => sum + (step.kind === 'run' ? flopsOf(step.program) : 0), 0);
   return {
-    address: stageAddress(rank.pipelineRank, rank.dataRank),
+    address: share.address,
     role: rank.role,
     slice: rank.role,
-    parameters: parametersOf(part),
-    sharers: sharersOf(topology, rank),
+    share,
     flops: TRAINING_PASSES * forward * micro_batches,
     runsFirst: false,
     alike: (isHere) => {
       const programs = part.steps.map((step) => (step.kind === 'run' ? numberOf(step.program) : step.kind));
       const ends = `${part.arrivals.length} ${part.departures.length}`;
-      const gradients = gradientsAlive(micro_batches, rank.dataRank, 1);
       const allies = isHere === null ? '' : JSON.stringify(alliesOf(isHere, runSpec.mesh, rank));
-      return `stage ${programs.join(' ')}, ${ends}, ${window}, ${gradients}, ${allies}`;
+      return `stage ${programs.join(' ')}, ${ends}, ${window}, ${shareAlike(share)}, ${allies}`;
     },
     edges: () => edgesOf(runSpec, own),
-    build: (host) => build(host, runSpec, own),
+    build: (host) => build(host, runSpec, own, share),
   };
 }
 
-const sharersOf = ({ parallelism }: Topology, { pipelineRank }: StageRank): string[] =>
-  Array.from({ length: parallelism.data_parallel }, (_, dataRank) => stageAddress(pipelineRank, dataRank));
+/** By address: what each stage holds of the parameters of all programs. */
+function holdingsOfStages(ranks: readonly RankPart[]): ReadonlyMap<string, readonly Holding[]> {
+  const holders = new Map<number, string[]>();
+  for (const { rank } of ranks) {
+    const { pipelineRank, dataRank } = rank;
+    holders.set(pipelineRank, [...(holders.get(pipelineRank) ?? []), stageAddress(pipelineRank, dataRank)]);
+  }
+  const first = ranks.filter(({ rank }) => rank.dataRank === 0);
+  const places = first.flatMap(({ rank, part }) =>
+    part.steps.flatMap((step) =>
+      step.kind === 'run' ? [{ weights: step.weights, holders: holders.get(rank.pipelineRank)! }] : [],
+    ),
+  );
+  return holdingsByAddress(places);
+}
+
+function shareOf(
+  { topology, mesh }: RunSpec,
+  { rank }: RankPart,
+  holdings: ReadonlyMap<string, readonly Holding[]>,
+): Share {
+  const { micro_batches: count } = topology.parallelism;
+  const address = stageAddress(rank.pipelineRank, rank.dataRank);
+  return {
+    address,
+    holdings: holdings.get(address) ?? [],
+    range: { first: rank.dataRank * count, count, of: mesh.globalMicrobatches },
+    alive: gradientsAlive(count, rank.dataRank, 1),
+    optimizer: topology.optimizer,
+    seed: topology.training.seed,
+  };
+}
 
 /** To the stages that read its streams, and to its routers. */
 function edgesOf({ model, config }: RunSpec, { rank: { dataRank }, part }: RankPart): RowEdge[] {
@@ -81,22 +110,27 @@ function edgesOf({ model, config }: RunSpec, { rank: { dataRank }, part }: RankP
   ];
 }
 
-async function build({ device, batches, port }: Host, runSpec: RunSpec, own: RankPart): Promise<ChildSpec> {
+async function build(
+  { device, batches, port }: Host,
+  runSpec: RunSpec,
+  own: RankPart,
+  share: Share,
+): Promise<ChildSpec> {
   const { topology, mesh, model, single } = runSpec;
   const { rank, part, window } = own;
   const { pipelineRank, dataRank } = rank;
   const slice = device.slice(rank.role, topology.cluster.memory_per_worker);
-  const parameters = await ParameterSet.create(device, slice, parametersOf(part), topology.training.seed);
-  parameters.reserveGradients(gradientsAlive(topology.parallelism.micro_batches, dataRank, 1));
+  const shareParts = await createShare(device, slice, share);
+  const { values } = shareParts.parameters;
   const training = await compileStage(device, new StagePlan(part, { keeps: [model.losses], isTraining: true }));
-  const contexts = alike(device, window, () => createStageContext(slice, training, parameters.values));
+  const contexts = alike(device, window, () => createStageContext(slice, training, values));
   // No losses where text is made: the head has logits instead.
   const generating = withoutLosses(stagePart(single, mesh, pipelineRank), single);
   const plan = new StagePlan(generating, { keeps: [lastRowsOf(single)], isTraining: false });
-  const context = createStageContext(slice, await compileStage(device, plan), parameters.values);
+  const context = createStageContext(slice, await compileStage(device, plan), values);
   reserveRowBuffers(port, slice, { mesh, rank, mixtures: part.mixtures, contexts: [...contexts, context] });
   const last = context.tensors[lastRowsOf(single)];
-  const logits = rank.isLast ? await LogitsHead.create(device, slice, single.logits, last, parameters.values) : null;
+  const logits = rank.isLast ? await LogitsHead.create(device, slice, single.logits, last, values) : null;
   const others = [...part.arrivals.map(({ from }) => from), ...part.departures.flatMap(({ to }) => to)];
   const parts = {
     device,
@@ -111,35 +145,12 @@ async function build({ device, batches, port }: Host, runSpec: RunSpec, own: Ran
       ...others.map((other) => [other, stageAddress(other, dataRank)] as const),
     ]),
   };
-  const share = {
-    device,
-    parameters,
-    leaves: new LeafGradients(parameters),
-    optimizer: topology.optimizer,
-    sharers: sharersOf(topology, rank),
-    microbatches: mesh.globalMicrobatches,
-  };
-  const create = (scope: ActorScope): Stage => new Stage(parts, new Shareholding(share, scope), scope);
-  return actor(stageProtocol, stageAddress(pipelineRank, dataRank), create);
+  const create = (scope: ActorScope): Stage => new Stage(parts, new Shareholding(shareParts, scope), scope);
+  return actor(stageProtocol, share.address, create, { dataCapacity: dataCapacityOf(shareParts) });
 }
 
 /** A part without the step that makes the losses. */
 function withoutLosses(part: StagePart, { losses }: Model): StagePart {
   const steps = part.steps.filter((step) => step.kind !== 'run' || !Object.values(step.writes).includes(losses));
   return { ...part, steps };
-}
-
-/** The parameters of a part in the order of its steps, each once. */
-function parametersOf({ steps }: StagePart): Parameter[] {
-  const known = new Map<string, Parameter>();
-  for (const step of steps) {
-    if (step.kind !== 'run') continue;
-    for (const parameter of Object.values(step.weights)) {
-      const { name, shape } = parameter;
-      const same = known.get(name) ?? parameter;
-      if (elements(same.shape) !== elements(shape)) throw new TypeError(`parameter ${name} has two shapes`);
-      known.set(name, same);
-    }
-  }
-  return [...known.values()];
 }

@@ -4,10 +4,13 @@
  */
 import { layersOf, type Layer, type Mixture, type Model, type Step } from '../../models/model.ts';
 import type { Mesh } from '../../topology/index.ts';
+import { useKeysOf } from '../parameters/holding.ts';
 import { readsOf, writesOf } from './step_streams.ts';
 
 export interface StagePart {
   readonly steps: readonly Step[];
+  /** By step that runs: the key of each weight's gradient, by the program's name of the weight; see `useKey`. */
+  readonly gradientKeys: ReadonlyMap<Step, Readonly<Record<string, string>>>;
   readonly mixtures: readonly Mixture[];
   /** Streams that another rank writes and this one reads. */
   readonly arrivals: readonly { readonly stream: string; readonly from: number }[];
@@ -26,6 +29,9 @@ export function stagePart(model: Model, mesh: Pick<Mesh, 'stages'>, pipelineRank
     for (const stream of steps.flatMap(writesOf)) writer.set(stream, ranks[at]);
   }
   const steps = own.flatMap((layer) => layer.steps);
+  const programs = layers.flatMap((layer) => layer.steps.filter((step) => step.kind === 'run'));
+  const keys = useKeysOf(programs.map(({ weights }) => weights));
+  const gradientKeys = new Map<Step, Readonly<Record<string, string>>>(programs.map((step, i) => [step, keys[i]]));
   const arrivals = [...new Set(steps.flatMap(readsOf))].flatMap((stream) => {
     const from = writer.get(stream);
     return from === undefined || from === pipelineRank ? [] : [{ stream, from }];
@@ -34,7 +40,7 @@ export function stagePart(model: Model, mesh: Pick<Mesh, 'stages'>, pipelineRank
     const to = [...(readers.get(stream) ?? [])].filter((rank) => rank !== pipelineRank).sort((a, b) => a - b);
     return to.length === 0 ? [] : [{ stream, to }];
   });
-  return { steps, mixtures: own.flatMap(({ mixtures }) => mixtures), arrivals, departures };
+  return { steps, gradientKeys, mixtures: own.flatMap(({ mixtures }) => mixtures), arrivals, departures };
 }
 
 /** Pipeline rank of each layer; one that the pipeline does not count goes with the next that it does, or with the last. */

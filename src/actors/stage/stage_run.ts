@@ -4,7 +4,6 @@
  */
 import type { Bindings, Tensor } from '../../kernels/device.ts';
 import type { Unit } from '../protocol/pass.ts';
-import { weightBindings } from './bindings.ts';
 import type { UnderWay } from './schedule.ts';
 import type { StageContext } from './stage_context.ts';
 import { gradientKey, type Action, type Need } from './stage_plan.ts';
@@ -15,6 +14,14 @@ export type Outgoing = Exclude<Action, { does: 'run' }>;
 
 /** What stopped a microbatch: rows that go out, the end of its way, or that rows have not come. */
 export type Stop = Outgoing | 'end' | 'waits';
+
+/** Where the way back writes the gradients of weights. */
+export interface OpenLeaf {
+  /** By `useKey`. */
+  readonly views: Bindings;
+  /** Is told what a program has written. */
+  readonly wrote: (keys: readonly string[]) => Promise<void>;
+}
 
 export class StageRun {
   readonly unit: Unit;
@@ -67,15 +74,15 @@ export class StageRun {
     return this.context.tensors[key];
   }
 
-  /** Runs until something stops it. `gradients`: tensors for those of weights, by parameter name. */
-  async advance(gradients: Bindings): Promise<Stop> {
+  /** Runs until something stops it; `leaf` is null on the way forward. */
+  async advance(leaf: OpenLeaf | null): Promise<Stop> {
     for (;;) {
       const action = this.actions.at(this.at);
       if (action === undefined) return 'end';
       if (this.missing.length > 0) return 'waits';
       this.at++;
       if (this.isBack) await this.sum(action);
-      if (action.does === 'run') await this.run(action, gradients);
+      if (action.does === 'run') await this.run(action, leaf);
       else {
         if (action.does === 'hand') this.open.add(this.answerOf(action));
         return action;
@@ -88,11 +95,18 @@ export class StageRun {
     return this.isBack ? this.context.plan.keyOf(step.gives, step.to, true)! : step.takes;
   }
 
-  private async run({ at, step }: Extract<Action, { does: 'run' }>, gradients: Bindings): Promise<void> {
+  private async run({ at, step }: Extract<Action, { does: 'run' }>, leaf: OpenLeaf | null): Promise<void> {
     const { forward, backward } = this.context.steps.get(at)!;
     const bindings = this.context.bindings.get(at)!;
-    if (!this.isBack) await forward.run(bindings);
-    else await backward.run({ ...bindings, ...weightBindings(step.weights, gradients, 'd_') });
+    if (!this.isBack) {
+      await forward.run(bindings);
+      return;
+    }
+    if (leaf === null) throw new TypeError(`${this.unit.mode} has no way back`);
+    const keys = Object.entries(this.context.plan.part.gradientKeys.get(step) ?? {});
+    const ofWeights = Object.fromEntries(keys.map(([name, key]) => [`d_${name}`, leaf.views[key]]));
+    await backward.run({ ...bindings, ...ofWeights });
+    await leaf.wrote(keys.map(([, key]) => key));
   }
 
   /** Adds up the gradients of what an action reads the gradient of, in the order of the stream's readers. */

@@ -6,7 +6,7 @@
 import type { ActorScope, Ref } from '../../runtime/index.ts';
 import { globalMicrobatch, type Mesh, type StageRank, type Topology } from '../../topology/index.ts';
 import { agentAddress, stageAddress } from '../placement/addresses.ts';
-import { reportedBy, type SystemHolders } from '../placement/system_holders.ts';
+import { votedBy, type SystemHolders } from '../placement/system_holders.ts';
 import { agentProtocol, type SystemReport, type SystemVote } from '../protocol/agent.ts';
 import { stageProtocol } from '../protocol/stage.ts';
 import type { Decision } from '../protocol/parameters.ts';
@@ -35,7 +35,10 @@ export class Passes {
     this.scope = scope;
     this.patienceMs = patienceMs;
     this.names = new Map(
-      parts.holders.map(({ system, holders }) => [system, holders.flatMap(reportedBy).map(({ name }) => name)]),
+      parts.holders.map(({ system, holders }) => [
+        system,
+        holders.flatMap(votedBy).map(({ parameter }) => parameter.name),
+      ]),
     );
   }
 

@@ -4,10 +4,10 @@
  */
 import { f32Tensor, type CheckpointWriter, type TensorBytes, type TensorHead } from '../../checkpoints/index.ts';
 import { floats } from '../../kernels/dtype.ts';
-import type { Parameter } from '../../models/parameter.ts';
 import { freeAnswered, type TensorPayload } from '../../runtime/index.ts';
+import type { Holding } from '../parameters/holding.ts';
 import { batchesOf } from '../parameters/message_batches.ts';
-import { storedNames } from '../parameters/parameter_set.ts';
+import { storedNames, type RuleChoice } from '../parameters/rules.ts';
 import { reportedBy, type SystemHolders } from '../placement/system_holders.ts';
 import { dataOf } from '../protocol/pass.ts';
 
@@ -16,7 +16,8 @@ export interface RoleShard {
   readonly name: string;
   /** The system that hosts the role. */
   readonly system: string;
-  readonly parameters: readonly Parameter[];
+  readonly holdings: readonly Holding[];
+  readonly optimizer: RuleChoice;
 }
 
 /** Asks a system for some of its parameters with their moments. */
@@ -27,8 +28,9 @@ export function roleShards(holders: readonly SystemHolders[]): RoleShard[] {
   return holders.flatMap((each) => {
     const byRole = Map.groupBy(each.holders, ({ role }) => role);
     return [...byRole].flatMap(([role, entries]) => {
-      const parameters = entries.flatMap(reportedBy);
-      return parameters.length === 0 ? [] : [{ name: `run-${role}`, system: each.system, parameters }];
+      const holdings = entries.flatMap(reportedBy);
+      const { optimizer } = entries[0].share;
+      return holdings.length === 0 ? [] : [{ name: `run-${role}`, system: each.system, holdings, optimizer }];
     });
   });
 }
@@ -39,17 +41,23 @@ export async function writeRoleShards(
   shards: readonly RoleShard[],
   save: Save,
 ): Promise<void> {
-  const batches = shards.map(({ parameters }) => batchesOf(parameters));
-  const asked = shards.flatMap(({ system }, i) => batches[i].map((batch) => () => save(system, batch)));
+  const batches = shards.map(({ holdings }) => batchesOf(holdings));
+  const asked = shards.flatMap(({ system }, i) => batches[i].map((batch) => () => save(system, namesOf(batch))));
   const answers = oneAhead(asked);
-  for (const [i, { name, parameters }] of shards.entries()) {
-    await writer.stream(name, headsOf(parameters), tensorsOf(answers, batches[i].length));
+  for (const [i, shard] of shards.entries()) {
+    await writer.stream(shard.name, headsOf(shard), tensorsOf(answers, batches[i].length));
   }
 }
 
-const headsOf = (parameters: readonly Parameter[]): TensorHead[] =>
-  parameters.flatMap(({ name, shape }) =>
-    storedNames(name).map((stored): TensorHead => ({ name: stored, dtype: 'F32', shape })),
+const namesOf = (holdings: readonly Holding[]): string[] => holdings.map(({ parameter }) => parameter.name);
+
+const headsOf = ({ holdings, optimizer }: RoleShard): TensorHead[] =>
+  holdings.flatMap((holding) =>
+    storedNames(holding, optimizer).map((stored): TensorHead => ({
+      name: stored,
+      dtype: 'F32',
+      shape: holding.parameter.shape,
+    })),
   );
 
 /** The tensors of the next `batches` answers; each is freed once the next one is taken. */

@@ -154,6 +154,7 @@ export class DrySlice implements Slice {
     return {
       flat: view([length]),
       views: Object.fromEntries(places.map(({ name, shape }) => [name, view(shape)])),
+      range: (_at, elementCount) => view([elementCount]),
     };
   }
 

@@ -53,6 +53,7 @@ export class GpuSlice implements Slice {
     return {
       flat: view(0, [length]),
       views: Object.fromEntries(places.map(({ name, shape, at }) => [name, view(at, shape)])),
+      range: (at, elementCount) => view(at, [elementCount]),
     };
   }
 

@@ -1,172 +1,138 @@
-/** The sum over replicas is the plain tree over all leaves, bit for bit, however many ranks and whoever speaks first. */
+/** The sum over sharers is the plain tree over all leaves, bit for bit, however many there are and whoever speaks first. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AllReduce } from '../../../src/actors/parameters/all_reduce.ts';
-import { GradientTree } from '../../../src/actors/parameters/gradient_tree.ts';
-import type { Gradient } from '../../../src/actors/parameters/parameter_set.ts';
-import type { BlockMessage, SumMessage } from '../../../src/actors/protocol/reduce.ts';
 import { CpuDevice } from '../../../src/kernels/cpu/device.ts';
-import type { Device, Slice } from '../../../src/kernels/device.ts';
-import { floats } from '../../../src/kernels/dtype.ts';
-import { unit } from '../../../src/runtime/testing/index.ts';
+import type { Device } from '../../../src/kernels/device.ts';
+import { matrix, scale } from '../../../src/models/parameter.ts';
 import { RemoteDevice } from '../../kernels/remote_device.ts';
-
-let device: Device;
-let slice: Slice;
+import { Sharers, type SharerPlace } from './sharers.ts';
 
 const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
 
-/** Two arenas, of which no rank count but 2 and 4 divides the lengths; the second is shorter than some rank counts. */
-const shapes = [{ a: [5, 13], b: [16] }, { c: [2] }];
+/** Two buckets, of which no number of sharers divides the lengths; the second is shorter than a piece of some. */
+const parameters = [matrix('a', 50, 13), scale('b', 16), matrix('c', 3, 90)];
 
-function gradient(valueAt: (arena: number, i: number) => number): Gradient {
-  const arenas = shapes.map((shape) => slice.arena('gradient', shape));
-  for (const [at, arena] of arenas.entries()) {
-    device.write(
-      arena.flat,
-      Float32Array.from({ length: arena.flat.shape[0] }, (_, i) => valueAt(at, i)),
-    );
-  }
-  return { arenas, views: {} };
-}
+/** Sharers that make `each` leaves of all uses. */
+const inRanks = (ranks: number, each: number): SharerPlace[] =>
+  range(ranks).map((rank) => ({ first: rank * each, count: each, uses: [0] }));
 
-const valuesOf = async (of: Gradient): Promise<number[][]> =>
-  (await Promise.all(of.arenas.map(({ flat }) => device.read(flat)))).map((flat) => [...flat]);
-
-/** Numbers of very different sizes, so that the order of additions shows. */
-const leafValue = (step: number, leaf: number, arena: number, i: number): number =>
-  (unit(step, leaf, arena, i) - 0.5) * 2 ** (12 * unit(9, step, leaf, i));
-
-/** The definition: left half plus right half of the smallest power of two that holds all leaves. */
-function plainTree(
-  leaves: readonly number[],
-  first = 0,
-  size = 2 ** Math.ceil(Math.log2(leaves.length)),
-): number | null {
-  if (first >= leaves.length) return null;
-  if (size === 1) return leaves[first];
-  const left = plainTree(leaves, first, size / 2);
-  const right = plainTree(leaves, first + size / 2, size / 2);
-  return left === null || right === null ? (left ?? right) : Math.fround(left + right);
-}
-
-const expectedOf = (step: number, leaves: number, like: Gradient): number[][] =>
-  like.arenas.map(({ flat }, arena) =>
-    range(flat.shape[0]).map((i) =>
-      plainTree(range(leaves).map((leaf) => Math.fround(leafValue(step, leaf, arena, i))))!,
-    ),
-  );
-
-/** Replicas over a post that delivers in an order drawn by `seed`. */
-class Sharers {
-  readonly replicas: readonly AllReduce[];
-  private readonly post: (() => void | Promise<void>)[] = [];
-
-  constructor(ranks: number, leaves: number, lengths: readonly number[]) {
-    this.replicas = range(ranks).map((rank) => {
-      return new AllReduce(device, { rank, ranks, leaves }, lengths, {
-        block: (to, message) => this.send(message, (copy) => this.replicas[to].onBlock(copy)),
-        sum: (to, message) => this.send(message, (copy) => this.replicas[to].onSum(copy)),
-      });
-    });
-  }
-
-  /** What is sent is what it is now: its sender may write over it, and the receiver's copy ends with the handler. */
-  private send<M extends BlockMessage | SumMessage>(message: M, deliver: (copy: M) => void | Promise<void>): void {
-    const data = floats('test', new Float32Array(message.values.data));
-    this.post.push(async () => {
-      await deliver({ ...message, values: { dtype: 'f32', shape: message.values.shape, data } });
-      data.fill(Number.NaN);
-    });
-  }
-
-  /** Each rank folds its own leaves and contributes; then and in between, messages arrive in any order. */
-  async sum(step: number, each: number, seed: number): Promise<(Gradient | null)[]> {
-    for (const rank of range(this.replicas.length).sort((a, b) => unit(seed, 1, a) - unit(seed, 1, b))) {
-      const own = new GradientTree<Gradient>(addTo, () => undefined);
-      for (const i of range(each)) {
-        const leaf = rank * each + i;
-        await own.insert(
-          gradient((arena, at) => leafValue(step, leaf, arena, at)),
-          leaf,
-        );
-      }
-      const blocks = own.drain();
-      await this.replicas[rank].contribute(step, blocks);
-      for (const { value } of blocks.slice(1))
-        for (const { flat } of value.arenas) device.write(flat, new Float32Array(flat.shape[0]).fill(NaN));
-      await this.deliver(seed, rank % 2 === 0 ? Infinity : 3);
-    }
-    await this.deliver(seed, Infinity);
-    return this.replicas.map((replica) => replica.take());
-  }
-
-  private async deliver(seed: number, atMost: number): Promise<void> {
-    for (let n = 0; n < atMost && this.post.length > 0; n++) {
-      const [next] = this.post.splice(Math.floor(unit(seed, 2, n, this.post.length) * this.post.length), 1);
-      await next();
-    }
-  }
-}
-
-async function addTo(into: Gradient, from: Gradient): Promise<void> {
-  for (const [at, { flat }] of into.arenas.entries()) {
-    const [target, source] = await Promise.all([device.read(flat), device.read(from.arenas[at].flat)]);
-    device.write(
-      flat,
-      target.map((value, i) => value + source[i]),
-    );
-  }
-}
+let device: Device;
 
 describe.each([
   ['gives views of its memory', CpuDevice],
   ['gives copies', RemoteDevice],
-])('the sum over replicas, by a device that %s,', (_, Kind) => {
+])('the sum over sharers, by a device that %s,', (_, Kind) => {
   beforeAll(() => {
-    device = new Kind({ bytes: 2 ** 20 });
-    slice = device.slice('test', 2 ** 20);
+    device = new Kind({ bytes: 2 ** 24 });
   });
   afterAll(() => device.close());
 
   it.each([
-    [1, 4],
-    [2, 1],
-    [2, 3],
-    [3, 1],
-    [3, 2],
-    [4, 1],
-    [4, 3],
-  ])('of %i ranks with %i microbatches each is the plain tree, at every rank', async (ranks, each) => {
+    [2, 1, 4],
+    [2, 3, 1],
+    [3, 1, 2],
+    [3, 2, 4],
+    [4, 1, 1],
+    [4, 3, 4],
+  ])('of %i with %i microbatches each and %i pieces under way is the plain tree', async (ranks, each, atOnce) => {
+    const sharers = await Sharers.create(device, parameters, inRanks(ranks, each), { uses: 1, atOnce });
     for (let seed = 0; seed < 3; seed++) {
-      const lengths = gradient(() => 0).arenas.map(({ flat }) => flat.shape[0]);
-      const sharers = new Sharers(ranks, ranks * each, lengths);
-      // Two steps by the same replicas: nothing of the first may stay.
+      // Two steps by the same sharers: nothing of the first may stay.
       for (const step of [0, 1]) {
-        const sums = await sharers.sum(step, each, seed + 10 * step);
-        for (const sum of sums) {
-          expect(sum).not.toBeNull();
-          expect(await valuesOf(sum!)).toEqual(expectedOf(step, ranks * each, sum!));
-        }
+        await sharers.step(step, seed + 10 * step);
+        for (const sum of await sharers.sums()) expect(sum).toEqual(sharers.expected(step));
       }
-      slice.release();
+    }
+    sharers.release();
+  });
+
+  it.each([
+    ['on two ranks, one use each', 2, [[0], [1]]],
+    ['on two stages of two ranks', 2, [[0], [0], [1], [1]]],
+    [
+      'on two ranks that have both',
+      2,
+      [
+        [0, 1],
+        [0, 1],
+      ],
+    ],
+    ['of three on two stages', 3, [[0, 2], [0, 2], [1], [1]]],
+  ])('of several uses is the same wherever these live: %s', async (_name, uses, byRank) => {
+    for (const microbatches of [2, 4, 6]) {
+      const ranksOf = (use: number): number => byRank.filter((own) => own.includes(use)).length;
+      const seen = range(uses).map(() => 0);
+      const places = byRank.map((own): SharerPlace => {
+        const count = microbatches / ranksOf(own[0]);
+        const first = seen[own[0]]++ * count;
+        return { first, count, uses: own };
+      });
+      const sharers = await Sharers.create(device, parameters, places, { uses, atOnce: 2 });
+      for (const step of [0, 1]) {
+        await sharers.step(step, step);
+        for (const sum of await sharers.sums()) expect(sum).toEqual(sharers.expected(step));
+      }
+      sharers.release();
     }
   });
 
-  it('is not given out before every chunk is there, and then once', async () => {
-    const lengths = gradient(() => 0).arenas.map(({ flat }) => flat.shape[0]);
-    const lone = new Sharers(2, 2, lengths);
-    const [first] = lone.replicas;
-    expect(first.take()).toBeNull();
-    await first.contribute(0, [{ level: 0, index: 0, value: gradient(() => 1) }]);
-    expect(first.take()).toBeNull();
-    slice.release();
-
-    // In the next step, too, the sums of the last one do not count.
-    const pair = new Sharers(2, 1, lengths);
-    await pair.sum(0, 1, 0);
-    expect(pair.replicas.map((replica) => replica.take())).toEqual([null, null]);
-    await pair.replicas[0].contribute(1, [{ level: 0, index: 0, value: gradient(() => 1) }]);
-    expect(pair.replicas[0].take()).toBeNull();
-    slice.release();
+  it('is the same after a step that was abandoned, at any moment of it', async () => {
+    const sharers = await Sharers.create(device, parameters, inRanks(3, 2), { uses: 1, atOnce: 1 });
+    for (let delivered = 0; delivered < 24; delivered++) {
+      await sharers.abandoned(delivered, delivered);
+      await sharers.step(7, delivered);
+      for (const sum of await sharers.sums()) expect(sum).toEqual(sharers.expected(7));
+    }
+    sharers.release();
   });
+
+  it('is not there before every piece is, and then once', async () => {
+    const sharers = await Sharers.create(device, parameters, inRanks(2, 1), { uses: 1, atOnce: 4 });
+    const [first] = sharers.all;
+    expect(first.allReduce.isWhole).toBe(false);
+    await sharers.write(first, 0);
+    expect(first.allReduce.isWhole).toBe(false);
+    await sharers.write(sharers.all[1], 0);
+    await sharers.deliver(0, Infinity);
+    expect(first.allReduce.isWhole).toBe(true);
+    await sharers.sums();
+    // In the next step, too, the sums of the last one do not count.
+    expect(first.allReduce.isWhole).toBe(false);
+    sharers.release();
+  });
+});
+
+describe('a bucket larger than a part', () => {
+  const large = new CpuDevice({ bytes: 2 ** 28 });
+  afterAll(() => large.close());
+
+  it.each([1, 4])('is summed part by part, %i of them under way, and all fit the rooms', async (atOnce) => {
+    const wide = [matrix('wide', 1025, 2049)];
+    const sharers = await Sharers.create(large, wide, inRanks(2, 1), { uses: 1, atOnce });
+    await sharers.step(0, 1);
+    for (const [sum] of await sharers.sums()) {
+      const [expected] = sharers.expected(0);
+      expect(Buffer.compare(Buffer.from(sum.buffer), Buffer.from(expected.buffer))).toBe(0);
+    }
+    // Three parts of two pieces each.
+    expect(sharers.sent).toEqual({ blocks: 6, sums: 6, mostUnderWay: Math.min(atOnce, 3) });
+    sharers.release();
+  });
+});
+
+it('pieces of a bucket go out while the leaves of earlier ones are still to come', async () => {
+  const near = new CpuDevice({ bytes: 2 ** 22 });
+  // `b` has a bucket of its own, and comes first in the model.
+  const sharers = await Sharers.create(near, [scale('b', 256), matrix('a', 16, 16)], inRanks(2, 1), {
+    uses: 1,
+    atOnce: 4,
+  });
+  for (const each of sharers.all) await sharers.write(each, 0, ['a']);
+  expect(sharers.sent.blocks).toBe(2);
+  await sharers.deliver(0, Infinity);
+  expect(sharers.sent.sums).toBe(2);
+  for (const each of sharers.all) await sharers.write(each, 0, ['b']);
+  await sharers.deliver(0, Infinity);
+  for (const sum of await sharers.sums()) expect(sum).toEqual(sharers.expected(0));
+  sharers.release();
+  await near.close();
 });

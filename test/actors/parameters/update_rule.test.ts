@@ -1,6 +1,7 @@
 /** Both update rules over arenas of a device, as whoever holds parameters drives them, against plain float64. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { groupsOf, ruleOf, storedNames } from '../../../src/actors/parameters/rules.ts';
+import { bucketsOf } from '../../../src/actors/parameters/bucket_plan.ts';
+import { ruleOf, storedNames } from '../../../src/actors/parameters/rules.ts';
 import { CpuDevice } from '../../../src/kernels/cpu/device.ts';
 import { bytesOf, relativeError } from '../../kernels/kit.ts';
 import { smallTopology } from '../kit.ts';
@@ -9,6 +10,7 @@ import {
   embedding,
   hiddenRow,
   holderOn,
+  holdings,
   lrOf,
   norm,
   parameters,
@@ -33,25 +35,27 @@ describe('parameters', () => {
     expect(new Set(names('adamw'))).toEqual(new Set(['adamw']));
   });
 
-  it('are grouped by rule and decay, in their order', () => {
+  it('are in buckets by rule and decay, those first whose gradients are finished first', () => {
     const grouped = (name: 'adamw' | 'muon') =>
-      groupsOf(parameters, { name }).map(({ rule, decays, parameters: of }) => [rule.name, decays, of]);
+      bucketsOf(holdings, { name }).map(({ rule, decays, parameters: of }) => [rule?.name, decays, of]);
     expect(grouped('muon')).toEqual([
+      ['adamw', false, [norm]],
       ['muon', true, [wide, tall, alsoWide]],
       ['adamw', true, [embedding, hiddenRow]],
-      ['adamw', false, [norm]],
     ]);
     expect(grouped('adamw')).toEqual([
-      ['adamw', true, [embedding, wide, tall, hiddenRow, alsoWide]],
       ['adamw', false, [norm]],
+      ['adamw', true, [embedding, wide, tall, hiddenRow, alsoWide]],
     ]);
   });
 
   it('are stored with what their rule keeps of them', async () => {
-    expect(storedNames(wide, muon)).toEqual(['wide', 'wide.momentum']);
-    expect(storedNames(wide, { name: 'adamw' })).toEqual(['wide', 'wide.exp_avg', 'wide.exp_avg_sq']);
+    const held = { parameter: wide, learns: true };
+    expect(storedNames(held, muon)).toEqual(['wide', 'wide.momentum']);
+    expect(storedNames(held, { name: 'adamw' })).toEqual(['wide', 'wide.exp_avg', 'wide.exp_avg_sq']);
+    expect(storedNames({ ...held, learns: false }, muon)).toEqual(['wide']);
     const { stored } = await holderOn(near);
-    const expected = parameters.flatMap((each) => storedNames(each, muon).map((name) => [name, each.shape]));
+    const expected = holdings.flatMap((each) => storedNames(each, muon).map((name) => [name, each.parameter.shape]));
     expect(Object.entries(stored()).map(([name, { shape }]) => [name, shape])).toHaveLength(expected.length);
     for (const [name, shape] of expected) expect(stored()[String(name)].shape).toEqual(shape);
   });
@@ -109,6 +113,6 @@ it('steps as far as AdamW does: the mean square of a step of Muon is that of a f
 it('matrices of one shape share a program', async () => {
   const { groups } = await holderOn(near);
   const ofMuon = (await near.executables()).filter(({ program }) => program.name === 'muon');
-  expect(groups[0].parameters).toHaveLength(3);
+  expect(groups[1].plan.parameters).toHaveLength(3);
   expect(ofMuon).toHaveLength(2);
 });

@@ -2,8 +2,9 @@
  * Parameters that both update rules have a part of, held on a device as whoever holds parameters does, and what three updates
  * of them are in plain float64.
  */
-import { groupsOf } from '../../../src/actors/parameters/rules.ts';
-import { UpdateGroup } from '../../../src/actors/parameters/update_group.ts';
+import { Bucket } from '../../../src/actors/parameters/bucket.ts';
+import { bucketsOf } from '../../../src/actors/parameters/bucket_plan.ts';
+import { usedOnce } from '../../../src/topology/index.ts';
 import type { Device } from '../../../src/kernels/device.ts';
 import { floats } from '../../../src/kernels/dtype.ts';
 import { elements } from '../../../src/kernels/shape.ts';
@@ -28,19 +29,27 @@ export const embedding = matrix('embedding', 20, 16, { isHidden: false });
 export const norm = scale('norm', 19);
 export const parameters = [embedding, wide, norm, tall, hiddenRow, alsoWide];
 
+/** What an actor holds that shares nothing. */
+export const holdings = parameters.map((parameter) => ({ parameter, sharers: ['it'], uses: usedOnce, learns: true }));
+
 const numbersOf = ({ name, shape }: Parameter, purpose: number): Float32Array =>
   Float32Array.from({ length: elements(shape) }, (_, i) => unit(name.length * 7 + purpose, i) - 0.5);
 
 /** Groups of all parameters in a slice of `device`, and one update after another by seeded gradients. */
 export async function holderOn(device: Device) {
   const slice = device.slice('test', 2 ** 24);
-  const groups: UpdateGroup[] = [];
-  for (const grouping of groupsOf(parameters, { name: 'muon' }))
-    groups.push(await UpdateGroup.create(device, slice, grouping));
-  const stored = () => Object.fromEntries(groups.flatMap((group) => Object.entries(group.stored())));
+  const groups: Bucket[] = [];
+  for (const plan of bucketsOf(holdings, { name: 'muon' })) groups.push(await Bucket.create(device, slice, plan));
+  const stored = () =>
+    Object.fromEntries(
+      groups.flatMap((bucket) => bucket.plan.parameters.flatMap(({ name }) => Object.entries(bucket.storedOf(name)))),
+    );
   for (const each of parameters) device.write(stored()[each.name], numbersOf(each, 0));
-  const gradients = groups.map((group) => group.gradient());
-  const hypers = groups.map(({ rule }) => slice.tensor('settings', 'f32', [rule.hyperLength]));
+  const gradients = groups.map((bucket) => {
+    bucket.reserveGradients(1);
+    return bucket.takeGradient();
+  });
+  const hypers = groups.map(({ plan }) => slice.tensor('settings', 'f32', [plan.rule!.hyperLength]));
   return {
     groups,
     stored,
@@ -48,8 +57,9 @@ export async function holderOn(device: Device) {
       for (const [i, group] of groups.entries()) {
         // What lies between tensors is nobody's.
         device.write(gradients[i].flat, new Float32Array(gradients[i].flat.shape[0]).fill(NaN));
-        for (const each of group.parameters) device.write(gradients[i].views[each.name], numbersOf(each, updateStep));
-        device.write(hypers[i], group.rule.hyper({ lr: lrOf(updateStep), clip, updateStep }, optimizer));
+        for (const each of group.plan.parameters)
+          device.write(gradients[i].views[each.name], numbersOf(each, updateStep));
+        device.write(hypers[i], group.plan.rule!.hyper({ lr: lrOf(updateStep), clip, updateStep }, optimizer));
         await group.update(gradients[i], hypers[i]);
       }
     },

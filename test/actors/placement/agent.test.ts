@@ -29,8 +29,10 @@ const addresses = [...sharers, 'run/expert-l1-e0', 'run/expert-l1-e1'];
 const cast = castOf(await drawn(smallTopology({ 'parallelism.data_parallel': 2 }))).filter(({ address }) =>
   addresses.includes(address),
 );
-const namesOf = (holder: string): string[] =>
-  cast.flatMap(({ address, parameters }) => (address === holder ? parameters.map(({ name }) => name) : []));
+const namesOf = (holder: string): string[] => {
+  const entry = cast.find(({ address }) => address === holder);
+  return entry?.share?.holdings.map(({ parameter }) => parameter.name) ?? [];
+};
 
 const tensorOf = (name: string) => payload(Float32Array.of(name.length), [1]);
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { castOf } from '../../../src/actors/placement/cast.ts';
 import { holdersBySystem, type SystemHolders } from '../../../src/actors/placement/system_holders.ts';
-import { storedNames } from '../../../src/actors/parameters/parameter_set.ts';
+import { storedNames } from '../../../src/actors/parameters/rules.ts';
 import { payload } from '../../../src/actors/protocol/pass.ts';
 import { roleShards, writeRoleShards } from '../../../src/actors/training/role_shards.ts';
 import { CheckpointStore, float32Of, readTensors } from '../../../src/checkpoints/index.ts';
@@ -32,8 +32,9 @@ it('there is one for each stage rank that answers for parameters and for each gr
     'b run-experts-l3-g0',
     'b run-experts-l3-g1',
   ]);
-  const names = holders.flatMap((each) => each.holders.flatMap(({ parameters }) => parameters.map(({ name }) => name)));
-  const written = shards.flatMap(({ parameters }) => parameters.map(({ name }) => name));
+  const all = holders.flatMap((each) => each.holders.flatMap(({ share }) => share.holdings));
+  const names = all.map(({ parameter }) => parameter.name);
+  const written = shards.flatMap(({ holdings }) => holdings.map(({ parameter }) => parameter.name));
   expect(written.sort()).toEqual([...new Set(names)].sort());
 });
 
@@ -43,11 +44,16 @@ it('each has all tensors of its role, a few of which are asked for while those b
   const store = await CheckpointStore.forWriting(root);
   const writer = await store.begin(1, 1);
   const asked: string[][] = [];
-  const shapes = new Map(shards.flatMap(({ parameters }) => parameters.map(({ name, shape }) => [name, shape])));
+  const { optimizer } = smallTopology();
+  const held = new Map(
+    shards.flatMap(({ holdings }) => holdings.map((holding) => [holding.parameter.name, holding] as const)),
+  );
+  const shapeOf = (name: string): readonly number[] => held.get(name)!.parameter.shape;
+  const storedOf = (name: string): string[] => storedNames(held.get(name)!, optimizer);
   const lengthOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
   await writeRoleShards(writer, shards, (_system, names) => {
     asked.push(names);
-    const stored = names.flatMap((name) => storedNames(name).map((each) => ({ each, shape: shapes.get(name)! })));
+    const stored = names.flatMap((name) => storedOf(name).map((each) => ({ each, shape: shapeOf(name) })));
     const tensors = stored.map(({ each, shape }) => [
       each,
       payload(new Float32Array(lengthOf(shape)).fill(each.length), shape),
@@ -57,9 +63,9 @@ it('each has all tensors of its role, a few of which are asked for while those b
   await writer.commit(FIELDS);
   const { fileOf, manifest } = await store.open(1);
   expect(manifest.shards).toHaveLength(3);
-  const names = [...shapes.keys()].flatMap(storedNames);
+  const names = [...held.keys()].flatMap(storedOf);
   expect([...fileOf.keys()].sort()).toEqual(names.sort());
-  const elements = asked.map((batch) => batch.reduce((sum, name) => sum + lengthOf(shapes.get(name)!), 0));
+  const elements = asked.map((batch) => batch.reduce((sum, name) => sum + lengthOf(shapeOf(name)), 0));
   expect(Math.max(...elements)).toBeLessThanOrEqual(2 ** 20);
   expect(asked.length).toBeGreaterThan(shards.length);
   for await (const tensor of readTensors(await store.open(1), names)) {
