@@ -17,7 +17,7 @@ export function modelConfigOf({ model, moe }: Topology, vocabulary: number): Mod
     intermediate_size: typeof widths === 'number' ? layers.map(() => widths) : widths,
     rope_theta: model.rope_theta,
     rms_norm_eps: model.rms_norm_eps,
-    tie_word_embeddings: false,
+    tie_word_embeddings: model.tie_word_embeddings,
     moe:
       moe === undefined
         ? null

@@ -30,6 +30,7 @@ describe('the parameters of a model', () => {
     ['quickstart-dense.yaml', {}, 256, 853_120],
     ['quickstart.yaml', { 'moe.every_n_layers': 1, 'moe.num_experts': 4 }, 1000, 2_618_496],
     ['quickstart.yaml', { 'moe.every_n_layers': 3, 'moe.top_k': 2, 'model.num_hidden_layers': 7 }, 256, null],
+    ['quickstart.yaml', { 'model.tie_word_embeddings': true }, 256, 2_690_176 - 256 * 128],
     ['quickstart.yaml', { 'model.hidden_size': 64, 'model.intermediate_size': 208 }, 300, null],
   ])('of %s with %j are as many as the plan says', (file, settings, vocabulary, expected) => {
     const topology = topologyOf(file, settings);

@@ -88,6 +88,12 @@ describe('the traffic of a step', () => {
   const cases: Readonly<Record<string, Topology>> = {
     'two nodes': smallTopology({ ...wide, ...training, ...everyExpert }),
     'fp32 dispatch': smallTopology({ ...wide, ...training, ...everyExpert, 'moe.dispatch_dtype': 'fp32' }),
+    'a head that is the embedding': smallTopology({
+      ...wide,
+      ...training,
+      ...everyExpert,
+      'model.tie_word_embeddings': true,
+    }),
     'one worker': smallTopology({ ...training, ...everyExpert, 'parallelism.micro_batches': 4 }),
     'replicas whose blocks are uneven': smallTopology({
       ...training,

@@ -37,4 +37,8 @@ export const modelSchema = z.strictObject({
   max_position_embeddings: whole(2).default(256).describe('Longest sequence in tokens that the model can read.'),
   rope_theta: positive32().default(10_000).describe('Base of the rotary position embedding.'),
   rms_norm_eps: positive32().default(1e-6).describe('Added to the mean square inside RMSNorm.'),
+  tie_word_embeddings: z
+    .boolean()
+    .default(false)
+    .describe('Whether the head is the embedding, one matrix with one gradient, instead of a matrix of its own.'),
 });
