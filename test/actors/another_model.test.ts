@@ -41,6 +41,7 @@ describe('a checkpoint of another model', () => {
     ['moe.num_experts', 2, 'moe.num_experts was 4 and is 2 now'],
     ['parallelism.micro_batches', 2, 'parallelism.data_parallel x micro_batches was 4 and is 2 now'],
     ['optimizer.lr', 0.5, 'optimizer.lr was 0.01 and is 0.5 now'],
+    ['optimizer.name', 'muon', 'optimizer.name was "adamw" and is "muon" now'],
     ['training.seed', 4, 'training.seed was 3 and is 4 now'],
   ])('is refused by the key that differs: %s', async (key, value, difference) => {
     const runSpec = await drawn(smallTopology({ ...settings, [key]: value }));
@@ -68,6 +69,7 @@ describe('a checkpoint of another model', () => {
   it.each([
     ['optimizer', 'eps'],
     ['optimizer', 'decay_type'],
+    ['optimizer', 'momentum'],
     ['moe', 'min_capacity'],
     ['training', 'precision'],
     ['recovery', 'step_retries'],

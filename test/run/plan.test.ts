@@ -25,6 +25,7 @@ const topologies: Readonly<Record<string, Topology>> = {
   'two nodes': smallTopology(wide),
   'fp32 dispatch without jitter': smallTopology({ ...wide, 'moe.dispatch_dtype': 'fp32', 'moe.jitter_eps': 0 }),
   'a head that is the embedding': smallTopology({ ...wide, 'model.tie_word_embeddings': true }),
+  Muon: smallTopology({ ...wide, 'optimizer.name': 'muon' }),
   'more workers than roles': smallTopology({ 'cluster.workers_per_node': 6 }),
 };
 

@@ -17,9 +17,6 @@ const hyperLength = 5;
 /** Of a step, to the root of the mean square of its elements: about what AdamW's is. */
 const stepRms = 0.2;
 
-/** Part of the momentum that is kept. */
-const momentumKept = 0.95;
-
 /** Added to the norm of what is made orthogonal. */
 const epsilonOfNorm = 1e-7;
 
@@ -43,5 +40,5 @@ export const muonRule: UpdateRule = {
       }),
     );
   },
-  hyper: ({ lr, clip }, { weight_decay: decay }) => Float32Array.of(lr, momentumKept, decay, clip, epsilonOfNorm),
+  hyper: ({ lr, clip }, { momentum, weight_decay: decay }) => Float32Array.of(lr, momentum, decay, clip, epsilonOfNorm),
 };

@@ -3,15 +3,14 @@
  * same answer.
  */
 import type { Parameter } from '../../models/parameter.ts';
+import type { OptimizerSection } from '../../topology/index.ts';
 import { adamwRule } from './adamw_rule.ts';
 import type { Holding } from './holding.ts';
 import { muonRule } from './muon_rule.ts';
-import type { RuleName, UpdateRule } from './update_rule.ts';
+import type { UpdateRule } from './update_rule.ts';
 
 /** What of the optimizer chooses. */
-export interface RuleChoice {
-  readonly name: RuleName;
-}
+export type RuleChoice = Pick<OptimizerSection, 'name'>;
 
 /** Muon, where it is chosen, for hidden matrices; AdamW for all else. A matrix of one row or column is a vector. */
 export function ruleOf({ shape, isHidden }: Parameter, { name }: RuleChoice): UpdateRule {

@@ -7,10 +7,8 @@ import type { Program } from '../../kernels/program.ts';
 import type { OptimizerSection } from '../../topology/index.ts';
 import type { Decision } from '../protocol/parameters.ts';
 
-export type RuleName = 'adamw' | 'muon';
-
 export interface UpdateRule {
-  readonly name: RuleName;
+  readonly name: OptimizerSection['name'];
   /** What it keeps of a parameter, each f32 of the parameter's shape and 0 at first; checkpoints have it as `<parameter>.<state>`. */
   readonly states: readonly string[];
   /**

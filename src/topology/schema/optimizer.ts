@@ -3,7 +3,11 @@ import { z } from 'zod';
 import { choice, fraction32, notNegative32, positive32, whole } from './kinds.ts';
 
 export const optimizerSchema = z.strictObject({
-  name: choice(['adamw']).default('adamw').describe('Update rule: Adam with decoupled weight decay.'),
+  name: choice(['adamw', 'muon'])
+    .default('adamw')
+    .describe(
+      'Update rule: Adam with decoupled weight decay; or Muon, orthogonalised momentum, for the matrices of attention and feed-forward networks, and AdamW for embedding, head, routers and norms. One learning rate and decay fit both.',
+    ),
   lr: positive32().default(2e-3).describe('Peak learning rate.'),
   min_lr: notNegative32()
     .default(2e-4)
@@ -26,8 +30,11 @@ export const optimizerSchema = z.strictObject({
     .tuple([fraction32('decay'), fraction32('decay')])
     .meta({ allowed: 'a list of two numbers, each 0 or more and less than 1', fp32: 'decay' })
     .default([0.9, 0.95])
-    .describe('Decay of the first and second moment.'),
-  eps: positive32().default(1e-8).describe('Added to the root of the second moment.'),
+    .describe('Decay of the first and second moment of AdamW.'),
+  eps: positive32().default(1e-8).describe('Added to the root of the second moment of AdamW.'),
+  momentum: fraction32('decay')
+    .default(0.95)
+    .describe("Part of the momentum that `name: muon` keeps; it is Nesterov's."),
   weight_decay: notNegative32().default(0.1).describe('Decoupled decay of matrices, times the learning rate.'),
   grad_clip: notNegative32().default(1).describe('Largest global gradient norm; 0 never clips.'),
 });

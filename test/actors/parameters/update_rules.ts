@@ -13,9 +13,8 @@ import { unit } from '../../../src/runtime/testing/index.ts';
 import { matrixOf, plainOrthogonal } from '../../kernels/orthogonal.ts';
 import { smallTopology } from '../kit.ts';
 
-const { optimizer } = smallTopology();
-const { betas, eps, weight_decay: decay } = optimizer;
-const momentum = 0.95;
+const { optimizer } = smallTopology({ 'optimizer.momentum': 0.9 });
+const { betas, eps, momentum, weight_decay: decay } = optimizer;
 const clip = 0.5;
 
 export const steps = [1, 2, 3];
