@@ -6,6 +6,7 @@ export { denseBlock, mergeBlock, sparseBlock } from '../blocks/decoder_layer.ts'
 export { linear } from '../blocks/linear.ts';
 export { mixtureBlock } from '../blocks/mixture.ts';
 export { layerShape } from '../config.ts';
+export * as inits from '../init.ts';
 export { LayerBuilder } from '../layer_builder.ts';
 export { matrix, scale } from '../parameter.ts';
 export { oncePer, tracedBlock } from '../traced_block.ts';
