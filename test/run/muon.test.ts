@@ -60,9 +60,17 @@ describe('a run by Muon', () => {
   });
 });
 
-it('has the same bits on a GPU, on one worker or two', { tags: ['webgpu'], timeout: 180_000 }, async () => {
-  const onGpu = { ...muon, 'cluster.device': 'webgpu:0', 'training.steps': 2 };
-  const alone = await folder.play(onGpu);
-  expect(alone.outcome.status).toBe('done');
-  expect(bitsOf(await folder.play({ ...onGpu, 'cluster.workers_per_node': 2 }))).toEqual(bitsOf(alone));
-});
+it(
+  'has the same bits on a GPU, on one worker or two, as two replicas or one',
+  { tags: ['webgpu'], timeout: 180_000 },
+  async () => {
+    const onGpu = { ...muon, 'cluster.device': 'webgpu:0', 'training.steps': 2 };
+    const alone = await folder.play(onGpu);
+    expect(alone.outcome.status).toBe('done');
+    for (const settings of [
+      { 'cluster.workers_per_node': 2 },
+      { 'parallelism.data_parallel': 1, 'parallelism.micro_batches': 4 },
+    ])
+      expect(bitsOf(await folder.play({ ...onGpu, ...settings }))).toEqual(bitsOf(alone));
+  },
+);

@@ -6,9 +6,9 @@ import { LINK_LIMITS } from '../../../src/runtime/cluster/nats.ts';
 import { SLOTS } from '../../../src/runtime/index.ts';
 import { defineTopology } from '../../../src/topology/index.ts';
 
-async function largestOf(vocabulary: number, hidden: number): Promise<number> {
+async function largestOf(vocabulary: number, hidden: number, layers = 4): Promise<number> {
   const topology = defineTopology({
-    model: { hidden_size: hidden, num_attention_heads: 4 },
+    model: { hidden_size: hidden, num_hidden_layers: layers, num_attention_heads: 4 },
     optimizer: { warmup_steps: 1 },
   });
   const runSpec = await runSpecOf({ topology, baseDir: '.', vocabulary });
@@ -28,4 +28,8 @@ test('an embedding with its moments that is larger than they are raises them', a
   expect(bytes).toBeGreaterThan(3 * 4 * vocabulary * hidden);
   expect(slotsFor(bytes).at(-1)).toEqual({ bytes, count: 4 });
   expect(linkLimitsFor(bytes)).toEqual({ maxFrameBytes: bytes, maxPartialBytes: 4 * bytes, maxQueuedBytes: 4 * bytes });
+});
+
+test('a stage of any number of layers travels in pieces, and raises nothing', async () => {
+  expect(await largestOf(256, 512, 512)).toBe(await largestOf(256, 512));
 });
