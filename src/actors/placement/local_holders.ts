@@ -11,8 +11,11 @@ import { holdersOf } from './cast.ts';
 import type { CastEntry, Holder } from './cast_entry.ts';
 import { reportedBy, votedBy } from './system_holders.ts';
 
-/** How long holders may take: a message in hand is native code at worst, which ends, and cannot be asked in between. */
-const patience = { timeoutMs: 15 * 60_000 };
+/**
+ * How long holders may take: a message in hand is native code at worst, which ends, and cannot be asked in between. A minute
+ * less than whoever asks the agent waits, so that it is the holder that an `AskTimeout` names.
+ */
+const patience = { timeoutMs: 14 * 60_000 };
 
 type HolderRef = Ref<typeof parametersProtocol>;
 

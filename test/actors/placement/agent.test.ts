@@ -19,6 +19,7 @@ import {
   type ActorScope,
   type ActorSystem,
 } from '../../../src/runtime/index.ts';
+import { VirtualClock } from '../../../src/runtime/testing/index.ts';
 import { drawn, smallTopology } from '../kit.ts';
 
 const callerProtocol = defineProtocol('agent_caller', { call: ask({ fenced: false }) });
@@ -36,6 +37,7 @@ const namesOf = (holder: string): string[] => {
 
 const tensorOf = (name: string) => payload(Float32Array.of(name.length), [1]);
 
+let clock: VirtualClock;
 let system: ActorSystem;
 /** What those that hold parameters were asked, in order. */
 let asked: string[];
@@ -43,7 +45,8 @@ let asked: string[];
 let votes: ((address: string) => Partial<Vote>) | null;
 
 beforeEach(() => {
-  system = createLocalSystem({ name: 'node-0' });
+  clock = new VirtualClock();
+  system = createLocalSystem({ name: 'node-0', clock });
   system.enter(1);
   asked = [];
   votes = () => ({});
@@ -78,9 +81,10 @@ beforeEach(() => {
 });
 afterEach(() => system.stop());
 
-/** Does `work` as the actor of that address. */
+/** Does `work` as the actor of that address, which has an hour for it. */
 function as(address: string, work: (scope: ActorScope) => Promise<void>): Promise<void> {
-  return system.spawn(callerProtocol, address, (scope) => ({ call: () => work(scope) })).ask.call();
+  const actor = system.spawn(callerProtocol, address, (scope) => ({ call: () => work(scope) }));
+  return actor.ask.call(undefined, { timeoutMs: 3_600_000 });
 }
 
 const decision = { gen: 1, step: 0, verdict: 'commit', updateStep: 1, lr: 1, clip: 1 } as const;
@@ -160,6 +164,21 @@ it('gives the digests of what is answered for here, in the order of the cast', a
   const digests = await system.ref(agentProtocol, agentAddress('node-0')).ask.digest();
   const names = ['run/stage-p0-d0', 'run/expert-l1-e0', 'run/expert-l1-e1'].flatMap(namesOf);
   expect(digests).toEqual(names.map((name) => `digest of ${name}`));
+});
+
+it('names the holder that does not vote, to whoever waits as long as a trainer does', async () => {
+  votes = null;
+  const voted = as(trainerAddress, async (scope) => {
+    const vote = scope
+      .ref(agentProtocol, agentAddress('node-0'))
+      .ask.vote({ mode: 'evaluate', step: 1, of: ['run/expert-l1-e1'] }, { timeoutMs: 15 * 60_000 });
+    await expect(vote).rejects.toMatchObject({
+      tag: 'AskTimeout',
+      message: expect.stringMatching(/^run\/expert-l1-e1: no answer to 'prepare' in 840000 ms/) as unknown,
+    });
+  });
+  await clock.advance(15 * 60_000);
+  await voted;
 });
 
 it('hears that a gen is over while votes are outstanding, and those never come', async () => {
