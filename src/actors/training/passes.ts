@@ -6,6 +6,7 @@
 import type { ActorScope, Ref } from '../../runtime/index.ts';
 import { globalMicrobatch, type Mesh, type StageRank, type Topology } from '../../topology/index.ts';
 import { agentAddress, stageAddress } from '../placement/addresses.ts';
+import type { CastEntry } from '../placement/cast_entry.ts';
 import { votedBy, type SystemHolders } from '../placement/system_holders.ts';
 import { agentProtocol, type SystemReport, type SystemVote } from '../protocol/agent.ts';
 import { stageProtocol } from '../protocol/stage.ts';
@@ -27,19 +28,14 @@ export class Passes {
   private readonly parts: PassesParts;
   private readonly scope: ActorScope;
   private readonly patienceMs: number;
-  /** Names of the tensors whose sums of squares a system votes, in its order. */
-  private readonly names: ReadonlyMap<string, readonly string[]>;
+  /** What the sums of squares that a system votes are of, by the order of names. */
+  private readonly squares: ReadonlyMap<string, readonly SquareOf[]>;
 
   constructor(parts: PassesParts, scope: ActorScope, patienceMs: number) {
     this.parts = parts;
     this.scope = scope;
     this.patienceMs = patienceMs;
-    this.names = new Map(
-      parts.holders.map(({ system, holders }) => [
-        system,
-        holders.flatMap(votedBy).map(({ parameter }) => parameter.name),
-      ]),
-    );
+    this.squares = new Map(parts.holders.map(({ system, holders }) => [system, squaresOf(holders)]));
   }
 
   /**
@@ -60,7 +56,7 @@ export class Passes {
     return Promise.all(
       holders.map(async ({ system }) => {
         const vote = await this.vote(system, { mode: 'train', step, of: null });
-        return { ...vote, squares: named(this.names.get(system)!, vote.squares) };
+        return { ...vote, squares: named(this.squares.get(system)!, vote.squares) };
       }),
     );
   }
@@ -108,6 +104,18 @@ export class Passes {
   }
 }
 
-/** The sums of squares by the names that both sides know. */
-const named = (names: readonly string[], squares: readonly number[]): Record<string, number> =>
-  Object.fromEntries(names.map((name, i) => [name, squares[i]]));
+/** A tensor whose sum of squares is at a place of a system's vote. */
+interface SquareOf {
+  readonly name: string;
+  readonly at: number;
+}
+
+/** In the order of names, which is that of the norm: sorted once, and not in each step. */
+const squaresOf = (holders: readonly CastEntry[]): SquareOf[] =>
+  holders
+    .flatMap(votedBy)
+    .map(({ parameter: { name } }, at) => ({ name, at }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+
+const named = (of: readonly SquareOf[], squares: readonly number[]): Record<string, number> =>
+  Object.fromEntries(of.map(({ name, at }) => [name, squares[at]]));
