@@ -4,8 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { trainerAddress } from '../../../src/actors/placement/addresses.ts';
+import { eventLogAddress, trainerAddress } from '../../../src/actors/placement/addresses.ts';
+import { eventLogProtocol } from '../../../src/actors/protocol/event_log.ts';
 import { trainerProtocol } from '../../../src/actors/protocol/trainer.ts';
+import { MemoryDecisionStore } from '../../../src/actors/training/decision_store.ts';
+import { EventLog } from '../../../src/actors/training/event_log.ts';
+import { LogIo } from '../../../src/telemetry/index.ts';
 import type { BatchPort } from '../../../src/actors/stage/batch_port.ts';
 import { Run } from '../../../src/run/run.ts';
 import type { DeliveryFilter } from '../../../src/runtime/system/delivery_filter.ts';
@@ -98,6 +102,25 @@ describe('a step', () => {
       counts.push(count);
     }
     expect(counts[1]).toBe(counts[0]);
+  });
+
+  it('whose line cannot be written ends the run, before the one that is open by then is decided', async () => {
+    const topology = smallTopology();
+    const decisions = new MemoryDecisionStore();
+    const runSpec = await drawn(topology);
+    const run = await Run.start({ runSpec, batches: hashedBatches(topology), gen: 1, decisions });
+    const full = new LogIo('metrics.jsonl', 'written', Object.assign(new Error('full'), { code: 'ENOSPC' }));
+    const nothing = (): void => undefined;
+    const observer = { evaluated: nothing, checkpoint: nothing, lossScale: nothing, incident: nothing };
+    const step = (): void => {
+      throw full;
+    };
+    run.system.spawn(eventLogProtocol, eventLogAddress, () => new EventLog({ ...observer, step }));
+    const trainer = run.system.ref(trainerProtocol, trainerAddress);
+    const trained = trainer.ask.train({ firstStep: 0, updateStep: 0, isNew: false }, { timeoutMs: 60_000 });
+    await expect(trained).rejects.toMatchObject({ tag: 'LogIo', message: full.message });
+    expect(await decisions.newest()).toBe(0);
+    await run.stop();
   });
 
   it('that is under way when the run is stopped fails once, with it', async () => {
