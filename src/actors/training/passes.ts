@@ -6,7 +6,7 @@
 import type { ActorScope, Ref } from '../../runtime/index.ts';
 import { globalMicrobatch, type Mesh, type StageRank, type Topology } from '../../topology/index.ts';
 import { agentAddress, stageAddress } from '../placement/addresses.ts';
-import type { CastEntry } from '../placement/cast_entry.ts';
+import type { Holder } from '../placement/cast_entry.ts';
 import { votedBy, type SystemHolders } from '../placement/system_holders.ts';
 import { agentProtocol, type SystemReport, type SystemVote } from '../protocol/agent.ts';
 import { stageProtocol } from '../protocol/stage.ts';
@@ -111,7 +111,7 @@ interface SquareOf {
 }
 
 /** In the order of names, which is that of the norm: sorted once, and not in each step. */
-const squaresOf = (holders: readonly CastEntry[]): SquareOf[] =>
+const squaresOf = (holders: readonly Holder[]): SquareOf[] =>
   holders
     .flatMap(votedBy)
     .map(({ parameter: { name } }, at) => ({ name, at }))
