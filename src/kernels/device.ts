@@ -39,6 +39,8 @@ export interface Executable {
    * Resolves when the outputs can be read. Runs of one device happen one after another, in the order of the calls.
    */
   run(bindings: Bindings, live?: LiveSizes): Promise<void>;
+  /** The same for what nobody waits for: it gives way to all other runs, where the device can tell that there are none. */
+  runLater(bindings: Bindings, live?: LiveSizes): Promise<void>;
 }
 
 /** Where the time of a program's runs went: in the native library, in generated code, and in plain host code. */

@@ -36,6 +36,11 @@ export class ExpertCore {
     this.idle = [...contexts];
   }
 
+  /** Whether all memory for microbatches is in use. */
+  get isFull(): boolean {
+    return this.idle.length === 0;
+  }
+
   /** What runs for so many rows, once they are laid into rows_SD. */
   admit(rows: number): ExpertRun {
     const bindings = this.idle.pop();
@@ -115,14 +120,16 @@ interface ContextParts {
 
 /**
  * Takes memory for `count` microbatches from the expert's slice. A context has for itself what passes from forward to
- * backward; all else is of use within one message only, and is one tensor for all contexts. Throws `OutOfSliceMemory`.
+ * backward, and on to the gradients of weights, which come later; all else is of use within one message only, and is one tensor
+ * for all contexts. Throws `OutOfSliceMemory`.
  */
 export function createExpertContexts(
   device: Pick<Device, 'dry'>,
   count: number,
   { slice, programs: { derivative }, weights }: ContextParts,
 ): Bindings[] {
-  const passing = new Set([...derivative.kept, ...derivative.residuals.map(({ name }) => name)]);
+  const later = derivative.backwardWeight.inputs.flatMap(({ name, role }) => (role === 'weight' ? [] : [name]));
+  const passing = new Set([...derivative.kept, ...derivative.residuals.map(({ name }) => name), ...later]);
   const bindings = [derivative.forward, derivative.backwardInput].flatMap(({ inputs, outputs }) => [
     ...inputs,
     ...outputs,

@@ -5,7 +5,8 @@
 import type { Actor, ActorScope, ArgsOf, Context } from '../../runtime/index.ts';
 import type { ExpertCore } from './expert_core.ts';
 import type { ExpertPart, ExpertPrograms, ExpertRun } from './expert_programs.ts';
-import type { expertGroupProtocol } from '../protocol/expert.ts';
+import { expertGroupProtocol } from '../protocol/expert.ts';
+import type { Unit } from '../protocol/pass.ts';
 import { routerProtocol } from '../protocol/router.ts';
 import type { RowRange, RowsPort } from '../stage/rows_port.ts';
 
@@ -19,6 +20,9 @@ export class ExpertGroup implements Actor<Messages> {
   private readonly scope: ActorScope;
   /** How many experts have said that they reached a version above the group's. */
   private readonly reached = new Map<number, number>();
+  /** The gradients of weights that are being made, beside the messages that come. */
+  private weighing: Promise<void> = Promise.resolve();
+  private failure: Error | null = null;
 
   constructor({ group, cores, programs, port }: ExpertGroupParts, scope: ActorScope) {
     this.group = group;
@@ -30,6 +34,8 @@ export class ExpertGroup implements Actor<Messages> {
   }
 
   async dispatch({ counts, rows, ...unit }: ArgsOf<Messages, 'dispatch'>, ctx: Context): Promise<void> {
+    // Memory that only gradients of weights keep is free once these are made.
+    if (this.cores.some((core) => core.isFull)) await this.weighing;
     const runs = this.cores.map((core, i) => core.admit(counts[i]));
     this.port.scatter(rows, rangesOf(runs, 'rows_SD'));
     await this.runAll('forward', runs);
@@ -47,15 +53,13 @@ export class ExpertGroup implements Actor<Messages> {
     await this.runAll('backwardInput', runs);
     const gradients = await this.port.gather(rangesOf(runs, 'd_rows_SD'), ctx.sender);
     this.router(ctx).tell.rowsGradient({ ...unit, group: this.group, rows: gradients });
-    // The router goes on with the input gradients while these are made, one batch after another.
-    for (const batch of this.programs.batches(runs)) {
-      const cores = batch.map((i) => this.cores[i]);
-      await this.programs.run(
-        'backwardWeight',
-        cores.map((core) => core.openLeaf(unit)),
-      );
-      for (const core of cores) await core.closeLeaf(unit);
-    }
+    // Nobody waits for the gradients of weights but the vote: rows of others go before them.
+    this.weighing = this.weighing.then(() => this.weigh(unit, runs));
+  }
+
+  /** What went wrong beside the messages ends the group as if it had been a message. */
+  weightsFailed(): void {
+    if (this.failure !== null) throw this.failure;
   }
 
   advanced({ version }: ArgsOf<Messages, 'advanced'>): void {
@@ -66,7 +70,10 @@ export class ExpertGroup implements Actor<Messages> {
     this.scope.setParamsVersion(version);
   }
 
-  abandon(): void {
+  /** Waits for the gradients of weights in the making, so that nothing is written any more when it is answered. */
+  async abandon(): Promise<void> {
+    await this.weighing;
+    this.weightsFailed();
     for (const core of this.cores) core.abandon();
     this.port.abandon(this.scope.address);
   }
@@ -75,6 +82,21 @@ export class ExpertGroup implements Actor<Messages> {
   private async runAll(part: ExpertPart, runs: readonly ExpertRun[]): Promise<void> {
     const batches = this.programs.batches(runs).map((batch) => batch.map((i) => runs[i]));
     await Promise.all(batches.map((batch) => this.programs.run(part, batch)));
+  }
+
+  /** The leaves of a microbatch, one batch of experts after another, in the gaps that rows leave. */
+  private async weigh(unit: Unit, runs: readonly ExpertRun[]): Promise<void> {
+    try {
+      for (const batch of this.programs.batches(runs)) {
+        const cores = batch.map((i) => this.cores[i]);
+        const leaves = cores.map((core) => core.openLeaf(unit));
+        await this.programs.run('backwardWeight', leaves, 'later');
+        for (const core of cores) await core.closeLeaf(unit);
+      }
+    } catch (error) {
+      this.failure = error instanceof Error ? error : new Error(String(error));
+      this.scope.ref(expertGroupProtocol, this.scope.address).tell.weightsFailed();
+    }
   }
 
   private router(ctx: Context) {

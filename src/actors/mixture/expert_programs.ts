@@ -78,16 +78,17 @@ export class ExpertPrograms {
     return batchSizes(runs.length).map((size) => Array.from({ length: size }, () => next++));
   }
 
-  /** Runs those of one batch. */
-  run(part: ExpertPart, batch: readonly ExpertRun[]): Promise<void> {
+  /** Runs those of one batch; `later`: nobody waits for them. */
+  run(part: ExpertPart, batch: readonly ExpertRun[], later: 'later' | null = null): Promise<void> {
+    const go = later === null ? 'run' : 'runLater';
     const [first] = batch;
-    if (batch.length === 1) return this.alone[part].run(first.bindings, { rows: first.rows });
+    if (batch.length === 1) return this.alone[part][go](first.bindings, { rows: first.rows });
     const bindings = batch.flatMap((run, i) =>
       Object.entries(run.bindings).map(([name, tensor]) => [nameBeside(name, i), tensor] as const),
     );
     const live = batch.map(({ rows }, i) => [nameBeside('rows', i), rows] as const);
     const executable = this.beside.get(batch.length)![part];
-    return executable.run(Object.fromEntries(bindings), Object.fromEntries(live));
+    return executable[go](Object.fromEntries(bindings), Object.fromEntries(live));
   }
 }
 

@@ -3,7 +3,7 @@
  * placed together travel in one envelope to their group, which runs them.
  */
 import { z } from 'zod';
-import { ask, defineProtocol, tell } from '../../runtime/index.ts';
+import { ask, defineProtocol, itself, tell } from '../../runtime/index.ts';
 import { experts, routers, agents } from './callers.ts';
 import { unitSchema } from './pass.ts';
 import { rowsSchema } from './rows.ts';
@@ -22,6 +22,8 @@ export const expertGroupProtocol = defineProtocol('expert_group', {
   dispatch: tell({ lane: 'data', from: [routers], args: dispatched }),
   /** Gradients of the outputs of an earlier dispatch. */
   outputsGradient: tell({ lane: 'data', from: [routers], args: dispatched }),
+  /** The group tells itself that gradients of weights could not be made. */
+  weightsFailed: tell({ from: [itself] }),
   /** An expert of the group has reached a parameter version, whatever the gen. */
   advanced: tell({ fenced: false, from: [experts], args: z.object({ version: z.int() }) }),
   /** Their gen is over: its experts drop what they hold of the pass under way. */

@@ -3,6 +3,7 @@
  * serves all programs of the device, since one runs at a time; it grows when a program is compiled that needs more, and its
  * views are made anew then. So compiling has its turn in the queue, as a run has.
  */
+import { JobQueue } from './job_queue.ts';
 import os from 'node:os';
 import { createRequire } from 'node:module';
 import { Arena } from '../arena.ts';
@@ -43,11 +44,11 @@ export class CpuDevice implements Device {
   readonly numericsClass: string;
   private readonly arena: Arena;
   private readonly wasm: boolean;
-  private readonly compiled = new Compilations<CpuExecutable>((program) => this.enqueue(() => this.build(program)));
+  private readonly compiled = new Compilations<CpuExecutable>((program) => this.queue.do(() => this.build(program)));
   private readonly tables = new Map<string, number>();
   private scratchRange: Range | null = null;
   private scratchViews = new WeakMap<ScratchPlan, ReadonlyMap<Value, CpuTensor>>();
-  private tail: Promise<void> = Promise.resolve();
+  private readonly queue = new JobQueue();
 
   constructor({ bytes, wasm = hasWasm() }: CpuDeviceOptions) {
     this.arena = new Arena(bytes);
@@ -94,7 +95,7 @@ export class CpuDevice implements Device {
   }
 
   async close(): Promise<void> {
-    await this.tail;
+    await this.queue.idle();
     for (const executable of await this.compiled.all()) await executable.release();
     this.compiled.clear();
   }
@@ -105,13 +106,7 @@ export class CpuDevice implements Device {
     tables.forEach((table) => this.place(table));
     const addressOf = ({ name }: Table): number => this.tables.get(name)!;
     const runnable = await makeRunnable(program, segments, { memory: this.arena.memory, addressOf });
-    return new CpuExecutable(
-      program,
-      runnable,
-      plan,
-      (p) => this.scratchOf(p),
-      (job) => this.enqueue(job),
-    );
+    return new CpuExecutable(program, runnable, plan, (p) => this.scratchOf(p), this.queue);
   }
 
   /** Puts a table into the arena, if it is not there. */
@@ -146,15 +141,5 @@ export class CpuDevice implements Device {
     );
     this.scratchViews.set(plan, made);
     return made;
-  }
-
-  /** Runs jobs one after another, in the order of the calls; a job that fails fails its own caller only. */
-  private enqueue<T>(job: () => Promise<T>): Promise<T> {
-    const result = this.tail.then(job);
-    this.tail = result.then(
-      () => undefined,
-      () => undefined,
-    );
-    return result;
   }
 }

@@ -89,6 +89,7 @@ export class DryDevice implements Device {
       scratchBytes: measured(program).scratchBytes,
       times: { runs: 0, nativeMs: 0, wasmMs: 0, hostMs: 0 },
       run: () => Promise.reject(new ProgramError(program.name, 'a dry device runs nothing')),
+      runLater: () => Promise.reject(new ProgramError(program.name, 'a dry device runs nothing')),
     };
   }
 

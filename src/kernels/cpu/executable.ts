@@ -3,6 +3,7 @@
  * onnxruntime, those beyond the live ones zero: a matmul of one row sums in another order than the same row among many, and
  * some ONNX ops crash on empty tensors.
  */
+import type { JobQueue } from './job_queue.ts';
 import type { Bindings, Executable, RunTimes } from '../device.ts';
 import { allocate } from '../dtype.ts';
 import { ProgramError } from '../errors.ts';
@@ -24,26 +25,30 @@ export class CpuExecutable implements Executable {
   private readonly segments: readonly RunnableSegment[];
   private readonly plan: ScratchPlan;
   private readonly scratch: ScratchTensors;
-  private readonly enqueue: (job: () => Promise<void>) => Promise<void>;
+  private readonly queue: JobQueue;
 
   constructor(
     program: Program,
     segments: readonly RunnableSegment[],
     plan: ScratchPlan,
     scratch: ScratchTensors,
-    enqueue: (job: () => Promise<void>) => Promise<void>,
+    queue: JobQueue,
   ) {
     this.program = program;
     this.segments = segments;
     this.plan = plan;
     this.scratch = scratch;
-    this.enqueue = enqueue;
+    this.queue = queue;
     this.scratchBytes = plan.bytes;
     checkDynamicDims(program);
   }
 
   run(bindings: Bindings, live: LiveSizes = {}): Promise<void> {
-    return this.enqueue(() => this.runNow(bindings, live));
+    return this.queue.do(() => this.runNow(bindings, live));
+  }
+
+  runLater(bindings: Bindings, live: LiveSizes = {}): Promise<void> {
+    return this.queue.doLater(() => this.runNow(bindings, live));
   }
 
   private async runNow(bindings: Bindings, live: LiveSizes): Promise<void> {

@@ -55,6 +55,11 @@ export class GpuExecutable implements Runnable {
   }
 
   /** Resolves at once: the queue sees to the order. What is wrong with the operands rejects. */
+  /** The device's own queue is not seen from here, so that it gives way to nobody. */
+  runLater(bindings: Bindings, live: LiveSizes = {}): Promise<void> {
+    return this.run(bindings, live);
+  }
+
   run(bindings: Bindings, live: LiveSizes = {}): Promise<void> {
     return new Promise((resolve) => {
       this.runNow(bindings, live);

@@ -35,6 +35,10 @@ export class OneByOne implements Runnable {
     });
   }
 
+  runLater(bindings: Bindings, live: LiveSizes = {}): Promise<void> {
+    return this.run(bindings, live);
+  }
+
   runNow(bindings: Bindings, live: LiveSizes): void {
     const { inputs, outputs } = this.single.program;
     for (let i = 0; i < (this.program.copies?.count ?? 1); i++) {
