@@ -27,8 +27,12 @@ export class LayerBuilder {
     return writes;
   }
 
-  /** Hands a stream to the mixture that `make` makes of the step; returns the stream of its answer. */
+  /**
+   * Hands a stream to the mixture that `make` makes of the step; returns the stream of its answer. Throws `TypeError` for a
+   * second one: a layer's mixture goes by the layer's name.
+   */
   hand(gives: string, make: (hand: HandStep) => Mixture): string {
+    if (this.mixtures.length > 0) throw new TypeError(`layer ${this.name} has a mixture already, and can have one`);
     const takes = `${this.name}/${this.steps.length}.moe_RD`;
     const hand: HandStep = { kind: 'hand', to: `${this.name}.mlp`, gives, takes };
     this.steps.push(hand);

@@ -4,7 +4,7 @@
  */
 import { maxElements } from '../../kernels/shape.ts';
 import { flopsOf, typeOf } from '../../kernels/program.ts';
-import { actor } from '../../runtime/index.ts';
+import { actor, DATA_CAPACITY, type ActorScope } from '../../runtime/index.ts';
 import { TRAINING_PASSES } from '../../models/costs.ts';
 import type { Mixture } from '../../models/model.ts';
 import type { ExpertGroup as GroupPlace } from '../../topology/index.ts';
@@ -60,9 +60,9 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture
     edges: () => [],
     build: async (host) => {
       const { programs, cores } = await madeOn(host);
-      return actor(expertGroupProtocol, address, (scope) => {
-        return new ExpertGroup({ group, cores, programs, port: host.port }, scope);
-      });
+      const create = (scope: ActorScope) => new ExpertGroup({ group, cores, programs, port: host.port }, scope);
+      // Every router of the layer may have as many dispatches here as microbatches under way, both ways.
+      return actor(expertGroupProtocol, address, create, { dataCapacity: DATA_CAPACITY + 2 * underWay });
     },
   };
   const expertEntries = experts.map((expert, at): CastEntry => {

@@ -111,7 +111,9 @@ async function build(
     room: groupRows(mixture, moe.num_experts / parallelism.expert_parallel),
   };
   const create = (scope: ActorScope): Router => new Router(parts, new Shareholding(shareParts, scope), scope);
-  return actor(routerProtocol, address, create, { dataCapacity: dataCapacityOf(shareParts) });
+  // Every group may answer for every microbatch under way, both ways.
+  const dataCapacity = dataCapacityOf(shareParts) + 2 * window * parallelism.expert_parallel;
+  return actor(routerProtocol, address, create, { dataCapacity });
 }
 
 /** Slots of one expert for a microbatch of so many tokens. */

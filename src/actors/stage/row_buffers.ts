@@ -1,12 +1,14 @@
 /**
- * Memory for rows between the actors of one worker (`rows_port.ts`), taken before the first step. A microbatch is in one place
- * at a time: between a stage and a router or a neighbour, or on its way between a router and the groups of one layer.
+ * Row buffers are memory for rows between the actors of one worker (`rows_port.ts`), taken before the first step: for each
+ * microbatch one between its stage and a router or another stage, and one for each group of a layer. Where a family has more
+ * under way at once, the others go by value.
  */
 import type { Slice } from '../../kernels/device.ts';
 import { typeOf } from '../../kernels/program.ts';
 import type { Mixture } from '../../models/model.ts';
-import type { Mesh, StageRank } from '../../topology/index.ts';
+import type { Mesh } from '../../topology/index.ts';
 import { groupAddress, stageAddress } from '../placement/addresses.ts';
+import type { RankPart } from './rank_part.ts';
 import type { RowsPort } from './rows_port.ts';
 import type { StageContext } from './stage_context.ts';
 
@@ -18,8 +20,7 @@ export function groupRows({ programs }: Mixture, experts: number): number {
 
 export interface RowBufferOptions {
   readonly mesh: Mesh;
-  readonly rank: StageRank;
-  readonly mixtures: readonly Mixture[];
+  readonly own: RankPart;
   /** Of the microbatches that may be under way in the stage at once, and that of generation. */
   readonly contexts: readonly StageContext[];
 }
@@ -34,26 +35,23 @@ export interface Allies {
 export function alliesOf(
   isHere: RowsPort['isHere'],
   mesh: Mesh,
-  { pipelineRank, dataRank, layers }: StageRank,
+  { rank: { dataRank }, part: { mixtures, arrivals, departures } }: RankPart,
 ): Allies {
-  const here = new Map(layers.map((layer) => [layer, 0]));
+  const here = new Map(mixtures.map(({ layer }) => [layer, 0]));
   for (const { layer, group } of mesh.expertGroups) {
     const count = here.get(layer);
     if (count !== undefined && isHere(groupAddress(layer, group))) here.set(layer, count + 1);
   }
+  const others = [...arrivals.map(({ from }) => from), ...departures.flatMap(({ to }) => to)];
   return {
-    hasNeighbour: [-1, 1].some((by) => isHere(stageAddress(pipelineRank + by, dataRank))),
+    hasNeighbour: others.some((other) => isHere(stageAddress(other, dataRank))),
     groups: [...here.values()].reduce((most, count) => Math.max(most, count), 0),
   };
 }
 
 /** Takes buffers from the slice of a stage, for what it and its routers exchange with others of the worker. */
-export function reserveRowBuffers(
-  port: RowsPort,
-  slice: Slice,
-  { mesh, rank, mixtures, contexts }: RowBufferOptions,
-): void {
-  const { hasNeighbour, groups } = alliesOf(port.isHere, mesh, rank);
+export function reserveRowBuffers(port: RowsPort, slice: Slice, { mesh, own, contexts }: RowBufferOptions): void {
+  const { hasNeighbour, groups } = alliesOf(port.isHere, mesh, own);
   for (const { plan, tensors } of contexts) {
     const { steps, arrivals, departures } = plan.part;
     const hand = steps.find((step) => step.kind === 'hand');
@@ -61,7 +59,7 @@ export function reserveRowBuffers(
     const stream = hand?.gives ?? neighbour;
     if (stream !== undefined) port.reserve(slice, tensors[stream].dtype, tensors[stream].shape);
   }
-  const [mixture] = mixtures;
+  const [mixture] = own.part.mixtures;
   if (mixture === undefined) return;
   const each = mesh.expertGroups.find(({ layer }) => layer === mixture.layer)!.experts.length;
   const { dtype, shape } = typeOf(mixture.programs.expert, 'rows_SD');

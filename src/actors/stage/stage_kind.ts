@@ -2,8 +2,10 @@
  * The kind of actor that a stage is, for the cast: one for each pipeline rank and data-parallel replica, followed by the
  * routers of its mixtures, which are placed with it.
  */
+import { bytesPerElement } from '../../kernels/dtype.ts';
 import { flopsOf } from '../../kernels/program.ts';
-import { lastRowsOf, type Model } from '../../models/model.ts';
+import { elements } from '../../kernels/shape.ts';
+import { lastRowsOf } from '../../models/model.ts';
 import { TRAINING_PASSES } from '../../models/costs.ts';
 import { actor, type ActorScope, type ChildSpec } from '../../runtime/index.ts';
 import type { RowEdge } from '../../topology/index.ts';
@@ -24,8 +26,9 @@ import { Stage } from './stage.ts';
 import { compileStage, createStageContext } from './stage_context.ts';
 import { numberOf } from './program_number.ts';
 import { ranksOf, type RankPart } from './rank_part.ts';
-import { stagePart, type StagePart } from './stage_part.ts';
+import { partTowards, stagePart } from './stage_part.ts';
 import { StagePlan, type Peer } from './stage_plan.ts';
+import { streamTypes } from './stream_types.ts';
 import { unmasked } from './unmasked_batches.ts';
 
 export function stages(runSpec: RunSpec): CastEntry[] {
@@ -52,10 +55,10 @@ function stageEntry(runSpec: RunSpec, own: RankPart, share: Share): CastEntry {
     alike: (isHere) => {
       const programs = part.steps.map((step) => (step.kind === 'run' ? numberOf(step.program) : step.kind));
       const ends = `${part.arrivals.length} ${part.departures.length}`;
-      const allies = isHere === null ? '' : JSON.stringify(alliesOf(isHere, runSpec.mesh, rank));
+      const allies = isHere === null ? '' : JSON.stringify(alliesOf(isHere, runSpec.mesh, own));
       return `stage ${programs.join(' ')}, ${ends}, ${window}, ${shareAlike(share)}, ${allies}`;
     },
-    edges: () => edgesOf(runSpec, own),
+    edges: () => edgesOf(own),
     build: (host) => build(host, runSpec, own, share),
   };
 }
@@ -94,19 +97,23 @@ function shareOf(
 }
 
 /** To the stages that read its streams, and to its routers. */
-function edgesOf({ model, config }: RunSpec, { rank: { dataRank }, part }: RankPart): RowEdge[] {
-  const tokens = model.batch * model.sequence;
-  const rows = { rowBytes: 4 * config.hidden_size, even: tokens, most: tokens, together: Infinity };
-  const ranks = part.departures.flatMap(({ to }) => to);
+function edgesOf({ rank: { dataRank }, part }: RankPart): RowEdge[] {
+  const types = streamTypes(part);
+  const rowsOf = (stream: string) => {
+    const { dtype, shape } = types.get(stream)!;
+    const [rows, ...row] = shape.map((dim) => (typeof dim === 'number' ? dim : dim.max));
+    return { rowBytes: bytesPerElement[dtype] * elements(row), even: rows, most: rows, together: Infinity };
+  };
   return [
-    ...ranks.map((to): RowEdge => ({ to: stageAddress(to, dataRank), cause: 'pipeline', messages: 1, ...rows })),
+    ...part.departures.flatMap(({ stream, to }) =>
+      to.map((rank): RowEdge => {
+        return { to: stageAddress(rank, dataRank), cause: 'pipeline', messages: 1, ...rowsOf(stream) };
+      }),
+    ),
     // Out and back, forward and backward.
-    ...part.mixtures.map(({ layer }): RowEdge => ({
-      to: routerAddress(layer, dataRank),
-      cause: 'handOver',
-      messages: 2,
-      ...rows,
-    })),
+    ...part.mixtures.map(({ layer, hand }): RowEdge => {
+      return { to: routerAddress(layer, dataRank), cause: 'handOver', messages: 2, ...rowsOf(hand.gives) };
+    }),
   ];
 }
 
@@ -125,10 +132,11 @@ async function build(
   const training = await compileStage(device, new StagePlan(part, { keeps: [model.losses], isTraining: true }));
   const contexts = alike(device, window, () => createStageContext(slice, training, values));
   // No losses where text is made: the head has logits instead.
-  const generating = withoutLosses(stagePart(single, mesh, pipelineRank), single);
-  const plan = new StagePlan(generating, { keeps: [lastRowsOf(single)], isTraining: false });
+  const keeps = [lastRowsOf(single)];
+  const generating = partTowards(stagePart(single, mesh, pipelineRank), keeps);
+  const plan = new StagePlan(generating, { keeps, isTraining: false });
   const context = createStageContext(slice, await compileStage(device, plan), values);
-  reserveRowBuffers(port, slice, { mesh, rank, mixtures: part.mixtures, contexts: [...contexts, context] });
+  reserveRowBuffers(port, slice, { mesh, own, contexts: [...contexts, context] });
   const last = context.tensors[lastRowsOf(single)];
   const logits = rank.isLast ? await LogitsHead.create(device, slice, single.logits, last, values) : null;
   const others = [...part.arrivals.map(({ from }) => from), ...part.departures.flatMap(({ to }) => to)];
@@ -147,10 +155,4 @@ async function build(
   };
   const create = (scope: ActorScope): Stage => new Stage(parts, new Shareholding(shareParts, scope), scope);
   return actor(stageProtocol, share.address, create, { dataCapacity: dataCapacityOf(shareParts) });
-}
-
-/** A part without the step that makes the losses. */
-function withoutLosses(part: StagePart, { losses }: Model): StagePart {
-  const steps = part.steps.filter((step) => step.kind !== 'run' || !Object.values(step.writes).includes(losses));
-  return { ...part, steps };
 }

@@ -49,10 +49,21 @@ function ranksOf(layers: readonly Layer[], { stages }: Pick<Mesh, 'stages'>): nu
     stages.flatMap(({ pipelineRank, layers: of }) => of.map((index) => [index, pipelineRank] as const)),
   );
   const ranks: number[] = [];
-  let next = 0;
-  for (const { index } of layers) {
+  let next = Math.max(...rankOf.values());
+  for (const { index } of layers.toReversed()) {
     if (index !== null) next = rankOf.get(index)!;
     ranks.push(next);
   }
-  return ranks;
+  return ranks.reverse();
+}
+
+/** As much of a part as makes `streams`, and what other ranks read of it: without losses where only logits are wanted. */
+export function partTowards(part: StagePart, streams: readonly string[]): StagePart {
+  const wanted = new Set([...streams, ...part.departures.map(({ stream }) => stream)]);
+  const steps = part.steps.toReversed().filter((step) => {
+    const isWanted = writesOf(step).some((stream) => wanted.has(stream));
+    if (isWanted) for (const stream of readsOf(step)) wanted.add(stream);
+    return isWanted;
+  });
+  return { ...part, steps: steps.reverse(), arrivals: part.arrivals.filter(({ stream }) => wanted.has(stream)) };
 }

@@ -65,7 +65,12 @@ export class StagePlan {
 
   /** The tensor for rows that a peer sends: of a stream, or of its gradient. Null where none is expected. */
   keyOf(stream: string, peer: Peer, isGradient: boolean): string | null {
-    if (!isGradient) return stream;
+    if (!isGradient) {
+      const { steps, arrivals } = this.part;
+      const isArrival = arrivals.some((one) => one.stream === stream && one.from === peer);
+      const isAnswer = steps.some((step) => step.kind === 'hand' && step.takes === stream && step.to === peer);
+      return isArrival || isAnswer ? stream : null;
+    }
     const reader = this.readers.get(stream)?.find((one) => one.peer === peer);
     return reader === undefined ? null : gradientKey(stream, reader.number);
   }
@@ -102,10 +107,14 @@ export class StagePlan {
     for (let at = steps.length - 1; at >= 0; at--) {
       const step = steps[at];
       if (step.kind === 'run') actions.push({ does: 'run', at, step, needs: this.gradientsOf(writesOf(step)) });
+      // An answer that only other ranks read: nobody here makes its gradient.
+      else if (!this.isReadHere(step.takes)) {
+        actions.push({ does: 'hand', step, needs: this.gradientsOf([step.takes]) });
+      }
       // Of what this step was the first to read all gradients are made now.
-      for (const stream of readsOf(step)) {
+      for (const stream of new Set(readsOf(step))) {
         const first = this.readers.get(stream)!.find((reader) => reader.step !== null)!;
-        if (first.step !== at || actions.some((action) => 'stream' in action && action.stream === stream)) continue;
+        if (first.step !== at) continue;
         const hand = hands.get(stream);
         const arrival = arrivals.find((one) => one.stream === stream);
         const needs = this.gradientsOf([stream]);
@@ -114,6 +123,10 @@ export class StagePlan {
       }
     }
     return actions;
+  }
+
+  private isReadHere(stream: string): boolean {
+    return this.readers.get(stream)?.some(({ step }) => step !== null) === true;
   }
 
   /** Gradients of streams that come as messages. */

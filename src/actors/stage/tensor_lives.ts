@@ -2,12 +2,13 @@
  * The lives of a microbatch's tensors in a stage: from which action to which each is needed, forward actions counted first and
  * those of the way back behind them. Tensors of one type that are never needed at once share memory.
  */
-import { typeOf, type Program } from '../../kernels/program.ts';
+import { typeOf } from '../../kernels/program.ts';
 import { showShape } from '../../kernels/shape.ts';
 import type { Type } from '../../kernels/type.ts';
 import type { RunStep } from '../../models/model.ts';
 import { derivativeOf } from './differentiated.ts';
 import { gradientKey, type Action, type StagePlan } from './stage_plan.ts';
+import { streamTypes } from './stream_types.ts';
 
 export interface TensorLife {
   readonly key: string;
@@ -45,7 +46,7 @@ export function livesOf(plan: StagePlan): TensorLife[] {
     life.to = Math.max(life.to, time);
     lives.set(key, life);
   };
-  const types = typesOf(plan);
+  const types = streamTypes(plan.part);
   const stream = (name: string, time: number): void => touch(name, types.get(name)!, time);
   const gradients = (name: string, time: number): void => {
     if (types.get(name)!.dtype !== 'f32') return;
@@ -108,16 +109,3 @@ export const readsBy = (plan: StagePlan, at: number) =>
       return typeOf(program, input).dtype === 'f32' ? [{ stream, number, input }] : [];
     }),
   );
-
-function typesOf({ part }: StagePlan): Map<string, Type> {
-  const types = new Map<string, Type>();
-  const note = (program: Program, names: Readonly<Record<string, string>>): void => {
-    for (const [name, stream] of Object.entries(names)) types.set(stream, typeOf(program, name));
-  };
-  for (const step of part.steps) {
-    if (step.kind !== 'run') continue;
-    note(step.program, step.reads);
-    note(step.program, step.writes);
-  }
-  return types;
-}

@@ -1,8 +1,9 @@
 /** What a stage does for a microbatch, from its steps: the order, what is waited for, and which tensors share memory. */
 import { describe, expect, it } from 'vitest';
 import { compileStage, createStageContext } from '../../../src/actors/stage/stage_context.ts';
-import { stagePart } from '../../../src/actors/stage/stage_part.ts';
+import { partTowards, stagePart, type StagePart } from '../../../src/actors/stage/stage_part.ts';
 import { gradientKey, StagePlan, type Action } from '../../../src/actors/stage/stage_plan.ts';
+import { writesOf } from '../../../src/actors/stage/step_streams.ts';
 import { livesOf, sharedMemory } from '../../../src/actors/stage/tensor_lives.ts';
 import { DryDevice } from '../../../src/kernels/cpu/dry_device.ts';
 import { add, f32, mul, relu, trace, type Program } from '../../../src/kernels/index.ts';
@@ -112,6 +113,62 @@ describe('a stream that later stages read', () => {
     expect(() => planOf([layer('0', 0, [...layers[0].steps, run(one, { x_RD: 'batch.x' }, 'y')])])).toThrow(
       'stream a is written, and nobody reads it',
     );
+  });
+});
+
+describe('an answer', () => {
+  it('that a step reads at two inputs is given its gradient once', () => {
+    const { backward } = planOf([
+      layer('0', 0, [run(one, { x_RD: 'batch.x' }, 'h'), hand, run(two, { a_RD: 'm', b_RD: 'm' }, 'y')]),
+    ]);
+    expect(told(backward)).toEqual(['y', 'hand', `h when ${gradientKey('h', 0)} from moe`]);
+  });
+
+  it('that only another rank reads is sent on, and its gradient goes to the mixture', () => {
+    const layers = [
+      layer('0', 0, [run(one, { x_RD: 'batch.x' }, 'h'), hand]),
+      layer('1', 1, [run(one, { x_RD: 'm' }, 'y')]),
+    ];
+    const plan = planOf(layers, meshOf([0], [1]), 0);
+    expect(told(plan.forward)).toEqual(['h', 'hand', 'send m to 1 when m from moe']);
+    expect(told(plan.backward)).toEqual([
+      `hand when ${gradientKey('m', 0)} from 1`,
+      `h when ${gradientKey('h', 0)} from moe`,
+    ]);
+    expect(livesOf(plan).find(({ key }) => key === 'm')?.type.shape).toEqual([8, 16]);
+  });
+
+  it('is known by its sender: rows that nobody owes have no place', () => {
+    const plan = planOf([layer('0', 0, [run(one, { x_RD: 'batch.x' }, 'h'), hand, run(one, { x_RD: 'm' }, 'y')])]);
+    expect(plan.keyOf('m', 'moe', false)).toBe('m');
+    expect(plan.keyOf('m', 1, false)).toBeNull();
+    expect(plan.keyOf('h', 'moe', false)).toBeNull();
+  });
+});
+
+describe('a part', () => {
+  const layers: Layer[] = [
+    { ...layer('embed', 0, [run(one, { x_RD: 'batch.x' }, 'a')]), index: null },
+    layer('0', 0, [run(one, { x_RD: 'a' }, 'b')]),
+    { ...layer('between', 0, [run(one, { x_RD: 'b' }, 'c')]), index: null },
+    layer('1', 1, [run(one, { x_RD: 'c' }, 'd')]),
+    { ...layer('head', 0, [run(one, { x_RD: 'd' }, 'e'), run(one, { x_RD: 'e' }, 'y')]), index: null },
+  ];
+  const model = { batch: 1, sequence: 8, stacks: [{ name: 'decoder', layers, gives: 'd' }], losses: 'y' };
+  const partOf = (rank: number) =>
+    stagePart({ ...model, logits: { program: one, weights: {} } }, meshOf([0], [1]), rank);
+  const written = ({ steps }: StagePart): string[] => steps.flatMap(writesOf);
+
+  it('has layers that the pipeline does not count with the next that it does, and at the end with the last', () => {
+    expect([0, 1].map((rank) => written(partOf(rank)))).toEqual([
+      ['a', 'b'],
+      ['c', 'd', 'e', 'y'],
+    ]);
+  });
+
+  it('towards some streams leaves out all steps of a loss', () => {
+    expect(written(partTowards(partOf(1), ['d']))).toEqual(['c', 'd']);
+    expect(written(partTowards(partOf(0), ['d']))).toEqual(['a', 'b']);
   });
 });
 
