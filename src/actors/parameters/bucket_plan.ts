@@ -1,7 +1,7 @@
 /**
- * A bucket plan says which parameters of an actor share a flat arena: those that the same sharers sum and the same rule updates, cut
- * at about 4 MiB, in the order in which backward finishes them. It is a pure function of the holdings, so that all sharers of
- * a bucket, and a plan, have the same ones.
+ * A bucket plan says which parameters of an actor share a flat arena: those of which the same sharers run the same uses and that the
+ * same rule updates, cut at about 4 MiB, in the order in which backward finishes them. It is a pure function of the holdings, and of
+ * what all sharers see alike in them, so that all sharers of a bucket, and a plan, have the same ones.
  */
 import { flatLayout } from '../../kernels/flat_layout.ts';
 import { elements } from '../../kernels/shape.ts';
@@ -18,6 +18,8 @@ export interface BucketPlan {
   readonly parameters: readonly Parameter[];
   readonly sharers: readonly string[];
   readonly uses: Uses;
+  /** By use: who runs it, as in a holding. */
+  readonly holders: readonly (readonly string[])[];
   /** Null for parameters that do not learn. */
   readonly rule: UpdateRule | null;
   readonly decays: boolean;
@@ -36,9 +38,10 @@ interface Placed {
 export function bucketsOf(holdings: readonly Holding[], optimizer: RuleChoice): BucketPlan[] {
   const groups = new Map<string, { at: number; holding: Holding }[]>();
   for (const [at, holding] of holdings.entries()) {
-    const { parameter, sharers, uses, learns } = holding;
+    const { parameter, holders, learns } = holding;
     const rule = learns ? ruleOf(parameter, optimizer).name : 'none';
-    const key = [rule, parameter.decays, uses.of, uses.own, sharers].join(' ');
+    // Two parameters that one sharer uses alike may be used otherwise by another: all uses count, not its own.
+    const key = JSON.stringify([rule, parameter.decays, holders]);
     const group = groups.get(key) ?? [];
     group.push({ at, holding });
     groups.set(key, group);
@@ -68,9 +71,9 @@ function cut(group: readonly { at: number; holding: Holding }[], optimizer: Rule
   }
   return runs.map((members) => {
     const [{ at, holding }] = members;
-    const { parameter, sharers, uses, learns } = holding;
+    const { parameter, sharers, uses, holders, learns } = holding;
     const parameters = members.map((member) => member.holding.parameter);
     const rule = learns ? ruleOf(parameter, optimizer) : null;
-    return { at, plan: { name: parameter.name, parameters, sharers, uses, rule, decays: parameter.decays } };
+    return { at, plan: { name: parameter.name, parameters, sharers, uses, holders, rule, decays: parameter.decays } };
   });
 }

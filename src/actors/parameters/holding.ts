@@ -13,6 +13,8 @@ export interface Holding {
   readonly sharers: readonly string[];
   /** Which places of the model the holder runs: each gives a leaf of every microbatch, and has a subtree of its own. */
   readonly uses: Uses;
+  /** By use: the addresses of those that run it, by data-parallel rank. Every sharer has the same list. */
+  readonly holders: readonly (readonly string[])[];
   /** One that does not has no moments and no gradient; it is saved, and counts steps like all others. */
   readonly learns: boolean;
 }
@@ -20,15 +22,17 @@ export interface Holding {
 /** The key of the gradient of one use: the parameter's name, and from the second use on its number, as `name@1`. */
 export const useKey = (name: string, use: number): string => (use === 0 ? name : `${name}@${use}`);
 
-/** A program's place in the model: its weights, and the addresses of those that run it, in the order of the cast. */
+/** A program's place in the model: its weights, and the addresses of those that run it, by data-parallel rank. */
 export interface Place {
   readonly weights: Weights;
   readonly holders: readonly string[];
 }
 
 /** Holdings of parameters that are used in one place each, by all of the sharers. */
-export const holdingsOf = (weights: Weights, sharers: readonly string[]): Holding[] =>
-  Object.values(weights).map((parameter) => ({ parameter, sharers, uses: usedOnce, learns: true }));
+export function holdingsOf(weights: Weights, sharers: readonly string[]): Holding[] {
+  const holders = [sharers];
+  return Object.values(weights).map((parameter) => ({ parameter, sharers, uses: usedOnce, holders, learns: true }));
+}
 
 /**
  * The holdings of every holder of a model, by address, each list in the order in which the model first uses its parameters.
@@ -50,7 +54,7 @@ export function holdingsByAddress(places: readonly Place[]): Map<string, Holding
     holders.forEach((each, use) => each.forEach((address) => append(uses, address, use)));
     const sharers = holders.length === 1 ? holders[0] : [...uses.keys()];
     for (const [address, own] of uses) {
-      append(holdings, address, { parameter, sharers, uses: { own, of: holders.length }, learns: true });
+      append(holdings, address, { parameter, sharers, uses: { own, of: holders.length }, holders, learns: true });
     }
   }
   return holdings;

@@ -3,7 +3,7 @@
  * the first step, so that a plan counts it and no sum can fail for lack of it.
  */
 import type { Device, Executable, Slice, Tensor } from '../../kernels/device.ts';
-import { blocksOf, blocksOfUses, piecesOf, PIECES_UNDER_WAY, type LeafRange, type Uses } from '../../topology/index.ts';
+import { blocksOfUses, piecesOf, PIECES_UNDER_WAY, type LeafRange } from '../../topology/index.ts';
 import { alike } from '../placement/alike.ts';
 import type { Bucket } from './bucket.ts';
 import { bucketLength, type BucketPlan } from './bucket_plan.ts';
@@ -21,6 +21,9 @@ export interface Sharing {
   readonly microbatches: number;
 }
 
+/** A bucket as far as room for it goes: elements of its arena, and by use who runs it. */
+type Summed = Pick<BucketPlan, 'holders'> & { readonly length: number };
+
 /** How much room the blocks that others send to one sharer of some buckets need. */
 export interface SharingRoom {
   readonly count: number;
@@ -30,28 +33,40 @@ export interface SharingRoom {
 
 /**
  * Of every other sharer's blocks of a piece as many are there at once as pieces may be under way from it, or as there are own
- * ones. Counted as if no block had met its sibling: who is slow decides when they do.
+ * ones. Each may be at a bucket of its own, so what counts of each is the bucket of which it sends most blocks. Counted as if no
+ * block had met its sibling: who is slow decides when they do.
  */
-export function roomOf(
-  buckets: readonly { readonly length: number; readonly uses: Uses }[],
-  ranks: number,
-  rank: number,
-  range: LeafRange,
-): SharingRoom {
-  const pieces = buckets.flatMap(({ length }) => piecesOf(length, ranks));
+function roomOf(buckets: readonly Summed[], sharers: readonly string[], rank: number, range: LeafRange): SharingRoom {
+  const pieces = buckets.flatMap(({ length }) => piecesOf(length, sharers.length));
   const own = pieces.filter(({ owner }) => owner === rank).length;
-  const others = buckets.map(({ uses }) => blocksOfAll(uses.of, range) - blocksOfUses(uses, range));
+  const most = new Map<string, number>();
+  for (const { holders } of buckets) {
+    for (const [sharer, blocks] of blocksBySharer(holders, range)) {
+      most.set(sharer, Math.max(blocks, most.get(sharer) ?? 0));
+    }
+  }
+  most.delete(sharers[rank]);
   return {
-    count: Math.min(PIECES_UNDER_WAY, own) * Math.max(0, ...others),
+    count: Math.min(PIECES_UNDER_WAY, own) * [...most.values()].reduce((sum, blocks) => sum + blocks, 0),
     length: Math.max(0, ...pieces.map(({ start, end }) => end - start)),
   };
 }
 
-/** Blocks of a parameter that all who hold it send, those of ranks whose ranges of microbatches are equally long. */
-function blocksOfAll(uses: number, { count, of }: LeafRange): number {
-  let blocks = 0;
-  for (let first = 0; first < of; first += count) blocks += blocksOf(first, count);
-  return uses * blocks;
+/** Blocks of a parameter that each who holds it sends, where the ranges of microbatches of all ranks are equally long. */
+function blocksBySharer(holders: BucketPlan['holders'], { count, of }: LeafRange): Map<string, number> {
+  const places = new Map<string, { readonly first: number; readonly own: number[] }>();
+  for (const [use, addresses] of holders.entries()) {
+    for (const [dataRank, address] of addresses.entries()) {
+      const place = places.get(address) ?? { first: dataRank * count, own: [] };
+      place.own.push(use);
+      places.set(address, place);
+    }
+  }
+  const blocks = new Map<string, number>();
+  for (const [address, { first, own }] of places) {
+    blocks.set(address, blocksOfUses({ own, of: holders.length }, { first, count, of }));
+  }
+  return blocks;
 }
 
 /** Messages that others have sent one sharer at most: blocks of its pieces, and sums of theirs. */
@@ -76,8 +91,8 @@ export function bySharers<B extends { readonly plan: BucketPlan }>(buckets: read
 export function roomsOf(plans: readonly BucketPlan[], address: string, range: LeafRange): SharingRoom[] {
   return bySharers(plans.map((plan) => ({ plan }))).map((group) => {
     const [{ plan }] = group;
-    const buckets = group.map(({ plan: of }) => ({ length: bucketLength(of), uses: of.uses }));
-    return roomOf(buckets, plan.sharers.length, plan.sharers.indexOf(address), range);
+    const buckets = group.map(({ plan: of }) => ({ length: bucketLength(of), holders: of.holders }));
+    return roomOf(buckets, plan.sharers, plan.sharers.indexOf(address), range);
   });
 }
 
@@ -92,8 +107,8 @@ export async function createSharings(
   for (const group of bySharers(buckets)) {
     const [{ plan }] = group;
     const rank = plan.sharers.indexOf(address);
-    const lengths = group.map(({ length, plan: { uses } }) => ({ length, uses }));
-    const { count, length } = roomOf(lengths, plan.sharers.length, rank, range);
+    const summed = group.map(({ length, plan: { holders } }) => ({ length, holders }));
+    const { count, length } = roomOf(summed, plan.sharers, rank, range);
     sharings.push({
       sharers: plan.sharers,
       rank,

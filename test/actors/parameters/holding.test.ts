@@ -79,6 +79,24 @@ describe('the buckets of an actor', () => {
     ]);
   });
 
+  it('are the same at all sharers of layers that two weights have by turns', () => {
+    // Eight layers on three stages: t, s, t | s, t, s | t, s. The last has the fourth use of both, the others not the same ones.
+    const [t, s] = [matrix('t', 8, 8), matrix('s', 8, 8)];
+    const stages = [0, 0, 0, 1, 1, 1, 2, 2];
+    const holdings = holdingsByAddress(
+      stages.map((stage, layer) => ({ weights: { w: layer % 2 === 0 ? t : s }, holders: [`p${stage}`] })),
+    );
+    const told = [...holdings].map(([address, held]) => [
+      address,
+      ...bucketsOf(held, { name: 'adamw' }).map(({ name, parameters, uses }) => [name, parameters.length, uses.own]),
+    ]);
+    expect(told).toEqual([
+      ['p0', ['s', 1, [0]], ['t', 1, [0, 1]]],
+      ['p1', ['s', 1, [1, 2]], ['t', 1, [2]]],
+      ['p2', ['s', 1, [3]], ['t', 1, [3]]],
+    ]);
+  });
+
   it('are cut at 4 MiB, from the end of the model and never inside a parameter', () => {
     const sizes = [300, 600, 1500, 200, 500, 500, 100];
     const weights = Object.fromEntries(sizes.map((rows, i) => [`w${i}`, matrix(`w${i}`, rows, 1024)]));

@@ -3,12 +3,12 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { FlatArena } from '../../../src/kernels/device.ts';
 import { sumOfSquares } from '../../../src/actors/parameters/gradient_norm.ts';
 import type { Bucket } from '../../../src/actors/parameters/bucket.ts';
+import { holdingsOf } from '../../../src/actors/parameters/holding.ts';
 import { ParameterSet } from '../../../src/actors/parameters/parameter_set.ts';
 import { CpuDevice } from '../../../src/kernels/cpu/device.ts';
 import type { Bindings, Device } from '../../../src/kernels/device.ts';
 import { ones } from '../../../src/models/init.ts';
 import type { Parameter } from '../../../src/models/parameter.ts';
-import { usedOnce } from '../../../src/topology/index.ts';
 import { elements } from '../../../src/kernels/shape.ts';
 import { unit } from '../../../src/runtime/testing/index.ts';
 import { RemoteDevice } from '../../kernels/remote_device.ts';
@@ -28,7 +28,7 @@ const valuesOf = (name: string, length: number): Float32Array =>
 
 const { optimizer } = smallTopology();
 const address = 'run/stage-p0-d0';
-const holdings = parameters.map((parameter) => ({ parameter, sharers: [address], uses: usedOnce, learns: true }));
+const holdings = holdingsOf(Object.fromEntries(parameters.map((parameter) => [parameter.name, parameter])), [address]);
 
 async function made(device: Device) {
   const set = await ParameterSet.create(device, device.slice('test', 2 ** 25), holdings, { optimizer, seed: 1 });

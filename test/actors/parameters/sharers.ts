@@ -95,7 +95,14 @@ export class Sharers {
     for (const [rank, place] of places.entries()) {
       const slice = device.slice(addresses[rank], 2 ** 28);
       const uses = { own: place.uses, of: options.uses };
-      const holdings = parameters.map((parameter) => ({ parameter, sharers: addresses, uses, learns: true }));
+      const holders = range(options.uses).map((use) => addresses.filter((_, i) => places[i].uses.includes(use)));
+      const holdings = parameters.map((parameter) => ({
+        parameter,
+        sharers: addresses,
+        uses,
+        holders,
+        learns: true,
+      }));
       const share = { address: addresses[rank], holdings, range: { ...place, of }, alive: 4, optimizer, seed: 1 };
       made.push({ place, slice, parts: await createShare(device, slice, share) });
     }

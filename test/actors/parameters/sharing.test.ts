@@ -48,6 +48,17 @@ describe('the room for what others send', () => {
     const range = { first: 0, count: 2, of: 4 };
     expect(roomsOf(bucketsOf(holdings.get('b0')!, optimizer), 'b0', range)).toEqual([{ count: 3, length: 64 }]);
   });
+
+  it('has most blocks of each other sharer, which may be at buckets of their own', () => {
+    // Of three microbatches a use has two blocks. First and second send two of one table and four of the other, and not alike.
+    const tables = ['t', 's'].map((name) => matrix(name, 1024, 3 * 1024));
+    const holdings = holdingsByAddress(
+      ['a', 'a', 'a', 'b', 'b', 'b', 'c', 'c'].map((stage, i) => ({ weights: { w: tables[i % 2] }, holders: [stage] })),
+    );
+    const range = { first: 0, count: 3, of: 3 };
+    expect(roomsOf(bucketsOf(holdings.get('c')!, optimizer), 'c', range)).toMatchObject([{ count: 4 * (4 + 4) }]);
+    expect(roomsOf(bucketsOf(holdings.get('a')!, optimizer), 'a', range)).toMatchObject([{ count: 4 * (4 + 2) }]);
+  });
 });
 
 it('a mailbox has room for all messages of its sums, however many sharers there are', async () => {

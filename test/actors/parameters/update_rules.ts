@@ -4,7 +4,7 @@
  */
 import { Bucket } from '../../../src/actors/parameters/bucket.ts';
 import { bucketsOf } from '../../../src/actors/parameters/bucket_plan.ts';
-import { usedOnce } from '../../../src/topology/index.ts';
+import { holdingsOf } from '../../../src/actors/parameters/holding.ts';
 import type { Device } from '../../../src/kernels/device.ts';
 import { floats } from '../../../src/kernels/dtype.ts';
 import { elements } from '../../../src/kernels/shape.ts';
@@ -29,7 +29,9 @@ export const norm = scale('norm', 19);
 export const parameters = [embedding, wide, norm, tall, hiddenRow, alsoWide];
 
 /** What an actor holds that shares nothing. */
-export const holdings = parameters.map((parameter) => ({ parameter, sharers: ['it'], uses: usedOnce, learns: true }));
+export const holdings = holdingsOf(Object.fromEntries(parameters.map((parameter) => [parameter.name, parameter])), [
+  'it',
+]);
 
 const numbersOf = ({ name, shape }: Parameter, purpose: number): Float32Array =>
   Float32Array.from({ length: elements(shape) }, (_, i) => unit(name.length * 7 + purpose, i) - 0.5);
