@@ -100,9 +100,15 @@ export class Shareholding implements Handlers<typeof parametersProtocol> {
     }
     const { waiting } = this;
     this.waiting = null;
-    const vote = { ...this.pass.report(), squares: await this.squares() };
-    // An actor that ended in between has refused its replies.
-    if (!waiting.settled) waiting.resolve(vote);
+    try {
+      const vote = { ...this.pass.report(), squares: await this.squares() };
+      // An actor that ended in between has refused its replies.
+      if (!waiting.settled) waiting.resolve(vote);
+    } catch (error) {
+      // It is waited for still, so that whoever takes the error can refuse it.
+      this.waiting = waiting;
+      throw error;
+    }
   }
 
   /** Refuses the vote that is waited for. */
