@@ -80,11 +80,18 @@ export class LeafGradients {
     }
   }
 
-  /** All gradients of a microbatch are written: folds the leaves that are left. */
+  /** One program has written all gradients of a microbatch: folds its leaves. */
   async close(microbatch: number): Promise<void> {
     const opened = this.opened.get(microbatch);
     if (opened === undefined) return;
     for (const leaf of [...opened.leaves]) await this.fold(microbatch, opened, leaf);
+  }
+
+  /** All of a microbatch's backward programs have run: throws where one of them left a gradient unwritten. */
+  end(microbatch: number): void {
+    const missing = [...(this.opened.get(microbatch)?.leaves ?? [])].flatMap((leaf) => [...leaf.missing]);
+    if (missing.length > 0)
+      throw new Error(`microbatch ${microbatch}: no program wrote gradients of ${missing.join(', ')}`);
   }
 
   /** Gives back every leaf and block of a step that is not to be finished. */

@@ -197,7 +197,7 @@ export class Stage extends Shareholder implements Actor<Messages> {
   /** The end of a way: forward there may be one back; behind that one the context is free. */
   private async endOf(pass: Pass, index: number, run: StageRun): Promise<void> {
     const { device, generation, streams } = this.parts;
-    if (run.phase === 'backward') await this.share.leaves.close(run.unit.microbatch);
+    if (run.phase === 'backward') this.share.leaves.end(run.unit.microbatch);
     else if (pass.prompt !== null) {
       if (generation.logits !== null) pass.logits = await generation.logits.at(pass.prompt.position);
     } else {
