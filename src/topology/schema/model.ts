@@ -32,7 +32,8 @@ export const modelSchema = z.strictObject({
     .meta({ allowed: 'the path of a module, or null' })
     .default(null)
     .describe(
-      'Module whose exports `mixer` and `feedForward` replace those of the architecture; relative to this file.',
+      'Module whose exports `mixer` and `feedForward` replace those of the architecture, or whose `family` builds the whole model; ' +
+        'relative to this file.',
     ),
   max_position_embeddings: whole(2).default(256).describe('Longest sequence in tokens that the model can read.'),
   rope_theta: positive32().default(10_000).describe('Base of the rotary position embedding.'),
