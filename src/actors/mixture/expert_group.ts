@@ -18,8 +18,8 @@ export class ExpertGroup implements Actor<Messages> {
   private readonly programs: ExpertPrograms;
   private readonly port: RowsPort;
   private readonly scope: ActorScope;
-  /** How many experts have said that they reached a version above the group's. */
-  private readonly reached = new Map<number, number>();
+  /** By version above the group's: the experts that have said that they reached it. */
+  private readonly reached = new Map<number, Set<string>>();
   /** The gradients of weights that are being made, beside the messages that come. */
   private weighing: Promise<void> = Promise.resolve();
   private failure: Error | null = null;
@@ -62,10 +62,10 @@ export class ExpertGroup implements Actor<Messages> {
     if (this.failure !== null) throw this.failure;
   }
 
-  advanced({ version }: ArgsOf<Messages, 'advanced'>): void {
-    const count = (this.reached.get(version) ?? 0) + 1;
-    this.reached.set(version, count);
-    if (count < this.cores.length) return;
+  advanced({ version }: ArgsOf<Messages, 'advanced'>, ctx: Context): void {
+    const there = this.reached.get(version) ?? new Set();
+    this.reached.set(version, there.add(ctx.sender));
+    if (there.size < this.cores.length) return;
     this.reached.delete(version);
     this.scope.setParamsVersion(version);
   }
