@@ -56,7 +56,7 @@ export interface Stack {
 /** Streams of the batch: they are there from the beginning, in every stage that reads them. */
 export const batchStreams = { tokens: 'batch.tokens', targets: 'batch.targets' } as const;
 
-/** The programs of one mixture-of-experts layer; all layers of a model share them. */
+/** The programs of one mixture-of-experts layer; layers of the same shape share them. */
 export interface MixturePrograms {
   /** h_RD, key, router_ED → logits_RE, probs_RE. Without `key` when there is no jitter (evaluation). */
   readonly score: Program;

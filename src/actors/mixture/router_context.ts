@@ -1,6 +1,6 @@
 /**
  * The programs of a router, and the memory of one microbatch in it: rows out and back, scores, gates, and their
- * gradients. Tensors are named as in the programs of `models/mixture.ts`.
+ * gradients. Tensors are named as in the programs of `models/blocks/mixture.ts`.
  */
 import type { Bindings, Device, Executable, Slice, Tensor } from '../../kernels/device.ts';
 import { add } from '../../kernels/ops/add.ts';

@@ -1,7 +1,7 @@
 /**
- * The order in which gradients add up, whatever order they arrive in. A leaf is the gradient of one global microbatch;
- * leaves fold in a binary tree over the global index, so a rank can fold its own part early and the sum is the same
- * bits for any number of ranks. A missing leaf is the identity.
+ * A gradient tree fixes the order in which gradients add up, whatever order they arrive in. A leaf is the gradient of one use by one
+ * global microbatch, at the place that `leafIndex` gives it; leaves fold in a binary tree over these places, so a rank can fold its
+ * own part early and the sum is the same bits for any number of ranks. A missing leaf is the identity.
  */
 
 /** A sum of the 2^level leaves that begin at index · 2^level. */

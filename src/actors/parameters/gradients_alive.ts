@@ -1,7 +1,7 @@
 /**
- * How many gradients of one role are alive at once at most: blocks of leaves that wait for their siblings in the tree of
- * `gradient_tree.ts`, and the leaf that is being made. Each rank sends its leaves in order; nothing is known of the order
- * between ranks.
+ * How many gradients of one use of a parameter an actor has alive at once at most: blocks of leaves that wait for their siblings in
+ * the tree of `gradient_tree.ts`, and the leaf that is being made. An actor with several uses has as many of each, since every use
+ * has a subtree of its own. Each rank sends its leaves in order; nothing is known of the order between ranks.
  */
 import { blocksOf } from '../../topology/index.ts';
 
@@ -15,7 +15,7 @@ interface Alive {
 
 const most = ({ partly, isWhole }: Alive): number => (isWhole ? Math.max(partly, 1) : partly);
 
-/** Of a role that makes the leaves of rank `firstRank` itself, or is sent those of `ranks` ranks, `microbatches` of each. */
+/** Of an actor that makes the leaves of rank `firstRank` itself, or is sent those of `ranks` ranks, `microbatches` of each. */
 export function gradientsAlive(microbatches: number, firstRank: number, ranks: number): number {
   if (ranks === 1) return blocksInOrder(firstRank * microbatches, microbatches - 1) + 1;
   const leaves = ranks * microbatches;
