@@ -82,12 +82,12 @@ export interface BankPlace {
 export interface FlatArena {
   readonly flat: Tensor;
   readonly views: Bindings;
-  /** `length` elements from element `at` on, a multiple of `RANGE_ELEMENTS`, as a tensor of its own over the same memory. */
+  /**
+   * `length` elements from element `at` on, as a tensor of its own over the same memory. `at` is a multiple of 64: ranges begin
+   * 256 bytes apart, as the devices that ask for most ask for it.
+   */
   range(at: number, length: number): Tensor;
 }
-
-/** Where ranges of a flat arena may begin, in elements: 256 bytes apart, as the devices that ask for most ask for it. */
-export const RANGE_ELEMENTS = 64;
 
 /** What is taken from a dry device from `begin` to `end` is booked so many times. */
 export interface DryBook {

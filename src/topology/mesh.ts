@@ -97,11 +97,6 @@ export function expertsOfGroup(numExperts: number, expertParallel: number, group
   return range(each).map((index) => group * each + index);
 }
 
-/** The group that holds an expert. */
-export function groupOfExpert(numExperts: number, expertParallel: number, expert: number): number {
-  return Math.floor(expert / (numExperts / expertParallel));
-}
-
 /** Index of a rank's microbatch in the whole step; batches and reduction order go by it. */
 export function globalMicrobatch(dataRank: number, microBatches: number, microbatch: number): number {
   return dataRank * microBatches + microbatch;

@@ -67,6 +67,9 @@ export function blocksOfUses({ own }: Uses, { first, count, of }: LeafRange): nu
 /** Elements that are divided among the sharers at a time: 4 MiB. */
 export const PART_ELEMENTS = 2 ** 20;
 
+/** Pieces begin at multiples of so many elements: 256 bytes, where a range of an arena may begin on every device. */
+const PIECE_UNIT = 64;
+
 /** Elements [start, end) of an arena, which the sharer of rank `owner` sums; `part` counts through the arena. */
 export interface Piece {
   readonly part: number;
@@ -77,16 +80,16 @@ export interface Piece {
 
 /**
  * The pieces of a flat arena, in order: every part of it has one for each of `ranks` sharers, as even as can be. They begin at
- * multiples of `unit` elements; empty ones are left out.
+ * multiples of 64 elements; empty ones are left out.
  */
-export function piecesOf(length: number, ranks: number, unit = 64): Piece[] {
+export function piecesOf(length: number, ranks: number): Piece[] {
   const pieces: Piece[] = [];
   for (let from = 0, part = 0; from < length; from += PART_ELEMENTS, part++) {
     const to = Math.min(from + PART_ELEMENTS, length);
-    const units = Math.ceil((to - from) / unit);
+    const units = Math.ceil((to - from) / PIECE_UNIT);
     for (let owner = 0; owner < ranks; owner++) {
-      const start = from + Math.floor((units * owner) / ranks) * unit;
-      const end = Math.min(to, from + Math.floor((units * (owner + 1)) / ranks) * unit);
+      const start = from + Math.floor((units * owner) / ranks) * PIECE_UNIT;
+      const end = Math.min(to, from + Math.floor((units * (owner + 1)) / ranks) * PIECE_UNIT);
       if (start < end) pieces.push({ part, owner, start, end });
     }
   }

@@ -1,13 +1,6 @@
 /** The logical mesh: which rank holds which layers, which group which experts. */
 import { describe, expect, test } from 'vitest';
-import {
-  expertsOfGroup,
-  globalMicrobatch,
-  groupOfExpert,
-  layersOfStage,
-  meshOf,
-  parseTopology,
-} from '../../src/topology/index.ts';
+import { expertsOfGroup, globalMicrobatch, layersOfStage, meshOf, parseTopology } from '../../src/topology/index.ts';
 
 describe('layers of a stage', () => {
   test('are contiguous and as even as can be, the longer stages first', () => {
@@ -30,14 +23,13 @@ describe('layers of a stage', () => {
   });
 });
 
-test('experts of a group are contiguous, and an expert finds its group', () => {
+test('experts of a group are contiguous', () => {
   expect([0, 1, 2, 3].map((group) => expertsOfGroup(8, 4, group))).toEqual([
     [0, 1],
     [2, 3],
     [4, 5],
     [6, 7],
   ]);
-  expect([0, 1, 2, 3, 4, 5, 6, 7].map((expert) => groupOfExpert(8, 4, expert))).toEqual([0, 0, 1, 1, 2, 2, 3, 3]);
 });
 
 test('microbatches of all ranks are numbered rank by rank', () => {
