@@ -65,23 +65,23 @@ export class AllReduce {
   }
 
   /** Gives this sharer's blocks of a bucket. The sum is written over the first; all are this object's until `take`. */
-  async contribute(step: number, bucket: Bucket, blocks: readonly Block<FlatArena>[]): Promise<void> {
+  async contribute(bucket: Bucket, blocks: readonly Block<FlatArena>[]): Promise<void> {
     const sum = this.sumOf(bucket.plan.name);
-    for (const piece of await sum.open(blocks)) await this.tell(step, sum, piece);
-    await this.send(step);
+    for (const piece of await sum.open(blocks)) await this.tell(sum, piece);
+    await this.send();
   }
 
-  async onBlock({ step, bucket, part, values, level, index }: BlockMessage): Promise<void> {
+  async onBlock({ bucket, part, values, level, index }: BlockMessage): Promise<void> {
     const sum = this.sumOf(bucket);
     const piece = sum.ownPiece(part);
     const isSummed = await sum.receive(piece, floats('block', dataOf(values)), { level, index });
-    if (isSummed) await this.tell(step, sum, piece);
+    if (isSummed) await this.tell(sum, piece);
   }
 
-  async onSum({ step, bucket, part, owner, values }: SumMessage): Promise<void> {
+  async onSum({ bucket, part, owner, values }: SumMessage): Promise<void> {
     this.sumOf(bucket).lay(part, owner, floats('sum', dataOf(values)));
     for (const queue of this.queues) if (queue.rank === owner) queue.underWay -= 1;
-    await this.send(step);
+    await this.send();
   }
 
   /** The summed gradients, where every bucket is whole. They are given out once. */
@@ -98,7 +98,7 @@ export class AllReduce {
   }
 
   /** Sends the pieces whose turn it is, as far as their owners have room. Reads that are asked for together come together. */
-  private async send(step: number): Promise<void> {
+  private async send(): Promise<void> {
     const ready = this.queues.flatMap((queue) => {
       const due: { readonly rank: number; readonly sum: BucketSum; readonly piece: Piece }[] = [];
       while (queue.underWay < this.atOnce && queue.pieces.at(queue.sent)?.sum.isOpen === true) {
@@ -113,17 +113,17 @@ export class AllReduce {
       const { level, index } = block;
       const values = payload(read[i], [read[i].length]);
       const { name } = sum.bucket.plan;
-      this.replicas.block(rank, { step, bucket: name, part: piece.part, level, index, values });
+      this.replicas.block(rank, { bucket: name, part: piece.part, level, index, values });
     }
   }
 
   /** Tells the others the sum of an own piece. */
-  private async tell(step: number, sum: BucketSum, piece: Piece): Promise<void> {
+  private async tell(sum: BucketSum, piece: Piece): Promise<void> {
     const read = await sum.read(sum.blocks[0], piece);
     const values = payload(read, [read.length]);
     const { name } = sum.bucket.plan;
     for (const { rank } of this.queues) {
-      this.replicas.sum(rank, { step, bucket: name, part: piece.part, owner: piece.owner, values });
+      this.replicas.sum(rank, { bucket: name, part: piece.part, owner: piece.owner, values });
     }
   }
 

@@ -163,7 +163,7 @@ export class Shareholding implements Handlers<typeof parametersProtocol> {
   private async reduce(bucket: Bucket, tree: GradientTree<FlatArena>): Promise<void> {
     const shared = this.allReduceOf.get(bucket.plan.name);
     if (shared === undefined) this.own.set(bucket, (await tree.root())!);
-    else await shared.contribute(this.dataStep, bucket, tree.drain());
+    else await shared.contribute(bucket, tree.drain());
   }
 
   private sharedBucket(name: string): AllReduce {

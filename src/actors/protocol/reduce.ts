@@ -1,13 +1,13 @@
 /**
  * Sums of gradients over all that hold the same parameters. A flat arena is summed in pieces: every sharer sends the blocks of its
  * own microbatches, piece by piece, to the piece's owner; the owner folds them and sends the sum to all others, which tells them,
- * too, that they may send it another piece.
+ * too, that they may send it another piece. No message says its step: a sharer votes on a step with the sums of all in hand, so
+ * what comes behind its vote is of the next one, and what is left of a step that was given up is of a former gen.
  */
 import { z } from 'zod';
 import { defineProtocol, tell, tensorSchema, type AddressPattern } from '../../runtime/index.ts';
 
 const place = z.object({
-  step: z.int(),
   /** The bucket's name, and the part of its arena that the piece is of. */
   bucket: z.string(),
   part: z.int(),

@@ -77,7 +77,7 @@ export class Sharers {
         sum: (to: number, message: SumMessage) => this.sendSum(rank, to, message),
       };
       const allReduce = new AllReduce(device, sharings[0], replicas, atOnce);
-      leaves.handTo((bucket, tree) => allReduce.contribute(0, bucket, tree.drain()));
+      leaves.handTo((bucket, tree) => allReduce.contribute(bucket, tree.drain()));
       return { ...sharer, allReduce };
     });
   }
