@@ -62,7 +62,6 @@ export const {
   generate,
   globalMicrobatch,
   globalMicrobatchesOf,
-  groupOfExpert,
   isTensor,
   itself,
   kernels,
