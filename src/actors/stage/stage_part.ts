@@ -18,29 +18,42 @@ export interface StagePart {
   readonly departures: readonly { readonly stream: string; readonly to: readonly number[] }[];
 }
 
+const known = new WeakMap<Model, WeakMap<object, StagePart[]>>();
+
+/** The part of one rank; those of a model are made together and once, since a plan asks for thousands. */
 export function stagePart(model: Model, mesh: Pick<Mesh, 'stages'>, pipelineRank: number): StagePart {
-  const layers = layersOf(model);
+  const ofModel = known.get(model) ?? new WeakMap<object, StagePart[]>();
+  const parts = ofModel.get(mesh) ?? partsOf(layersOf(model), mesh);
+  known.set(model, ofModel.set(mesh, parts));
+  return parts[pipelineRank];
+}
+
+/** The parts of all pipeline ranks. */
+function partsOf(layers: readonly Layer[], mesh: Pick<Mesh, 'stages'>): StagePart[] {
   const ranks = ranksOf(layers, mesh);
-  const own = layers.filter((_, at) => ranks[at] === pipelineRank);
   const writer = new Map<string, number>();
   const readers = new Map<string, Set<number>>();
   for (const [at, { steps }] of layers.entries()) {
     for (const stream of steps.flatMap(readsOf)) readers.set(stream, (readers.get(stream) ?? new Set()).add(ranks[at]));
     for (const stream of steps.flatMap(writesOf)) writer.set(stream, ranks[at]);
   }
-  const steps = own.flatMap((layer) => layer.steps);
   const programs = layers.flatMap((layer) => layer.steps.filter((step) => step.kind === 'run'));
   const keys = useKeysOf(programs.map(({ weights }) => weights));
   const gradientKeys = new Map<Step, Readonly<Record<string, string>>>(programs.map((step, i) => [step, keys[i]]));
-  const arrivals = [...new Set(steps.flatMap(readsOf))].flatMap((stream) => {
-    const from = writer.get(stream);
-    return from === undefined || from === pipelineRank ? [] : [{ stream, from }];
+  const layersOfRank = Map.groupBy(layers.keys(), (at) => ranks[at]);
+  return Array.from({ length: 1 + ranks[ranks.length - 1] }, (_, rank) => {
+    const own = (layersOfRank.get(rank) ?? []).map((at) => layers[at]);
+    const steps = own.flatMap((layer) => layer.steps);
+    const arrivals = [...new Set(steps.flatMap(readsOf))].flatMap((stream) => {
+      const from = writer.get(stream);
+      return from === undefined || from === rank ? [] : [{ stream, from }];
+    });
+    const departures = steps.flatMap(writesOf).flatMap((stream) => {
+      const to = [...(readers.get(stream) ?? [])].filter((other) => other !== rank).sort((x, y) => x - y);
+      return to.length === 0 ? [] : [{ stream, to }];
+    });
+    return { steps, gradientKeys, mixtures: own.flatMap(({ mixtures }) => mixtures), arrivals, departures };
   });
-  const departures = steps.flatMap(writesOf).flatMap((stream) => {
-    const to = [...(readers.get(stream) ?? [])].filter((rank) => rank !== pipelineRank).sort((a, b) => a - b);
-    return to.length === 0 ? [] : [{ stream, to }];
-  });
-  return { steps, gradientKeys, mixtures: own.flatMap(({ mixtures }) => mixtures), arrivals, departures };
 }
 
 /** Pipeline rank of each layer; one that the pipeline does not count goes with the next that it does, or with the last. */

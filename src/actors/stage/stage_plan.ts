@@ -44,6 +44,8 @@ export class StagePlan {
   readonly part: StagePart;
   /** Readers by stream, in the order in which their gradients are added. */
   readonly readers: ReadonlyMap<string, readonly Reader[]>;
+  /** The same by the number of the step that reads. */
+  readonly readersAt: ReadonlyMap<number | null, readonly Reader[]>;
   readonly forward: readonly Action[];
   /** Empty where nothing is to go back. */
   readonly backward: readonly Action[];
@@ -55,6 +57,7 @@ export class StagePlan {
     this.part = part;
     this.keeps = keeps;
     this.readers = readersOf(part);
+    this.readersAt = Map.groupBy([...this.readers.values()].flat(), ({ step }) => step);
     for (const stream of part.steps.flatMap(writesOf)) {
       const isRead = this.readers.has(stream) || keeps.includes(stream);
       if (!isRead) throw new TypeError(`stream ${stream} is written, and nobody reads it`);

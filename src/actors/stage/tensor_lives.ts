@@ -102,10 +102,8 @@ export function handKey(plan: StagePlan, { step }: Extract<Action, { does: 'hand
 
 /** Gradients that the backward of a step writes: one for each of its reads that has one. */
 export const readsBy = (plan: StagePlan, at: number) =>
-  [...plan.readers.values()].flatMap((readers) =>
-    readers.flatMap(({ stream, number, step, input }) => {
-      if (step !== at || input === null) return [];
-      const { program } = plan.part.steps[at] as RunStep;
-      return typeOf(program, input).dtype === 'f32' ? [{ stream, number, input }] : [];
-    }),
-  );
+  (plan.readersAt.get(at) ?? []).flatMap(({ stream, number, input }) => {
+    if (input === null) return [];
+    const { program } = plan.part.steps[at] as RunStep;
+    return typeOf(program, input).dtype === 'f32' ? [{ stream, number, input }] : [];
+  });
