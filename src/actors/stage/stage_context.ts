@@ -9,7 +9,7 @@ import type { RunStep } from '../../models/model.ts';
 import { tensorFor, weightBindings } from './bindings.ts';
 import { differentiate, type Differentiated } from './differentiated.ts';
 import { gradientKey, type StagePlan } from './stage_plan.ts';
-import { livesOf, readsBy, residualKey, sharedMemory } from './tensor_lives.ts';
+import { livesOf, readsBy, residualKey, sharedMemory, type TensorLife } from './tensor_lives.ts';
 
 /** The programs of a stage, compiled; all microbatches share them. */
 export interface StagePrograms {
@@ -18,6 +18,8 @@ export interface StagePrograms {
   readonly steps: ReadonlyMap<number, Differentiated>;
   /** sum += addend, for gradients of a stream that has several readers, by stream. */
   readonly sums: ReadonlyMap<string, Executable>;
+  /** Whose memory each tensor has, by key. */
+  readonly homes: ReadonlyMap<string, TensorLife>;
 }
 
 export interface StageContext extends StagePrograms {
@@ -30,7 +32,8 @@ export interface StageContext extends StagePrograms {
 export async function compileStage(device: Device, plan: StagePlan): Promise<StagePrograms> {
   const steps = new Map<number, Differentiated>();
   const sums = new Map<string, Executable>();
-  const shapes = new Map(livesOf(plan).map(({ key, type }) => [key, type.shape]));
+  const lives = livesOf(plan);
+  const shapes = new Map(lives.map(({ key, type }) => [key, type.shape]));
   for (const [at, step] of plan.part.steps.entries()) {
     if (step.kind === 'run') steps.set(at, await differentiate(device, step.program));
   }
@@ -43,13 +46,12 @@ export async function compileStage(device: Device, plan: StagePlan): Promise<Sta
     });
     sums.set(stream, await device.compile(sum));
   }
-  return { plan, steps, sums };
+  return { plan, steps, sums, homes: sharedMemory(lives) };
 }
 
 /** Takes the memory of one microbatch from the slice of the stage. Throws `OutOfSliceMemory`. */
 export function createStageContext(slice: Slice, programs: StagePrograms, values: Bindings): StageContext {
-  const { plan } = programs;
-  const homes = sharedMemory(livesOf(plan));
+  const { plan, homes } = programs;
   const made = new Map<string, Tensor>();
   const tensors = Object.fromEntries(
     [...homes].map(([key, home]) => {
