@@ -115,7 +115,7 @@ test('its types resolve in a strict project, and are checked', () => {
      export const steps: number = topology.training.steps;
      export const gen: number = createLocalSystem().gen;
      export const lossOf = ({ loss }: StepMetrics): number => loss;
-     // @ts-expect-error: a number.
+     // @ts-expect-error: it is a number, and a package without types would let this pass.
      export const wrong: string = topology.training.steps;
      // What of Node.js its types need, they bring.
      export const folder: string = import.meta.dirname;
