@@ -65,7 +65,7 @@ export function blocksOfUses({ own }: Uses, { first, count, of }: LeafRange): nu
 }
 
 /** Elements that are divided among the sharers at a time: 4 MiB. */
-export const PART_ELEMENTS = 2 ** 20;
+export const SUM_PART_ELEMENTS = 2 ** 20;
 
 /** Pieces begin at multiples of so many elements: 256 bytes, where a range of an arena may begin on every device. */
 const PIECE_UNIT = 64;
@@ -84,8 +84,8 @@ export interface Piece {
  */
 export function piecesOf(length: number, ranks: number): Piece[] {
   const pieces: Piece[] = [];
-  for (let from = 0, part = 0; from < length; from += PART_ELEMENTS, part++) {
-    const to = Math.min(from + PART_ELEMENTS, length);
+  for (let from = 0, part = 0; from < length; from += SUM_PART_ELEMENTS, part++) {
+    const to = Math.min(from + SUM_PART_ELEMENTS, length);
     const units = Math.ceil((to - from) / PIECE_UNIT);
     for (let owner = 0; owner < ranks; owner++) {
       const start = from + Math.floor((units * owner) / ranks) * PIECE_UNIT;

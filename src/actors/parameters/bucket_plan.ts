@@ -6,7 +6,7 @@
 import { flatLayout } from '../../kernels/flat_layout.ts';
 import { elements } from '../../kernels/shape.ts';
 import type { Parameter } from '../../models/parameter.ts';
-import { PART_ELEMENTS, type Uses } from '../../topology/index.ts';
+import { SUM_PART_ELEMENTS, type Uses } from '../../topology/index.ts';
 import type { Holding } from './holding.ts';
 import { ruleOf, type RuleChoice } from './rules.ts';
 import type { UpdateRule } from './update_rule.ts';
@@ -64,7 +64,7 @@ function cut(group: readonly { at: number; holding: Holding }[], optimizer: Rule
     const size = elements(member.holding.parameter.shape);
     if (size > room || runs.length === 0) {
       runs.push([]);
-      room = PART_ELEMENTS;
+      room = SUM_PART_ELEMENTS;
     }
     runs[runs.length - 1].unshift(member);
     room -= size;

@@ -4,7 +4,7 @@ import { squareSums } from '../../kernels/ops/square_sums.ts';
 import type { Program } from '../../kernels/program.ts';
 import { dynamic } from '../../kernels/shape.ts';
 import { f32, state, trace } from '../../kernels/trace.ts';
-import { PART_ELEMENTS } from '../../topology/index.ts';
+import { SUM_PART_ELEMENTS } from '../../topology/index.ts';
 
 const known = new Map<string, Program>();
 
@@ -31,7 +31,7 @@ export const PIECE_ROW = 16;
 /** sum += addend over the live `rows` of 16 elements, both f32 [rows, 16]: pieces of all lengths share it. */
 export function accumulatePieceProgram(): Program {
   return once('accumulate piece', () => {
-    const rows = dynamic('rows', PART_ELEMENTS / PIECE_ROW);
+    const rows = dynamic('rows', SUM_PART_ELEMENTS / PIECE_ROW);
     const specs = { sum: state([rows, PIECE_ROW]), addend: f32([rows, PIECE_ROW]) };
     return trace('accumulate_piece', specs, ({ sum, addend }) => {
       accumulate(sum, addend);

@@ -2,7 +2,7 @@
 import { elements } from '../../kernels/shape.ts';
 import { LINK_LIMITS, type LinkLimits } from '../../runtime/cluster/nats.ts';
 import { SLOTS, type SlotClass } from '../../runtime/index.ts';
-import { PART_ELEMENTS } from '../../topology/index.ts';
+import { SUM_PART_ELEMENTS } from '../../topology/index.ts';
 import { storedNames } from '../parameters/rules.ts';
 import type { Share } from '../parameters/share.ts';
 import type { CastEntry } from './cast_entry.ts';
@@ -38,7 +38,7 @@ export function linkLimitsFor(largestBytes: number): Partial<LinkLimits> {
 
 /** Largest message about what an actor holds: a piece of a gradient, or the largest parameter with all that is kept of it. */
 function stateBytes({ holdings, optimizer }: Share): number {
-  let largestBytes = 4 * PART_ELEMENTS;
+  let largestBytes = 4 * SUM_PART_ELEMENTS;
   for (const holding of holdings) {
     const bytes = 4 * elements(holding.parameter.shape) * storedNames(holding, optimizer).length;
     largestBytes = Math.max(largestBytes, bytes);
