@@ -1,4 +1,6 @@
+import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { matchesGlob } from 'node:path';
 import { defineConfig, type Plugin } from 'vitest/config';
 import { keepCompiled } from './src/cli/compile_cache.ts';
 import { lackedParts, machineParts, SkippedTests } from './test/machine_parts.ts';
@@ -7,13 +9,40 @@ import { SlowestFirst } from './test/slowest_first.ts';
 // The many processes that tests start, and the nodes and threads of those, load the same modules: see compile_cache.ts.
 keepCompiled(process.env);
 
-/** What computes on numbers and texts alone: no device, no program of ours, no change of the environment. */
-const plain = ['data', 'runtime/system', 'runtime/testing', 'telemetry', 'topology'].map(
-  (folder) => `test/${folder}/**/*.test.ts`,
-);
+/** What starts no program and does not change its environment. */
+const plain = [
+  'actors',
+  'checkpoints',
+  'cli/checks',
+  'data',
+  'kernels',
+  'models',
+  'runtime/system',
+  'runtime/testing',
+  'structure',
+  'telemetry',
+  'topology',
+].map((folder) => `test/${folder}/**/*.test.ts`);
+
+/** Of these, what opens a GPU, puts another module in a module's place, or weighs its process. */
+const alone = [
+  'test/actors/absent_dawn.test.ts',
+  'test/actors/auto_device.test.ts',
+  'test/actors/leased_rows.test.ts',
+  'test/actors/**/*webgpu*',
+  'test/cli/checks/gpu.test.ts',
+  'test/kernels/memory.test.ts',
+  'test/kernels/precision.test.ts',
+  'test/kernels/webgpu/**',
+];
 
 /** What takes many seconds a file: `npm run test:long`, and not `npm test`. */
 const long = 'test/**/*.long.test.ts';
+
+/** All others; by name, since what a project excludes it cannot include again. */
+const whole = globSync('test/**/*.test.ts', { cwd: import.meta.dirname }).filter(
+  (path) => alone.some((glob) => matchesGlob(path, glob)) || !plain.some((glob) => matchesGlob(path, glob)),
+);
 
 const lacked = await lackedParts(process.env);
 
@@ -38,10 +67,10 @@ export default defineConfig({
     testTimeout: 600_000,
     hookTimeout: 600_000,
     projects: [
-      // Devices live in these tests, so each file runs in a process of its own.
-      { extends: true, test: { name: 'whole', include: ['test/**/*.test.ts'], exclude: [...plain, long] } },
-      // These need none, and start in no time where another of them has loaded the modules.
-      { extends: true, test: { name: 'plain', include: plain, exclude: [long], isolate: false } },
+      // Each file in a process of its own.
+      { extends: true, test: { name: 'whole', include: whole, exclude: [long] } },
+      // One process for many files: to start it and to load the modules takes longer than most of them.
+      { extends: true, test: { name: 'plain', include: plain, exclude: [...alone, long], isolate: false } },
       { extends: true, test: { name: 'long', include: [long] } },
     ],
   },
