@@ -47,23 +47,27 @@ export const notRun: Readonly<Record<string, NotRun>> = {
   'npm run bench -- step': { why: 'it takes minutes', instead: isThere('bench/step.bench.ts') },
 };
 
-/** Makes a run of any model small. */
-const small = [
+const options = (...keys: string[]): string => keys.map((key) => `--set ${key}`).join(' ');
+
+/** Makes a step of any model small. */
+const smallStep = options(
   'model.hidden_size=32',
   'model.intermediate_size=32',
   'model.num_hidden_layers=2',
   'model.num_attention_heads=2',
-  'training.steps=15',
   'training.sequence_length=16',
   'training.global_batch_size=4',
   'training.eval_sequences=4',
+);
+
+/** And a run of it. */
+const small = `${smallStep} ${options(
+  'training.steps=15',
   'training.eval_interval=5',
   'optimizer.warmup_steps=1',
   'checkpoint.interval=2',
   'checkpoint.keep=99',
-]
-  .map((key) => `--set ${key}`)
-  .join(' ');
+)}`;
 
 /** Enough where a page does not speak of two. */
 const oneProcess = '--set cluster.nats.url=none';
@@ -78,6 +82,7 @@ export const shortened: Readonly<Record<string, readonly (readonly [from: string
     ['npm run start:nodes', `npm run start:nodes -- ${small}`],
     ['npx troupe launch mine.yaml', `npx troupe launch mine.yaml ${small} ${oneProcess}`],
   ],
+  'docs/concepts/kernels.md': [['configs/quickstart.yaml', `configs/quickstart.yaml ${smallStep}`]],
   'docs/how-to/library.md': [
     [
       'training: { steps: 300 }',
