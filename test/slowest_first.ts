@@ -28,7 +28,6 @@ const slow = [
   'cli/refusals/command_line',
   'cli/refusals/disk',
   'cli/train',
-  'docs/programs',
   'cli/refusals/corpora',
   'run/dying_nodes',
   'actors/contract',

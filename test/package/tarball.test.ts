@@ -16,7 +16,8 @@ import {
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { blocksOf, isProgram, pages } from '../docs/page.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 let folder: string;
@@ -107,23 +108,48 @@ test(
   },
 );
 
-test('its types resolve in a strict project, and are checked', () => {
-  writeFileSync(
-    join(app, 'use.mts'),
-    `import { createLocalSystem, defineTopology, launch, type FeedForward, type StepMetrics, type Topology } from 'troupe';
-     export const topology: Topology = defineTopology({ name: 'mine', training: { steps: 3 } });
-     export const steps: number = topology.training.steps;
-     export const gen: number = createLocalSystem().gen;
-     export const lossOf = ({ loss }: StepMetrics): number => loss;
-     // @ts-expect-error: it is a number, and a package without types would let this pass.
-     export const wrong: string = topology.training.steps;
-     // What of Node.js its types need, they bring.
-     export const folder: string = import.meta.dirname;
-     export const identity: FeedForward = { weights: () => ({}), apply: (h_RD) => h_RD };
-     void launch;`,
-  );
-  const strict = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'esnext', 'use.mts'];
-  expect(tsc(...strict)).toEqual({ stdout: '', stderr: '', exitCode: 0 });
+describe('in a strict project', () => {
+  const use = `
+    import { createLocalSystem, defineTopology, launch, type FeedForward, type StepMetrics, type Topology } from 'troupe';
+    export const topology: Topology = defineTopology({ name: 'mine', training: { steps: 3 } });
+    export const steps: number = topology.training.steps;
+    export const gen: number = createLocalSystem().gen;
+    export const lossOf = ({ loss }: StepMetrics): number => loss;
+    // @ts-expect-error: it is a number, and a package without types would let this pass.
+    export const wrong: string = topology.training.steps;
+    // What of Node.js its types need, they bring.
+    export const folder: string = import.meta.dirname;
+    export const identity: FeedForward = { weights: () => ({}), apply: (h_RD) => h_RD };
+    void launch;`;
+  const wrong = "import { defineTopology } from 'troupe';\ndefineTopology({ modle: {} });\n";
+  const programs = pages.flatMap((page) => blocksOf(page).filter(isProgram));
+  let complaints: string[];
+  beforeAll(() => {
+    const files = new Map([
+      ['use.mts', use],
+      ['wrong.mts', wrong],
+    ]);
+    for (const { page, line, text } of programs)
+      files.set(
+        `${page.replaceAll('/', '_')}_${line}.mts`,
+        `${text.replace("'./src/index.ts'", "'troupe'")}\nexport {};\n`,
+      );
+    for (const [name, text] of files) writeFileSync(join(app, name), text);
+    // All declarations are checked, but for those of the language, which are TypeScript's own.
+    const strict = ['--noEmit', '--strict', '--skipDefaultLibCheck', '--module', 'nodenext', '--target', 'esnext'];
+    const { stdout, stderr } = tsc(...strict, ...files.keys());
+    expect(stderr).toBe('');
+    complaints = stdout.trimEnd().split('\n');
+  });
+
+  test('its types resolve and are checked, and the programs of the documentation have them', () => {
+    expect(programs.length).toBeGreaterThan(2);
+    expect(complaints.filter((line) => !line.startsWith('wrong.mts(2,18): error TS'))).toEqual([]);
+  });
+
+  test('a key that there is not is an error', () => {
+    expect(complaints).toContainEqual(expect.stringContaining("'modle' does not exist in type"));
+  });
 });
 
 test('the actor example runs on it', () => {
