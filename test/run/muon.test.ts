@@ -64,7 +64,13 @@ it(
   'has the same bits on a GPU, on one worker or two, as two replicas or one',
   { tags: ['webgpu'], timeout: 180_000 },
   async () => {
-    const onGpu = { ...muon, 'cluster.device': 'webgpu:0', 'training.steps': 2 };
+    const small = {
+      'model.num_hidden_layers': 1,
+      'moe.every_n_layers': 1,
+      'training.steps': 2,
+      'training.eval_interval': 0,
+    };
+    const onGpu = { ...muon, ...small, 'cluster.device': 'webgpu:0' };
     const alone = await folder.play(onGpu);
     expect(alone.outcome.status).toBe('done');
     for (const settings of [
