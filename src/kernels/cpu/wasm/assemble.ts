@@ -1,5 +1,7 @@
 /** Text to code: the WebAssembly Binary Toolkit parses, checks and encodes; the engine validates once more. */
+import { getCompileCacheDir } from 'node:module';
 import type wabt from 'wabt';
+import { AssembledModules } from './assembled.ts';
 import type { WasmFunction } from './function.ts';
 
 type Toolkit = Awaited<ReturnType<typeof wabt>>;
@@ -20,10 +22,15 @@ export function moduleText(functions: readonly WasmFunction[]): string {
 
 /** Throws the toolkit's message, with line and column, for a text that is no module. */
 export async function assemble(name: string, text: string): Promise<WebAssembly.Module> {
+  const code = await new AssembledModules(getCompileCacheDir()).codeOf(text, () => encoded(name, text));
+  return new WebAssembly.Module(new Uint8Array(code));
+}
+
+async function encoded(name: string, text: string): Promise<Uint8Array> {
   toolkit ??= import('wabt').then((library) => library.default());
   const parsed = (await toolkit).parseWat(`${name}.wat`, text, { simd: true, threads: true });
   try {
-    return new WebAssembly.Module(new Uint8Array(parsed.toBinary({}).buffer));
+    return parsed.toBinary({}).buffer;
   } finally {
     parsed.destroy();
   }
