@@ -1,6 +1,7 @@
 /**
  * Chunks in order to frames. Since chunks of a link come in order, at most one frame of it is incomplete. Its bytes are
- * taken from a budget that all links of a node share, before memory is leased. A frame of one chunk stays where it is.
+ * taken from a budget that all links of a node share, before memory is leased. A frame of one chunk stays where it is, unless
+ * that memory is only lent.
  */
 
 import type { ArrivalPool, Frame } from './frame.ts';
@@ -23,6 +24,8 @@ export interface ReassemblyOptions {
   readonly pool: ArrivalPool;
   readonly budget: PartialBudget;
   readonly maxFrameBytes: number;
+  /** Whether the memory of a chunk is somebody else's again when it has been taken. */
+  readonly isLent: boolean;
   readonly counters: LinkCounters;
   /** A frame is complete: `bytes` bytes at the start of `frame`, whose lease goes to the one who takes it. */
   readonly onFrame: (frame: Frame, bytes: number, gen: number) => void;
@@ -58,7 +61,7 @@ export class Reassembly {
   /** Takes the next chunk, which was not refused; false if it does not continue what came before. */
   take(chunk: Chunk): boolean {
     if (chunk.offset === 0) {
-      if (isWhole(chunk)) return this.#adopt(chunk);
+      if (!this.#options.isLent && isWhole(chunk)) return this.#adopt(chunk);
       this.#begin(chunk);
     }
     const partial = this.#partial;

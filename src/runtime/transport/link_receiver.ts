@@ -85,7 +85,8 @@ export class LinkReceiver {
       return this.#breakIfStrict({ kind: 'gap', expected: this.#expected, got: chunk.sequence });
     }
     if (!this.#isWaiting()) this.#progressMs = nowMs;
-    this.#ahead.set(chunk.sequence, chunk);
+    const isKept = this.#options.isLent && chunk.sequence > this.#expected;
+    this.#ahead.set(chunk.sequence, isKept ? { ...chunk, payload: Uint8Array.from(chunk.payload) } : chunk);
     return this.#advance(nowMs);
   }
 

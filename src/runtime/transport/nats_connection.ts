@@ -6,7 +6,6 @@
 import {
   errors,
   NatsConnectionImpl,
-  type ConnectionOptions,
   type Msg,
   type NatsConnection as NatsClient,
   type ProtocolHandler,
@@ -47,6 +46,14 @@ export interface Patience {
   readonly signal?: AbortSignal;
 }
 
+export interface NatsUse {
+  /**
+   * Whether the memory of a message is written over when its subscriber returns, so that reading makes no garbage; default:
+   * false.
+   */
+  readonly lendsMessages?: boolean;
+}
+
 /** How long connecting, and a lost server, go unnoticed. */
 const CONNECT_TIMEOUT_MS = 5_000;
 const RECONNECT_MS = 100;
@@ -56,12 +63,14 @@ export class NatsConnection {
   readonly client: NatsClient;
   readonly #protocol: ProtocolHandler;
   readonly url: string;
+  readonly #lendsMessages: boolean;
   readonly #hooks: NatsHooks[] = [];
   #connected = true;
   #closing = false;
 
-  private constructor(client: NatsClient, protocol: ProtocolHandler, url: string) {
+  private constructor(client: NatsClient, protocol: ProtocolHandler, url: string, lendsMessages: boolean) {
     this.client = client;
+    this.#lendsMessages = lendsMessages;
     this.#protocol = protocol;
     this.url = url;
     this.#tendParser();
@@ -71,13 +80,16 @@ export class NatsConnection {
   /**
    * As `open`, but asks again for `patienceMs` while no server answers. Throws what `open` throws, and the signal's reason.
    */
-  static async openPatiently(address: NatsAddress, name: string, patience: Patience): Promise<NatsConnection> {
-    const { clock, patienceMs, signal } = patience;
+  static async openPatiently(
+    address: NatsAddress,
+    name: string,
+    { clock, patienceMs, signal, ...use }: Patience & NatsUse,
+  ): Promise<NatsConnection> {
     const untilMs = clock.now() + patienceMs;
     for (;;) {
       signal?.throwIfAborted();
       try {
-        return await NatsConnection.open(address, name);
+        return await NatsConnection.open(address, name, use);
       } catch (error) {
         if (!(error instanceof NatsUnreachable) || clock.now() >= untilMs) throw error;
       }
@@ -86,9 +98,14 @@ export class NatsConnection {
   }
 
   /** Connects; throws `NatsUnreachable`, `NatsRefused`, `NatsTlsRefused`, `PayloadTooSmall`. `name` is what the server calls us. */
-  static async open({ url, token, log }: NatsAddress, name: string): Promise<NatsConnection> {
-    const options: ConnectionOptions = {
+  static async open(
+    { url, token, log }: NatsAddress,
+    name: string,
+    { lendsMessages = false }: NatsUse = {},
+  ): Promise<NatsConnection> {
+    const options = {
       name,
+      lendsMessages,
       timeout: CONNECT_TIMEOUT_MS,
       maxReconnectAttempts: -1,
       reconnectTimeWait: RECONNECT_MS,
@@ -105,7 +122,7 @@ export class NatsConnection {
     if (!(client instanceof NatsConnectionImpl))
       throw new RangeError('nats: not the client that is pinned; reinstall it');
     const maxPayloadBytes = client.info?.max_payload ?? 0;
-    if (maxPayloadBytes >= LEAST_PAYLOAD_BYTES) return new NatsConnection(client, client.protocol, url);
+    if (maxPayloadBytes >= LEAST_PAYLOAD_BYTES) return new NatsConnection(client, client.protocol, url, lendsMessages);
     await client.close();
     throw new PayloadTooSmall(url, maxPayloadBytes, LEAST_PAYLOAD_BYTES);
   }
@@ -177,7 +194,7 @@ export class NatsConnection {
 
   /** A connection over which nonsense comes is given up, and the client connects anew. */
   #tendParser(): void {
-    tendParser(this.#protocol.parser, () => {
+    tendParser(this.#protocol.parser, this.#lendsMessages, () => {
       // Refused only by a client that closes already, and so drops the connection too.
       this.client.reconnect().catch(() => undefined);
     });

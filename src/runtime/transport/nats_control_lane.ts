@@ -157,6 +157,7 @@ export class NatsControlLane {
       ...limits,
       incarnation: incarnationOf(from),
       strict: false,
+      isLent: false,
       pool,
       budget,
       counters,

@@ -203,6 +203,7 @@ export class NatsDataLane {
       ...limits,
       incarnation: incarnationOf(from),
       strict: true,
+      isLent: true,
       pool,
       budget,
       counters,

@@ -99,12 +99,14 @@ export class NatsLinks {
     const name = `${checkNodeName('cluster', options.cluster)}/${checkNodeName('node', options.node)}`;
     const control =
       options.control ?? (await NatsConnection.openPatiently(server, `${name} control`, { clock, patienceMs }));
-    const data = await NatsConnection.openPatiently(server, `${name} data`, { clock, patienceMs }).catch(
-      async (error: unknown) => {
-        await control.close();
-        throw error;
-      },
-    );
+    const data = await NatsConnection.openPatiently(server, `${name} data`, {
+      clock,
+      patienceMs,
+      lendsMessages: true,
+    }).catch(async (error: unknown) => {
+      await control.close();
+      throw error;
+    });
     const links = new NatsLinks(options, control, data);
     await Promise.all([control.flush(), data.flush()]);
     return links;

@@ -14,6 +14,8 @@ export const CHUNK_BYTES = 80;
 
 export interface ReceivingEndOptions {
   readonly strict?: boolean;
+  /** Whether what arrives is written over once it has been taken. */
+  readonly isLent?: boolean;
   /** Whether a strict one enters each gen of which something comes, as nodes do before; default: yes. */
   readonly enters?: boolean;
   /** The life of the sender that is meant. */
@@ -35,11 +37,13 @@ export class ReceivingEnd {
   readonly #enters: boolean;
 
   constructor(options: ReceivingEndOptions = {}) {
-    const { strict = true, enters = true, incarnation, maxFrameBytes = 1 << 20, budgetBytes = 1 << 20 } = options;
+    const { strict = true, isLent = false, enters = true, incarnation } = options;
+    const { maxFrameBytes = 1 << 20, budgetBytes = 1 << 20 } = options;
     this.#enters = enters && strict;
     this.budget = new PartialBudget(budgetBytes);
     this.receiver = new LinkReceiver({
       strict,
+      isLent,
       incarnation,
       windowChunks: 4,
       stallMs: 100,

@@ -48,6 +48,33 @@ test('a message of several reads lies in memory of its length, also after a reco
   expect(sum).toBe(2 * 190);
 });
 
+test('messages that are lent come whole, in memory that is used again', async () => {
+  const server = await NatsServer.start();
+  const receiver = await NatsConnection.open(server.address, 'receiver', { lendsMessages: true });
+  const sender = await NatsConnection.open(server.address, 'sender');
+  const events = new EventEmitter();
+  const memory = new Set<ArrayBufferLike>();
+  const wrong: number[] = [];
+  let count = 0;
+  receiver.subscribe('bulk', ({ data }) => {
+    memory.add(data.buffer);
+    const size = sizeOf(count);
+    if (data.length !== size || !data.every((byte) => byte === count % 256)) wrong.push(count);
+    if (++count === 200) events.emit('all');
+  });
+  // Large ones come in parts, and between small ones.
+  const sizeOf = (i: number): number => [BYTES, 10, 3_000, BYTES / 2, 1][i % 5];
+  await receiver.flush();
+  const all = once(events, 'all');
+  for (let i = 0; i < 200; i++) sender.publish('bulk', new Uint8Array(sizeOf(i)).fill(i));
+  await all;
+  await Promise.all([receiver.close(), sender.close()]);
+  await server.close();
+  expect(wrong).toEqual([]);
+  // Two or three for reads, and for what comes in parts one that grows a few times.
+  expect(memory.size).toBeLessThan(12);
+});
+
 /** Stands between a client and the server at `port`, greets as `greeting` says, tells what it hears, and can say what it likes. */
 async function stranger(
   port: number,
