@@ -28,6 +28,12 @@ const RESTART_MS = 100;
 const MAX_RESTARTS = 5;
 const RESTART_PERIOD_MS = 60_000;
 
+/**
+ * The garbage that nats-server lets be before it collects, in percent of what it needs. That is a few MiB, so that with the 100
+ * that it has by itself it collects each time that a handful of messages with tensors has passed. What is set outside stays.
+ */
+const GARBAGE_PERCENT = '400';
+
 /** A program that has the kernel end what it starts with its parent; it replaces itself by that. */
 const WITH_PARENT = ['setpriv', '--pdeathsig', 'KILL', '--'];
 
@@ -59,7 +65,8 @@ class Guardian {
     const log = openSync(this.#args.logFile, this.#port === 0 ? 'w' : 'a', 0o600);
     this.#logStart = fstatSync(log).size;
     // In a group of its own: whatever it starts can be ended with it.
-    const server = spawn(program, args, { stdio: ['ignore', 'ignore', log], detached: true });
+    const env = { GOGC: GARBAGE_PERCENT, ...process.env };
+    const server = spawn(program, args, { stdio: ['ignore', 'ignore', log], detached: true, env });
     closeSync(log);
     this.#server = server;
     server.on('error', (error) => this.#ended(server, codeOf(error)));

@@ -1,11 +1,11 @@
 /** What launcher and guardian make of a server that ends oddly. In its stead runs a script that only seems to listen. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { NatsServerNews } from '../../../src/runtime/cluster/nats_guardian_port.ts';
 import { recordFileOf } from '../../../src/runtime/cluster/nats_orphan.ts';
 import { NatsServer } from '../../../src/runtime/cluster/nats_server.ts';
@@ -46,6 +46,22 @@ describe.runIf(process.platform === 'linux')('a server', () => {
     }
     await server.close();
     expect(reasons).toEqual(['the first end', 'nats-server ended (SIGKILL)']);
+  });
+
+  test('collects less garbage than it would by itself, unless it is told otherwise from outside', async () => {
+    const said = path.join(folder, 'said');
+    write(`echo "$GOGC" > ${said}.new; mv ${said}.new ${said}; exec sleep 600`);
+    const inside: string[] = [];
+    for (const outside of [undefined, '50']) {
+      vi.stubEnv('GOGC', outside);
+      const server = await NatsServer.start({ searchPath: folder, storeDir });
+      while (!existsSync(said)) await new Promise(setImmediate);
+      inside.push(readFileSync(said, 'utf8').trim());
+      rmSync(said);
+      await server.close();
+    }
+    vi.unstubAllEnvs();
+    expect(inside).toEqual(['400', '50']);
   });
 
   test("whose process id is now a stranger's is not killed when its guardian has ended, and its record is removed", async () => {
