@@ -92,7 +92,8 @@ export function linesOf(event: Exclude<RunEvent, { kind: 'step' | 'node' | 'pack
     }
     case 'evaluated': {
       const baseline = event.order1Loss === null ? '' : ` (order-1 model: ${event.order1Loss.toFixed(3)})`;
-      return [`step ${event.step}: held-out loss ${event.evalLoss.toFixed(3)}${baseline}`];
+      const name = event.name === 'held_out' ? 'held-out' : event.name;
+      return [`step ${event.step}: ${name} loss ${event.evalLoss.toFixed(3)}${baseline}`];
     }
     case 'checkpoint':
       return [dim(`step ${event.step}: checkpoint ${event.path}`)];

@@ -2,7 +2,8 @@
 import * as ops from '../kernels/ops/index.ts';
 import { sameShape, showShape } from '../kernels/shape.ts';
 import { f32, type Values } from '../kernels/trace.ts';
-import { layerShape, type LayerShape, type ModelConfig, type TraceSettings } from './config.ts';
+import { layerShape, type LayerShape, type ModelConfig } from './config.ts';
+import type { TraceSettings } from './trace_settings.ts';
 import type { Weights } from './model.ts';
 import type { Sublayers } from './sublayer.ts';
 import { tracedBlock } from './traced_block.ts';

@@ -2,8 +2,6 @@
  * The config of a model: its family and all sizes that its parameters follow from, under Hugging Face's names, as one JSON. A
  * topology file gives one; with a trace's settings beside it a family builds the model.
  */
-import type { Precision } from '../kernels/precision.ts';
-
 export interface ModelConfig {
   readonly family: 'transformer' | 'switch';
   readonly vocab_size: number;
@@ -26,17 +24,6 @@ export interface MixtureConfig {
   readonly layers: readonly number[];
   readonly jitter_eps: number;
   readonly dispatch_dtype: 'bf16' | 'fp32';
-}
-
-/** What the programs of a model are traced for, beside its config: a run's own settings, which change no parameter. */
-export interface TraceSettings {
-  /** Sequences of a microbatch, and tokens of each. */
-  readonly batch: number;
-  readonly sequence: number;
-  /** What products of blocks and experts that name none round their operands to. */
-  readonly precision: Precision;
-  /** Most rows that one expert takes of one microbatch. */
-  readonly maxCapacity: number;
 }
 
 /** Sizes of one layer, as what it is made of sees them. */

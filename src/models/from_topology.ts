@@ -1,6 +1,8 @@
 /** From a topology file's `model` and `moe` sections to what a model is built from. */
 import { expertCapacity, type Topology } from '../topology/index.ts';
-import type { ModelConfig, TraceSettings } from './config.ts';
+import { objectiveOf } from './objectives/index.ts';
+import type { ModelConfig } from './config.ts';
+import type { TraceSettings } from './trace_settings.ts';
 
 const precisions = { fp32: 'f32', bf16: 'bf16', fp16: 'f16' } as const;
 
@@ -33,11 +35,17 @@ export function modelConfigOf({ model, moe }: Topology, vocabulary: number): Mod
 }
 
 /** What its programs are traced for; `batch` sequences make a microbatch. */
-export function traceSettingsOf({ moe, training }: Topology, batch: number): TraceSettings {
+export function traceSettingsOf({ moe, training, objective }: Topology, batch: number): TraceSettings {
   const { sequence_length: sequence } = training;
   const tokens = batch * sequence;
   const capacities = (moe === undefined ? [] : [moe.capacity_factor, moe.eval_capacity_factor]).map((factor) =>
     expertCapacity(tokens, moe!.top_k, moe!.num_experts, factor, moe!.min_capacity),
   );
-  return { batch, sequence, precision: precisions[training.precision], maxCapacity: Math.max(0, ...capacities) };
+  return {
+    batch,
+    sequence,
+    precision: precisions[training.precision],
+    maxCapacity: Math.max(0, ...capacities),
+    objective: objectiveOf(objective),
+  };
 }

@@ -15,15 +15,19 @@ export class LayerBuilder {
     this.name = name;
   }
 
-  /** Runs a block on streams; `place` says what its parameters' names continue. Returns the streams of its outputs. */
+  /**
+   * Runs a block on streams; `place` says what its parameters' names continue, `reports` which outputs nothing is learnt from.
+   * Returns the streams of its outputs.
+   */
   run(
     { program, weightsAt }: TracedBlock,
     reads: Readonly<Record<string, string>>,
-    place = this.name,
+    { place = this.name, reports = [] }: { readonly place?: string; readonly reports?: readonly string[] } = {},
   ): Readonly<Record<string, string>> {
     const at = this.steps.length;
     const writes = Object.fromEntries(program.outputs.map(({ name }) => [name, `${this.name}/${at}.${name}`]));
-    this.steps.push({ kind: 'run', program, weights: weightsAt(place), reads, writes });
+    const reported = reports.length === 0 ? {} : { reports };
+    this.steps.push({ kind: 'run', program, weights: weightsAt(place), reads, writes, ...reported });
     return writes;
   }
 

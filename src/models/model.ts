@@ -6,6 +6,7 @@
  * rows, D hidden, H heads, d head width, F feed-forward width, V vocabulary, E experts, K experts a token visits,
  * S slots (rows sent to experts).
  */
+import type { Data } from '../kernels/dtype.ts';
 import type { Program } from '../kernels/program.ts';
 import type { Parameter } from './parameter.ts';
 
@@ -26,6 +27,8 @@ export interface RunStep {
   /** Program input to stream, and program output to stream. */
   readonly reads: Readonly<Record<string, string>>;
   readonly writes: Readonly<Record<string, string>>;
+  /** Outputs that nothing is learnt from, they are only read; default: none. */
+  readonly reports?: readonly string[];
 }
 
 /** Gives rows to a peer; `takes` is there once it has answered. Steps that do not read it go on meanwhile. */
@@ -54,7 +57,17 @@ export interface Stack {
 }
 
 /** Streams of the batch: they are there from the beginning, in every stage that reads them. */
-export const batchStreams = { tokens: 'batch.tokens', targets: 'batch.targets' } as const;
+export const batchStreams = {
+  /** tokens_R, i32. */
+  tokens: 'batch.tokens',
+  /** targets_R, i32: the token that follows each; −1 where none is asked for. */
+  targets: 'batch.targets',
+  /** last_B, i32: the row of each sequence's last token. */
+  last: 'batch.last',
+  /** labels_BA, f32, and labelled_BA, which is 0 where there is no label, else 1. */
+  labels: 'batch.labels',
+  labelled: 'batch.labelled',
+} as const;
 
 /** The programs of one mixture-of-experts layer; layers of the same shape share them. */
 export interface MixturePrograms {
@@ -86,10 +99,26 @@ export interface Model {
   readonly sequence: number;
   /** In the order in which they depend on each other; a decoder has one. */
   readonly stacks: readonly Stack[];
-  /** losses_R: the stream that training begins its way back from. */
+  /** What its losses and reports are, and which elements of them count. */
+  readonly objective: ModelObjective;
+  /**
+   * Reads what the last stack gives as x_RD, and position_2 → logits_2V of the row named twice there: the head of generation.
+   * Null where the objective has taken the place of the language model's head.
+   */
+  readonly logits: Pick<RunStep, 'program' | 'weights'> | null;
+}
+
+/** Tensors of a microbatch on the host, by stream. */
+export type BatchTensors = Readonly<Record<string, Data>>;
+
+/** An objective in its place in a model. */
+export interface ModelObjective {
+  /** losses_N: the stream that training begins its way back from. */
   readonly losses: string;
-  /** Reads what the last stack gives as x_RD, and position_2 → logits_2V of the row named twice there: the head of generation. */
-  readonly logits: Pick<RunStep, 'program' | 'weights'>;
+  /** Streams of what is reported beside the losses, by name. */
+  readonly reports: Readonly<Record<string, string>>;
+  /** What each element counts, by stream. */
+  readonly weightsOf: (tensors: BatchTensors) => ReadonlyMap<string, ArrayLike<number>>;
 }
 
 export const layersOf = ({ stacks }: Pick<Model, 'stacks'>): Layer[] => stacks.flatMap(({ layers }) => layers);

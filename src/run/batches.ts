@@ -5,6 +5,8 @@
 import type { Blend, HeldOutWindows } from '../data/index.ts';
 import type { BatchPort, Microbatch } from '../actors/stage/batch_port.ts';
 import type { Unit } from '../actors/protocol/pass.ts';
+import { heldOutName, type Evaluation } from '../actors/training/evaluation.ts';
+import { batchStreams } from '../models/model.ts';
 
 export interface BatchesShape {
   readonly globalBatchSize: number;
@@ -23,14 +25,19 @@ export class Batches implements BatchPort {
     this.shape = shape;
   }
 
-  /** Microbatches that hold all held-out windows; the last one may be filled up with ignored rows. */
-  get evaluationMicrobatches(): number {
-    return Math.ceil(this.heldOut.rows / this.rows);
+  /** Microbatches that hold all held-out windows; the last one may be filled up with padding. */
+  get evaluations(): readonly Evaluation[] {
+    return [{ name: heldOutName, microbatches: Math.ceil(this.heldOut.rows / this.rows) }];
   }
 
-  microbatch({ mode, step, microbatch }: Unit): Microbatch {
+  /** Every token of a window has a target. */
+  weightOf(): number {
+    return this.shape.globalBatchSize * this.shape.sequenceLength;
+  }
+
+  microbatch({ kind, step, microbatch }: Unit): Microbatch {
     const { globalBatchSize, globalMicrobatches, sequenceLength } = this.shape;
-    if (mode === 'train') {
+    if (kind === 'train') {
       const windows = this.blend.microbatch(step, microbatch, {
         globalBatchSize,
         microbatches: globalMicrobatches,
@@ -48,14 +55,17 @@ export class Batches implements BatchPort {
   }
 }
 
-/** Windows of T + 1 tokens as inputs and their successors; rows that are not there predict nothing. */
-function split(windows: Int32Array, rows: number, length: number): Microbatch {
-  const tokens = new Int32Array(rows * length);
-  const targets = new Int32Array(rows * length).fill(-1);
-  for (let row = 0; row * (length + 1) < windows.length; row++) {
+/** Windows of T + 1 tokens as inputs and their successors; sequences that are not there are padding. */
+function split(windows: Int32Array, sequences: number, length: number): Microbatch {
+  const tokens_R = new Int32Array(sequences * length);
+  const targets_R = new Int32Array(sequences * length).fill(-1);
+  const there = windows.length / (length + 1);
+  for (let row = 0; row < there; row++) {
     const window = windows.subarray(row * (length + 1), (row + 1) * (length + 1));
-    tokens.set(window.subarray(0, length), row * length);
-    targets.set(window.subarray(1), row * length);
+    tokens_R.set(window.subarray(0, length), row * length);
+    targets_R.set(window.subarray(1), row * length);
   }
-  return { tokens, targets };
+  const tensors = { [batchStreams.tokens]: tokens_R, [batchStreams.targets]: targets_R };
+  const live_R = there === sequences ? null : new Uint8Array(tokens_R.length).fill(1, 0, there * length);
+  return { tensors, live_R, corpora: null, bytes_R: null };
 }

@@ -22,6 +22,7 @@ import type { DecisionStore } from '../actors/training/decision_store.ts';
 import { openRoles } from './open_roles.ts';
 import { trainerProtocol } from '../actors/protocol/trainer.ts';
 import { agentProtocol } from '../actors/protocol/agent.ts';
+import type { Evaluation } from '../actors/training/evaluation.ts';
 import { Trainer } from '../actors/training/trainer.ts';
 import type { Layout } from '../actors/placement/layout.ts';
 import { holdersBySystem, type SystemHolders } from '../actors/placement/system_holders.ts';
@@ -48,7 +49,7 @@ export interface ClusterOptions {
   readonly runSpec: RunSpec;
   /** The least gen to begin in. */
   readonly gen: number;
-  readonly evaluationMicrobatches: number;
+  readonly evaluations: readonly Evaluation[];
   readonly onFailure: (failure: Error) => void;
 }
 
@@ -85,13 +86,13 @@ export function spawnAgent(
 /** Starts the trainer of a run, which is in all of `systems`. */
 export function spawnTrainer(
   system: ActorSystem,
-  { runSpec, evaluationMicrobatches }: Pick<ClusterOptions, 'runSpec' | 'evaluationMicrobatches'>,
+  { runSpec, evaluations }: Pick<ClusterOptions, 'runSpec' | 'evaluations'>,
   decisions: DecisionStore,
   { systems, placement }: Pick<Layout, 'systems' | 'placement'>,
 ): void {
   const { topology, mesh } = runSpec;
   const holders = holdersBySystem(castOf(runSpec), placement);
-  const parts = { topology, mesh, holders, decisions, evaluationMicrobatches, systems };
+  const parts = { topology, mesh, holders, decisions, evaluations, systems };
   system.spawn(trainerProtocol, trainerAddress, (scope) => new Trainer(parts, scope));
 }
 

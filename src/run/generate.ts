@@ -9,6 +9,7 @@ import { loadTokenizer } from '../data/index.ts';
 import { ARENA_LIMIT_BYTES } from '../kernels/arena.ts';
 import { sublayersDigest } from '../models/load_sublayers.ts';
 import type { Topology } from '../topology/index.ts';
+import { noBatches } from '../actors/stage/batch_port.ts';
 import { runSpecOf } from '../actors/placement/run_spec.ts';
 import { checkForeignCode } from './foreign_code.ts';
 import { Generator } from './generator.ts';
@@ -38,16 +39,11 @@ export async function generate({
   checkForeignCode(`checkpoint ${checkpoint.path}`, { topology, baseDir, isAllowed: allowCode });
   const digest = checkSublayers(checkpoint, topology, baseDir);
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
-  const batches = {
-    microbatch: () => {
-      throw new Error('generation has no corpus');
-    },
-  };
   const { vocabSize: vocabulary } = tokenizer;
   const runSpec = await runSpecOf({ topology, baseDir, vocabulary, sublayersDigest: digest });
   const run = await Run.start({
     runSpec,
-    batches,
+    batches: noBatches,
     gen: checkpoint.manifest.gen + 1,
   });
   try {

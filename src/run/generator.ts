@@ -9,7 +9,7 @@ import { tagOf } from '../runtime/index.ts';
 import type { Topology } from '../topology/index.ts';
 import { stageAddress } from '../actors/placement/addresses.ts';
 import type { Cluster } from './cluster.ts';
-import { dataOf, payload } from '../actors/protocol/pass.ts';
+import { dataOf, payload, type Pass } from '../actors/protocol/pass.ts';
 import { stageProtocol } from '../actors/protocol/stage.ts';
 
 export interface GenerationOptions {
@@ -64,13 +64,12 @@ export class Generator {
     const stages = Array.from({ length: this.pipelineRanks }, (_, p) =>
       this.cluster.system.ref(stageProtocol, stageAddress(p, 0)),
     );
-    for (const stage of stages) stage.tell.open({ mode: 'generate', step, microbatches: [0], prompt });
-    const votes = await Promise.all(
-      stages.map((s) => s.ask.prepare({ mode: 'generate', step }, { timeoutMs: patienceMs })),
-    );
-    const logits = votes.at(-1)?.logits ?? null;
-    if (logits === null) throw new Error('the last stage gave no logits');
-    return floats('logits', dataOf(logits));
+    const pass: Pass = { kind: 'decode', data: 'prompt', step };
+    for (const stage of stages) stage.tell.open({ pass, microbatches: [0], prompt });
+    const reports = await Promise.all(stages.map((stage) => stage.ask.finish(pass, { timeoutMs: patienceMs })));
+    const logits = reports.at(-1)?.outputs.find(({ name }) => name === 'logits');
+    if (logits === undefined) throw new Error('the last stage gave no logits');
+    return floats('logits', dataOf(logits.tensor));
   }
 }
 

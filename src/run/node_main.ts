@@ -34,7 +34,7 @@ const startDataSchema = z.object({
   cluster: z.string(),
   runId: z.string(),
   gen: z.int(),
-  evaluationMicrobatches: z.int(),
+  evaluations: z.array(z.object({ name: z.string(), microbatches: z.int() })),
 });
 export type NodeStartData = z.input<typeof startDataSchema>;
 type StartData = z.output<typeof startDataSchema>;
@@ -103,7 +103,7 @@ async function startRoles(
   startData: StartData,
   { control, incarnation, store, assignment, chosen }: Joined,
 ): Promise<() => Promise<void>> {
-  const { cluster, runId, gen, server, evaluationMicrobatches, source } = startData;
+  const { cluster, runId, gen, server, evaluations, source } = startData;
   const runSpec = await runSpecOf(startData);
   const cast = castOf(runSpec);
   const largestBytes = largestMessageBytes(cast);
@@ -164,7 +164,7 @@ async function startRoles(
       decisions,
     };
     system.spawn(recoveryProtocol, recoveryAddress, (recoveryScope) => new Recovery(recovery, recoveryScope));
-    spawnTrainer(system, { runSpec, evaluationMicrobatches }, decisions, { systems: assignment.systems, placement });
+    spawnTrainer(system, { runSpec, evaluations }, decisions, { systems: assignment.systems, placement });
   }
   await host.ready();
   return async () => {

@@ -42,7 +42,7 @@ export function* startNodes(
   { run, source, meeting, gen }: NodesOptions,
   onDied: (error: NodeDied) => void,
 ): Generator<NodeProcess, void> {
-  const { runSpec, evaluationMicrobatches } = run;
+  const { runSpec, evaluations } = run;
   const { topology, baseDir, vocabulary, sublayersDigest } = runSpec;
   const { name, runId, server, entry = nodeMain } = meeting;
   const startData: Omit<NodeStartData, 'index'> = {
@@ -55,7 +55,7 @@ export function* startNodes(
     cluster: name,
     runId,
     gen,
-    evaluationMicrobatches,
+    evaluations: [...evaluations],
   };
   for (const [index, node] of names.entries()) {
     const onLine = (line: string): void => {

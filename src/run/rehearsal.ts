@@ -4,7 +4,7 @@
  */
 import { DryDevice, type DrySlice } from '../kernels/cpu/dry_device.ts';
 import type { Taking } from '../kernels/cpu/dry_memory.ts';
-import type { BatchPort } from '../actors/stage/batch_port.ts';
+import { noBatches } from '../actors/stage/batch_port.ts';
 import type { RunSpec } from '../actors/placement/run_spec.ts';
 import { hostRoles, isHereOf } from '../actors/placement/host_roles.ts';
 import { castOf } from '../actors/placement/cast.ts';
@@ -93,10 +93,3 @@ function rehearsed(slice: DrySlice): RehearsedSlice {
     usedBytes,
   };
 }
-
-/** A rehearsal ends before the first batch. */
-const noBatches: BatchPort = {
-  microbatch: () => {
-    throw new Error('a plan reads no batches');
-  },
-};

@@ -10,6 +10,7 @@ import type { RunSpec } from '../actors/placement/run_spec.ts';
 import type { SystemHolders } from '../actors/placement/system_holders.ts';
 import { startLocalCluster, type Cluster } from './cluster.ts';
 import { MemoryDecisionStore, type DecisionStore } from '../actors/training/decision_store.ts';
+import type { Evaluation } from '../actors/training/evaluation.ts';
 import { startNodeCluster } from './node_cluster.ts';
 import type { NodeClusterOptions } from './node_processes.ts';
 import { startThreadCluster } from './thread_cluster.ts';
@@ -21,7 +22,7 @@ export interface RunOptions {
   /** The least gen to begin in. */
   readonly gen: number;
   /** Default: none, for who only generates text. */
-  readonly evaluationMicrobatches?: number;
+  readonly evaluations?: readonly Evaluation[];
   /** Where steps are decided, by a cluster in this process; default in memory. */
   readonly decisions?: DecisionStore;
   /** Where nodes meet; without it the cluster is in this process. */
@@ -43,12 +44,12 @@ export class Run {
 
   /** Takes all memory, compiles all programs and starts all roles. Throws `OutOfSliceMemory`, `NoAdapter`, `WorkerFailed`, `NodeDied`. */
   static async start(given: RunOptions): Promise<Run> {
-    const { runSpec, batches, gen, system, nodes, evaluationMicrobatches = 0 } = given;
+    const { runSpec, batches, gen, system, nodes, evaluations = [] } = given;
     const { topology } = runSpec;
     const { decisions = new MemoryDecisionStore() } = given;
     const { promise: failed, reject } = Promise.withResolvers<never>();
     failed.catch(() => undefined);
-    const options = { runSpec, gen, evaluationMicrobatches, onFailure: reject };
+    const options = { runSpec, gen, evaluations, onFailure: reject };
     const isPacked = 'folders' in batches;
     const cluster = await (() => {
       if (isPacked && nodes !== undefined) return startNodeCluster(options, batches, nodes);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { describeError } from '../runtime/index.ts';
 import { EventsLog, LogIo, MetricsLog, readLog } from '../telemetry/index.ts';
+import { heldOutName } from '../actors/training/evaluation.ts';
 import type { TrainingObserver } from '../actors/training/event_log.ts';
 import { FileDecisionStore } from '../actors/training/decision_store.ts';
 import type { RunEvent } from './run_port.ts';
@@ -60,9 +61,12 @@ export class RunLogs implements Disposable {
         this.metrics.append(metrics);
         observe({ kind: 'step', metrics });
       },
-      evaluated: (step, evalLoss) => {
-        this.events.append('evaluated', { step, evalLoss });
-        observe({ kind: 'evaluated', step, evalLoss, order1Loss: baseline() });
+      evaluated: (step, evaluations) => {
+        for (const [name, { loss, bits_per_byte: bitsPerByte }] of Object.entries(evaluations)) {
+          this.events.append('evaluated', { step, name, evalLoss: loss });
+          const order1Loss = name === heldOutName ? baseline() : null;
+          observe({ kind: 'evaluated', step, name, evalLoss: loss, bitsPerByte, order1Loss });
+        }
       },
       checkpoint: (step, path) => {
         this.events.append('checkpoint', { step, path });

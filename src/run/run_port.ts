@@ -33,7 +33,16 @@ export type RunEvent =
   /** A process of the run has been started. */
   | { readonly kind: 'node'; readonly name: string; readonly pid: number }
   | { readonly kind: 'step'; readonly metrics: StepMetrics }
-  | { readonly kind: 'evaluated'; readonly step: number; readonly evalLoss: number; readonly order1Loss: number | null }
+  | {
+      readonly kind: 'evaluated';
+      readonly step: number;
+      /** Of the evaluation; `held_out` for what was held out of the training data. */
+      readonly name: string;
+      readonly evalLoss: number;
+      readonly bitsPerByte: number | null;
+      /** Held-out loss of the order-1 baseline. */
+      readonly order1Loss: number | null;
+    }
   | { readonly kind: 'checkpoint'; readonly step: number; readonly path: string }
   | { readonly kind: 'sample'; readonly prompt: string; readonly text: string }
   | { readonly kind: 'notice'; readonly text: string }

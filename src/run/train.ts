@@ -65,7 +65,7 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
   const { blend, source } = packed;
   if (found !== null) checkCorpora(found, blend.digest, resumed);
   const batches = batchesOf(blend, topology, runSpec.mesh.globalMicrobatches);
-  const { heldOut, evaluationMicrobatches } = batches;
+  const { heldOut, evaluations } = batches;
   const notice = (text: string): void => observe({ kind: 'notice', text });
   if (heldOut.rows < heldOut.asked) {
     notice(`held-out text has room for ${heldOut.rows} of ${heldOut.asked} evaluation sequences`);
@@ -87,7 +87,7 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
       batches: isInThread ? batches : source,
       // Above every checkpoint's, the damaged ones' too: their names are taken.
       gen: 1 + Math.max(0, ...(await store.list()).map((name) => name.gen)),
-      evaluationMicrobatches,
+      evaluations,
       ...(server === null
         ? { decisions: logs.decisions }
         : { nodes: { server, name: clusterName(topology), runId, notice, started, signal } }),

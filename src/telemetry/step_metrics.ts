@@ -2,10 +2,16 @@
  * One line of `metrics.jsonl`: everything that a step measured. The keys are the file's format, so they are spelled as
  * in the file; losses are in nats a token, counts are of (token, expert) pairs.
  */
+import type { EvaluationMetrics } from './evaluation_metrics.ts';
+
 export interface StepMetrics {
   readonly step: number;
-  /** Cross-entropy of the batch, nats a token. */
+  /** Mean loss of the batch: cross-entropy in nats a token, where tokens are predicted. */
   readonly loss: number;
+  /** The loss in bits a byte of text, whatever the tokenizer; null where it is not of text. */
+  readonly bits_per_byte: number | null;
+  /** Means of what else the objective reports, by name, and by corpus where there are several: `loss/docs`, `bits_per_byte/docs`. */
+  readonly losses: Readonly<Record<string, number>>;
   readonly aux_loss: number;
   readonly z_loss: number;
   readonly lr: number;
@@ -30,6 +36,8 @@ export interface StepMetrics {
   readonly cpu_ms: Readonly<Record<string, number>>;
   readonly nodes: number;
   readonly workers: number;
-  /** Cross-entropy on held-out data, on evaluated steps only. */
+  /** Loss on held-out data, on evaluated steps only. */
   readonly eval_loss?: number;
+  /** What each evaluation came to, by its name, on evaluated steps only. */
+  readonly evaluations?: Readonly<Record<string, EvaluationMetrics>>;
 }

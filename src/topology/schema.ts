@@ -8,6 +8,7 @@ import { clusterSchema } from './schema/cluster.ts';
 import { corpusSchema, dataSchema } from './schema/data.ts';
 import { modelSchema } from './schema/model.ts';
 import { moeSchema } from './schema/moe.ts';
+import { objectiveSchema } from './schema/objective.ts';
 import { optimizerSchema } from './schema/optimizer.ts';
 import { parallelismSchema } from './schema/parallelism.ts';
 import { recoverySchema } from './schema/recovery.ts';
@@ -25,6 +26,7 @@ export const topologySchema = z.strictObject({
   moe: moeSchema.optional().describe('Mixture of experts, for architectures that have experts.'),
   parallelism: parallelismSchema.prefault({}).describe('The logical mesh.'),
   training: trainingSchema.prefault({}).describe('Length, batch and evaluation.'),
+  objective: objectiveSchema.prefault({}).describe('What the model is trained towards.'),
   optimizer: optimizerSchema.prefault({}).describe('The update rule and the learning rate.'),
   data: dataSchema.prefault({}).describe('What to train on.'),
   checkpoint: checkpointSchema.prefault({}).describe('Checkpoints on disk.'),
@@ -38,6 +40,7 @@ export type ModelSection = z.output<typeof modelSchema>;
 export type MoeSection = z.output<typeof moeSchema>;
 export type ParallelismSection = z.output<typeof parallelismSchema>;
 export type TrainingSection = z.output<typeof trainingSchema>;
+export type ObjectiveSection = z.output<typeof objectiveSchema>;
 export type OptimizerSection = z.output<typeof optimizerSchema>;
 export type DataSection = z.output<typeof dataSchema>;
 export type CorpusSection = z.output<typeof corpusSchema>;

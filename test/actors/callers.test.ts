@@ -65,6 +65,7 @@ function open(name: string): ActorSystem {
   }));
   system.spawn(agentProtocol, agentAddress(name), () => ({
     vote: () => Promise.reject(new RangeError('not asked here')),
+    finish: () => Promise.reject(new RangeError('not asked here')),
     apply: () => Promise.reject(new RangeError('not asked here')),
     save: asked.save,
     restore: noting('restore'),

@@ -111,7 +111,7 @@ describe('a handler that throws', () => {
     ).rejects.toMatchObject({
       tag: 'RunFailed',
       message: expect.stringMatching(
-        /run\/router-l1-d0.*rows of train\/0\/\d from group 0, which owes none.*--resume$/,
+        /run\/router-l1-d0.*rows of train\/training\/0\/\d from group 0, which owes none.*--resume$/,
       ) as unknown,
     });
   });

@@ -10,7 +10,9 @@ import { MemoryDecisionStore, type DecisionStore } from '../../src/actors/traini
 import { checkpointerAddress, eventLogAddress, trainerAddress } from '../../src/actors/placement/addresses.ts';
 import { eventLogProtocol, type LossScaleChange } from '../../src/actors/protocol/event_log.ts';
 import { checkpointerProtocol, trainerProtocol } from '../../src/actors/protocol/trainer.ts';
-import type { BatchPort } from '../../src/actors/stage/batch_port.ts';
+import { heldOutName } from '../../src/actors/training/evaluation.ts';
+import { batchStreams } from '../../src/models/model.ts';
+import type { BatchPort, Microbatch } from '../../src/actors/stage/batch_port.ts';
 import { CheckpointStore, type Checkpoint, type Disk, type Json } from '../../src/checkpoints/index.ts';
 import { identityOf } from '../../src/run/identity.ts';
 import { restore } from '../../src/run/resume.ts';
@@ -69,17 +71,26 @@ export const wide = {
 export const drawn = (topology: Topology): Promise<RunSpec> =>
   runSpecOf({ topology, baseDir: process.cwd(), vocabulary });
 
+/** A microbatch of tokens and their successors, without padding. */
+export const batchOf = (tokens_R: Int32Array, targets_R: Int32Array): Microbatch => ({
+  tensors: { [batchStreams.tokens]: tokens_R, [batchStreams.targets]: targets_R },
+  live_R: null,
+  corpora: null,
+  bytes_R: null,
+});
+
 /** Tokens of a language in which the next token mostly follows from the last two. */
 export function hashedBatches(topology: Topology): BatchPort {
   const { sequence_length: T } = topology.training;
   const rows = microbatchSequencesOf(topology);
   return {
-    microbatch: ({ mode, step, microbatch }) => {
+    weightOf: () => topology.training.global_batch_size * T,
+    microbatch: ({ kind, step, microbatch }) => {
       const tokens = new Int32Array(rows * T);
       const targets = new Int32Array(rows * T);
       for (let row = 0; row < rows; row++) {
         const sequence =
-          (mode === 'train' ? 1_000 + step * topology.training.global_batch_size : 0) + microbatch * rows + row;
+          (kind === 'train' ? 1_000 + step * topology.training.global_batch_size : 0) + microbatch * rows + row;
         let token = hashU32(sequence, 1) % vocabulary;
         for (let t = 0; t < T; t++) {
           tokens[row * T + t] = token;
@@ -88,7 +99,7 @@ export function hashedBatches(topology: Topology): BatchPort {
           targets[row * T + t] = token;
         }
       }
-      return { tokens, targets };
+      return batchOf(tokens, targets);
     },
   };
 }
@@ -146,8 +157,9 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
   const pool = new HeapFramePool({ poison: true });
   const given = options.batches ?? hashedBatches(topology);
   const batches: BatchPort = {
+    ...given,
     microbatch: (unit) => {
-      if (unit.mode === 'train' && unit.step + 1 === stopAfter) {
+      if (unit.kind === 'train' && unit.step + 1 === stopAfter) {
         run.system.ref(trainerProtocol, trainerAddress).tell.interrupt();
       }
       return given.microbatch(unit);
@@ -157,7 +169,12 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
     runSpec,
     batches,
     gen: (from?.manifest.gen ?? 0) + 1,
-    evaluationMicrobatches: Math.ceil(topology.training.eval_sequences / microbatchSequencesOf(topology)),
+    evaluations: [
+      {
+        name: heldOutName,
+        microbatches: Math.ceil(topology.training.eval_sequences / microbatchSequencesOf(topology)),
+      },
+    ],
     decisions,
     system: { validate: 'always', pool, ...options.system },
   });

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { batchStreams } from '../../src/models/model.ts';
 import type { BatchPort } from '../../src/actors/stage/batch_port.ts';
 import { MemoryDecisionStore } from '../../src/actors/training/decision_store.ts';
 import { payload } from '../../src/actors/protocol/pass.ts';
@@ -27,11 +28,12 @@ const poison = vocabulary - 1;
 function poisonedBatches(topology: Topology, steps: readonly number[]): BatchPort {
   const usual = hashedBatches(topology);
   return {
+    ...usual,
     microbatch: (unit) => {
-      const { tokens, targets } = usual.microbatch(unit);
-      const clean = tokens.map((token) => (token === poison ? 0 : token));
-      if (unit.mode === 'train' && unit.microbatch === 1 && steps.includes(unit.step)) clean[3] = poison;
-      return { tokens: clean, targets };
+      const batch = usual.microbatch(unit);
+      const clean = batch.tensors[batchStreams.tokens].map((token) => (token === poison ? 0 : token));
+      if (unit.kind === 'train' && unit.microbatch === 1 && steps.includes(unit.step)) clean[3] = poison;
+      return { ...batch, tensors: { ...batch.tensors, [batchStreams.tokens]: clean } };
     },
   };
 }

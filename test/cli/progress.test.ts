@@ -60,6 +60,7 @@ describe('the pace of a run', () => {
 });
 
 describe('an event reads', () => {
+  const evaluated = { kind: 'evaluated', step: 100, name: 'held_out', bitsPerByte: null } as const;
   const ready = { kind: 'ready', parameters: 2_690_176, activeParameters: 855_168, tokensPerStep: 4096 } as const;
   test.each<[string, Exclude<RunEvent, { kind: 'step' | 'node' | 'packing' }>, string]>([
     [
@@ -69,12 +70,12 @@ describe('an event reads', () => {
     ],
     [
       'as a held-out loss beside the baseline',
-      { kind: 'evaluated', step: 100, evalLoss: 2.0004, order1Loss: 2.4321 },
+      { ...evaluated, evalLoss: 2.0004, order1Loss: 2.4321 },
       'step 100: held-out loss 2.000 (order-1 model: 2.432)',
     ],
     [
       'as a held-out loss alone where there is no baseline',
-      { kind: 'evaluated', step: 100, evalLoss: 2, order1Loss: null },
+      { ...evaluated, step: 100, evalLoss: 2, order1Loss: null },
       'step 100: held-out loss 2.000',
     ],
     ['as a path', { kind: 'checkpoint', step: 100, path: 'runs/a/c' }, 'step 100: checkpoint runs/a/c'],

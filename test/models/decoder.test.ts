@@ -69,7 +69,7 @@ function chain(model: Model, values: Values, config: ModelConfig): { x_RD: Data;
     const outputs = runReference(step.program, { ...reads, ...bound(step.weights, values) });
     for (const [name, stream] of Object.entries(step.writes)) streams[stream] = outputs[name];
   }
-  return { x_RD: streams[lastRowsOf(model)], losses_R: streams[model.losses] };
+  return { x_RD: streams[lastRowsOf(model)], losses_R: streams[model.objective.losses] };
 }
 
 describe.each([
@@ -106,7 +106,7 @@ describe.each([
   it('give its logits at any position', () => {
     for (const position of [0, 5, R - 1]) {
       const position_2 = Int32Array.of(position, position);
-      const made = runReference(model.logits.program, { x_RD, position_2, ...bound(model.logits.weights, values) });
+      const made = runReference(model.logits!.program, { x_RD, position_2, ...bound(model.logits!.weights, values) });
       const width = config.vocab_size;
       for (const half of [0, width]) {
         for (let v = 0; v < width; v++) expect(made.logits_2V[half + v]).toBeCloseTo(logits[position][v], 4);

@@ -1,5 +1,6 @@
 /** From the sections of a topology file to the config of a model. */
 import { expect, it } from 'vitest';
+import { nextToken } from '../../src/models/objectives/next_token.ts';
 import { modelConfigOf, traceSettingsOf } from '../../src/models/from_topology.ts';
 import { parseTopology } from '../../src/topology/index.ts';
 
@@ -29,5 +30,6 @@ it('an expert has memory for the larger of both capacities', () => {
     sequence: 256,
     precision: 'f32',
     maxCapacity: (2 * 512) / 8,
+    objective: nextToken,
   });
 });

@@ -1,6 +1,8 @@
 /** What the model tests share: small shapes, all parameters of a model, and weights large enough for every part to count. */
-import { layerShape, type ModelConfig, type TraceSettings } from '../../src/models/config.ts';
+import { layerShape, type ModelConfig } from '../../src/models/config.ts';
+import type { TraceSettings } from '../../src/models/trace_settings.ts';
 import { usualSublayers } from '../../src/models/blocks/usual_sublayers.ts';
+import { nextToken } from '../../src/models/objectives/next_token.ts';
 import { buildModel } from '../../src/models/families/index.ts';
 import { layersOf, mixturesOf, type Model, type RunStep } from '../../src/models/model.ts';
 import { ones } from '../../src/models/init.ts';
@@ -24,7 +26,13 @@ export const tinyConfig: ModelConfig = {
 export const tinyMoe = tinyConfig.moe!;
 export const denseConfig: ModelConfig = { ...tinyConfig, family: 'transformer', moe: null };
 export const tinyShape = layerShape(tinyConfig, 0);
-export const tinySettings: TraceSettings = { batch: 2, sequence: 6, precision: 'f32', maxCapacity: 8 };
+export const tinySettings: TraceSettings = {
+  batch: 2,
+  sequence: 6,
+  precision: 'f32',
+  maxCapacity: 8,
+  objective: nextToken,
+};
 
 /** A small model; what is not given is as above. */
 export const modelOf = (config = tinyConfig, settings = tinySettings, sublayers = usualSublayers): Model =>

@@ -16,7 +16,7 @@ const modelIn = (precision: Precision, feedForward = usualSublayers.feedForward)
 const programsOf = (model: Model): Map<string, Program> => {
   const ofSteps = runStepsOf(model).map(({ program }) => program);
   const { score, scoreEvaluation, dispatch, combine, expert } = mixturesOf(model)[0].programs;
-  const all = [...ofSteps, model.logits.program, score, scoreEvaluation, dispatch, combine, expert];
+  const all = [...ofSteps, model.logits!.program, score, scoreEvaluation, dispatch, combine, expert];
   return new Map(all.map((program) => [program.name, program]));
 };
 

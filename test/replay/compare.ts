@@ -27,11 +27,10 @@ export function compare(before: Played, after: Played): Verdict {
   return { kind: 'equal', lines: before.curve.length };
 }
 
-/** The first key whose values differ; one that only one side has differs too. */
+/** The first key whose values differ, or that is gone; a line may have keys that it had not. */
 function firstDifference(was: Line, is: Line): string | null {
-  const keys = new Set([...Object.keys(was), ...Object.keys(is)]);
   // JSON writes a double in as many digits as tell it from all others.
-  for (const key of keys) if (JSON.stringify(was[key]) !== JSON.stringify(is[key])) return key;
+  for (const key of Object.keys(was)) if (JSON.stringify(was[key]) !== JSON.stringify(is[key])) return key;
   return null;
 }
 

@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { Batches } from '../../src/run/batches.ts';
 import { Blend } from '../../src/data/index.ts';
+import { trainingPass } from '../../src/actors/protocol/pass.ts';
+import { batchStreams } from '../../src/models/model.ts';
 import { hashU32 } from '../../src/data/hash.ts';
 import { corpusOf } from '../data/scratch.ts';
 
@@ -25,7 +27,9 @@ const batchesOf = (globalMicrobatches: number): Batches =>
 describe('a microbatch', () => {
   it('of training is its windows, and targets are the tokens that follow', () => {
     const windows = blend.microbatch(6, 1, { globalBatchSize: B, microbatches: 2, sequenceLength: T });
-    const { tokens, targets } = batchesOf(2).microbatch({ mode: 'train', step: 6, microbatch: 1 });
+    const { tensors, live_R } = batchesOf(2).microbatch({ ...trainingPass(6), microbatch: 1 });
+    const { [batchStreams.tokens]: tokens, [batchStreams.targets]: targets } = tensors;
+    expect(live_R).toBeNull();
     expect(tokens).toHaveLength(2 * T);
     for (let row = 0; row < 2; row++) {
       const window = [...windows.subarray(row * (T + 1), (row + 1) * (T + 1))];
@@ -37,22 +41,24 @@ describe('a microbatch', () => {
   it('of training is the same rows however the batch is cut', () => {
     const rows = (globalMicrobatches: number): number[] =>
       Array.from({ length: globalMicrobatches }, (_, microbatch) => microbatch).flatMap((microbatch) => [
-        ...batchesOf(globalMicrobatches).microbatch({ mode: 'train', step: 2, microbatch }).tokens,
+        ...batchesOf(globalMicrobatches).microbatch({ ...trainingPass(2), microbatch }).tensors[batchStreams.tokens],
       ]);
     expect(rows(4)).toEqual(rows(1));
     expect(rows(2)).toEqual(rows(1));
   });
 
-  it('of evaluation is held-out windows, the last one filled up with rows that predict nothing', () => {
+  it('of evaluation is held-out windows, the last one filled up with padding', () => {
     const batches = batchesOf(2);
     expect(heldOut.rows).toBe(5);
-    expect(batches.evaluationMicrobatches).toBe(3);
-    const parts = [0, 1, 2].map((microbatch) => batches.microbatch({ mode: 'evaluate', step: 9, microbatch }));
-    const targets = parts.flatMap((part) => [...part.targets]);
+    expect(batches.evaluations).toEqual([{ name: 'held_out', microbatches: 3 }]);
+    const pass = { kind: 'score', data: 'held_out', step: 9 } as const;
+    const parts = [0, 1, 2].map((microbatch) => batches.microbatch({ ...pass, microbatch }));
+    const targets = parts.flatMap((part) => [...part.tensors[batchStreams.targets]]);
     const expected = Array.from({ length: 5 }, (_, row) => [
       ...heldOut.tokens.subarray(row * (T + 1) + 1, (row + 1) * (T + 1)),
     ]);
     expect(targets).toEqual([...expected.flat(), ...new Array<number>(T).fill(-1)]);
-    expect([...parts[2].tokens.subarray(T)]).toEqual(new Array<number>(T).fill(0));
+    expect([...parts[2].tensors[batchStreams.tokens].subarray(T)]).toEqual(new Array<number>(T).fill(0));
+    expect(parts.map(({ live_R }) => live_R?.reduce((sum, live) => sum + live, 0))).toEqual([undefined, undefined, T]);
   });
 });

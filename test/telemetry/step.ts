@@ -5,6 +5,8 @@ export function stepMetrics(step: number, changes: Partial<StepMetrics> = {}): S
   return {
     step,
     loss: 2.5,
+    bits_per_byte: null,
+    losses: {},
     aux_loss: 0.02,
     z_loss: 0,
     lr: 0.002,

@@ -3,6 +3,8 @@
  * float64 in token order. Shape suffixes: R tokens, E experts.
  */
 
+import { isLive, liveRows } from './routing.ts';
+
 export interface BalanceRule {
   readonly experts: number;
   readonly auxCoef: number;
@@ -16,21 +18,27 @@ export interface Balance {
   readonly zLoss: number;
 }
 
-/** Both losses, from first choices counted before dropping. */
+/** Both losses, from first choices counted before dropping; over the rows that are tokens. */
 export function balance(
   logits_RE: Float32Array,
   probs_RE: Float32Array,
   first_E: Int32Array,
   { experts: E, auxCoef, zCoef }: BalanceRule,
+  live_R: Uint8Array | null = null,
 ): Balance {
-  const R = probs_RE.length / E;
+  const rows = probs_RE.length / E;
+  const R = liveRows(live_R, rows);
   if (R === 0) return { auxLoss: 0, zLoss: 0 };
   const mass_E = new Float64Array(E);
-  for (let i = 0; i < probs_RE.length; i++) mass_E[i % E] += probs_RE[i];
+  for (let t = 0; t < rows; t++) {
+    if (isLive(live_R, t)) for (let e = 0; e < E; e++) mass_E[e] += probs_RE[t * E + e];
+  }
   let dot = 0;
   for (let e = 0; e < E; e++) dot += (first_E[e] / R) * (mass_E[e] / R);
   let squares = 0;
-  if (zCoef > 0) for (let t = 0; t < R; t++) squares += logSumExp(logits_RE, t, E) ** 2;
+  if (zCoef > 0) {
+    for (let t = 0; t < rows; t++) if (isLive(live_R, t)) squares += logSumExp(logits_RE, t, E) ** 2;
+  }
   return { auxLoss: auxCoef * E * dot, zLoss: (zCoef * squares) / R };
 }
 
@@ -44,15 +52,18 @@ export function addBalanceGradient(
   first_E: Int32Array,
   { experts: E, auxCoef, zCoef }: BalanceRule,
   share: number,
-  dProbs_RE: Float32Array,
-  dLogits_RE: Float32Array,
+  { dProbs_RE, dLogits_RE }: { readonly dProbs_RE: Float32Array; readonly dLogits_RE: Float32Array },
+  live_R: Uint8Array | null = null,
 ): void {
-  const R = probs_RE.length / E;
+  const rows = probs_RE.length / E;
+  const R = liveRows(live_R, rows);
   for (let i = 0; i < probs_RE.length; i++) {
+    if (!isLive(live_R, Math.floor(i / E))) continue;
     dProbs_RE[i] = dProbs_RE[i] + (share * auxCoef * E * first_E[i % E]) / R / R;
   }
   if (zCoef === 0) return;
-  for (let t = 0; t < R; t++) {
+  for (let t = 0; t < rows; t++) {
+    if (!isLive(live_R, t)) continue;
     const factor = (share * zCoef * 2 * logSumExp(logits_RE, t, E)) / R;
     for (let e = 0; e < E; e++) dLogits_RE[t * E + e] = dLogits_RE[t * E + e] + factor * probs_RE[t * E + e];
   }

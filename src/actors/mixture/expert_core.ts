@@ -50,7 +50,7 @@ export class ExpertCore {
 
   /** A run has gone forward. In training it is kept for the way back. */
   hold(unit: Unit, run: ExpertRun): void {
-    if (unit.mode === 'train') {
+    if (unit.kind === 'train') {
       this.held.set(keyOf(unit), run);
       this.processed += run.rows;
     } else this.idle.push(run.bindings);

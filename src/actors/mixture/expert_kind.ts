@@ -56,6 +56,7 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture
     share: null,
     flops: 0,
     runsFirst: true,
+    inPasses: null,
     alike: () => `experts ${experts.length}, ${underWay}, ${numberOf(mixture.programs.expert)}`,
     edges: () => [],
     build: async (host) => {
@@ -74,6 +75,7 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture
       share: shareOf(runSpec, mixture, expert),
       flops,
       runsFirst: false,
+      inPasses: null,
       alike: () => '',
       edges: () => [],
       build: async (host) => {

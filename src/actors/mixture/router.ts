@@ -11,15 +11,16 @@ import { groupAddress, stageAddress } from '../placement/addresses.ts';
 import { weightBindings } from '../stage/bindings.ts';
 import { expertGroupProtocol } from '../protocol/expert.ts';
 import { keyOf, type Unit } from '../protocol/pass.ts';
+import { emptyReport, type PassReport, type RoutingReport } from '../protocol/report.ts';
 import { routerProtocol } from '../protocol/router.ts';
 import type { Rows } from '../protocol/rows.ts';
 import { stageProtocol } from '../protocol/stage.ts';
-import { emptyVote, type RoutingReport, type Vote } from '../protocol/parameters.ts';
+import { emptyVote, type Vote } from '../protocol/parameters.ts';
 import { Shareholder } from '../parameters/shareholder.ts';
 import type { Shareholding } from '../parameters/shareholding.ts';
 import type { RouterContext, RouterPrograms } from './router_context.ts';
 import { RouterScores, type Scores } from './router_scores.ts';
-import { route, type Routing } from './routing.ts';
+import { liveRows, route, type Routing } from './routing.ts';
 import { RowExchange } from './row_exchange.ts';
 import type { RowsPort } from '../stage/rows_port.ts';
 
@@ -59,6 +60,7 @@ export interface RouterPlace {
 interface Routed {
   readonly unit: Unit;
   readonly tokens: number;
+  readonly live_R: Uint8Array | null;
   readonly slots: number;
   readonly context: RouterContext;
   readonly routing: Routing;
@@ -89,16 +91,18 @@ export class Router extends Shareholder implements Actor<Messages> {
     this.rows = new RowExchange(parts.port, moe.num_experts, groups, parts);
   }
 
-  async route({ rows, live, ...unit }: ArgsOf<Messages, 'route'>): Promise<void> {
+  async route({ rows, live_R: mask, ...unit }: ArgsOf<Messages, 'route'>): Promise<void> {
     const { device, port, programs, moe, capacity } = this.parts;
     const context = this.idle.pop();
     if (context === undefined) throw new Error(`${this.scope.address}: more microbatches under way than contexts`);
     const tokens = rows.shape[0];
-    const isTraining = unit.mode === 'train';
+    const isTraining = unit.kind === 'train';
+    // The message's tensors end with this handler.
+    const live_R = mask === undefined ? null : Uint8Array.from(mask.data);
     port.scatter(rows, [{ tensor: context.score.h_RD, rows: tokens }]);
     const scores = await this.scores.score(unit, context, tokens);
     const rule = { experts: moe.num_experts, topK: moe.top_k, capacity: capacity(tokens, isTraining) };
-    const routing = route(scores.probs_RE, rule, live);
+    const routing = route(scores.probs_RE, rule, live_R);
     const slots = routing.order_S.length;
     device.write(context.dispatch.order_S, routing.order_S);
     await programs.dispatch.forward.run(context.dispatch, { tokens, slots });
@@ -106,9 +110,9 @@ export class Router extends Shareholder implements Actor<Messages> {
     const owing = await this.rows.send(unit, 'forward', routing.kept_E, context.dispatch.rows_SD, (group, message) =>
       this.group(group).tell.dispatch(message),
     );
-    const routed = { unit, tokens, slots, context, routing, owing, lossScale: 1 };
+    const routed = { unit, tokens, live_R, slots, context, routing, owing, lossScale: 1 };
     this.routed.set(keyOf(unit), routed);
-    if (isTraining) this.routingReports.push(this.reportOf(routed, scores));
+    if (unit.kind !== 'decode') this.routingReports.push(this.reportOf(routed, scores));
   }
 
   async outputs({ group, rows, ...unit }: ArgsOf<Messages, 'outputs'>): Promise<void> {
@@ -121,7 +125,7 @@ export class Router extends Shareholder implements Actor<Messages> {
     device.write(combine.gates_RK, routing.gates_RK);
     device.write(combine.slots_RK, routing.slots_RK);
     await programs.combine.forward.run(combine, { tokens, slots });
-    if (unit.mode !== 'train') this.end(routed);
+    if (unit.kind !== 'train') this.end(routed);
     this.stage().tell.stream({ ...unit, name: hand.takes, rows: await this.toStage(combine.moe_RD, tokens) });
   }
 
@@ -139,11 +143,11 @@ export class Router extends Shareholder implements Actor<Messages> {
 
   async rowsGradient({ group, rows, ...unit }: ArgsOf<Messages, 'rowsGradient'>): Promise<void> {
     const routed = this.owed(unit, group);
-    const { context, tokens, slots, routing } = routed;
+    const { context, tokens, live_R, lossScale, slots, routing } = routed;
     this.rows.receive(unit, 'backward', routing.kept_E, group, rows, context.dispatch.d_rows_SD);
     if (routed.owing.size > 0) return;
     const { programs, weights, hand } = this.parts;
-    await this.scores.writeGradient(context, routing, tokens, routed.lossScale);
+    await this.scores.writeGradient(context, routing, { tokens, live_R, lossScale });
     const leaf = weightBindings(weights, this.share.leaves.open(unit.microbatch).views, 'd_');
     await programs.score.backward.run({ ...context.score, ...leaf }, { tokens });
     await programs.dispatch.backward.run(context.dispatch, { tokens, slots });
@@ -156,9 +160,7 @@ export class Router extends Shareholder implements Actor<Messages> {
     });
     await this.share.leaves.close(unit.microbatch);
     this.closed++;
-    if (this.isComplete) {
-      await this.share.conclude();
-    }
+    if (this.isComplete) await this.share.conclude();
   }
 
   progress(): { isDone: boolean; hasGradient: boolean } {
@@ -166,13 +168,13 @@ export class Router extends Shareholder implements Actor<Messages> {
   }
 
   report(): Omit<Vote, 'squares'> {
-    if (this.rows.outstanding > 0) {
-      throw new Error(`${this.scope.address}: ${this.rows.outstanding} dispatches have not come back`);
-    }
-    const { routingReports: routing } = this;
-    this.routingReports = [];
     this.closed = 0;
-    return { ...emptyVote, routing };
+    return { ...emptyVote, routing: this.takeReports() };
+  }
+
+  /** Asked when its stage is done with the pass. */
+  finish(): PassReport {
+    return { ...emptyReport, routing: this.takeReports() };
   }
 
   forget(): void {
@@ -189,17 +191,27 @@ export class Router extends Shareholder implements Actor<Messages> {
     return this.closed === this.parts.place.microbatches;
   }
 
-  private reportOf({ unit, tokens, slots, routing }: Routed, scores: Scores): RoutingReport {
+  private takeReports(): RoutingReport[] {
+    if (this.rows.outstanding > 0) {
+      throw new Error(`${this.scope.address}: ${this.rows.outstanding} dispatches have not come back`);
+    }
+    const { routingReports } = this;
+    this.routingReports = [];
+    return routingReports;
+  }
+
+  private reportOf({ unit, tokens, live_R, slots, routing }: Routed, scores: Scores): RoutingReport {
     const { moe, place } = this.parts;
+    const routed = liveRows(live_R, tokens) * moe.top_k;
     return {
       layer: place.layer,
       microbatch: unit.microbatch,
-      routed: tokens * moe.top_k,
+      routed,
       sent: slots,
       spilled: 0,
-      dropped: tokens * moe.top_k - slots,
+      dropped: routed - slots,
       load: Array.from(routing.routed_E),
-      ...this.scores.losses(scores, routing),
+      ...this.scores.losses(scores, routing, live_R),
     };
   }
 

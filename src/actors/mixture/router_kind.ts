@@ -31,6 +31,7 @@ export function routerEntry(runSpec: RunSpec, own: RankPart, mixture: Mixture): 
     // Scores are not counted, as the published figures of models have it.
     flops: 0,
     runsFirst: false,
+    inPasses: 'follows',
     // Its stage says how many microbatches are under way.
     alike: () => `router ${shareAlike(share)}`,
     edges: () => edgesOf(runSpec, layer),

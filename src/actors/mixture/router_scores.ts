@@ -41,9 +41,9 @@ export class RouterScores {
   }
 
   /** Scores the rows h_RD of a context; in training with noise that the microbatch's identity fixes. */
-  async score({ mode, step, microbatch }: Unit, { score }: RouterContext, tokens: number): Promise<Scores> {
+  async score({ kind, step, microbatch }: Unit, { score }: RouterContext, tokens: number): Promise<Scores> {
     const { device, programs, seed, place } = this.parts;
-    if (mode !== 'train') {
+    if (kind !== 'train') {
       await programs.scoreEvaluation.run(score, { tokens });
     } else {
       if ('key' in score)
@@ -54,16 +54,15 @@ export class RouterScores {
   }
 
   /** The auxiliary losses of a microbatch. */
-  losses({ logits_RE, probs_RE }: Scores, { first_E }: Routing): Balance {
-    return balance(logits_RE, probs_RE, first_E, this.rule);
+  losses({ logits_RE, probs_RE }: Scores, { first_E }: Routing, live_R: Uint8Array | null): Balance {
+    return balance(logits_RE, probs_RE, first_E, this.rule, live_R);
   }
 
   /** Writes d(loss)/d(probabilities) and d(loss)/d(logits) of a context: through the gates, and of the auxiliary losses. */
   async writeGradient(
     { score, combine }: RouterContext,
     { experts_RK, first_E }: Routing,
-    tokens: number,
-    lossScale: number,
+    { tokens, live_R, lossScale }: { tokens: number; live_R: Uint8Array | null; lossScale: number },
   ): Promise<void> {
     const { device, moe, place } = this.parts;
     const { num_experts: E, top_k: K } = moe;
@@ -71,12 +70,13 @@ export class RouterScores {
       this.read(score, tokens),
       this.head(combine.d_gates_RK, tokens * K),
     ]);
-    const { dProbs_RE, dLogits_RE } = this.zeros(tokens * E);
-    for (let i = 0; i < dGates_RK.length; i++) dProbs_RE[Math.floor(i / K) * E + experts_RK[i]] = dGates_RK[i];
+    const gradients = this.zeros(tokens * E);
+    for (let i = 0; i < dGates_RK.length; i++)
+      gradients.dProbs_RE[Math.floor(i / K) * E + experts_RK[i]] = dGates_RK[i];
     const share = lossScale / place.globalMicrobatches;
-    addBalanceGradient(logits_RE, probs_RE, first_E, this.rule, share, dProbs_RE, dLogits_RE);
-    device.write(score.d_probs_RE, dProbs_RE);
-    device.write(score.d_logits_RE, dLogits_RE);
+    addBalanceGradient(logits_RE, probs_RE, first_E, this.rule, share, gradients, live_R);
+    device.write(score.d_probs_RE, gradients.dProbs_RE);
+    device.write(score.d_logits_RE, gradients.dLogits_RE);
   }
 
   /** Zeros, in memory that serves one microbatch after another. */

@@ -27,26 +27,27 @@ export interface Routing {
 
 /**
  * Chooses the top k experts of each token and admits choices to slots: all first choices in sequence order, then all
- * second choices, and so on, until an expert is full (arXiv 2101.03961 §2.2). Rows from `live` on are padding and
- * go nowhere. A probability that is not finite is never chosen for itself: such a token goes to the lowest experts that
+ * second choices, and so on, until an expert is full (arXiv 2101.03961 §2.2). Where live_R is 0 a row is padding and
+ * goes nowhere. A probability that is not finite is never chosen for itself: such a token goes to the lowest experts that
  * are left, its gate carries the number on to the loss, and the sentinel judges the step.
  */
 export function route(
   probs_RE: Float32Array,
   { experts: E, topK: K, capacity }: RoutingRule,
-  live = probs_RE.length / E,
+  live_R: Uint8Array | null = null,
 ): Routing {
   const R = probs_RE.length / E;
   const experts_RK = new Int32Array(R * K);
   const gates_RK = new Float32Array(R * K);
-  for (let t = 0; t < live; t++) chooseTopK(probs_RE, t, E, K, experts_RK, gates_RK);
+  for (let t = 0; t < R; t++) if (isLive(live_R, t)) chooseTopK(probs_RE, t, E, K, experts_RK, gates_RK);
 
   const routed_E = new Int32Array(E);
   const first_E = new Int32Array(E);
   const kept_E = new Int32Array(E);
   const slots_RK = new Int32Array(R * K).fill(-1);
   for (let k = 0; k < K; k++) {
-    for (let t = 0; t < live; t++) {
+    for (let t = 0; t < R; t++) {
+      if (!isLive(live_R, t)) continue;
       const e = experts_RK[t * K + k];
       routed_E[e]++;
       if (k === 0) first_E[e]++;
@@ -62,6 +63,13 @@ export function route(
   }
   return { experts_RK, gates_RK, slots_RK, order_S, routed_E, kept_E, first_E };
 }
+
+/** Whether a row is a token; where there is no mask all are. */
+export const isLive = (live_R: Uint8Array | null, row: number): boolean => live_R === null || live_R[row] !== 0;
+
+/** How many of the rows are tokens. */
+export const liveRows = (live_R: Uint8Array | null, rows: number): number =>
+  live_R === null ? rows : live_R.reduce((sum, live) => sum + live, 0);
 
 /** First row of each expert among rows packed by expert. */
 export function startsOf(kept_E: ArrayLike<number>): number[] {

@@ -9,6 +9,8 @@ import type { Actor, ActorScope, ArgsOf, Context, Reply, TensorPayload } from '.
 import type { Device } from '../../kernels/device.ts';
 import type { DeviceTuning, SystemReport, SystemVote, agentProtocol } from '../protocol/agent.ts';
 import type { Decision } from '../protocol/parameters.ts';
+import type { Pass } from '../protocol/pass.ts';
+import type { PassReport } from '../protocol/report.ts';
 import type { CastEntry } from './cast_entry.ts';
 import { LocalHolders } from './local_holders.ts';
 
@@ -41,8 +43,14 @@ export class SystemAgent implements Actor<Messages> {
     this.holders = new LocalHolders(parts.cast, scope);
   }
 
-  vote(args: ArgsOf<Messages, 'vote'>, ctx: Context): Reply<SystemVote> {
-    return later(ctx, this.holders.vote(args));
+  vote(_args: undefined, ctx: Context): Reply<SystemVote> {
+    return later(ctx, this.holders.vote());
+  }
+
+  finish(pass: Pass, ctx: Context): Reply<PassReport> {
+    return later(ctx, this.holders.finish(pass), ({ outputs }) =>
+      outputs.forEach(({ tensor }) => freeAnswered(tensor)),
+    );
   }
 
   apply(decision: Decision, ctx: Context): Reply<SystemReport> {

@@ -30,6 +30,8 @@ export interface CastEntry {
   readonly flops: number;
   /** It is told before others that a pass is over: a group, which must not bring its experts to a vote any more. */
   readonly runsFirst: boolean;
+  /** Its part in passes beside training: one is opened, others follow it and are done when it is; null where it reports nothing. */
+  readonly inPasses: 'opened' | 'follows' | null;
   /** Equal for entries that take the same memory where `isHere` tells who lives on their worker; null: rows travel by value. */
   alike(isHere: ((address: string) => boolean) | null): string;
   readonly edges: () => readonly RowEdge[];

@@ -7,6 +7,8 @@ import { storedNames } from '../parameters/rules.ts';
 import type { SystemVote } from '../protocol/agent.ts';
 import { expertGroupProtocol } from '../protocol/expert.ts';
 import { parametersProtocol, type Decision, type Vote } from '../protocol/parameters.ts';
+import type { Pass } from '../protocol/pass.ts';
+import { passProtocol, type PassReport } from '../protocol/report.ts';
 import { holdersOf } from './cast.ts';
 import type { CastEntry, Holder } from './cast_entry.ts';
 import { reportedBy, votedBy } from './system_holders.ts';
@@ -21,6 +23,7 @@ type HolderRef = Ref<typeof parametersProtocol>;
 
 export class LocalHolders {
   private readonly scope: Pick<ActorScope, 'ref'>;
+  private readonly cast: readonly CastEntry[];
   private readonly groups: readonly CastEntry[];
   private readonly holders: readonly Holder[];
   /** Who holds a parameter or a moment, by its name. */
@@ -29,6 +32,7 @@ export class LocalHolders {
   /** `cast`: the entries of all actors that the system hosts. */
   constructor(cast: readonly CastEntry[], scope: Pick<ActorScope, 'ref'>) {
     this.scope = scope;
+    this.cast = cast;
     this.groups = cast.filter(({ runsFirst }) => runsFirst);
     this.holders = holdersOf(cast);
     for (const holder of this.holders) {
@@ -39,27 +43,33 @@ export class LocalHolders {
     }
   }
 
-  /** Asks for the votes on a pass of those named, or of all, and adds them to one. */
-  async vote({
-    mode,
-    step,
-    of,
-  }: {
-    mode: 'train' | 'evaluate';
-    step: number;
-    of: string[] | null;
-  }): Promise<SystemVote> {
-    const asked = of === null ? this.holders : this.holders.filter(({ address }) => of.includes(address));
-    const votes = await this.all(asked, (holder) => holder.ask.prepare({ mode, step }, patience));
+  /** Asks all for their votes on the training step that is under way, and adds them to one. */
+  async vote(): Promise<SystemVote> {
+    const votes = await this.all(this.holders, (holder) => holder.ask.prepare(undefined, patience));
     const processed: Record<string, number> = {};
     for (const [layer, rows] of votes.flatMap((vote) => Object.entries(vote.processed))) {
       processed[layer] = (processed[layer] ?? 0) + rows;
     }
     return {
-      squares: mode === 'train' ? asked.flatMap((entry, i) => squaresOf(entry, votes[i])) : [],
-      losses: votes.flatMap(({ losses }) => losses),
+      squares: this.holders.flatMap((entry, i) => squaresOf(entry, votes[i])),
+      sums: votes.flatMap(({ sums }) => sums),
       routing: votes.flatMap(({ routing }) => routing),
       processed,
+    };
+  }
+
+  /** Asks all that have a part in the pass for what they report of it, once they have done it. */
+  async finish(pass: Pass): Promise<PassReport> {
+    const reports: PassReport[] = [];
+    for (const part of ['opened', 'follows'] as const) {
+      const entries = this.cast.filter(({ inPasses }) => inPasses === part);
+      const actors = entries.map(({ address }) => this.scope.ref(passProtocol, address));
+      reports.push(...(await Promise.all(actors.map((actor) => actor.ask.finish(pass, patience)))));
+    }
+    return {
+      sums: reports.flatMap(({ sums }) => sums),
+      outputs: reports.flatMap(({ outputs }) => outputs),
+      routing: reports.flatMap(({ routing }) => routing),
     };
   }
 

@@ -6,7 +6,9 @@
 import { z } from 'zod';
 import { ask, defineProtocol } from '../../runtime/index.ts';
 import { checkpointer, owner, recovery, trainer } from './callers.ts';
-import { decisionSchema, lossReportSchema, routingReportSchema, tensorsSchema } from './parameters.ts';
+import { decisionSchema, tensorsSchema } from './parameters.ts';
+import { passSchema } from './pass.ts';
+import { passReportSchema, routingReportSchema, sumSchema } from './report.ts';
 
 /** What a system counts, from its start. */
 export const reportSchema = z.object({
@@ -28,11 +30,11 @@ export const tuningSchema = z.object({
 });
 export type DeviceTuning = z.infer<typeof tuningSchema>;
 
-/** What the holders of a system found in a pass, added up. */
+/** What the holders of a system found in a training step, added up. */
 export const systemVoteSchema = z.object({
-  /** Sums of squares of the tensors that they answer for, holder by holder in the order of the cast; none of an evaluation. */
+  /** Sums of squares of the tensors that they answer for, holder by holder in the order of the cast. */
   squares: z.array(z.number()),
-  losses: z.array(lossReportSchema),
+  sums: z.array(sumSchema),
   routing: z.array(routingReportSchema),
   /** Rows that experts processed, by layer. */
   processed: z.record(z.string(), z.int()),
@@ -40,16 +42,10 @@ export const systemVoteSchema = z.object({
 export type SystemVote = z.infer<typeof systemVoteSchema>;
 
 export const agentProtocol = defineProtocol('agent', {
-  /** Answered when all that hold parameters here have voted on the pass, or those of them that are named. */
-  vote: ask({
-    from: [trainer],
-    args: z.object({
-      mode: z.enum(['train', 'evaluate']),
-      step: z.int(),
-      of: z.array(z.string()).nullable(),
-    }),
-    reply: systemVoteSchema,
-  }),
+  /** Answered when all that hold parameters here have voted on the training step that is under way. */
+  vote: ask({ from: [trainer], reply: systemVoteSchema }),
+  /** Answered when all that have a part in the pass here have done it; not for training. */
+  finish: ask({ from: [trainer, ...owner], args: passSchema, reply: passReportSchema }),
   /** Answered when all that hold parameters here have applied the decision, with what the system has counted by then. */
   apply: ask({ from: [trainer], args: decisionSchema, reply: reportSchema }),
   /** The named parameters with their moments, of those that holders here answer for, in the order of the names: a few at a time. */

@@ -5,10 +5,15 @@ import { recovery, trainer } from './callers.ts';
 
 const counts = z.record(z.string(), z.number());
 
+/** `EvaluationMetrics`. */
+const evaluationMetricsSchema = z.object({ loss: z.number(), bits_per_byte: z.number().nullable(), losses: counts });
+
 /** `StepMetrics`, as it crosses nodes; keys in the order in which they are written. */
 export const stepMetricsSchema = z.object({
   step: z.int(),
   loss: z.number(),
+  bits_per_byte: z.number().nullable(),
+  losses: counts,
   aux_loss: z.number(),
   z_loss: z.number(),
   lr: z.number(),
@@ -25,6 +30,7 @@ export const stepMetricsSchema = z.object({
   nodes: z.int(),
   workers: z.int(),
   eval_loss: z.number().exactOptional(),
+  evaluations: z.record(z.string(), evaluationMetricsSchema).exactOptional(),
   bytes_sent: counts,
   cpu_ms: counts,
 });
@@ -35,7 +41,11 @@ export type LossScaleChange = z.infer<typeof lossScaleChangeSchema>;
 
 export const eventLogProtocol = defineProtocol('event_log', {
   step: ask({ fenced: false, from: [trainer], args: stepMetricsSchema }),
-  evaluated: ask({ fenced: false, from: [trainer], args: z.object({ step: z.int(), evalLoss: z.number() }) }),
+  evaluated: ask({
+    fenced: false,
+    from: [trainer],
+    args: z.object({ step: z.int(), evaluations: z.record(z.string(), evaluationMetricsSchema) }),
+  }),
   checkpoint: ask({ fenced: false, from: [trainer], args: z.object({ step: z.int(), path: z.string() }) }),
   lossScale: ask({ fenced: false, from: [trainer], args: lossScaleChangeSchema }),
   /** Something went wrong in a step, and what is done about it. */

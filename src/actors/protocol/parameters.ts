@@ -4,39 +4,20 @@
  */
 import { z } from 'zod';
 import { ask, defineProtocol, tensorSchema } from '../../runtime/index.ts';
-import { owner, agents } from './callers.ts';
-
-/** What one router did with one microbatch. Counts are of (token, choice) pairs; `load` is before dropping. */
-export const routingReportSchema = z.object({
-  layer: z.int(),
-  microbatch: z.int(),
-  routed: z.int(),
-  sent: z.int(),
-  spilled: z.int(),
-  dropped: z.int(),
-  load: z.array(z.int()),
-  auxLoss: z.number(),
-  zLoss: z.number(),
-});
-export type RoutingReport = z.infer<typeof routingReportSchema>;
-
-/** Sum of the cross-entropies of a microbatch in nats, and how many tokens it is over. */
-export const lossReportSchema = z.object({ microbatch: z.int(), sum: z.number(), tokens: z.int() });
-export type LossReport = z.infer<typeof lossReportSchema>;
+import { agents } from './callers.ts';
+import { routingReportSchema, sumSchema } from './report.ts';
 
 export const voteSchema = z.object({
   /** Sum of squares of each reduced gradient, by tensor; replicas leave it to the first of them. */
   squares: z.record(z.string(), z.number()),
-  losses: z.array(lossReportSchema),
+  sums: z.array(sumSchema),
   routing: z.array(routingReportSchema),
   /** Rows that experts processed, by layer. */
   processed: z.record(z.string(), z.int()),
-  /** Logits of the next token, when generating. */
-  logits: tensorSchema.nullable(),
 });
 export type Vote = z.infer<typeof voteSchema>;
 
-export const emptyVote: Vote = { squares: {}, losses: [], routing: [], processed: {}, logits: null };
+export const emptyVote: Vote = { squares: {}, sums: [], routing: [], processed: {} };
 
 /** What gradients are multiplied by while they are made, and the steps since it changed that did not overflow. */
 export const lossScaleSchema = z.object({ scale: z.number(), cleanSteps: z.int() });
@@ -62,12 +43,8 @@ export type Decision = z.infer<typeof decisionSchema>;
 export const tensorsSchema = z.record(z.string(), tensorSchema);
 
 export const parameterMessages = {
-  /** Answered when the role has all gradients of the step. To generate, the owner asks. */
-  prepare: ask({
-    from: [agents, ...owner],
-    args: z.object({ mode: z.enum(['train', 'evaluate', 'generate']), step: z.int() }),
-    reply: voteSchema,
-  }),
+  /** Answered when the role has all gradients of the training step that is under way. */
+  prepare: ask({ from: [agents], reply: voteSchema }),
   /** Idempotent: a decision of a step that was applied already changes nothing. */
   apply: ask({ from: [agents], args: decisionSchema }),
   /** The named parameters with their moments, of those that this role answers for: a few at a time. */

@@ -1,19 +1,25 @@
 /** A router, of one layer and one stage rank, is told by its stage and by the expert groups of its layer. */
 import { z } from 'zod';
-import { defineProtocol, tell } from '../../runtime/index.ts';
+import { defineProtocol, tell, tensorSchema } from '../../runtime/index.ts';
 import { expertGroups, routers, stages } from './callers.ts';
 import { unitSchema } from './pass.ts';
 import { reduceMessages } from './reduce.ts';
 import { rowsSchema } from './rows.ts';
 import { parameterMessages } from './parameters.ts';
+import { passMessages } from './report.ts';
 
 const fromGroup = unitSchema.extend({ group: z.int(), rows: rowsSchema });
 
 export const routerProtocol = defineProtocol('router', {
   ...parameterMessages,
+  ...passMessages,
   ...reduceMessages(routers),
-  /** h_RD: the normed rows of a microbatch, of which only the first `live` are tokens; the rest is padding. */
-  route: tell({ lane: 'data', from: [stages], args: unitSchema.extend({ live: z.int(), rows: rowsSchema }) }),
+  /** h_RD: the normed rows of a microbatch. live_R is 0 where a row is padding; left out where none is. */
+  route: tell({
+    lane: 'data',
+    from: [stages],
+    args: unitSchema.extend({ live_R: tensorSchema.exactOptional(), rows: rowsSchema }),
+  }),
   /** d_moe_RD: the gradient of the layer's output, times `lossScale`, which is 1 if left out. */
   combineGradient: tell({
     lane: 'data',

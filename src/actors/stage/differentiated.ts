@@ -12,15 +12,26 @@ export interface Differentiated {
 
 const derivatives = new WeakMap<Program, Vjp>();
 
-/** The derivative of a program; layers that share a program share it, and so the device compiles it once. */
-export function derivativeOf(program: Program): Vjp {
-  const known = derivatives.get(program) ?? vjp(program);
+/**
+ * The derivative of a program, but for what it only reports; layers that share a program share it, and so the device compiles
+ * it once.
+ */
+export function derivativeOf(program: Program, reports: readonly string[] = []): Vjp {
+  const known =
+    derivatives.get(program) ?? vjp(program, reports.length === 0 ? {} : { from: learntFrom(program, reports) });
   derivatives.set(program, known);
   return known;
 }
 
-export async function differentiate(device: Device, program: Program): Promise<Differentiated> {
-  const derivative = derivativeOf(program);
+const learntFrom = ({ outputs }: Program, reports: readonly string[]): string[] =>
+  outputs.flatMap(({ name }) => (reports.includes(name) ? [] : [name]));
+
+export async function differentiate(
+  device: Device,
+  program: Program,
+  reports?: readonly string[],
+): Promise<Differentiated> {
+  const derivative = derivativeOf(program, reports);
   return {
     vjp: derivative,
     forward: await device.compile(derivative.forward),

@@ -1,10 +1,9 @@
 /** The head of generation computes the logits of the token that follows one position of a single sequence. */
 import type { Bindings, Device, Executable, Slice, Tensor } from '../../kernels/device.ts';
+import { floats } from '../../kernels/dtype.ts';
 import { typeOf } from '../../kernels/program.ts';
 import type { Model } from '../../models/model.ts';
-import type { TensorPayload } from '../../runtime/index.ts';
 import { tensorFor, weightBindings } from './bindings.ts';
-import { payload } from '../protocol/pass.ts';
 
 export class LogitsHead {
   private readonly device: Device;
@@ -25,7 +24,7 @@ export class LogitsHead {
   static async create(
     device: Device,
     slice: Slice,
-    { program, weights }: Model['logits'],
+    { program, weights }: NonNullable<Model['logits']>,
     x_RD: Tensor,
     values: Bindings,
   ): Promise<LogitsHead> {
@@ -42,11 +41,10 @@ export class LogitsHead {
   }
 
   /** f32 [V] for the token after row `at`. A single row would have other bits, so the row is taken twice. */
-  async at(at: number): Promise<TensorPayload> {
+  async at(at: number): Promise<Float32Array> {
     this.device.write(this.position, Int32Array.of(at, at));
     await this.executable.run(this.bindings);
     const vocabulary = this.output.shape[1];
-    const logits_V = await this.device.read(this.output, vocabulary);
-    return payload(logits_V.slice(), [vocabulary]);
+    return floats('logits', await this.device.read(this.output, vocabulary)).slice();
   }
 }

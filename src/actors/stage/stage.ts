@@ -4,18 +4,21 @@
  * message. Whose turn it is `schedule` says; everything it sends names the microbatch.
  */
 import type { Device } from '../../kernels/device.ts';
-import { batchStreams } from '../../models/model.ts';
-import type { Actor, ActorScope, ArgsOf, Context, TensorPayload } from '../../runtime/index.ts';
-import { liveRows, type BatchPort } from './batch_port.ts';
+import { elements } from '../../kernels/shape.ts';
+import type { ModelObjective } from '../../models/model.ts';
+import type { Actor, ActorScope, ArgsOf, Context, Reply } from '../../runtime/index.ts';
+import { BatchLacks, type BatchPort } from './batch_port.ts';
 import type { LogitsHead } from './logits_head.ts';
-import { dataOf, keyOf, type Unit } from '../protocol/pass.ts';
+import { isSamePass, keyOf, type Pass, type Unit } from '../protocol/pass.ts';
+import type { PassReport } from '../protocol/report.ts';
 import type { Rows } from '../protocol/rows.ts';
 import { stageProtocol, type Open } from '../protocol/stage.ts';
-import { emptyVote, type LossReport, type Vote } from '../protocol/parameters.ts';
+import { emptyVote, type Vote } from '../protocol/parameters.ts';
 import { Shareholder } from '../parameters/shareholder.ts';
 import type { Shareholding } from '../parameters/shareholding.ts';
+import { outputOf, passInHand, promptBatch, reportOf, type PassInHand } from './pass_in_hand.ts';
 import { nextTurn, type UnderWay } from './schedule.ts';
-import { lossOf } from './stage_loss.ts';
+import { denominatorName, sumsOf } from './microbatch_sums.ts';
 import type { StageContext } from './stage_context.ts';
 import { StagePeers, type PeerParts } from './stage_peers.ts';
 import { gradientKey } from './stage_plan.ts';
@@ -26,24 +29,10 @@ type Messages = typeof stageProtocol;
 /** What a stage is made with; all memory was taken before, so that starting cannot fail for lack of it. */
 export interface StageParts extends PeerParts {
   readonly device: Device;
-  /** The single sequence of generation; on the last stage with the head that gives logits. */
-  readonly generation: { readonly context: StageContext; readonly logits: LogitsHead | null };
+  /** The single sequence of decoding; on the last stage with the head that gives logits. */
+  readonly decoding: { readonly context: StageContext; readonly logits: LogitsHead | null };
   readonly batches: BatchPort;
-  readonly tokensPerStep: number;
-  /** The stream that the model's losses are in. */
-  readonly streams: { readonly losses: string };
-}
-
-/** A pass that this stage is in. */
-interface Pass {
-  readonly open: Open;
-  readonly prompt: { readonly tokens: Int32Array; readonly position: number } | null;
-  /** Microbatches under way, by their index in `open.microbatches`. */
-  readonly runs: Map<number, StageRun>;
-  begun: number;
-  readonly losses: LossReport[];
-  logits: TensorPayload | null;
-  isDone: boolean;
+  readonly objective: ModelObjective;
 }
 
 export class Stage extends Shareholder implements Actor<Messages> {
@@ -53,11 +42,12 @@ export class Stage extends Shareholder implements Actor<Messages> {
   private idle: StageContext[];
   /** Rows that came before their turn, by microbatch and tensor. */
   private readonly early = new Map<string, Rows>();
-  private pass: Pass | null = null;
+  private pass: PassInHand | null = null;
+  private waiting: { readonly pass: Pass; readonly reply: Reply<PassReport> } | null = null;
   /** Whether it has told itself to go on. */
   private goesOn = false;
-  /** d(loss)/d(loss of a token), the same for every microbatch of a pass; null where this stage has no losses. */
-  private readonly dLosses_R: Float32Array | null;
+  /** d(loss)/d(loss of an element), the same for every microbatch of a pass; null where this stage has no losses. */
+  private readonly dLosses_N: Float32Array | null;
 
   constructor(parts: StageParts, share: Shareholding, scope: ActorScope) {
     super(share);
@@ -65,24 +55,22 @@ export class Stage extends Shareholder implements Actor<Messages> {
     this.scope = scope;
     this.peers = new StagePeers(parts, scope);
     this.idle = [...parts.contexts];
-    const dLosses = parts.contexts[0].tensors[gradientKey(parts.streams.losses)];
-    this.dLosses_R = dLosses === undefined ? null : new Float32Array(dLosses.shape[0]);
+    const dLosses = parts.contexts[0].tensors[gradientKey(parts.objective.losses)];
+    this.dLosses_N = dLosses === undefined ? null : new Float32Array(elements(dLosses.shape));
   }
 
   async open(open: Open): Promise<void> {
-    const { prompt, lossScale = 1 } = open;
-    this.dLosses_R?.fill(lossScale / this.parts.tokensPerStep);
-    this.pass = {
-      open,
-      // The message's tensors end with this handler; generation reads its prompt later.
-      prompt: prompt && { tokens: Int32Array.from(dataOf(prompt.tokens)), position: prompt.position },
-      runs: new Map(),
-      begun: 0,
-      losses: [],
-      logits: null,
-      isDone: false,
-    };
+    const { pass, lossScale = 1 } = open;
+    if (pass.kind === 'train') this.dLosses_N?.fill(lossScale / this.parts.batches.weightOf(pass.step));
+    this.pass = passInHand(open);
     await this.proceed(this.pass);
+  }
+
+  finish(pass: Pass, ctx: Context): Reply<PassReport> {
+    const reply = ctx.defer<PassReport>();
+    this.waiting = { pass, reply };
+    this.finishIfDone();
+    return reply;
   }
 
   async stream({ name, rows, ...unit }: ArgsOf<Messages, 'stream'>, ctx: Context): Promise<void> {
@@ -99,21 +87,32 @@ export class Stage extends Shareholder implements Actor<Messages> {
   }
 
   override progress(): { isDone: boolean; hasGradient: boolean } {
-    return { isDone: this.pass?.isDone === true, hasGradient: this.pass?.open.mode === 'train' };
+    return { isDone: this.pass?.isDone === true && this.pass.open.pass.kind === 'train', hasGradient: true };
   }
 
   override report(): Omit<Vote, 'squares'> {
-    const { losses, logits } = this.pass!;
+    const { sums } = reportOf(this.pass!);
     this.pass = null;
-    return { ...emptyVote, losses: losses.toSorted((a, b) => a.microbatch - b.microbatch), logits };
+    return { ...emptyVote, sums };
   }
 
   override forget(): void {
+    if (this.waiting?.reply.settled === false) this.waiting.reply.reject(new Error('the gen of this pass is over'));
+    this.waiting = null;
     this.pass = null;
     this.goesOn = false;
     this.early.clear();
     this.parts.port.abandon(this.scope.address);
     this.idle = [...this.parts.contexts];
+  }
+
+  /** Answers whoever waits for the end of a pass that is not for training. */
+  private finishIfDone(): void {
+    const { pass, waiting } = this;
+    if (pass?.isDone !== true || waiting === null || !isSamePass(pass.open.pass, waiting.pass)) return;
+    this.waiting = null;
+    this.pass = null;
+    waiting.reply.resolve(reportOf(pass));
   }
 
   private async arrived(unit: Unit, key: string, rows: Rows): Promise<void> {
@@ -126,7 +125,7 @@ export class Stage extends Shareholder implements Actor<Messages> {
   }
 
   /** Takes one turn after another until all wait; after rows have gone out, whoever got them has a turn first. */
-  private async proceed(pass: Pass): Promise<void> {
+  private async proceed(pass: PassInHand): Promise<void> {
     for (let index = this.nextOf(pass); index !== null; index = this.nextOf(pass)) {
       const run = pass.runs.get(index) ?? this.start(pass, index);
       const stop = await this.turnOf(pass, index, run);
@@ -138,43 +137,47 @@ export class Stage extends Shareholder implements Actor<Messages> {
     }
     if (pass.isDone || pass.runs.size > 0 || pass.begun < pass.open.microbatches.length) return;
     pass.isDone = true;
+    this.finishIfDone();
     await this.share.conclude();
   }
 
-  private nextOf(pass: Pass): number | null {
-    const { microbatches, mode, step } = pass.open;
+  private nextOf(pass: PassInHand): number | null {
+    const { microbatches } = pass.open;
     const underWay = [...pass.runs].map(([index, run]): UnderWay => {
       const isReady = run.missing.every(({ key }) => this.early.has(`${keyOf(run.unit)} ${key}`));
       return { index, phase: run.phase, isReady };
     });
     const { begun } = pass;
-    const context = mode === 'generate' ? this.parts.generation.context : this.parts.contexts[0];
+    const context = pass.prompt === null ? this.parts.contexts[0] : this.parts.decoding.context;
     const canBegin = context.plan.forward[0].needs.every(({ key }) =>
-      this.early.has(`${keyOf({ mode, step, microbatch: microbatches[begun] })} ${key}`),
+      this.early.has(`${keyOf({ ...pass.open.pass, microbatch: microbatches[begun] })} ${key}`),
     );
     return nextTurn({ underWay, begun, count: microbatches.length, window: this.parts.contexts.length, canBegin });
   }
 
-  /** Gives a microbatch a context and what the batch has for it. */
-  private start(pass: Pass, index: number): StageRun {
-    const { device, batches, generation, streams } = this.parts;
-    const unit = { mode: pass.open.mode, step: pass.open.step, microbatch: pass.open.microbatches[index] };
-    const context = unit.mode === 'generate' ? generation.context : this.idle.pop();
+  /** Gives a microbatch a context and what the batch has for it. Throws `BatchLacks`. */
+  private start(pass: PassInHand, index: number): StageRun {
+    const { device, batches, decoding, objective } = this.parts;
+    const { prompt } = pass;
+    const unit = { ...pass.open.pass, microbatch: pass.open.microbatches[index] };
+    const context = prompt === null ? this.idle.pop() : decoding.context;
     if (context === undefined) throw new Error(`${this.scope.address}: more microbatches under way than contexts`);
-    const { [batchStreams.tokens]: tokens_R, [batchStreams.targets]: targets_R } = context.tensors;
-    const dLosses_R = context.tensors[gradientKey(streams.losses)];
-    const batch = pass.prompt ?? batches.microbatch(unit);
-    if (tokens_R !== undefined) device.write(tokens_R, batch.tokens);
-    if (targets_R !== undefined && 'targets' in batch) device.write(targets_R, batch.targets);
-    if (dLosses_R !== undefined && unit.mode === 'train') device.write(dLosses_R, this.dLosses_R!);
-    const run = new StageRun(unit, context, 'targets' in batch ? liveRows(batch.targets) : batch.position + 1);
+    const batch = prompt === null ? batches.microbatch(unit) : promptBatch(prompt);
+    for (const [stream, tensor] of Object.entries(context.tensors)) {
+      if (!stream.startsWith('batch.')) continue;
+      if (!(stream in batch.tensors)) throw new BatchLacks(stream, batch.tensors);
+      device.write(tensor, batch.tensors[stream]);
+    }
+    const dLosses_N = context.tensors[gradientKey(objective.losses)];
+    if (dLosses_N !== undefined && unit.kind === 'train') device.write(dLosses_N, this.dLosses_N!);
+    const run = new StageRun(unit, context, batch);
     pass.runs.set(index, run);
     pass.begun++;
     return run;
   }
 
   /** Takes a microbatch on until it stops; `out` where rows have gone out. */
-  private async turnOf(pass: Pass, index: number, run: StageRun): Promise<'out' | 'stopped'> {
+  private async turnOf(pass: PassInHand, index: number, run: StageRun): Promise<'out' | 'stopped'> {
     if (run.phase === 'between') run.turn();
     for (const { key } of run.missing) {
       const early = `${keyOf(run.unit)} ${key}`;
@@ -195,21 +198,33 @@ export class Stage extends Shareholder implements Actor<Messages> {
   }
 
   /** The end of a way: forward there may be one back; behind that one the context is free. */
-  private async endOf(pass: Pass, index: number, run: StageRun): Promise<void> {
-    const { device, generation, streams } = this.parts;
-    if (run.phase === 'backward') this.share.leaves.end(run.unit.microbatch);
+  private async endOf(pass: PassInHand, index: number, run: StageRun): Promise<void> {
+    const { decoding, objective } = this.parts;
+    const { unit, context } = run;
+    if (run.phase === 'backward') this.share.leaves.end(unit.microbatch);
     else if (pass.prompt !== null) {
-      if (generation.logits !== null) pass.logits = await generation.logits.at(pass.prompt.position);
+      const { logits } = decoding;
+      if (logits !== null) pass.outputs.push(outputOf('logits', unit, await logits.at(pass.prompt.position)));
     } else {
-      const losses_R = run.context.tensors[streams.losses];
-      const targets_R = run.context.tensors[batchStreams.targets];
-      if (losses_R !== undefined) pass.losses.push(await lossOf(device, run.unit, losses_R, targets_R));
-      if (pass.open.mode === 'train') {
+      if (context.tensors[objective.losses] !== undefined) await this.addSums(pass, run);
+      if (unit.kind === 'train') {
         run.rest();
         return;
       }
     }
     pass.runs.delete(index);
-    if (run.unit.mode !== 'generate') this.idle.push(run.context);
+    if (pass.prompt === null) this.idle.push(context);
+  }
+
+  private async addSums({ open, sums, outputs }: PassInHand, { unit, context, batch }: StageRun): Promise<void> {
+    const { device, objective } = this.parts;
+    const weights = objective.weightsOf(batch.tensors);
+    const found = await sumsOf(device, context.tensors, objective, weights, { microbatch: unit.microbatch, batch });
+    sums.push(...found.sums);
+    if (unit.kind === 'train') {
+      const [{ microbatch, weight }] = found.sums;
+      sums.push({ name: denominatorName, corpus: '', microbatch, sum: this.parts.batches.weightOf(unit.step), weight });
+    }
+    if (open.elements === true) outputs.push(outputOf('losses', unit, found.losses_N));
   }
 }

@@ -35,7 +35,7 @@ export async function compileStage(device: Device, plan: StagePlan): Promise<Sta
   const lives = livesOf(plan);
   const shapes = new Map(lives.map(({ key, type }) => [key, type.shape]));
   for (const [at, step] of plan.part.steps.entries()) {
-    if (step.kind === 'run') steps.set(at, await differentiate(device, step.program));
+    if (step.kind === 'run') steps.set(at, await differentiate(device, step.program, step.reports));
   }
   for (const [stream, readers] of plan.readers) {
     const shape = shapes.get(gradientKey(stream));
@@ -71,7 +71,7 @@ export function createStageContext(slice: Slice, programs: StagePrograms, values
     if (plan.backward.length > 0) {
       for (const [name, stream] of Object.entries(step.writes)) {
         const gradient = tensors[gradientKey(stream)];
-        if (gradient !== undefined) bound[`d_${name}`] = gradient;
+        if (gradient !== undefined && step.reports?.includes(name) !== true) bound[`d_${name}`] = gradient;
       }
       for (const { input, stream, number } of readsBy(plan, at))
         bound[`d_${input}`] = tensors[gradientKey(stream, number)];

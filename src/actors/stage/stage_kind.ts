@@ -5,7 +5,7 @@
 import { bytesPerElement } from '../../kernels/dtype.ts';
 import { flopsOf } from '../../kernels/program.ts';
 import { elements } from '../../kernels/shape.ts';
-import { lastRowsOf } from '../../models/model.ts';
+import { lastRowsOf, type Model } from '../../models/model.ts';
 import { TRAINING_PASSES } from '../../models/costs.ts';
 import { actor, type ActorScope, type ChildSpec } from '../../runtime/index.ts';
 import type { RowEdge } from '../../topology/index.ts';
@@ -29,7 +29,6 @@ import { ranksOf, type RankPart } from './rank_part.ts';
 import { partTowards, stagePart } from './stage_part.ts';
 import { StagePlan, type Peer } from './stage_plan.ts';
 import { streamTypes } from './stream_types.ts';
-import { unmasked } from './unmasked_batches.ts';
 
 export function stages(runSpec: RunSpec): CastEntry[] {
   const ranks = ranksOf(runSpec);
@@ -52,6 +51,7 @@ function stageEntry(runSpec: RunSpec, own: RankPart, share: Share): CastEntry {
     share,
     flops: TRAINING_PASSES * forward * micro_batches,
     runsFirst: false,
+    inPasses: 'opened',
     alike: (isHere) => {
       const programs = part.steps.map((step) => (step.kind === 'run' ? numberOf(step.program) : step.kind));
       const ends = `${part.arrivals.length} ${part.departures.length}`;
@@ -117,6 +117,9 @@ function edgesOf({ rank: { dataRank }, part }: RankPart): RowEdge[] {
   ];
 }
 
+/** What is read when the way forward is over. */
+const endsOf = ({ objective: { losses, reports } }: Model): string[] => [losses, ...Object.values(reports)];
+
 async function build(
   { device, batches, port }: Host,
   runSpec: RunSpec,
@@ -129,7 +132,7 @@ async function build(
   const slice = device.slice(rank.role, topology.cluster.memory_per_worker);
   const shareParts = await createShare(device, slice, share);
   const { values } = shareParts.parameters;
-  const training = await compileStage(device, new StagePlan(part, { keeps: [model.losses], isTraining: true }));
+  const training = await compileStage(device, new StagePlan(part, { keeps: endsOf(model), isTraining: true }));
   const contexts = alike(device, window, () => createStageContext(slice, training, values));
   // No losses where text is made: the head has logits instead.
   const keeps = [lastRowsOf(single)];
@@ -138,16 +141,16 @@ async function build(
   const context = createStageContext(slice, await compileStage(device, plan), values);
   reserveRowBuffers(port, slice, { mesh, own, contexts: [...contexts, context] });
   const last = context.tensors[lastRowsOf(single)];
-  const logits = rank.isLast ? await LogitsHead.create(device, slice, single.logits, last, values) : null;
+  const logits =
+    rank.isLast && single.logits !== null ? await LogitsHead.create(device, slice, single.logits, last, values) : null;
   const others = [...part.arrivals.map(({ from }) => from), ...part.departures.flatMap(({ to }) => to)];
   const parts = {
     device,
     port,
     contexts,
-    generation: { context, logits },
-    batches: unmasked(batches),
-    tokensPerStep: topology.training.global_batch_size * topology.training.sequence_length,
-    streams: { losses: model.losses },
+    decoding: { context, logits },
+    batches,
+    objective: model.objective,
     peers: new Map<Peer, string>([
       ...part.mixtures.map(({ id, layer }) => [id, routerAddress(layer, dataRank)] as const),
       ...others.map((other) => [other, stageAddress(other, dataRank)] as const),

@@ -3,10 +3,11 @@
  * address, and which tensor their rows belong to.
  */
 import type { Tensor } from '../../kernels/device.ts';
-import type { ActorScope } from '../../runtime/index.ts';
+import type { ActorScope, TensorPayload } from '../../runtime/index.ts';
 import { routerProtocol } from '../protocol/router.ts';
 import type { Rows } from '../protocol/rows.ts';
 import { stageProtocol } from '../protocol/stage.ts';
+import type { Microbatch } from './batch_port.ts';
 import type { RowsPort } from './rows_port.ts';
 import type { StageContext } from './stage_context.ts';
 import { gradientKey, type Peer } from './stage_plan.ts';
@@ -45,7 +46,7 @@ export class StagePeers {
   }
 
   /** Sends what goes out of a microbatch, forward or back. `lossScale`: of the gradients, 1 if left out. */
-  async send({ unit, context, live, phase }: StageRun, outgoing: Outgoing, lossScale?: number): Promise<void> {
+  async send({ unit, context, batch, phase }: StageRun, outgoing: Outgoing, lossScale?: number): Promise<void> {
     const { tensors } = context;
     const isBack = phase === 'backward';
     if (outgoing.does === 'hand') {
@@ -54,7 +55,7 @@ export class StagePeers {
       const rows = await this.rowsOf(tensors[isBack ? gradientKey(takes) : gives], router.address);
       const scaled = lossScale === undefined ? {} : { lossScale };
       if (isBack) router.tell.combineGradient({ ...unit, ...scaled, rows });
-      else router.tell.route({ ...unit, live, rows });
+      else router.tell.route({ ...unit, ...padding(batch), rows });
       return;
     }
     for (const rank of outgoing.to) {
@@ -75,4 +76,9 @@ export class StagePeers {
   private rowsOf(tensor: Tensor, to: string): Promise<Rows> {
     return this.parts.port.gather([{ tensor, rows: tensor.shape[0] }], to);
   }
+}
+
+/** What of a microbatch is padding, for whoever routes its rows. */
+function padding({ live_R: data }: Microbatch): { live_R?: TensorPayload } {
+  return data === null ? {} : { live_R: { dtype: 'u8', shape: [data.length], data } };
 }

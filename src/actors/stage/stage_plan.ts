@@ -5,7 +5,7 @@
  */
 import type { HandStep, RunStep } from '../../models/model.ts';
 import type { StagePart } from './stage_part.ts';
-import { readsOf, writesOf } from './step_streams.ts';
+import { learntFrom, readsOf, writesOf } from './step_streams.ts';
 
 /** A mixture by its id, or a pipeline rank. */
 export type Peer = string | number;
@@ -109,7 +109,7 @@ export class StagePlan {
     const hands = new Map(steps.flatMap((step) => (step.kind === 'hand' ? [[step.takes, step] as const] : [])));
     for (let at = steps.length - 1; at >= 0; at--) {
       const step = steps[at];
-      if (step.kind === 'run') actions.push({ does: 'run', at, step, needs: this.gradientsOf(writesOf(step)) });
+      if (step.kind === 'run') actions.push({ does: 'run', at, step, needs: this.gradientsOf(learntFrom(step)) });
       // An answer that only other ranks read: nobody here makes its gradient.
       else if (!this.isReadHere(step.takes)) {
         actions.push({ does: 'hand', step, needs: this.gradientsOf([step.takes]) });

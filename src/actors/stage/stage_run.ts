@@ -4,6 +4,7 @@
  */
 import type { Bindings, Tensor } from '../../kernels/device.ts';
 import type { Unit } from '../protocol/pass.ts';
+import type { Microbatch } from './batch_port.ts';
 import type { UnderWay } from './schedule.ts';
 import type { StageContext } from './stage_context.ts';
 import { gradientKey, type Action, type Need } from './stage_plan.ts';
@@ -26,8 +27,7 @@ export interface OpenLeaf {
 export class StageRun {
   readonly unit: Unit;
   readonly context: StageContext;
-  /** Rows that are tokens; they come before padding. */
-  readonly live: number;
+  readonly batch: Microbatch;
   private way: UnderWay['phase'] = 'forward';
   private at = 0;
   /** Tensors whose rows have come. */
@@ -35,10 +35,10 @@ export class StageRun {
   /** Tensors whose rows may come at any time: a hand was made, and their memory is kept for the answer. */
   private readonly open = new Set<string>();
 
-  constructor(unit: Unit, context: StageContext, live: number) {
+  constructor(unit: Unit, context: StageContext, batch: Microbatch) {
     this.unit = unit;
     this.context = context;
-    this.live = live;
+    this.batch = batch;
   }
 
   get phase(): UnderWay['phase'] {
@@ -102,7 +102,7 @@ export class StageRun {
       await forward.run(bindings);
       return;
     }
-    if (leaf === null) throw new TypeError(`${this.unit.mode} has no way back`);
+    if (leaf === null) throw new TypeError(`${this.unit.kind} has no way back`);
     const keys = Object.entries(this.context.plan.part.gradientKeys.get(step) ?? {});
     const ofWeights = Object.fromEntries(keys.map(([name, key]) => [`d_${name}`, leaf.views[key]]));
     await backward.run({ ...bindings, ...ofWeights });

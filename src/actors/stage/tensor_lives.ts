@@ -8,6 +8,7 @@ import type { Type } from '../../kernels/type.ts';
 import type { RunStep } from '../../models/model.ts';
 import { derivativeOf } from './differentiated.ts';
 import { gradientKey, type Action, type StagePlan } from './stage_plan.ts';
+import { learntFrom } from './step_streams.ts';
 import { streamTypes } from './stream_types.ts';
 
 export interface TensorLife {
@@ -60,7 +61,8 @@ export function livesOf(plan: StagePlan): TensorLife[] {
     else {
       const { at, step } = action;
       for (const name of [...Object.values(step.reads), ...Object.values(step.writes)]) stream(name, time);
-      for (const { name, type } of derivativeOf(step.program).residuals) touch(residualKey(at, step, name), type, time);
+      for (const { name, type } of derivativeOf(step.program, step.reports).residuals)
+        touch(residualKey(at, step, name), type, time);
     }
   }
   for (const [back, action] of plan.backward.entries()) {
@@ -71,10 +73,10 @@ export function livesOf(plan: StagePlan): TensorLife[] {
       touch(handKey(plan, action), types.get(action.step.gives)!, time);
     } else {
       const { at, step } = action;
-      const { kept, residuals } = derivativeOf(step.program);
+      const { kept, residuals } = derivativeOf(step.program, step.reports);
       for (const input of kept) stream(step.reads[input], time);
       for (const { name, type } of residuals) touch(residualKey(at, step, name), type, time);
-      for (const name of Object.values(step.writes)) gradients(name, time);
+      for (const name of learntFrom(step)) gradients(name, time);
       for (const { stream: name, number } of readsBy(plan, at))
         touch(gradientKey(name, number), types.get(name)!, time);
     }
@@ -85,9 +87,10 @@ export function livesOf(plan: StagePlan): TensorLife[] {
     stream(name, 0);
     stream(name, end);
   }
+  const written = new Set(plan.part.steps.flatMap(learntFrom));
   for (const name of plan.keeps.filter((kept) => types.has(kept))) {
     stream(name, end);
-    if (plan.backward.length > 0) {
+    if (plan.backward.length > 0 && written.has(name)) {
       gradients(name, 0);
       gradients(name, end);
     }

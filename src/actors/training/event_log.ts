@@ -3,6 +3,7 @@
  * It lives where the run directory is written, whatever node the trainer is on.
  */
 import type { Actor, ArgsOf, Context, Reply } from '../../runtime/index.ts';
+import type { Evaluations } from './evaluation.ts';
 import type { StepMetrics } from '../../telemetry/index.ts';
 import type { eventLogProtocol, LossScaleChange } from '../protocol/event_log.ts';
 
@@ -11,7 +12,7 @@ type Messages = typeof eventLogProtocol;
 /** Who watches a training run. What it throws ends the run: the answer of whoever told of it is that error. */
 export interface TrainingObserver {
   step(metrics: StepMetrics): void;
-  evaluated(step: number, evalLoss: number): void;
+  evaluated(step: number, evaluations: Evaluations): void;
   checkpoint(step: number, path: string): void;
   lossScale(change: LossScaleChange): void;
   incident(step: number, remedy: string, evidence: string): void;
@@ -28,8 +29,8 @@ export class EventLog implements Actor<Messages> {
     return answer(ctx, () => this.observer.step(metrics));
   }
 
-  evaluated({ step, evalLoss }: ArgsOf<Messages, 'evaluated'>, ctx: Context): Reply<void> {
-    return answer(ctx, () => this.observer.evaluated(step, evalLoss));
+  evaluated({ step, evaluations }: ArgsOf<Messages, 'evaluated'>, ctx: Context): Reply<void> {
+    return answer(ctx, () => this.observer.evaluated(step, evaluations));
   }
 
   checkpoint({ step, path }: ArgsOf<Messages, 'checkpoint'>, ctx: Context): Reply<void> {

@@ -1,6 +1,6 @@
 /**
- * Passes are what a trainer has the roles of a run make: a training step, which all vote on and apply, and an evaluation,
- * which only stages know of. It opens the stages, asks the agents of the systems, and gathers; what follows from the answers
+ * Passes are what a trainer has the roles of a run make: a training step, which all vote on and apply, and evaluations,
+ * which end with a report. It opens the stages, asks the agents of the systems, and gathers; what follows from the answers
  * is the trainer's.
  */
 import type { ActorScope, Ref } from '../../runtime/index.ts';
@@ -8,10 +8,13 @@ import { globalMicrobatch, type Mesh, type StageRank, type Topology } from '../.
 import { agentAddress, stageAddress } from '../placement/addresses.ts';
 import type { Holder } from '../placement/cast_entry.ts';
 import { votedBy, type SystemHolders } from '../placement/system_holders.ts';
-import { agentProtocol, type SystemReport, type SystemVote } from '../protocol/agent.ts';
+import { agentProtocol, type SystemReport } from '../protocol/agent.ts';
 import { stageProtocol } from '../protocol/stage.ts';
-import type { Decision } from '../protocol/parameters.ts';
-import { meanLoss, type StepVote } from './step_summary.ts';
+import type { Decision, Vote } from '../protocol/parameters.ts';
+import { trainingPass, type Pass } from '../protocol/pass.ts';
+import type { PassReport } from '../protocol/report.ts';
+import type { Evaluation } from './evaluation.ts';
+import { lossesOf, type Losses } from './losses.ts';
 
 export interface PassesParts {
   readonly topology: Topology;
@@ -20,8 +23,7 @@ export interface PassesParts {
   readonly systems: readonly string[];
   /** Those that hold parameters, by system. */
   readonly holders: readonly SystemHolders[];
-  /** Microbatches of the evaluation. */
-  readonly evaluationMicrobatches: number;
+  readonly evaluations: readonly Evaluation[];
 }
 
 export class Passes {
@@ -42,7 +44,7 @@ export class Passes {
    * Has all roles take a training step as soon as they have applied the decisions before it, their losses multiplied by
    * `lossScale` unless that is null. Resolves to their votes, one a system.
    */
-  train(step: number, lossScale: number | null): Promise<StepVote[]> {
+  train(step: number, lossScale: number | null): Promise<Vote[]> {
     const { mesh, topology, holders } = this.parts;
     const { micro_batches } = topology.parallelism;
     const scaled = lossScale === null ? {} : { lossScale };
@@ -51,11 +53,11 @@ export class Passes {
       const microbatches = Array.from({ length: micro_batches }, (_, i) =>
         globalMicrobatch(rank.dataRank, micro_batches, i),
       );
-      this.stage(rank).tell.open({ mode: 'train', step, microbatches, prompt: null, ...scaled });
+      this.stage(rank).tell.open({ pass: trainingPass(step), microbatches, ...scaled });
     }
     return Promise.all(
       holders.map(async ({ system }) => {
-        const vote = await this.vote(system, { mode: 'train', step, of: null });
+        const vote = await this.agent(system).ask.vote(undefined, { timeoutMs: this.patienceMs });
         return { ...vote, squares: named(this.squares.get(system)!, vote.squares) };
       }),
     );
@@ -68,31 +70,30 @@ export class Passes {
     );
   }
 
-  /** Mean held-out loss in nats a token, at the evaluation's capacity factor and without noise; null without held-out text. */
-  async evaluate(step: number): Promise<number | null> {
-    const { mesh, evaluationMicrobatches, topology, holders } = this.parts;
-    if (evaluationMicrobatches === 0) return null;
-    const all = Array.from({ length: evaluationMicrobatches }, (_, i) => i);
-    this.scope.setParamsVersion(step);
-    for (const rank of mesh.stages) {
-      const microbatches = all.filter((i) => i % topology.parallelism.data_parallel === rank.dataRank);
-      this.stage(rank).tell.open({ mode: 'evaluate', step, microbatches, prompt: null });
-    }
-    const stages = new Set(mesh.stages.map(({ pipelineRank, dataRank }) => stageAddress(pipelineRank, dataRank)));
-    const votes = await Promise.all(
-      holders.flatMap((each) => {
-        const of = each.holders.flatMap(({ address }) => (stages.has(address) ? [address] : []));
-        return of.length === 0 ? [] : [this.vote(each.system, { mode: 'evaluate', step, of })];
-      }),
-    );
-    return meanLoss(votes.flatMap((vote) => vote.losses));
+  /** What an evaluation comes to after `step` steps, at the evaluation's capacity factor and without noise; null without data. */
+  async evaluate({ name, microbatches }: Evaluation, step: number): Promise<Losses | null> {
+    if (microbatches === 0) return null;
+    return lossesOf((await this.score({ kind: 'score', data: name, step }, microbatches)).sums);
   }
 
-  private vote(
-    system: string,
-    asked: { readonly mode: 'train' | 'evaluate'; readonly step: number; readonly of: string[] | null },
-  ): Promise<SystemVote> {
-    return this.agent(system).ask.vote(asked, { timeoutMs: this.patienceMs });
+  /** Has the stages take microbatches forward, the i-th by the replica i mod replicas. */
+  private async score(pass: Pass, microbatches: number): Promise<PassReport> {
+    const { mesh, topology, holders } = this.parts;
+    const all = Array.from({ length: microbatches }, (_, i) => i);
+    this.scope.setParamsVersion(pass.step);
+    for (const rank of mesh.stages) {
+      const own = all.filter((i) => i % topology.parallelism.data_parallel === rank.dataRank);
+      this.stage(rank).tell.open({ pass, microbatches: own });
+    }
+    const systems = holders.filter((each) => each.holders.some(({ inPasses }) => inPasses !== null));
+    const reports = await Promise.all(
+      systems.map(({ system }) => this.agent(system).ask.finish(pass, { timeoutMs: this.patienceMs })),
+    );
+    return {
+      sums: reports.flatMap(({ sums }) => sums),
+      outputs: reports.flatMap(({ outputs }) => outputs),
+      routing: reports.flatMap(({ routing }) => routing),
+    };
   }
 
   private agent(system: string): Ref<typeof agentProtocol> {

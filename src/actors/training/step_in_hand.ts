@@ -1,6 +1,7 @@
 /** A step in the trainer's hand is open first, then decided, then applied by all; each time more is known of it. */
 import type { Decision } from '../protocol/parameters.ts';
-import type { StepSummary, StepVote } from './step_summary.ts';
+import type { Vote } from '../protocol/parameters.ts';
+import type { StepSummary } from './step_summary.ts';
 import type { Counts } from './system_counts.ts';
 
 /** A step that the roles work on. */
@@ -9,7 +10,7 @@ export interface OpenStep {
   readonly lossScale: number | null;
   readonly startMs: number;
   /** The votes of all; null until they are there. */
-  votes: readonly StepVote[] | null;
+  votes: readonly Vote[] | null;
 }
 
 /** A step whose decision is recorded, and on its way to the roles. */

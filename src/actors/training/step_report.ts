@@ -2,9 +2,11 @@
  * A step report has what is known of a step when its line of metrics is written: what its votes added up to, and what
  * was decided.
  */
-import type { StepMetrics } from '../../telemetry/index.ts';
+import type { EvaluationMetrics, StepMetrics } from '../../telemetry/index.ts';
 import type { Topology } from '../../topology/index.ts';
 import type { Decision } from '../protocol/parameters.ts';
+import { heldOutName, type Evaluations } from './evaluation.ts';
+import type { Losses } from './losses.ts';
 import type { StepSummary } from './step_summary.ts';
 
 export interface StepReport {
@@ -15,19 +17,19 @@ export interface StepReport {
   /** The loss scale of this step; null where nothing is scaled. */
   readonly lossScale: number | null;
   readonly stepMs: number;
-  /** The held-out loss after this step; null where nothing was evaluated. */
-  readonly evalLoss: number | null;
+  /** What the evaluations after this step came to, by name; null where nothing was evaluated. */
+  readonly evaluations: Evaluations | null;
 }
 
 /** The metrics of a step, but for those that only the systems know. */
 export function stepMetrics(
   { training, cluster }: Topology,
-  { step, found, decision, lossScale, stepMs, evalLoss }: StepReport,
+  { step, found, decision, lossScale, stepMs, evaluations }: StepReport,
 ): Omit<StepMetrics, 'bytes_sent' | 'cpu_ms'> {
   const tokens = training.global_batch_size * training.sequence_length;
   return {
     step,
-    loss: found.loss,
+    ...lossMetrics(found),
     aux_loss: found.auxLoss,
     z_loss: found.zLoss,
     lr: decision.lr,
@@ -43,6 +45,19 @@ export function stepMetrics(
     expert_load: found.load,
     nodes: cluster.nodes,
     workers: cluster.nodes * cluster.workers_per_node,
-    ...(evalLoss === null ? {} : { eval_loss: evalLoss }),
+    ...evaluationMetrics(evaluations),
   };
+}
+
+/** What a line has of losses. */
+export const lossMetrics = ({ loss, bitsPerByte, losses }: Losses): EvaluationMetrics => ({
+  loss,
+  bits_per_byte: bitsPerByte,
+  losses,
+});
+
+function evaluationMetrics(evaluations: Evaluations | null): Pick<StepMetrics, 'eval_loss' | 'evaluations'> {
+  if (evaluations === null) return {};
+  const { [heldOutName]: heldOut } = evaluations;
+  return { ...(heldOut === undefined ? {} : { eval_loss: heldOut.loss }), evaluations };
 }

@@ -3,13 +3,12 @@
  * balance losses by layer and microbatch, norms by tensor name.
  */
 import { globalNorm } from '../parameters/gradient_norm.ts';
-import type { LossReport, RoutingReport, Vote } from '../protocol/parameters.ts';
+import type { Vote } from '../protocol/parameters.ts';
+import type { RoutingReport, Sum } from '../protocol/report.ts';
+import { denominatorName } from '../stage/microbatch_sums.ts';
+import { lossesOf, type Losses } from './losses.ts';
 
-/** What one system, or one role, found in a step; sums of squares by tensor. */
-export type StepVote = Omit<Vote, 'logits'>;
-
-export interface StepSummary {
-  readonly loss: number;
+export interface StepSummary extends Losses {
   readonly auxLoss: number;
   readonly zLoss: number;
   readonly gradNorm: number;
@@ -33,8 +32,21 @@ export class RowsNotConserved extends Error {
   }
 }
 
-/** Adds up a training step over `microbatches` global microbatches, its gradients unscaled. Throws `RowsNotConserved`. */
-export function summarise(step: number, votes: readonly StepVote[], microbatches: number, lossScale = 1): StepSummary {
+/** Loss and gradient of a step were divided by different numbers: the data was counted wrong. Always a bug. */
+export class DenominatorsDiffer extends Error {
+  readonly tag = 'DenominatorsDiffer';
+  constructor(step: number, denominator: number, weight: number) {
+    super(
+      `step ${step}: the gradient was divided by ${denominator}, and the losses count ${weight}; the step is not applied`,
+    );
+    this.name = 'DenominatorsDiffer';
+  }
+}
+
+/** Adds up a training step over `microbatches` global microbatches, its gradients unscaled. Throws `RowsNotConserved`, `DenominatorsDiffer`. */
+export function summarise(step: number, votes: readonly Vote[], microbatches: number, lossScale = 1): StepSummary {
+  const sums = votes.flatMap((vote) => vote.sums);
+  checkDenominator(step, sums);
   const reports = votes
     .flatMap((vote) => vote.routing)
     .sort((a, b) => a.layer - b.layer || a.microbatch - b.microbatch);
@@ -43,7 +55,7 @@ export function summarise(step: number, votes: readonly StepVote[], microbatches
   const sum = (of: (layer: (typeof perLayer)[number]) => number): number =>
     perLayer.reduce((total, layer) => total + of(layer), 0);
   return {
-    loss: meanLoss(votes.flatMap((vote) => vote.losses)),
+    ...lossesOf(sums),
     auxLoss: sum((layer) => layer.auxLoss / microbatches),
     zLoss: sum((layer) => layer.zLoss / microbatches),
     gradNorm: globalNorm(Object.assign({}, ...votes.map((vote) => vote.squares)) as Record<string, number>) / lossScale,
@@ -55,14 +67,14 @@ export function summarise(step: number, votes: readonly StepVote[], microbatches
   };
 }
 
-/** Mean loss in nats a token over all tokens, summed in the order of microbatches. NaN when there are none. */
-export function meanLoss(losses: readonly LossReport[]): number {
-  const ordered = [...losses].sort((a, b) => a.microbatch - b.microbatch);
-  const sum = ordered.reduce((total, report) => total + report.sum, 0);
-  return sum / ordered.reduce((total, report) => total + report.tokens, 0);
+function checkDenominator(step: number, sums: readonly Sum[]): void {
+  const shares = sums.filter(({ name }) => name === denominatorName);
+  const weight = shares.reduce((total, share) => total + share.weight, 0);
+  const wrong = shares.find(({ sum }) => sum !== weight);
+  if (wrong !== undefined) throw new DenominatorsDiffer(step, wrong.sum, weight);
 }
 
-function layerSummary(step: number, layer: number, reports: readonly RoutingReport[], votes: readonly StepVote[]) {
+function layerSummary(step: number, layer: number, reports: readonly RoutingReport[], votes: readonly Vote[]) {
   const own = reports.filter((report) => report.layer === layer);
   const sum = (of: (report: RoutingReport) => number): number => own.reduce((total, report) => total + of(report), 0);
   const routed = sum((report) => report.routed);

@@ -13,6 +13,7 @@ import {
   type Ref,
   type Reply,
 } from '../../runtime/index.ts';
+import type { EvaluationMetrics } from '../../telemetry/index.ts';
 import { checkpointerAddress, eventLogAddress, trainerAddress } from '../placement/addresses.ts';
 import type { DecisionStore } from './decision_store.ts';
 import { dueAfter, goesStraightOn } from './due.ts';
@@ -22,7 +23,8 @@ import { eventLogProtocol } from '../protocol/event_log.ts';
 import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from '../protocol/trainer.ts';
 import { StepNotPassing } from './sentinel.ts';
 import type { AppliedStep, DecidedStep, OpenStep } from './step_in_hand.ts';
-import { stepMetrics } from './step_report.ts';
+import { heldOutName, type Evaluations } from './evaluation.ts';
+import { lossMetrics, stepMetrics } from './step_report.ts';
 import { SystemCounts } from './system_counts.ts';
 import { summarise } from './step_summary.ts';
 
@@ -195,13 +197,13 @@ export class Trainer implements Actor<Messages> {
     const due = dueAfter(this.parts.topology, this.step);
     applied.counts ??= await this.counts.ofStep(null);
     if (!applied.isLogged) {
-      const evalLoss = due.evaluation ? await this.passes.evaluate(this.step) : null;
-      if (due.evaluation) this.evalLoss = evalLoss;
+      const evaluations = due.evaluation ? await this.evaluate() : null;
+      if (due.evaluation) this.evalLoss = evaluations?.[heldOutName]?.loss ?? null;
       applied.isLogged = true;
       // A skipped batch has no finite numbers to log; it is an event.
-      if (applied.decision.verdict === 'commit') await this.log(applied, evalLoss);
-      if (evalLoss !== null)
-        await this.eventLog().ask.evaluated({ step: this.step, evalLoss }, { timeoutMs: patienceMs });
+      if (applied.decision.verdict === 'commit') await this.log(applied, evaluations);
+      if (evaluations !== null)
+        await this.eventLog().ask.evaluated({ step: this.step, evaluations }, { timeoutMs: patienceMs });
     }
     if (due.checkpoint && this.checkpointed !== this.step) await this.writeCheckpoint();
     // What these sent is no part of the next step.
@@ -209,8 +211,18 @@ export class Trainer implements Actor<Messages> {
     this.applied = null;
   }
 
-  private async log(applied: AppliedStep, evalLoss: number | null): Promise<void> {
-    const metrics = stepMetrics(this.parts.topology, { ...applied, step: this.step, evalLoss });
+  /** Runs all evaluations, one after another; null where none has data. */
+  private async evaluate(): Promise<Evaluations | null> {
+    const found: Record<string, EvaluationMetrics> = {};
+    for (const evaluation of this.parts.evaluations) {
+      const losses = await this.passes.evaluate(evaluation, this.step);
+      if (losses !== null) found[evaluation.name] = lossMetrics(losses);
+    }
+    return Object.keys(found).length === 0 ? null : found;
+  }
+
+  private async log(applied: AppliedStep, evaluations: Evaluations | null): Promise<void> {
+    const metrics = stepMetrics(this.parts.topology, { ...applied, step: this.step, evaluations });
     const { bytesSent = {}, cpuMs = {} } = applied.counts ?? {};
     await this.eventLog().ask.step({ ...metrics, bytes_sent: bytesSent, cpu_ms: cpuMs }, { timeoutMs: patienceMs });
   }

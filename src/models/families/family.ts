@@ -2,7 +2,8 @@
  * The joint between a model's config and the model: a family builds one from the other. There is one file for each in this
  * folder, and a module of somebody's own may export one.
  */
-import type { ModelConfig, TraceSettings } from '../config.ts';
+import type { ModelConfig } from '../config.ts';
+import type { TraceSettings } from '../trace_settings.ts';
 import type { Model } from '../model.ts';
 import type { Sublayers } from '../sublayer.ts';
 import type * as kit from './kit.ts';

@@ -84,7 +84,8 @@ describe('gradients', () => {
   it('match finite differences through the softmax', () => {
     const dProbs = new Float32Array(R * E);
     const dLogits = new Float32Array(R * E);
-    addBalanceGradient(logits_RE, probs_RE, first_E, rule, share, dProbs, dLogits);
+    const gradients = { dProbs_RE: dProbs, dLogits_RE: dLogits };
+    addBalanceGradient(logits_RE, probs_RE, first_E, rule, share, gradients);
     for (let i = 0; i < R * E; i++) {
       const row = Math.floor(i / E) * E;
       let flow = 0;
@@ -99,13 +100,13 @@ describe('gradients', () => {
   });
 
   it('add to what is there', () => {
-    const fresh = { probs: new Float32Array(R * E), logits: new Float32Array(R * E) };
-    addBalanceGradient(logits_RE, probs_RE, first_E, rule, share, fresh.probs, fresh.logits);
-    const added = { probs: new Float32Array(R * E).fill(1), logits: new Float32Array(R * E).fill(-1) };
-    addBalanceGradient(logits_RE, probs_RE, first_E, rule, share, added.probs, added.logits);
+    const fresh = { dProbs_RE: new Float32Array(R * E), dLogits_RE: new Float32Array(R * E) };
+    addBalanceGradient(logits_RE, probs_RE, first_E, rule, share, fresh);
+    const added = { dProbs_RE: new Float32Array(R * E).fill(1), dLogits_RE: new Float32Array(R * E).fill(-1) };
+    addBalanceGradient(logits_RE, probs_RE, first_E, rule, share, added);
     for (let i = 0; i < R * E; i++) {
-      expect(added.probs[i] - 1).toBeCloseTo(fresh.probs[i], 6);
-      expect(added.logits[i] + 1).toBeCloseTo(fresh.logits[i], 6);
+      expect(added.dProbs_RE[i] - 1).toBeCloseTo(fresh.dProbs_RE[i], 6);
+      expect(added.dLogits_RE[i] + 1).toBeCloseTo(fresh.dLogits_RE[i], 6);
     }
   });
 });

@@ -5,6 +5,7 @@ import { ExpertCore } from '../../../src/actors/mixture/expert_core.ts';
 import { holdingsOf } from '../../../src/actors/parameters/holding.ts';
 import { createShare } from '../../../src/actors/parameters/share_parts.ts';
 import { expertAddress } from '../../../src/actors/placement/addresses.ts';
+import { trainingPass } from '../../../src/actors/protocol/pass.ts';
 import { voteSchema } from '../../../src/actors/protocol/parameters.ts';
 import { CpuDevice } from '../../../src/kernels/cpu/device.ts';
 import { matrix } from '../../../src/models/parameter.ts';
@@ -18,7 +19,7 @@ afterAll(async () => {
   await device.close();
 });
 
-const voterProtocol = defineProtocol('voter', { prepare: ask({ reply: voteSchema }) });
+const voterProtocol = defineProtocol('expert_voter', { prepare: ask({ reply: voteSchema }) });
 
 it('whose squares fail refuses the vote with the reason', async () => {
   const address = expertAddress(0, 0);
@@ -34,10 +35,10 @@ it('whose squares fail refuses the vote with the reason', async () => {
   const core = new ExpertCore({ expert: 0, share, weights, contexts: [{}] }, 1);
   const voter = system.spawn(voterProtocol, address, (scope) => {
     const expert = new Expert(core, { layer: 0, group: 0 }, scope);
-    return { prepare: (_, ctx) => expert.prepare({ mode: 'train', step: 0 }, ctx) };
+    return { prepare: (_, ctx) => expert.prepare(undefined, ctx) };
   });
 
-  const unit = { mode: 'train', step: 0, microbatch: 0 } as const;
+  const unit = { ...trainingPass(0), microbatch: 0 };
   core.hold(unit, core.admit(0));
   core.openLeaf(unit);
   await core.closeLeaf(unit);

@@ -64,7 +64,7 @@ describe('choices', () => {
 
   it('are made for live rows only: padding goes nowhere and is not counted', () => {
     const probs_RE = towards(2, [0, 1, 0, 0]);
-    const routing = route(probs_RE, { experts: 2, topK: 1, capacity: 4 }, 2);
+    const routing = route(probs_RE, { experts: 2, topK: 1, capacity: 4 }, Uint8Array.of(1, 1, 0, 0));
     const alone = route(probs_RE.subarray(0, 4), { experts: 2, topK: 1, capacity: 4 });
     expect([...routing.slots_RK]).toEqual([0, 1, -1, -1]);
     expect([...routing.gates_RK]).toEqual([1, 1, 0, 0]);

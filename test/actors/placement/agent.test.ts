@@ -11,7 +11,8 @@ import { castOf } from '../../../src/actors/placement/cast.ts';
 import { holdersBySystem } from '../../../src/actors/placement/system_holders.ts';
 import { agentProtocol } from '../../../src/actors/protocol/agent.ts';
 import { payload } from '../../../src/actors/protocol/pass.ts';
-import { emptyVote, parametersProtocol, type Vote } from '../../../src/actors/protocol/parameters.ts';
+import { emptyVote, parameterMessages, type Vote } from '../../../src/actors/protocol/parameters.ts';
+import { emptyReport, passMessages } from '../../../src/actors/protocol/report.ts';
 import {
   createLocalSystem,
   defineProtocol,
@@ -22,6 +23,7 @@ import {
 import { VirtualClock } from '../../../src/runtime/testing/index.ts';
 import { drawn, smallTopology } from '../kit.ts';
 
+const holderProtocol = defineProtocol('holder', { ...parameterMessages, ...passMessages });
 const callerProtocol = defineProtocol('agent_caller', { call: ask({ fenced: false }) });
 
 /** Two sharers of a stage and two experts, as a run has them. */
@@ -52,7 +54,12 @@ beforeEach(() => {
   votes = () => ({});
   for (const { address } of cast) {
     const note = (message: string): void => void asked.push(`${message} ${address.slice('run/'.length)}`);
-    system.spawn(parametersProtocol, address, () => ({
+    system.spawn(holderProtocol, address, () => ({
+      finish: ({ data }) => {
+        note(`finish ${data}`);
+        const microbatch = sharers.indexOf(address);
+        return { ...emptyReport, sums: [{ name: 'loss', corpus: '', microbatch, sum: 1, weight: 1 }] };
+      },
       prepare: (_args, ctx) => {
         note('prepare');
         const reply = ctx.defer<Vote>();
@@ -98,26 +105,27 @@ it('adds the votes on a step to one, in the order of the cast, without names and
   };
   votes = (address) => ({
     squares: squares[address] ?? {},
-    losses: address.endsWith('d1') ? [{ microbatch: 1, sum: 5, tokens: 2 }] : [],
+    sums: address.endsWith('d1') ? [{ name: 'loss', corpus: '', microbatch: 1, sum: 5, weight: 2 }] : [],
     processed: address.includes('expert') ? { 1: 8 } : {},
   });
   await as(trainerAddress, async (scope) => {
     const agent = scope.ref(agentProtocol, agentAddress('node-0'));
-    expect(await agent.ask.vote({ mode: 'train', step: 0, of: null })).toEqual({
+    expect(await agent.ask.vote()).toEqual({
       squares: [...stage.keys(), ...experts[0].map(() => NaN), ...experts[1].map(() => Infinity)],
-      losses: [{ microbatch: 1, sum: 5, tokens: 2 }],
+      sums: [{ name: 'loss', corpus: '', microbatch: 1, sum: 5, weight: 2 }],
       routing: [],
       processed: { 1: 16 },
     });
   });
 });
 
-it('asks only whom it is told to ask about an evaluation', async () => {
+it('asks those that have a part in a pass for what they report, and nobody else', async () => {
+  const pass = { kind: 'score', data: 'held_out', step: 1 } as const;
   await as(trainerAddress, async (scope) => {
-    const agent = scope.ref(agentProtocol, agentAddress('node-0'));
-    await agent.ask.vote({ mode: 'evaluate', step: 1, of: sharers });
+    const report = await scope.ref(agentProtocol, agentAddress('node-0')).ask.finish(pass);
+    expect(report.sums.map(({ microbatch }) => microbatch)).toEqual([0, 1]);
   });
-  expect(asked).toEqual(['prepare stage-p0-d0', 'prepare stage-p0-d1']);
+  expect(asked).toEqual(['finish held_out stage-p0-d0', 'finish held_out stage-p0-d1']);
 });
 
 it('has all apply a decision, and says what has been counted by then', async () => {
@@ -134,7 +142,7 @@ it('says that a holder left out a tensor that it answers for', async () => {
   votes = () => ({ squares: { [first]: 1 } });
   await as(trainerAddress, async (scope) => {
     const agent = scope.ref(agentProtocol, agentAddress('node-0'));
-    await expect(agent.ask.vote({ mode: 'train', step: 0, of: null })).rejects.toMatchObject({
+    await expect(agent.ask.vote()).rejects.toMatchObject({
       message: `run/stage-p0-d0: its vote says nothing of ${second}`,
     });
   });
@@ -169,12 +177,10 @@ it('gives the digests of what is answered for here, in the order of the cast', a
 it('names the holder that does not vote, to whoever waits as long as a trainer does', async () => {
   votes = null;
   const voted = as(trainerAddress, async (scope) => {
-    const vote = scope
-      .ref(agentProtocol, agentAddress('node-0'))
-      .ask.vote({ mode: 'evaluate', step: 1, of: ['run/expert-l1-e1'] }, { timeoutMs: 15 * 60_000 });
+    const vote = scope.ref(agentProtocol, agentAddress('node-0')).ask.vote(undefined, { timeoutMs: 15 * 60_000 });
     await expect(vote).rejects.toMatchObject({
       tag: 'AskTimeout',
-      message: expect.stringMatching(/^run\/expert-l1-e1: no answer to 'prepare' in 840000 ms/) as unknown,
+      message: expect.stringMatching(/^run\/stage-p0-d0: no answer to 'prepare' in 840000 ms/) as unknown,
     });
   });
   await clock.advance(15 * 60_000);
@@ -185,7 +191,7 @@ it('hears that a gen is over while votes are outstanding, and those never come',
   votes = null;
   const voted = as(trainerAddress, async (scope) => {
     const agent = scope.ref(agentProtocol, agentAddress('node-0'));
-    const vote = agent.ask.vote({ mode: 'train', step: 0, of: null });
+    const vote = agent.ask.vote();
     await expect(vote).rejects.toMatchObject({ tag: 'WrongGen' });
   });
   await as(recoveryAddress, async (scope) => {

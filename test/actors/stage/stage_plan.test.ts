@@ -34,14 +34,16 @@ const meshOf = (...layersByRank: readonly (readonly number[])[]) => ({
   })),
 });
 
+const objective = { losses: 'y', reports: {}, weightsOf: () => new Map<string, number[]>() };
+
 /** The plan of one rank of a model of these layers, which ends with the stream `y`. */
 function planOf(layers: readonly Layer[], mesh = meshOf(layers.map((_, index) => index)), rank = 0): StagePlan {
   const model = {
     batch: 1,
     sequence: 8,
     stacks: [{ name: 'decoder', layers, gives: 'y' }],
-    losses: 'y',
-    logits: { program: one, weights: {} },
+    objective,
+    logits: null,
   };
   return new StagePlan(stagePart(model, mesh, rank), { keeps: ['y'], isTraining: true });
 }
@@ -154,9 +156,8 @@ describe('a part', () => {
     layer('1', 1, [run(one, { x_RD: 'c' }, 'd')]),
     { ...layer('head', 0, [run(one, { x_RD: 'd' }, 'e'), run(one, { x_RD: 'e' }, 'y')]), index: null },
   ];
-  const model = { batch: 1, sequence: 8, stacks: [{ name: 'decoder', layers, gives: 'd' }], losses: 'y' };
-  const partOf = (rank: number) =>
-    stagePart({ ...model, logits: { program: one, weights: {} } }, meshOf([0], [1]), rank);
+  const model = { batch: 1, sequence: 8, stacks: [{ name: 'decoder', layers, gives: 'd' }] };
+  const partOf = (rank: number) => stagePart({ ...model, objective, logits: null }, meshOf([0], [1]), rank);
   const written = ({ steps }: StagePart): string[] => steps.flatMap(writesOf);
 
   it('has layers that the pipeline does not count with the next that it does, and at the end with the last', () => {

@@ -1,7 +1,8 @@
 /** What votes add up to: the same in any order of arrival, and never with rows lost or made. */
 import { describe, expect, it } from 'vitest';
-import { emptyVote, type RoutingReport, type Vote } from '../../../src/actors/protocol/parameters.ts';
-import { meanLoss, RowsNotConserved, summarise } from '../../../src/actors/training/step_summary.ts';
+import { emptyVote, type Vote } from '../../../src/actors/protocol/parameters.ts';
+import type { RoutingReport, Sum } from '../../../src/actors/protocol/report.ts';
+import { RowsNotConserved, summarise } from '../../../src/actors/training/step_summary.ts';
 import { unit } from '../../../src/runtime/testing/index.ts';
 
 const report = (layer: number, microbatch: number): RoutingReport => ({
@@ -19,11 +20,13 @@ const report = (layer: number, microbatch: number): RoutingReport => ({
 /** Numbers of very different sizes, so that the order of additions shows. */
 const spread = (...words: number[]): number => unit(...words) * 2 ** (40 * unit(8, ...words));
 
+const lossOf = (microbatch: number, sum: number): Sum => ({ name: 'loss', corpus: '', microbatch, sum, weight: 10 });
+
 /** Two layers, three microbatches: a stage, a router and two experts a layer. */
 const votes: readonly Vote[] = [
   {
     ...emptyVote,
-    losses: [0, 1, 2].map((microbatch) => ({ microbatch, sum: 20 + unit(3, microbatch), tokens: 10 })),
+    sums: [0, 1, 2].map((microbatch) => lossOf(microbatch, 20 + unit(3, microbatch))),
     squares: { b: 0.25, a: 0.1 },
   },
   ...[1, 3].flatMap((layer): Vote[] => [
@@ -57,7 +60,7 @@ describe('a step summary', () => {
     const microbatches = Array.from({ length: 12 }, (_, i) => i);
     const own = (m: number): Vote => ({
       ...emptyVote,
-      losses: [{ microbatch: m, sum: spread(3, m), tokens: 10 }],
+      sums: [lossOf(m, spread(3, m))],
       routing: [3, 1].map((layer) => ({
         ...report(layer, m),
         auxLoss: spread(1, layer, m),
@@ -78,10 +81,10 @@ describe('a step summary', () => {
       // Reports of several microbatches in one vote come in any order as well.
       const one = {
         ...emptyVote,
-        losses: shuffled.flatMap((vote) => vote.losses),
+        sums: shuffled.flatMap((vote) => vote.sums),
         routing: shuffled.flatMap((vote) => vote.routing),
       };
-      const rest = each.map((vote) => ({ ...vote, losses: [], routing: [] }));
+      const rest = each.map((vote) => ({ ...vote, sums: [], routing: [] }));
       expect(summarise(7, [...rest, one], 12)).toEqual(expected);
     }
   });
@@ -111,23 +114,32 @@ describe('a step summary', () => {
     );
   });
 
+  it('refuses losses that count something else than the gradient was divided by', () => {
+    const share = (microbatch: number, weight: number): Sum => ({
+      ...lossOf(microbatch, 30),
+      name: 'denominator',
+      weight,
+    });
+    const stage = (...weights: number[]): Vote => ({ ...emptyVote, sums: weights.map((each, m) => share(m, each)) });
+    expect(() => summarise(7, [stage(10), stage(20)], 2)).not.toThrow();
+    expect(() => summarise(7, [stage(10), stage(19)], 2)).toThrow(
+      'step 7: the gradient was divided by 30, and the losses count 29; the step is not applied',
+    );
+  });
+
   it('of a dense model has no rows and no balance losses', () => {
     const { loss, gradNorm: _, ...rest } = summarise(0, votes.slice(0, 1), 3);
     expect(loss).toBeGreaterThan(0);
-    expect(rest).toEqual({ auxLoss: 0, zLoss: 0, routed: 0, processed: 0, spilled: 0, dropped: 0, load: {} });
-  });
-});
-
-describe('the mean loss', () => {
-  it('is over tokens, not over microbatches', () => {
-    const losses = [
-      { microbatch: 0, sum: 8, tokens: 4 },
-      { microbatch: 1, sum: 1, tokens: 1 },
-    ];
-    expect(meanLoss(losses)).toBe(9 / 5);
-  });
-
-  it('is not a number without losses, so that nobody takes it for one', () => {
-    expect(meanLoss([])).toBeNaN();
+    expect(rest).toEqual({
+      bitsPerByte: null,
+      losses: {},
+      auxLoss: 0,
+      zLoss: 0,
+      routed: 0,
+      processed: 0,
+      spilled: 0,
+      dropped: 0,
+      load: {},
+    });
   });
 });

@@ -16,6 +16,7 @@ beforeEach(() => {
   for (const name of ['node-0', 'node-0.worker-0']) {
     system.spawn(agentProtocol, agentAddress(name), () => ({
       vote: () => expect.fail('nobody votes here'),
+      finish: () => expect.fail('no pass is made here'),
       apply: () => expect.fail('nobody applies here'),
       save: () => ({ tensors: {} }),
       restore: () => undefined,

@@ -21,7 +21,8 @@ let count = 0;
 const directory = (): string => join(root, String(count++));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-const stepSchema = z.object({ mode: z.string().optional(), step: z.int() });
+const openSchema = z.object({ pass: z.object({ kind: z.string(), step: z.int() }) });
+const writtenSchema = z.object({ step: z.int() });
 
 /** What stages are opened for, and what is written down, in the order of delivery. */
 async function orderOf(settings: Readonly<Record<string, unknown>>): Promise<string[]> {
@@ -31,8 +32,10 @@ async function orderOf(settings: Readonly<Record<string, unknown>>): Promise<str
       const isOpen = message === 'open' && to.startsWith('run/stage-');
       const isWritten = message === 'write' || (message === 'step' && to === 'run/event_log');
       if ((kind === 'tell' || kind === 'ask') && (isOpen || isWritten)) {
-        const { mode = message, step } = stepSchema.parse(args);
-        order.push(`${mode} ${step}`);
+        const { kind: what, step } = isOpen
+          ? openSchema.parse(args).pass
+          : { kind: message, ...writtenSchema.parse(args) };
+        order.push(`${what} ${step}`);
       }
       return null;
     },
@@ -58,11 +61,11 @@ describe('a step', () => {
       'write 0',
       'train 0',
       ...['train 1', 'step 1'],
-      ...['evaluate 2', 'step 2'],
+      ...['score 2', 'step 2'],
       'train 2',
       ...['step 3', 'write 3'],
       'train 3',
-      ...['evaluate 4', 'step 4', 'write 4'],
+      ...['score 4', 'step 4', 'write 4'],
     ]);
   });
 
@@ -128,6 +131,7 @@ describe('a step', () => {
     const { promise: isUnderWay, resolve } = Promise.withResolvers<undefined>();
     const hashed = hashedBatches(topology);
     const batches: BatchPort = {
+      ...hashed,
       microbatch: (unit) => {
         resolve(undefined);
         return hashed.microbatch(unit);

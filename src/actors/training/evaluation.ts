@@ -1,0 +1,14 @@
+/** An evaluation is data that is scored now and then, beside training and without changing anything. */
+import type { EvaluationMetrics } from '../../telemetry/index.ts';
+
+export interface Evaluation {
+  readonly name: string;
+  /** Microbatches that hold all of its data; 0 where there is none. */
+  readonly microbatches: number;
+}
+
+/** Name of the evaluation on what was held out of the training data. */
+export const heldOutName = 'held_out';
+
+/** What evaluations came to, by name. */
+export type Evaluations = Readonly<Record<string, EvaluationMetrics>>;

@@ -1,0 +1,15 @@
+/** The settings of a trace are a run's own: beside a model's config they say what its programs are made for. */
+import type { Precision } from '../kernels/precision.ts';
+import type { Objective } from './objectives/objective.ts';
+
+export interface TraceSettings {
+  /** Sequences of a microbatch, and tokens of each. */
+  readonly batch: number;
+  readonly sequence: number;
+  /** What products of blocks and experts that name none round their operands to. */
+  readonly precision: Precision;
+  /** Most rows that one expert takes of one microbatch. */
+  readonly maxCapacity: number;
+  /** What the model is trained towards: its last block. */
+  readonly objective: Objective;
+}
