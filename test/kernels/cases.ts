@@ -57,6 +57,17 @@ const head =
 /** Values in a scrambled order, at least 1/16 apart inside any 64 neighbours. */
 const apart = (i: number): number => ((i * 29) % 64) / 16 - 2;
 const positive = (i: number): number => 0.5 + ((i * 37) % 101) / 100;
+/** Of sequences of six tokens: samples of two, three, four or six tokens, each sequence its own. */
+const withBegins =
+  (kv: number) =>
+  (rows: Dim): Specs => ({ ...heads(kv, 6)(rows), begins: k.i32([rows, 6]) });
+const beginsFill: Fill = {
+  begins: (i) => {
+    const sample = [3, 2, 6, 4][Math.floor(i / 6) % 4];
+    return Math.floor((i % 6) / sample) * sample;
+  },
+};
+const attendSamples: Body = ({ q, k: keys, v, begins }) => k.causalAttention(q, keys, v, begins);
 const attend: Body = ({ q, k: keys, v }) => k.causalAttention(q, keys, v);
 const scan =
   (tokens: number, channels: number, states: number) =>
@@ -200,6 +211,8 @@ export const cases: readonly Case[] = [
   ),
   staticRows('causalAttention', heads(4, 6), attend),
   staticRows('causalAttention, shared keys', heads(2, 6), attend),
+  staticRows('causalAttention, samples', withBegins(4), attendSamples, beginsFill),
+  staticRows('causalAttention, samples, shared keys', withBegins(2), attendSamples, beginsFill),
   staticRows('linearCrossEntropy', head(16), ({ x, w, targets }) => k.linearCrossEntropy(x, w, targets), {
     targets: (i) => (((i + 1) * 5) % 17) - 1,
   }),

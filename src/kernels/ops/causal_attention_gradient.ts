@@ -10,11 +10,14 @@ import { defineOp } from '../op.ts';
 import type { Operand } from '../type.ts';
 import { attentionGradientParts } from './causal_attention_parts.ts';
 import { attentionGradientPasses } from './causal_attention_shader.ts';
+import { beginAt, checkBegins } from './causal_begins.ts';
 
 const op = defineOp<undefined>({
   name: 'causal_attention_gradient',
   infer: (types) => {
-    requireFloats('causal_attention_gradient', types);
+    const [q, , , , , , begins] = types;
+    requireFloats('causal_attention_gradient', types.slice(0, 6));
+    checkBegins('causal_attention_gradient', begins, q.shape[0], q.shape[2]);
     return types.slice(0, 3);
   },
   reference: (inputs, outputs) => differentiate(inputs, outputs),
@@ -22,33 +25,31 @@ const op = defineOp<undefined>({
   wgsl: attentionGradientPasses,
 });
 
-/** dq, dk, dv of `dO` [B, H, T, d]; `statistics` [B, H, T, 2], the other shapes as in `causalAttention`. */
-export function causalAttentionGradient(
-  q: Value,
-  k: Value,
-  v: Value,
-  o: Value,
-  statistics: Value,
-  dO: Value,
-): readonly Value[] {
-  return op([q, k, v, o, statistics, dO], undefined);
+/**
+ * dq, dk, dv of q, k, v, o, `statistics` [B, H, T, 2], dO [B, H, T, d] and begins, where there are some; other shapes as in
+ * `causalAttention`.
+ */
+export function causalAttentionGradient(inputs: readonly Value[]): readonly Value[] {
+  return op(inputs, undefined);
 }
 
 function differentiate(inputs: readonly Operand[], outputs: readonly Operand[]): void {
-  const [q_, k_, v_, o_, statistics_, c_] = inputs.map((x) => floats('causal_attention_gradient', x.data));
+  const [q_, k_, v_, o_, statistics_, c_] = inputs.slice(0, 6).map((x) => floats('causal_attention_gradient', x.data));
   const [dq_, dk_, dv_] = outputs.map((x) => floats('causal_attention_gradient', x.data));
-  const [q, k] = inputs;
+  const [q, k, , , , , begins] = inputs;
   const [batch, heads, tokens, width] = q.shape;
   const share = heads / k.shape[1];
   const scale = width ** -0.5;
   for (const out of [dq_, dk_, dv_]) out.fill(0);
   for (let s = 0; s < batch * heads; s++) {
     const keys = Math.floor(s / share) * tokens * width;
+    const sequence = Math.floor(s / heads);
     for (let t = 0; t < tokens; t++) {
       const row = (s * tokens + t) * width;
       const [max, inverse] = statistics_.subarray((s * tokens + t) * 2);
       const pull = dot(c_, row, o_, row, width);
-      for (let j = 0; j <= t; j++) {
+      const begin = beginAt('causal_attention_gradient', begins, sequence * tokens + t, t);
+      for (let j = begin; j <= t; j++) {
         const at = keys + j * width;
         const score = scale * dot(q_, row, k_, at, width);
         const probability = Math.exp(score - max) * inverse;

@@ -27,20 +27,21 @@ const TOKENS = 2;
 /** Attention is fp32 in a trace of any precision. */
 const full = { precision: 'f32' } as const;
 
-/** o and statistics of q, k, v; null where the shape is not fixed, or empty. */
-export function attentionParts([q, k, v]: readonly Value[]): readonly Value[] | null {
+/** o and statistics of q, k, v and begins, where there are some; null where the shape is not fixed, or empty. */
+export function attentionParts([q, k, v, begins]: readonly Value[]): readonly Value[] | null {
   const blocks = blocksOf(q.type.shape, k.type.shape);
   if (blocks === null) return null;
   const parts = inTurn(q, blocks.ranges, (range) => {
     const scores = matmul(blocks.grouped(q, range), upTo(k, range), { transposeB: true, ...full });
-    const [p, statistics] = causalSoftmax(scores, blocks.queryBlock(range));
+    const [p, statistics] = causalSoftmax(scores, blocks.queryBlock(range), begins);
     return [blocks.ungrouped(matmul(p, upTo(v, range), full), range), blocks.ungrouped(statistics, range)];
   });
   return [0, 1].map((i) => joined(parts.map((part) => part[i])));
 }
 
-/** dq, dk, dv of q, k, v, o, the statistics and dO; null where the shape is not fixed, or empty. */
-export function attentionGradientParts([q, k, v, o, statistics, dO]: readonly Value[]): readonly Value[] | null {
+/** dq, dk, dv of q, k, v, o, the statistics, dO and begins; null where the shape is not fixed, or empty. */
+export function attentionGradientParts([q, k, v, o, statistics, dO, begins]: readonly Value[]):
+  readonly Value[] | null {
   const blocks = blocksOf(q.type.shape, k.type.shape);
   if (blocks === null) return null;
   const pull = reduceSum(mul(o, dO), [-1], true);
@@ -54,7 +55,7 @@ export function attentionGradientParts([q, k, v, o, statistics, dO]: readonly Va
       dP: matmul(cotangents, upTo(v, range), { transposeB: true, ...full }),
       pull: blocks.grouped(pull, range),
     };
-    const [p, dScores] = causalSoftmaxGradient(given, blocks.queryBlock(range));
+    const [p, dScores] = causalSoftmaxGradient(given, blocks.queryBlock(range), begins);
     const dKeys = [
       matmul(dScores, queries, { transposeA: true, ...full }),
       matmul(p, cotangents, { transposeA: true, ...full }),

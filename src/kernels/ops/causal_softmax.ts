@@ -1,6 +1,6 @@
 /**
  * The probabilities of causal attention for a block of queries: where attention is not one op but products of matrices with
- * this between. What is beyond a query's own key is not read, its probability is 0. A row's **statistics**, its largest
+ * this between. What is beyond a query's own key, or before its begin, is not read, its probability is 0. A row's **statistics**, its largest
  * scaled score and 1 / Σ exp(scaled score − largest), are what the gradient makes the same probabilities from (the two
  * halves of a log-sum-exp, which needs no logarithm).
  */
@@ -16,28 +16,29 @@ import { checkScores, eachRow, maskedScores, overLiveRows, type QueryBlock } fro
 
 const op = defineOp<QueryBlock>({
   name: 'causal_softmax',
-  infer: ([scores], block) => {
-    checkScores('causal_softmax', scores, block);
+  infer: ([scores, begins], block) => {
+    checkScores('causal_softmax', scores, block, begins);
     return [scores, { dtype: 'f32', shape: scores.shape.with(-1, 2) }];
   },
-  reference: ([scores], [p, statistics], block) => {
+  reference: ([scores, begins], [p, statistics], block) => {
     const from = floats('causal_softmax', scores.data);
     const to = floats('causal_softmax', p.data);
     const known = floats('causal_softmax', statistics.data);
     const scale = numbers.constant(block.scale);
-    eachRow(scores.shape, block, ({ row, at, live, width }) => {
+    eachRow('causal_softmax', { scores, begins }, block, ({ row, at, begin, live, width }) => {
       to.fill(0, at, at + width);
       let max = -Infinity;
-      for (let i = at; i < at + live; i++) max = numbers.larger(numbers.mul(scale, from[i]), max);
-      const sum = laneSum(live, (i) => (to[at + i] = exp(numbers, numbers.sub(numbers.mul(scale, from[at + i]), max))));
+      for (let i = at + begin; i < at + live; i++) max = numbers.larger(numbers.mul(scale, from[i]), max);
+      const exponential = (i: number): number => exp(numbers, numbers.sub(numbers.mul(scale, from[at + i]), max));
+      const sum = laneSum(live, (i) => (i < begin ? 0 : (to[at + i] = exponential(i))));
       const inverse = numbers.div(1, sum);
-      for (let i = at; i < at + live; i++) to[i] = numbers.mul(to[i], inverse);
+      for (let i = at + begin; i < at + live; i++) to[i] = numbers.mul(to[i], inverse);
       known.set([max, inverse], row * 2);
     });
   },
-  wasm: (kernel, [scores], [p, statistics], block) => {
+  wasm: (kernel, [scores, begins], [p, statistics], block) => {
     const { f } = kernel;
-    return overLiveRows(kernel, scores.type.shape, block, (live, row) => {
+    return overLiveRows(kernel, { scores, begins }, block, (live, row) => {
       const scaled = (at: I32, offset: number): V128 => f.mul(f.constant(block.scale), kernel.load(scores, at, offset));
       const max = live.max(scaled);
       const sum = live.sum((at, offset, mask) => {
@@ -55,9 +56,10 @@ const op = defineOp<QueryBlock>({
       kernel.storeOne(statistics, inverse, known, 4);
     });
   },
-  onnx: (graph, [scores], { inputs: [{ shape }] }, block) => {
-    if (!isStatic(shape) || shape[shape.length - 1] % SUM_LANES !== 0) return null;
-    const scaled = maskedScores(graph, scores, shape, block);
+  // ONNX would not refuse a begin that is none.
+  onnx: (graph, [scores, ...begins], { inputs: [{ shape }] }, block) => {
+    if (!isStatic(shape) || shape[shape.length - 1] % SUM_LANES !== 0 || begins.length > 0) return null;
+    const scaled = maskedScores(graph, { scores }, shape, block);
     const max = graph.one('ReduceMax', [scaled, graph.int64([-1])], { keepdims: 1 });
     const exponentials = graph.one('Exp', [graph.one('Sub', [scaled, max])]);
     const sum = graph.one('ReduceSum', [exponentials, graph.int64([-1])], { keepdims: 1 });
@@ -67,10 +69,15 @@ const op = defineOp<QueryBlock>({
 });
 
 /**
- * Probabilities [..., rows, keys] of `scores`, a block of queries, and their rows' statistics [..., rows, 2]. Throws
- * `ShapeError` when the block does not fit.
+ * Probabilities [..., rows, keys] of `scores`, a block of queries, and their rows' statistics [..., rows, 2]. `begins`, where they
+ * are given, are those of all queries of all sequences, as many as the first axis of `scores` has. Throws `ShapeError` when the
+ * block does not fit.
  */
-export function causalSoftmax(scores: Value, block: QueryBlock): readonly [p: Value, statistics: Value] {
-  const [p, statistics] = op([scores], block);
+export function causalSoftmax(
+  scores: Value,
+  block: QueryBlock,
+  begins?: Value,
+): readonly [p: Value, statistics: Value] {
+  const [p, statistics] = op(begins === undefined ? [scores] : [scores, begins], block);
   return [p, statistics];
 }

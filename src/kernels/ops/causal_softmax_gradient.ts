@@ -12,8 +12,8 @@ import { checkScores, eachRow, maskedScores, overLiveRows, type QueryBlock } fro
 
 const op = defineOp<QueryBlock>({
   name: 'causal_softmax_gradient',
-  infer: ([scores, statistics, dP, pull], block) => {
-    checkScores('causal_softmax_gradient', scores, block);
+  infer: ([scores, statistics, dP, pull, begins], block) => {
+    checkScores('causal_softmax_gradient', scores, block, begins);
     const fits = [statistics, dP, pull].every(({ shape }, i) =>
       sameShape(shape, i === 1 ? scores.shape : scores.shape.with(-1, i === 0 ? 2 : 1)),
     );
@@ -21,7 +21,7 @@ const op = defineOp<QueryBlock>({
     const shapes = [scores, statistics, dP, pull].map(({ shape }) => showShape(shape));
     throw new ShapeError('causal_softmax_gradient', `${shapes.join(', ')} do not fit`);
   },
-  reference: ([scores, statistics, dP, pull], [p, dScores], block) => {
+  reference: ([scores, statistics, dP, pull, begins], [p, dScores], block) => {
     const [from, known, c, pulls] = [scores, statistics, dP, pull].map((x) =>
       floats('causal_softmax_gradient', x.data),
     );
@@ -29,17 +29,17 @@ const op = defineOp<QueryBlock>({
     const scale = numbers.constant(block.scale);
     to.fill(0);
     d.fill(0);
-    eachRow(scores.shape, block, ({ row, at, live }) => {
+    eachRow('causal_softmax_gradient', { scores, begins }, block, ({ row, at, begin, live }) => {
       const given = { max: known[row * 2], inverse: known[row * 2 + 1], pull: pulls[row] };
-      for (let i = at; i < at + live; i++) {
+      for (let i = at + begin; i < at + live; i++) {
         const { probability, gradient } = differentiated(numbers, scale, from[i], c[i], given);
         to[i] = probability;
         d[i] = gradient;
       }
     });
   },
-  wasm: (kernel, [scores, statistics, dP, pull], [p, dScores], block) =>
-    overLiveRows(kernel, scores.type.shape, block, (live, row) => {
+  wasm: (kernel, [scores, statistics, dP, pull, begins], [p, dScores], block) =>
+    overLiveRows(kernel, { scores, begins }, block, (live, row) => {
       const { f } = kernel;
       const known = kernel.elementAt(i32.mul(row, i32.const(2)));
       const given = {
@@ -56,10 +56,12 @@ const op = defineOp<QueryBlock>({
       live.zeroRest(p);
       live.zeroRest(dScores);
     }),
-  onnx: (graph, [scores, statistics, dP, pull], { inputs: [{ shape }] }, block) => {
+  onnx: (graph, [scores, statistics, dP, pull, begins], { inputs: [{ shape }] }, block) => {
     if (!isStatic(shape) || isEmpty(shape)) return null;
     const [max, inverse] = graph.op('Split', [statistics], { axis: -1, num_outputs: 2 }, 2);
-    const exponentials = graph.one('Exp', [graph.one('Sub', [maskedScores(graph, scores, shape, block), max])]);
+    const exponentials = graph.one('Exp', [
+      graph.one('Sub', [maskedScores(graph, { scores, begins }, shape, block), max]),
+    ]);
     const p = graph.one('Mul', [exponentials, inverse]);
     const pulled = graph.one('Mul', [p, graph.one('Sub', [dP, pull])]);
     return [p, graph.one('Mul', [graph.float32([block.scale], []), pulled])];
@@ -82,12 +84,15 @@ function differentiated<T>(f: Arithmetic<T>, scale: T, score: T, dP: T, { max, i
 
 /**
  * The probabilities again, and d_scores = scale · p · (dP − pull). `statistics` [..., rows, 2] as the forward gave them,
- * `pull` [..., rows, 1] = Σ p · dP over a row, which is Σ o · d_o. Throws `ShapeError` when they do not fit.
+ * `pull` [..., rows, 1] = Σ p · dP over a row, which is Σ o · d_o; `begins` as the forward had
+ * them. Throws `ShapeError` when they do not fit.
  */
 export function causalSoftmaxGradient(
   { scores, statistics, dP, pull }: Readonly<Record<'scores' | 'statistics' | 'dP' | 'pull', Value>>,
   block: QueryBlock,
+  begins?: Value,
 ): readonly [p: Value, dScores: Value] {
-  const [p, dScores] = op([scores, statistics, dP, pull], block);
+  const given = [scores, statistics, dP, pull];
+  const [p, dScores] = op(begins === undefined ? given : [...given, begins], block);
   return [p, dScores];
 }

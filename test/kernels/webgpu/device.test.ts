@@ -4,6 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import {
   accumulate,
   add,
+  causalAttention,
   dynamic,
   f32,
   gatherRows,
@@ -88,6 +89,25 @@ describe('operands that the reference refuses', () => {
     device.write(tensors.index, Int32Array.of(1, 3));
     await executable.run(tensors);
     expect(await device.read(tensors.y)).toHaveLength(8);
+    slice.release();
+  });
+
+  it('throws where the keys of a query begin before the first or behind its own', async () => {
+    const slice = device.slice('begins', 2 ** 20);
+    const x_BHTd = f32([1, 1, 3, 4]);
+    const attends = trace('attends', { x_BHTd, begins: i32([1, 3]) }, (w) => ({
+      y: causalAttention(w.x_BHTd, w.x_BHTd, w.x_BHTd, w.begins),
+    }));
+    const executable = await device.compile(attends);
+    const tensors = tensorsOf(slice, attends);
+    for (const begins of [
+      [0, 2, 2],
+      [0, -1, 2],
+    ]) {
+      device.write(tensors.begins, Int32Array.from(begins));
+      await executable.run(tensors);
+      await expect(device.read(tensors.y)).rejects.toThrow(/attends: an index or a target is outside/);
+    }
     slice.release();
   });
 });

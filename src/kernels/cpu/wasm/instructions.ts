@@ -39,6 +39,7 @@ export const i32 = {
   add: binary('i32', 'i32.add'),
   sub: binary('i32', 'i32.sub'),
   mul: binary('i32', 'i32.mul'),
+  divU: binary('i32', 'i32.div_u'),
   remU: binary('i32', 'i32.rem_u'),
   and: binary('i32', 'i32.and'),
   xor: binary('i32', 'i32.xor'),
