@@ -7,7 +7,8 @@
 import type { Family } from 'troupe';
 
 export const family: Family = ({ config, settings, sublayers: { mixer, feedForward } }, kit) => {
-  const { decoder, f32, layerShape, mixtureBlock, ops, scale, tracedBlock, weightsOf, weightsUnder } = kit;
+  const { decoder, f32, layerShape, mixtureBlock, ops, scale, segmentReads, tracedBlock, weightsOf, weightsUnder } =
+    kit;
   const { batch, sequence } = settings;
   if (config.moe === null) throw new TypeError('it needs experts: set model.architecture: switch');
   // R rows of D: the tokens of a microbatch, one sequence behind the other.
@@ -22,9 +23,12 @@ export const family: Family = ({ config, settings, sublayers: { mixer, feedForwa
   });
   const attention = tracedBlock({
     name: 'attention',
-    reads: { h_RD: rows_RD },
+    // Where samples lie one behind the other in a sequence it also reads where each begins.
+    reads: { h_RD: rows_RD, ...segmentReads(settings) },
     weightsAt: (place) => weightsOf(mixer, shape, 'mixer', place),
-    apply: (w) => ({ mixed_RD: mixer.apply(w.h_RD, weightsUnder('mixer', w), { ...shape, batch, sequence }, ops) }),
+    apply: ({ h_RD, begins_R, ...w }) => ({
+      mixed_RD: mixer.apply(h_RD, weightsUnder('mixer', w), { ...shape, batch, sequence, begins_R }, ops),
+    }),
     precision: settings.precision,
   });
   const join = tracedBlock({

@@ -44,6 +44,7 @@ export function traceSettingsOf({ moe, training, objective }: Topology, batch: n
   return {
     batch,
     sequence,
+    segments: false,
     precision: precisions[training.precision],
     maxCapacity: Math.max(0, ...capacities),
     objective: objectiveOf(objective),

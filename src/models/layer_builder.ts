@@ -2,7 +2,8 @@
  * A builder of layers: a family writes a layer as if it ran the blocks, and what it gets back are the names of streams. Each
  * stream is named by its layer and what wrote it, so that it is written once.
  */
-import type { HandStep, Layer, Mixture, Step } from './model.ts';
+import { batchStreams, type HandStep, type Layer, type Mixture, type Step } from './model.ts';
+import { BEGINS } from './segments.ts';
 import type { TracedBlock } from './traced_block.ts';
 
 export class LayerBuilder {
@@ -17,6 +18,7 @@ export class LayerBuilder {
 
   /**
    * Runs a block on streams; `place` says what its parameters' names continue, `reports` which outputs nothing is learnt from.
+   * A block that has begins_R gets it of the batch.
    * Returns the streams of its outputs.
    */
   run(
@@ -27,7 +29,9 @@ export class LayerBuilder {
     const at = this.steps.length;
     const writes = Object.fromEntries(program.outputs.map(({ name }) => [name, `${this.name}/${at}.${name}`]));
     const reported = reports.length === 0 ? {} : { reports };
-    this.steps.push({ kind: 'run', program, weights: weightsAt(place), reads, writes, ...reported });
+    const begins = program.inputs.some(({ name }) => name === BEGINS) ? { [BEGINS]: batchStreams.begins } : {};
+    const weights = weightsAt(place);
+    this.steps.push({ kind: 'run', program, weights, reads: { ...begins, ...reads }, writes, ...reported });
     return writes;
   }
 

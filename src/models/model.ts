@@ -62,6 +62,8 @@ export const batchStreams = {
   tokens: 'batch.tokens',
   /** targets_R, i32: the token that follows each; −1 where none is asked for. */
   targets: 'batch.targets',
+  /** begins_R, i32: where in its sequence the sample of each row begins, see `segments.ts`. */
+  begins: 'batch.begins',
   /** last_B, i32: the row of each sequence's last token. */
   last: 'batch.last',
   /** labels_BA, f32, and labelled_BA, which is 0 where there is no label, else 1. */

@@ -22,6 +22,12 @@ export interface ParameterMakers {
 export interface SequenceShape {
   readonly batch: number;
   readonly sequence: number;
+  /**
+   * i32 [R], where samples lie one behind the other in a sequence: for each row the place in its sequence, 0 … T − 1, where its
+   * sample begins. A mixer must then mix no row with one before that place; one that does not read it is refused. Absent where a
+   * sequence is one sample.
+   */
+  readonly begins_R?: Value | undefined;
 }
 
 interface Sublayer<Shape> {
@@ -38,7 +44,7 @@ interface Sublayer<Shape> {
   readonly apply: (h_RD: Value, weights: Readonly<Record<string, Value>>, shape: Shape, ops: Ops) => Value;
 }
 
-/** Mixes the tokens of a sequence; must not look ahead. */
+/** Mixes the tokens of a sequence; must not look ahead, nor into another sample. */
 export type Mixer = Sublayer<LayerShape & SequenceShape>;
 
 /** Works on each row by itself. */

@@ -6,6 +6,8 @@ export interface TraceSettings {
   /** Sequences of a microbatch, and tokens of each. */
   readonly batch: number;
   readonly sequence: number;
+  /** Whether samples lie one behind the other in a sequence, and must not see each other: see `segments.ts`. */
+  readonly segments: boolean;
   /** What products of blocks and experts that name none round their operands to. */
   readonly precision: Precision;
   /** Most rows that one expert takes of one microbatch. */

@@ -8,6 +8,7 @@ import type { Precision } from '../kernels/precision.ts';
 import type { Program } from '../kernels/program.ts';
 import { trace, weight, type InputSpec, type Values } from '../kernels/trace.ts';
 import type { Weights } from './model.ts';
+import { checkReadsBegins } from './segments.ts';
 
 export interface TracedBlock {
   readonly program: Program;
@@ -25,10 +26,11 @@ export interface BlockParts {
   readonly precision?: Precision;
 }
 
-/** Traces a block; `apply` may be called twice. Throws what it throws. */
+/** Traces a block; `apply` may be called twice. Throws what it throws, and `TypeError` where it is to read begins and does not. */
 export function tracedBlock({ name, reads, weightsAt, apply, precision = 'f32' }: BlockParts): TracedBlock {
   const specs = { ...reads, ...specsOf(weightsAt('')) };
   const program = trace(name, specs, apply, { precision });
+  checkReadsBegins(program);
   const isOutOfRange = precision === 'f16' && squaresRelu(program);
   return { program: isOutOfRange ? trace(name, specs, apply) : program, weightsAt };
 }

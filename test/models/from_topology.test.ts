@@ -28,6 +28,7 @@ it('an expert has memory for the larger of both capacities', () => {
   expect(traceSettingsOf(parseTopology(text, 'run.yaml'), 2)).toEqual({
     batch: 2,
     sequence: 256,
+    segments: false,
     precision: 'f32',
     maxCapacity: (2 * 512) / 8,
     objective: nextToken,

@@ -29,6 +29,7 @@ export const tinyShape = layerShape(tinyConfig, 0);
 export const tinySettings: TraceSettings = {
   batch: 2,
   sequence: 6,
+  segments: false,
   precision: 'f32',
   maxCapacity: 8,
   objective: nextToken,

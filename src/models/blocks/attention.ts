@@ -1,6 +1,7 @@
 /**
  * Causal multi-head self-attention with rotary positions and no biases (arXiv 1706.03762, 2104.09864), under the names of
- * Hugging Face. Shape suffixes: see `model.ts`.
+ * Hugging Face. A rotated product depends on how far query and key are apart only, so that positions need not begin anew with
+ * each sample of a sequence. Shape suffixes: see `model.ts`.
  */
 import type { Value } from '../../kernels/graph.ts';
 import { causalAttention } from '../../kernels/ops/causal_attention.ts';
@@ -17,12 +18,12 @@ export const attention: Mixer = {
     v_DD: matrix('self_attn.v_proj.weight', D, D),
     o_DD: matrix('self_attn.o_proj.weight', D, D),
   }),
-  apply: (h_RD, { q_DD, k_DD, v_DD, o_DD }, { batch: B, sequence: T, heads: H, hidden: D, ropeTheta }) => {
+  apply: (h_RD, { q_DD, k_DD, v_DD, o_DD }, { batch: B, sequence: T, heads: H, hidden: D, ropeTheta, begins_R }) => {
     const heads = (x_RD: Value): Value => transpose(reshape(x_RD, [B, T, H, D / H]), [0, 2, 1, 3]);
     const q_BHTd = rope(heads(linear(h_RD, q_DD)), ropeTheta);
     const k_BHTd = rope(heads(linear(h_RD, k_DD)), ropeTheta);
     const v_BHTd = heads(linear(h_RD, v_DD));
-    const o_BHTd = causalAttention(q_BHTd, k_BHTd, v_BHTd);
+    const o_BHTd = causalAttention(q_BHTd, k_BHTd, v_BHTd, begins_R);
     return linear(reshape(transpose(o_BHTd, [0, 2, 1, 3]), [B * T, D]), o_DD);
   },
 };

@@ -10,6 +10,7 @@ import type { LayerShape } from '../config.ts';
 import type { TraceSettings } from '../trace_settings.ts';
 import type { Weights } from '../model.ts';
 import { scale } from '../parameter.ts';
+import { segmentReads } from '../segments.ts';
 import type { Sublayers } from '../sublayer.ts';
 import { tracedBlock, type TracedBlock } from '../traced_block.ts';
 import { weightsOf, weightsUnder } from '../weights_of.ts';
@@ -26,7 +27,7 @@ export function denseBlock(parts: LayerParts): TracedBlock {
   const { feedForward } = sublayers;
   return tracedBlock({
     name: 'dense_block',
-    reads: readsOf(parts),
+    reads: { ...readsOf(parts), ...segmentReads(settings) },
     weightsAt: (place) => ({
       ...mixerWeights(parts, place),
       ...weightsOf(feedForward, shape, 'ffn', `${place}.mlp`),
@@ -44,7 +45,7 @@ export function denseBlock(parts: LayerParts): TracedBlock {
 export function sparseBlock(parts: LayerParts): TracedBlock {
   return tracedBlock({
     name: 'sparse_block',
-    reads: readsOf(parts),
+    reads: { ...readsOf(parts), ...segmentReads(parts.settings) },
     weightsAt: (place) => mixerWeights(parts, place),
     apply: (w) => {
       const y_RD = mix(parts, w);
@@ -67,7 +68,8 @@ const readsOf = ({ shape, settings: { batch, sequence } }: Pick<LayerParts, 'sha
 
 function mix({ shape, settings: { batch, sequence }, sublayers }: LayerParts, w: Values<string>) {
   const h_RD = rmsNorm(w.x_RD, w.norm1_D, shape.normEps);
-  return add(w.x_RD, sublayers.mixer.apply(h_RD, weightsUnder('mixer', w), { ...shape, batch, sequence }, ops));
+  const mixed = { ...shape, batch, sequence, begins_R: w.begins_R };
+  return add(w.x_RD, sublayers.mixer.apply(h_RD, weightsUnder('mixer', w), mixed, ops));
 }
 
 function mixerWeights({ shape, sublayers }: LayerParts, place: string): Weights {
