@@ -6,7 +6,7 @@
 import { EmptyCorpus, UnreadableFile } from './errors.ts';
 import { skippedText, type CorpusFile, type CorpusSpec, type FoundCorpus } from './found_corpus.ts';
 import type { PackPool } from './pack_pool.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import type { Tokenizer } from './tokenizers/tokenizer.ts';
 
 export interface FindOptions {
   /** The topology file's folder. */

@@ -8,7 +8,7 @@ import { crc32 } from 'node:zlib';
 import { codeOf } from '../system_error.ts';
 import { isMarked, isMarkedUtf16, MARK_BYTES } from './byte_order_mark.ts';
 import { cuttings, Uncuttable, type PieceReader } from './pieces.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import type { Tokenizer } from './tokenizers/tokenizer.ts';
 import { Utf8Check } from './utf8_check.ts';
 
 /** `text`: a file is a document. `json_strings`: all string values of a JSON file, joined by newlines, are one. */

@@ -1,5 +1,5 @@
 /**
- * The data layer: files → documents (`corpus`) → token ids (`tokenizer`) → a stream on disk (`pack`, on threads) → batches by weight
+ * The data layer: files → documents (`corpus`) → token ids (`tokenizers`) → a stream on disk (`pack`, on threads) → batches by weight
  * (`blend`), held-out windows (`evaluation`) and the baseline on them (`order1`). Read the files in that order.
  */
 export { findCorpus } from './corpus.ts';
@@ -9,7 +9,7 @@ export type { CorpusFile, CorpusSpec, FoundCorpus, SkippedFiles } from './found_
 export type { CorpusFormat } from './document.ts';
 export { Blend } from './blend.ts';
 export type { BatchShape, MicrobatchShape, SequenceOrigin } from './blend.ts';
-export { BytesTokenizer } from './bytes_tokenizer.ts';
+export { BytesTokenizer } from './tokenizers/bytes_tokenizer.ts';
 export {
   BadBlend,
   BadTokenizer,
@@ -23,8 +23,8 @@ export type { CorpusWindows, HeldOutWindows } from './evaluation.ts';
 export { hashText, hashU32 } from './hash.ts';
 export { BLOCK_TOKENS, blockTokensFor, splitHeldOut } from './held_out.ts';
 export type { HeldOutSplit, TokenRange } from './held_out.ts';
-export { HfTokenizer } from './hf_tokenizer.ts';
-export { loadTokenizer } from './load_tokenizer.ts';
+export { HfTokenizer } from './tokenizers/hf_tokenizer.ts';
+export { loadTokenizer } from './tokenizers/load_tokenizer.ts';
 export { Order1 } from './order1.ts';
 export { packCorpus } from './pack.ts';
 export type { PackOptions, PackResult } from './pack.ts';
@@ -38,5 +38,5 @@ export type { PackedIndex } from './packed_index.ts';
 export { readUpTo } from './small_text.ts';
 export { memoryStream } from './token_stream.ts';
 export type { TokenStream } from './token_stream.ts';
-export { tokenBytes, tokenDtype } from './tokenizer.ts';
-export type { TokenDecoder, TokenDtype, TokenIds, Tokenizer } from './tokenizer.ts';
+export { tokenBytes, tokenDtype } from './tokenizers/tokenizer.ts';
+export type { TokenDecoder, TokenDtype, TokenIds, Tokenizer } from './tokenizers/tokenizer.ts';

@@ -16,8 +16,8 @@ import type { Encoded, PlacedPiece } from './pack_tasks.ts';
 import { PackedCorpus } from './packed_corpus.ts';
 import { INDEX_FILE, corpusDigest, streamFile } from './packed_index.ts';
 import type { HeldOutOptions, PackedIndex } from './packed_index.ts';
-import { tokenDtype, tokensAs } from './tokenizer.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import { tokenDtype, tokensAs } from './tokenizers/tokenizer.ts';
+import type { Tokenizer } from './tokenizers/tokenizer.ts';
 
 /** Small documents go to a thread together. */
 const BYTES_A_TASK = 2 ** 20;

@@ -20,12 +20,12 @@ import {
 import { BadTokenizer, DamagedPack, TextNotEncoded } from './errors.ts';
 import { withoutMark } from './byte_order_mark.ts';
 import { jsonStrings } from './json_strings.ts';
-import { loadTokenizer } from './load_tokenizer.ts';
+import { loadTokenizer } from './tokenizers/load_tokenizer.ts';
 import { PackedCorpus } from './packed_corpus.ts';
 import { cuttings, PieceReader, Uncuttable } from './pieces.ts';
 import { count, type SharedCount } from './shared_count.ts';
 import { answering } from './task_fault.ts';
-import { tokenDtype, tokensAs, type TokenIds, type Tokenizer } from './tokenizer.ts';
+import { tokenDtype, tokensAs, type TokenIds, type Tokenizer } from './tokenizers/tokenizer.ts';
 
 export interface ExamineTask extends Examination {
   readonly paths: readonly string[];

@@ -12,7 +12,7 @@ import { INDEX_FILE, packedIndexSchema, streamFile } from './packed_index.ts';
 import type { PackedIndex } from './packed_index.ts';
 import { FileStream } from './token_stream.ts';
 import type { TokenStream } from './token_stream.ts';
-import type { TokenIds } from './tokenizer.ts';
+import type { TokenIds } from './tokenizers/tokenizer.ts';
 
 export class PackedCorpus {
   readonly index: PackedIndex;

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { FoundCorpus } from './found_corpus.ts';
 import { BLOCK_TOKENS, HELD_OUT_RULE } from './held_out.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import type { Tokenizer } from './tokenizers/tokenizer.ts';
 
 export const INDEX_FILE = 'index.json';
 

@@ -3,7 +3,7 @@
  * see `Tokenizer.cuts`. What may not be cut is held whole, up to a size at which that is still sensible.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
-import type { Tokenizer } from './tokenizer.ts';
+import type { Tokenizer } from './tokenizers/tokenizer.ts';
 
 export interface Cutting {
   /** Bytes that a piece has at least, but for the last. */

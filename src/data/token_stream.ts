@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { DamagedPack } from './errors.ts';
-import { tokenBytes } from './tokenizer.ts';
-import type { TokenDtype, TokenIds } from './tokenizer.ts';
+import { tokenBytes } from './tokenizers/tokenizer.ts';
+import type { TokenDtype, TokenIds } from './tokenizers/tokenizer.ts';
 
 export interface TokenStream {
   /** Ids `[begin, end)`, which must lie in the stream. */

@@ -13,7 +13,7 @@ import {
   packCorpus,
 } from '../../src/data/index.ts';
 import type { PackOptions } from '../../src/data/index.ts';
-import { byteLevelBpe } from './byte_level_bpe.ts';
+import { byteLevelBpe } from './tokenizers/byte_level_bpe.ts';
 import { allOf, poolOfFile, rejectionOf, scratchFolder, spec, thrownBy } from './scratch.ts';
 
 const pool = poolOfFile();

@@ -29,7 +29,7 @@ import type { PackBlendOptions } from '../../src/data/index.ts';
 import { thisProcess, type ProcessIdentity } from '../../src/process_identity.ts';
 import { rejectionOf, scratchFolder, spec } from './scratch.ts';
 
-const gpt2 = readFileSync(new URL('tokenizers/gpt2_small.json', import.meta.url));
+const gpt2 = readFileSync(new URL('golden/tokenizers/gpt2_small/tokenizer.json', import.meta.url));
 const words = Array.from({ length: 200_000 }, (_, i) => `${hashU32(i).toString(36)}${i % 9 === 0 ? '\n' : ' '}`).join(
   '',
 );
@@ -180,7 +180,7 @@ describe('a file too large for what reads it whole', () => {
       /a\.txt: it has 5\.0 MiB, and this tokenizer encodes a text as a whole, up to 4\.0 MiB; cut it/,
     ],
   ] as const)('is refused by name and size: %s with %s', async (format, name, mebibytes, line) => {
-    const text = readFileSync(new URL('tokenizers/llama2_like.json', import.meta.url));
+    const text = readFileSync(new URL('golden/tokenizers/llama2_like/tokenizer.json', import.meta.url));
     const folder = scratchFolder({ 'a.txt': '', 'tokenizer.json': text });
     // A hole: no disk is written.
     truncateSync(join(folder, 'a.txt'), mebibytes * 2 ** 20);

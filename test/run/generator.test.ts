@@ -48,7 +48,7 @@ describe('a sampled token', () => {
 
 describe('a continuation', () => {
   // It marks a space at the beginning of the word after it.
-  const path = fileURLToPath(new URL('../data/tokenizers/llama2_like.json', import.meta.url));
+  const path = fileURLToPath(new URL('../data/golden/tokenizers/llama2_like/tokenizer.json', import.meta.url));
   const tokenizer = loadTokenizer(`hf:${path}`, '/');
 
   /** What a model says after a prompt that is sure of these ids. */

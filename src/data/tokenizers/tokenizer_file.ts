@@ -4,7 +4,7 @@
  * the memory of the text that it encodes.
  */
 import { z } from 'zod';
-import { BadTokenizer } from './errors.ts';
+import { BadTokenizer } from '../errors.ts';
 
 const part = z.looseObject({ type: z.string().optional() });
 type Part = z.output<typeof part>;

@@ -3,7 +3,7 @@
  */
 import { resolve } from 'node:path';
 import { BytesTokenizer } from './bytes_tokenizer.ts';
-import { BadTokenizer } from './errors.ts';
+import { BadTokenizer } from '../errors.ts';
 import { HfTokenizer } from './hf_tokenizer.ts';
 import type { Tokenizer } from './tokenizer.ts';
 

@@ -1,7 +1,7 @@
 /** The `bytes` tokenizer: UTF-8 as ids, byte 0 reserved, and no character cut in two while streaming. */
 import { describe, expect, it } from 'vitest';
-import { BadTokenizer, BytesTokenizer, loadTokenizer, tokenDtype } from '../../src/data/index.ts';
-import { thrownBy } from './scratch.ts';
+import { BadTokenizer, BytesTokenizer, loadTokenizer, tokenDtype } from '../../../src/data/index.ts';
+import { thrownBy } from '../scratch.ts';
 
 describe('bytes tokenizer', () => {
   const tokenizer = new BytesTokenizer();

@@ -1,9 +1,9 @@
 /** A Hugging Face `tokenizer.json`, read from disk with or without the configuration beside it. */
 import { readFileSync, truncateSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { BadTokenizer, TextNotEncoded, loadTokenizer } from '../../src/data/index.ts';
+import { BadTokenizer, TextNotEncoded, loadTokenizer } from '../../../src/data/index.ts';
 import { byteLevelBpe } from './byte_level_bpe.ts';
-import { rejectionOf, scratchFolder, thrownBy } from './scratch.ts';
+import { rejectionOf, scratchFolder, thrownBy } from '../scratch.ts';
 
 describe('Hugging Face tokenizer', () => {
   it('encodes by its merges, without special tokens, and decodes again', async () => {
@@ -33,7 +33,7 @@ describe('Hugging Face tokenizer', () => {
   });
 
   it('goes on where the text before ended, with the space that some files put into the next word', async () => {
-    const text = readFileSync(new URL('tokenizers/llama2_like.json', import.meta.url));
+    const text = readFileSync(new URL('../golden/tokenizers/llama2_like/tokenizer.json', import.meta.url));
     const tokenizer = loadTokenizer('hf:tokenizer.json', scratchFolder({ 'tokenizer.json': text }));
     const all = [...(await tokenizer.encode('the model'))];
     const before = [...(await tokenizer.encode('the'))];

@@ -1,13 +1,13 @@
 /**
- * Ids that the library which defines `tokenizer.json` gives for texts chosen to be hard, recorded in `reference_ids.json`
- * for the files of `tokenizers/`: every kind of model, normalizer, pre-tokenizer and added token.
+ * Ids that the library which defines `tokenizer.json` gives for texts chosen to be hard, recorded in `golden/tokenizers/ids.json`
+ * for the files beside it: every kind of model, normalizer, pre-tokenizer and added token.
  */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { HfTokenizer } from '../../src/data/index.ts';
-import { cuttings, PieceReader } from '../../src/data/pieces.ts';
-import { scratchFolder } from './scratch.ts';
+import { HfTokenizer } from '../../../src/data/index.ts';
+import { cuttings, PieceReader } from '../../../src/data/pieces.ts';
+import { scratchFolder } from '../scratch.ts';
 
 const recorded = z
   .object({
@@ -15,11 +15,11 @@ const recorded = z
     /** By tokenizer: the number of a text, then its ids. */
     ids: z.record(z.string(), z.array(z.array(z.int()))),
   })
-  .parse(JSON.parse(readFileSync(new URL('reference_ids.json', import.meta.url), 'utf8')));
+  .parse(JSON.parse(readFileSync(new URL('../golden/tokenizers/ids.json', import.meta.url), 'utf8')));
 
 /** With an end-of-document token, which packing needs, whatever the file has. */
 function opened(name: string): HfTokenizer {
-  const text = readFileSync(new URL(`tokenizers/${name}.json`, import.meta.url), 'utf8');
+  const text = readFileSync(new URL(`../golden/tokenizers/${name}/tokenizer.json`, import.meta.url), 'utf8');
   const { vocab } = z.object({ model: z.object({ vocab: z.unknown() }) }).parse(JSON.parse(text)).model;
   const eos: unknown = Array.isArray(vocab)
     ? z.array(z.tuple([z.string(), z.number()])).parse(vocab)[0][0]
