@@ -39,4 +39,13 @@ export { readUpTo } from './small_text.ts';
 export { memoryStream } from './token_stream.ts';
 export type { TokenStream } from './token_stream.ts';
 export { tokenBytes, tokenDtype } from './tokenizers/tokenizer.ts';
-export type { TokenDecoder, TokenDtype, TokenIds, Tokenizer } from './tokenizers/tokenizer.ts';
+export type {
+  DecodeOptions,
+  EncodeOptions,
+  TokenDecoder,
+  TokenDtype,
+  TokenIds,
+  Tokenizer,
+  TokenSpans,
+} from './tokenizers/tokenizer.ts';
+export type { SpecialToken, SpecialTokens } from './tokenizers/special_tokens.ts';

@@ -1,26 +1,30 @@
 /**
- * A Hugging Face `tokenizer.json`, run by the library that defines the format, as a native add-on. The
- * `tokenizer_config.json` beside it is optional and read for the end-of-sequence token only. Documents are encoded whole,
- * without special tokens, whatever truncation or padding the file asks for: packing puts the separator itself.
+ * A Hugging Face `tokenizer.json`, run by the library that defines the format, as a native add-on, with what the files
+ * beside it say of special tokens and chat templates. Documents are encoded whole, without special tokens unless they are
+ * asked for, whatever truncation or padding the file wants: packing puts the separator itself.
  */
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
-import type { Decoder, Tokenizer as Library } from '@anush008/tokenizers';
-import { z } from 'zod';
-import { BadTokenizer, firstIssue, TextNotEncoded } from '../errors.ts';
-import { readSmallText } from '../small_text.ts';
+import { basename } from 'node:path';
+import { BadTokenizer, TextNotEncoded } from '../errors.ts';
+import { DecodeStream } from './decode_stream.ts';
+import { openLibrary, type Decoder, type Encoding, type Library } from './hf_library.ts';
+import { parsed, textOf } from './json_file.ts';
+import type { SpecialTokens } from './special_tokens.ts';
 import { tokenDtype, tokensAs } from './tokenizer.ts';
-import type { TokenDecoder, TokenDtype, TokenIds, Tokenizer } from './tokenizer.ts';
+import type {
+  DecodeOptions,
+  EncodeOptions,
+  TokenDecoder,
+  TokenDtype,
+  TokenIds,
+  Tokenizer,
+  TokenSpans,
+} from './tokenizer.ts';
+import { readTokenizerConfig, specialTokensOf, type TokenizerConfig } from './tokenizer_config.ts';
 import { checkDefinition, cutsOf, tokenizerFile } from './tokenizer_file.ts';
 
 /** End-of-document tokens of well-known tokenizers, tried in this order where no configuration names one. */
 const KNOWN_SEPARATORS = ['</s>', '<|endoftext|>', '<|end_of_text|>', '<eos>', '<|eos|>', '[SEP]'];
-
-const configFile = z.looseObject({
-  eos_token: z.union([z.string(), z.looseObject({ content: z.string() })]).nullish(),
-});
 
 /** The tokenizer named `hf:<path to tokenizer.json>`. */
 export class HfTokenizer implements Tokenizer {
@@ -30,136 +34,124 @@ export class HfTokenizer implements Tokenizer {
   readonly vocabSize: number;
   readonly separatorId: number;
   readonly cuts: 'lines' | 'whole';
+  /** `eos` is the separator's also where no configuration names one. */
+  readonly specialTokens: SpecialTokens;
+  readonly chatTemplate: string | null;
+  readonly toolTemplate: string | null;
   readonly #path: string;
   readonly #library: Library;
   readonly #decoder: Decoder | null;
   readonly #dtype: TokenDtype;
+  /** Ids that are tokens, and those of them that are special. */
+  readonly #ids: ReadonlySet<number>;
+  readonly #specialIds: ReadonlySet<number>;
 
   /** Loads `path`; throws `BadTokenizer` if it cannot be read or has no end-of-document token. `name` is for messages. */
   constructor(path: string, name = `hf:${path}`) {
-    const configPath = join(dirname(path), 'tokenizer_config.json');
-    const text = readText(path, name);
-    const configText = existsSync(configPath) ? readText(configPath, name) : '{}';
-    const config = parse(configFile, configText, configPath, name);
-    const definition = parse(tokenizerFile, text, path, name);
+    const text = textOf(path, name);
+    const config = readTokenizerConfig(path, name);
+    const definition = parsed(tokenizerFile, text, path, name);
     checkDefinition(definition, path, name);
-    this.#library = open(text, path, name);
+    this.#library = openLibrary(text, path, name);
     this.#decoder = this.#library.getDecoder();
     this.#path = path;
     this.name = name;
     this.source = `hf:${path}`;
     this.cuts = cutsOf(definition);
-    this.identity = identityOf(text, configText);
+    this.identity = identityOf(text, config);
+    this.#ids = new Set(Object.values(this.#library.getVocab(true)));
     let maxId = -1;
-    for (const id of Object.values(this.#library.getVocab(true))) maxId = Math.max(maxId, id);
+    for (const id of this.#ids) maxId = Math.max(maxId, id);
     this.vocabSize = maxId + 1;
-    this.separatorId = this.#separatorOf(config, configPath);
     this.#dtype = tokenDtype(this.vocabSize);
+    const added = (definition.added_tokens ?? []).filter(({ special = false }) => special);
+    this.#specialIds = new Set(added.map(({ content = '' }) => this.tokenId(content) ?? -1));
+    const named = specialTokensOf(config, name, (content) => this.tokenId(content));
+    const eos = named.eos ?? this.#knownSeparator(config);
+    this.separatorId = eos.id;
+    this.specialTokens = { ...named, eos };
+    this.chatTemplate = config.chatTemplate;
+    this.toolTemplate = config.toolTemplate;
   }
 
   /** Throws `TextNotEncoded` where the file has no id for something in the text, nor one for what is unknown. */
-  async encode(text: string): Promise<TokenIds> {
-    let ids: number[];
-    try {
-      ids = (await this.#library.encode(text, null, { addSpecialTokens: false })).getIds();
-    } catch (cause) {
-      throw new TextNotEncoded(this.name, this.#path, text, cause);
-    }
-    return tokensAs(this.#dtype, ids);
+  async encode(text: string, { special = false }: EncodeOptions = {}): Promise<TokenIds> {
+    return tokensAs(this.#dtype, (await this.#encoding(text, special)).getIds());
   }
 
   async encodeUtf8(bytes: Buffer): Promise<TokenIds> {
     return await this.encode(bytes.toString('utf8'));
   }
 
-  decode(ids: Iterable<number>): string {
+  async encodeSpans(text: string): Promise<TokenSpans> {
+    const encoding = await this.#encoding(text, false);
+    const offsets = encoding.getOffsets();
+    const units = unitsOf(text);
+    const unitOf = (point: number): number => (units === null ? point : units[point]);
+    return {
+      ids: tokensAs(this.#dtype, encoding.getIds()),
+      begins: Uint32Array.from(offsets, ([begin]) => unitOf(begin)),
+      ends: Uint32Array.from(offsets, ([, end]) => unitOf(end)),
+    };
+  }
+
+  tokenId(content: string): number | null {
+    return this.#library.tokenToId(content);
+  }
+
+  hasId(id: number): boolean {
+    return this.#ids.has(id);
+  }
+
+  decode(ids: Iterable<number>, { skipSpecial = false }: DecodeOptions = {}): string {
     const tokens: string[] = [];
     for (const id of ids) {
-      const token = this.#library.idToToken(id);
+      const token = skipSpecial && this.#specialIds.has(id) ? null : this.#library.idToToken(id);
       if (token !== null) tokens.push(token);
     }
     return this.#decoder === null ? tokens.join(' ') : this.#decoder.decode(tokens);
   }
 
   decoder(before: Iterable<number> = []): TokenDecoder {
-    let ids = [...before];
-    let shown = this.decode(ids);
-    const rest = (text: string): string => {
-      const fresh = text.slice(shown.length);
-      shown = text;
-      return fresh;
-    };
-    return {
-      push: (id) => {
-        ids.push(id);
-        const text = this.decode(ids);
-        // A trailing replacement character is a character whose other bytes may still come.
-        return text.endsWith('\ufffd') ? '' : rest(text);
-      },
-      end: () => {
-        const fresh = rest(this.decode(ids));
-        ids = [];
-        shown = '';
-        return fresh;
-      },
-    };
+    return new DecodeStream((ids) => this.decode(ids), [...before]);
   }
 
-  #separatorOf({ eos_token: named }: z.output<typeof configFile>, configPath: string): number {
-    const eos = typeof named === 'object' ? named?.content : named;
-    const candidates = eos === undefined ? KNOWN_SEPARATORS : [eos];
-    const id = candidates.map((token) => this.#library.tokenToId(token)).find((found) => found !== null);
-    if (id !== undefined) return id;
-    const remedy = `put an eos_token of its vocabulary into ${basename(configPath)} beside it`;
-    throw new BadTokenizer(this.name, `none of ${candidates.join(' ')} is in its vocabulary`, remedy);
+  async #encoding(text: string, addSpecialTokens: boolean): Promise<Encoding> {
+    try {
+      return await this.#library.encode(text, null, { addSpecialTokens });
+    } catch (cause) {
+      throw new TextNotEncoded(this.name, this.#path, text, cause);
+    }
+  }
+
+  #knownSeparator({ path }: TokenizerConfig): { readonly content: string; readonly id: number } {
+    for (const content of KNOWN_SEPARATORS) {
+      const id = this.tokenId(content);
+      if (id !== null) return { content, id };
+    }
+    const reason = `it names no eos_token, and none of ${KNOWN_SEPARATORS.join(' ')} is in its vocabulary`;
+    throw new BadTokenizer(this.name, reason, `put an eos_token of its vocabulary into ${basename(path)} beside it`);
   }
 }
 
-/** 2: the ids of the library that defines the format. Those of 1 differed from them for some texts of most files. */
-const identityOf = (text: string, configText: string): string =>
-  `hf/2/${createHash('sha256').update(text).update('\0').update(configText).digest('hex')}`;
-
-/** Loaded only by runs that need it: not every platform has a build. */
-function loadLibrary(name: string): Pick<typeof Library, 'fromString'> {
-  try {
-    const library = createRequire(import.meta.url)('@anush008/tokenizers') as { readonly Tokenizer: typeof Library };
-    return library.Tokenizer;
-  } catch (cause) {
-    const reason = `@anush008/tokenizers, which reads such files, cannot be loaded on ${process.platform}-${process.arch}`;
-    throw new BadTokenizer(name, `${reason}: ${reasonOf(cause)}`, "npm install it, or use 'bytes'", cause);
-  }
+/**
+ * For each code point of a text, which the library counts in, and for its end, the UTF-16 unit that it begins at; null where
+ * both are equal.
+ */
+function unitsOf(text: string): Uint32Array | null {
+  const lengths = Array.from(text, ({ length }) => length);
+  if (lengths.length === text.length) return null;
+  const units = new Uint32Array(lengths.length + 1);
+  for (const [at, length] of lengths.entries()) units[at + 1] = units[at] + length;
+  return units;
 }
 
-function open(text: string, path: string, name: string): Library {
-  const tokenizers = loadLibrary(name);
-  try {
-    const library = tokenizers.fromString(text);
-    // For a model's input. Of a document they would keep the beginning, and fill it up.
-    library.disableTruncation();
-    library.disablePadding();
-    return library;
-  } catch (cause) {
-    throw new BadTokenizer(name, `${path} is not understood: ${reasonOf(cause)}`, 'use a fast tokenizer file', cause);
-  }
-}
-
-function readText(path: string, name: string): string {
-  try {
-    return readSmallText(path);
-  } catch (cause) {
-    throw new BadTokenizer(name, `cannot read ${path}: ${reasonOf(cause)}`, 'check data.tokenizer', cause);
-  }
-}
-
-function parse<T>(schema: z.ZodType<T>, text: string, path: string, name: string): T {
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch (cause) {
-    const reason = cause instanceof z.ZodError ? firstIssue(cause) : reasonOf(cause);
-    throw new BadTokenizer(name, `${path} is no tokenizer file: ${reason}`, 'check data.tokenizer', cause);
-  }
-}
-
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+/**
+ * 2: the ids of the library that defines the format. Those of 1 differed from them for some texts of most files. The third
+ * text counts where it alone names the separator.
+ */
+function identityOf(text: string, { text: configText, special, path }: TokenizerConfig): string {
+  const hash = createHash('sha256').update(text).update('\0').update(configText);
+  if (special.eos !== null && special.eos.file !== path) hash.update('\0').update(special.eos.content);
+  return `hf/2/${hash.digest('hex')}`;
 }

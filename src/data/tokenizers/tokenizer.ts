@@ -4,6 +4,8 @@
  * whenever the ids of any text would.
  */
 
+import type { SpecialTokens } from './special_tokens.ts';
+
 /** Token ids, in the narrowest of the three widths that holds the vocabulary. */
 export type TokenIds = Uint8Array | Uint16Array | Uint32Array;
 
@@ -17,8 +19,14 @@ export interface Tokenizer {
   readonly source: string;
   /** Changes whenever the ids of any text would change. */
   readonly identity: string;
-  /** Number of ids; every id is below it. */
+  /** One above the highest id. */
   readonly vocabSize: number;
+  /** The tokens that templates call by name. */
+  readonly specialTokens: SpecialTokens;
+  /** The Jinja template that makes a text of a conversation; null where its files have none. */
+  readonly chatTemplate: string | null;
+  /** The one for conversations with tools, where that is another. */
+  readonly toolTemplate: string | null;
   /** The id that ends each document, and at which generation may stop. */
   readonly separatorId: number;
   /**
@@ -27,13 +35,36 @@ export interface Tokenizer {
    */
   readonly cuts: 'bytes' | 'lines' | 'whole';
   /** Ids of one document's text, without the separator. Throws `TextNotEncoded`. */
-  encode(text: string): TokenIds | Promise<TokenIds>;
+  encode(text: string, options?: EncodeOptions): TokenIds | Promise<TokenIds>;
   /** The same of UTF-8, cut as `cuts` says. */
   encodeUtf8(bytes: Buffer): TokenIds | Promise<TokenIds>;
+  /** The ids that `encode` gives, and which part of the text each of them stands for. */
+  encodeSpans(text: string): TokenSpans | Promise<TokenSpans>;
+  /** Id of the token with this text; null where it has none. Of `bytes` only named tokens have one. */
+  tokenId(content: string): number | null;
+  /** Whether there is such a token: ids may have gaps, and a model may have rows past the last one. */
+  hasId(id: number): boolean;
   /** Text of a whole sequence of ids; what is not valid text becomes U+FFFD. */
-  decode(ids: Iterable<number>): string;
+  decode(ids: Iterable<number>, options?: DecodeOptions): string;
   /** Decodes ids as they arrive, one stream a decoder; what it gives continues the text of the ids `before`. */
   decoder(before?: Iterable<number>): TokenDecoder;
+}
+
+export interface EncodeOptions {
+  /** Adds the tokens that the tokenizer's file puts around a text, such as one for its beginning. */
+  readonly special?: boolean;
+}
+
+export interface DecodeOptions {
+  /** Leaves out the special tokens, such as separators. */
+  readonly skipSpecial?: boolean;
+}
+
+/** Ids of a text; the i-th is of its UTF-16 units from `begins[i]` up to and without `ends[i]`. */
+export interface TokenSpans {
+  readonly ids: TokenIds;
+  readonly begins: Uint32Array;
+  readonly ends: Uint32Array;
 }
 
 /** Turns a stream of ids into text without cutting characters in two. */

@@ -21,6 +21,7 @@ export const tokenizerFile = z.looseObject({
         content: z.string().optional(),
         lstrip: z.boolean().optional(),
         rstrip: z.boolean().optional(),
+        special: z.boolean().optional(),
       }),
     )
     .nullish(),

@@ -3,6 +3,7 @@ import { readFileSync, truncateSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { BadTokenizer, TextNotEncoded, loadTokenizer } from '../../../src/data/index.ts';
 import { byteLevelBpe } from './byte_level_bpe.ts';
+import { opened } from './golden.ts';
 import { rejectionOf, scratchFolder, thrownBy } from '../scratch.ts';
 
 describe('Hugging Face tokenizer', () => {
@@ -41,6 +42,25 @@ describe('Hugging Face tokenizer', () => {
     const decoder = tokenizer.decoder(before);
     const after = all.slice(before.length).map((id) => decoder.push(id));
     expect(after.join('') + decoder.end()).toBe(' model');
+  });
+
+  it.each([
+    // é of two code points becomes one before it is read: the accent's place is nobody's.
+    ['qwen_like_nfc', '👋 Cafe\u0301!', ['👋', ' C', 'a', 'f', 'e', '!']],
+    // It reads a sign for the space, and bytes for what its vocabulary has not.
+    ['llama2_like', 'é👋 the', ['é', '👋', ' the']],
+    // One sign becomes two letters, each of them in another token.
+    ['unigram_t5_like', 'the ﬁx', ['the', ' ﬁ', 'ﬁ', 'x']],
+  ])('says of which part of a text each token is, though %s reads another text', async (name, text, parts) => {
+    const { begins, ends } = await opened(name).encodeSpans(text);
+    const found = Array.from(begins, (begin, i) => text.slice(begin, ends[i]));
+    expect(found.filter((_, i) => begins[i] !== begins[i - 1])).toEqual(parts);
+  });
+
+  it('puts around a text what its file puts there, where that is asked for', async () => {
+    const tokenizer = loadTokenizer('hf:tokenizer.json', scratchFolder({ 'tokenizer.json': byteLevelBpe() }));
+    expect([...(await tokenizer.encode('he', { special: true }))]).toEqual([256, 258]);
+    expect(tokenizer.decode([256, 258], { skipSpecial: true })).toBe('he');
   });
 
   it('names text and file where it has no id for something', async () => {
@@ -104,7 +124,7 @@ describe('Hugging Face tokenizer', () => {
     [
       'has no separator',
       { 'tokenizer.json': byteLevelBpe(), 'tokenizer_config.json': '{"eos_token":"<stop>"}' },
-      /none of <stop> is in its vocabulary; put an eos_token .* into tokenizer_config\.json beside it$/,
+      /tokenizer_config\.json has the eos_token "<stop>", which is not in its vocabulary; name one that is, or add it to added_tokens in the tokenizer\.json$/,
     ],
   ])('refuses a file that %s, in one line with a remedy', (_, files: Record<string, string | Uint8Array>, message) => {
     const error = thrownBy(() => loadTokenizer('hf:tokenizer.json', scratchFolder(files)));
