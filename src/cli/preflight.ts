@@ -1,6 +1,7 @@
 /** What `troupe launch` sees to before it takes a run directory, packs texts or starts a process: all that is cheap. */
 import type { Plan } from '../run/plan.ts';
 import { loadTokenizer } from '../data/index.ts';
+import { vocabularyOf } from '../run/vocabulary.ts';
 import type { Topology } from '../topology/index.ts';
 import { DoesNotFit } from './does_not_fit.ts';
 import { idleWorkers } from './idle_workers.ts';
@@ -11,13 +12,14 @@ import { verdict } from './plan_verdict.ts';
  * has that one. Throws `BadTokenizer`, `BadSublayers`.
  */
 export async function planOf(topology: Topology, baseDir: string, sublayersDigest?: string | null): Promise<Plan> {
-  const { vocabSize } = loadTokenizer(topology.data.tokenizer, baseDir);
+  const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
+  const vocabulary = vocabularyOf(topology, tokenizer);
   const [{ runSpecOf }, { planRun }] = await Promise.all([
     import('../actors/placement/run_spec.ts'),
     import('../run/plan.ts'),
   ]);
   const known = sublayersDigest === undefined ? {} : { sublayersDigest };
-  return await planRun(await runSpecOf({ topology, baseDir, vocabulary: vocabSize, ...known }));
+  return await planRun(await runSpecOf({ topology, baseDir, vocabulary, ...known }));
 }
 
 /**

@@ -17,6 +17,7 @@ import { sublayersDigestOf, topologyOf } from './identity.ts';
 import { restore, ResumeRefused } from './resume.ts';
 import type { GenerateOptions } from './run_port.ts';
 import { Run } from './run.ts';
+import { vocabularyIn } from './vocabulary.ts';
 
 /**
  * Writes text as it is made; `notice` hears of damaged checkpoints that are passed over. Throws `NoCheckpoint`,
@@ -39,7 +40,7 @@ export async function generate({
   checkForeignCode(`checkpoint ${checkpoint.path}`, { topology, baseDir, isAllowed: allowCode });
   const digest = checkSublayers(checkpoint, topology, baseDir);
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
-  const { vocabSize: vocabulary } = tokenizer;
+  const vocabulary = vocabularyIn(checkpoint, tokenizer);
   const runSpec = await runSpecOf({ topology, baseDir, vocabulary, sublayersDigest: digest });
   const run = await Run.start({
     runSpec,

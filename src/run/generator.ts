@@ -80,13 +80,14 @@ export async function* continuation(
   nextLogits: (ids: readonly number[], i: number) => Promise<Float32Array>,
 ): AsyncGenerator<string> {
   const ids = Array.from(await tokenizer.encode(prompt));
+  const known = tokensOnly(tokenizer);
   // It has seen the prompt: some tokenizers put the space between two words into the second one.
   const decoder: TokenDecoder = tokenizer.decoder(ids);
   // A model begins documents after a separator; an empty prompt is the beginning of a document.
   if (ids.length === 0) ids.push(tokenizer.separatorId);
   for (let i = 0; i < maxTokens; i++) {
     const logits = await nextLogits(ids, i);
-    const id = sample(logits, temperature, hashU32(seed, i) / 2 ** 32);
+    const id = sample(known(logits), temperature, hashU32(seed, i) / 2 ** 32);
     if (id === tokenizer.separatorId) break;
     ids.push(id);
     const text = decoder.push(id);
@@ -94,6 +95,16 @@ export async function* continuation(
   }
   const rest = decoder.end();
   if (rest !== '') yield rest;
+}
+
+/** Gives the logits of the tokenizer's tokens alone: a model may have rows past the last one, and ids may have gaps. */
+function tokensOnly(tokenizer: Pick<Tokenizer, 'vocabSize' | 'hasId'>): (logits: Float32Array) => Float32Array {
+  const gaps = Array.from({ length: tokenizer.vocabSize }, (_, id) => id).filter((id) => !tokenizer.hasId(id));
+  return (logits) => {
+    const own = logits.slice(0, tokenizer.vocabSize);
+    for (const id of gaps) own[id] = -Infinity;
+    return own;
+  };
 }
 
 /** A token by its softmax probability at a temperature, from one uniform number in [0, 1); ties go to the lowest id. */

@@ -13,7 +13,7 @@ type Identified = Pick<RunSpec, 'topology' | 'sublayersDigest'>;
  * What must be the same from one end of a run to the other. `training.steps` may grow; of the mesh only the number of
  * global microbatches counts, since tensors are read by name.
  */
-export function identityOf({ topology, sublayersDigest }: Identified): Json {
+export function identityOf({ topology, sublayersDigest }: Identified): Record<string, Json> {
   const { model: keys, moe, optimizer } = toPlain(topology);
   // Where the module of sublayers lies may change, not what it is.
   const model = { ...keys, sublayers: sublayersDigest };
@@ -22,7 +22,7 @@ export function identityOf({ topology, sublayersDigest }: Identified): Json {
   const { global_batch_size, sequence_length, seed, precision, loss_scale } = topology.training;
   const scaled = precision === 'fp16' ? { loss_scale } : {};
   const training = { global_batch_size, sequence_length, seed, precision, ...scaled };
-  return JSON.parse(JSON.stringify({ model, moe, parallelism, optimizer, training })) as Json;
+  return JSON.parse(JSON.stringify({ model, moe, parallelism, optimizer, training })) as Record<string, Json>;
 }
 
 /** The topology that a checkpoint was made with; keys that came since have their defaults. Throws `ResumeRefused`. */

@@ -29,6 +29,7 @@ import type { RunServer } from './run_server_port.ts';
 import { newestOf, takeUp } from './take_up.ts';
 import { Run } from './run.ts';
 import { tunedDevices } from './tuned_devices.ts';
+import { vocabularyIn, vocabularyOf } from './vocabulary.ts';
 
 /** What a model is asked for at the end: no more than it was trained to see at once. */
 const sample = { prompt: 'The ', mostTokens: 240, temperature: 0.7 };
@@ -45,7 +46,7 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
   const newest =
     options.resume && hasBegun ? await newestOf(store, { topology, sublayersDigest: digest }, observe) : null;
   const found = newest?.checkpoint ?? null;
-  const { vocabSize: vocabulary } = tokenizer;
+  const vocabulary = found === null ? vocabularyOf(topology, tokenizer) : vocabularyIn(found, tokenizer);
   const runSpec = await runSpecOf({ topology, baseDir, vocabulary, sublayersDigest: digest });
   using logs = new RunLogs(runDir, found === null);
   for (const { path, message } of newest?.refused ?? []) logs.events.append('refused', { path, reason: message });
@@ -161,7 +162,7 @@ async function trainSteps(options: TrainOptions, parts: Parts): Promise<Training
     runId,
     numericsClass: cluster.numericsClass,
     corpusDigest: blend.digest,
-    model: identityOf(runSpec),
+    model: { ...identityOf(runSpec), vocabulary: runSpec.vocabulary },
     topology: JSON.parse(JSON.stringify(toPlain(rebaseTopology(topology, baseDir, resolve(runDir))))) as Json,
   };
   const observer = logs.observer(observe, baseline);

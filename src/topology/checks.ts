@@ -21,6 +21,11 @@ const rules: readonly Rule[] = [
       ? problem(`hidden_size ${model.hidden_size} is not a multiple of ${widthMultiple}`, 'model.hidden_size')
       : null,
 
+  ({ model: { vocab_size: rows } }) =>
+    rows !== null && rows % widthMultiple !== 0
+      ? problem(`vocab_size ${rows} is not a multiple of ${widthMultiple}`, 'model.vocab_size')
+      : null,
+
   ({ model: { intermediate_size: widths, num_hidden_layers: layers } }) => {
     if (typeof widths !== 'number' && widths.length !== layers) {
       return problem(

@@ -72,4 +72,27 @@ describe('a continuation', () => {
   it('begins a document without a space', async () => {
     expect(await said('', [...(await tokenizer.encode('the model'))], 1)).toBe('the model');
   });
+
+  it('never has an id that is no token: of a row past the last one, or of a gap', async () => {
+    const gaps = loadTokenizer(`hf:${path.replace('llama2_like', 'noncontiguous_ids')}`, '/');
+    const rows = Math.ceil(gaps.vocabSize / 64) * 64 + 64;
+    const gap = Array.from({ length: gaps.vocabSize }, (_, id) => id).find((id) => !gaps.hasId(id))!;
+    const token = gaps.tokenId('a')!;
+    const seen: number[] = [];
+    // Sure of what is no token, and of one that is after that.
+    const next = (ids: readonly number[]): Promise<Float32Array> => {
+      seen.push(...ids.slice(1));
+      const sure = Float32Array.from({ length: rows }, (_, id) => (id >= gaps.vocabSize ? 90 : id === gap ? 80 : 0));
+      sure[token] = 50;
+      return Promise.resolve(sure);
+    };
+    for (const temperature of [0, 1]) {
+      let text = '';
+      for await (const part of continuation(gaps, { prompt: 'a', maxTokens: 3, temperature, seed: 1 }, next)) {
+        text += part;
+      }
+      expect(text).toBe('aaa');
+    }
+    expect(new Set(seen)).toEqual(new Set([token]));
+  });
 });

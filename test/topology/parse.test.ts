@@ -195,7 +195,7 @@ describe('a faulty file is refused in one line that names place, key, what was f
     [
       'a fault that came through a merge key is shown where it was written',
       'training: &t { steps: 30 }\nmodel: { <<: *t }',
-      'run.yaml:1:16: model.steps: unknown key; did you mean training.steps? allowed here: architecture, hidden_size, num_hidden_layers, num_attention_heads, intermediate_size, sublayers, max_position_embeddings, rope_theta, rms_norm_eps, tie_word_embeddings',
+      'run.yaml:1:16: model.steps: unknown key; did you mean training.steps? allowed here: architecture, hidden_size, num_hidden_layers, num_attention_heads, intermediate_size, sublayers, vocab_size, max_position_embeddings, rope_theta, rms_norm_eps, tie_word_embeddings',
     ],
   ])('%s', (_what, text, message) => {
     expect(messageOf(text)).toBe(message);

@@ -1,6 +1,6 @@
 /**
- * The architecture and its sizes, under the names that Hugging Face configurations use. The vocabulary is not here: it
- * is the tokenizer's.
+ * The architecture and its sizes, under the names that Hugging Face configurations use. The vocabulary is
+ * the tokenizer's unless it is given.
  */
 import { z } from 'zod';
 import { choice, positive32, whole } from './kinds.ts';
@@ -34,6 +34,14 @@ export const modelSchema = z.strictObject({
     .describe(
       'Module whose exports `mixer` and `feedForward` replace those of the architecture, or whose `family` builds the whole model; ' +
         'relative to this file.',
+    ),
+  vocab_size: whole(1, { most: 2 ** 24, because: 'a tokenizer has no more ids' })
+    .nullable()
+    .meta({ allowed: 'a whole number from 1 to 16777216, or null' })
+    .default(null)
+    .describe(
+      'Rows of the embedding and of the head, a multiple of 16; no less than the tokenizer has ids. ' +
+        '`null`: as many as it has, rounded up to a multiple of 64.',
     ),
   max_position_embeddings: whole(2).default(256).describe('Longest sequence in tokens that the model can read.'),
   rope_theta: positive32().default(10_000).describe('Base of the rotary position embedding.'),

@@ -1,0 +1,37 @@
+/**
+ * The vocabulary of a model is how many rows its embedding and its head have. There may be more than the tokenizer has ids: the
+ * others are no token's, are never a target, and no generation chooses them.
+ */
+import type { Checkpoint } from '../checkpoints/index.ts';
+import { BadTokenizer, type Tokenizer } from '../data/index.ts';
+import type { Topology } from '../topology/index.ts';
+import { ResumeRefused } from './resume.ts';
+
+/** Heads are fast at multiples of 16 on every device; 64 is what published models round up to. */
+const MULTIPLE = 64;
+
+/** That of a run from its beginning. Throws `BadTokenizer` where `model.vocab_size` is less than the tokenizer's ids. */
+export function vocabularyOf(
+  { model: { vocab_size: wanted } }: Topology,
+  { name, vocabSize }: Pick<Tokenizer, 'name' | 'vocabSize'>,
+): number {
+  const vocabulary = wanted ?? Math.ceil(vocabSize / MULTIPLE) * MULTIPLE;
+  if (vocabulary >= vocabSize) return vocabulary;
+  const reason = `it has ids up to ${vocabSize - 1}, and model.vocab_size is ${vocabulary}`;
+  throw new BadTokenizer(name, reason, `set model.vocab_size to ${vocabSize} or more, or leave it out`);
+}
+
+/**
+ * That of the run that a checkpoint is of. Those of version 0.1 do not say: it was the tokenizer's. Throws `ResumeRefused`
+ * where the tokenizer has more ids than the model has rows.
+ */
+export function vocabularyIn(
+  { path, manifest: { model } }: Pick<Checkpoint, 'path' | 'manifest'>,
+  { name, vocabSize }: Pick<Tokenizer, 'name' | 'vocabSize'>,
+): number {
+  const isObject = typeof model === 'object' && model !== null && !Array.isArray(model);
+  const vocabulary = isObject && typeof model.vocabulary === 'number' ? model.vocabulary : vocabSize;
+  if (vocabulary >= vocabSize) return vocabulary;
+  const what = `its model has ${vocabulary} rows, and the tokenizer '${name}' has ids up to ${vocabSize - 1} now`;
+  throw new ResumeRefused(path, `${what}; restore the tokenizer as it was`, 2);
+}
