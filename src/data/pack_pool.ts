@@ -31,6 +31,7 @@ export class PackPool implements AsyncDisposable {
   /** Rejects of what is under way. A promise of the abort to race with would keep every result that it raced with. */
   readonly #waiting = new Set<(reason: Error) => void>();
   #abortedBy: Error | null = null;
+  #isEnded = false;
 
   constructor({ threads = Math.min(availableParallelism(), MOST_THREADS), signal }: PackPoolOptions = {}) {
     this.threads = threads;
@@ -42,6 +43,10 @@ export class PackPool implements AsyncDisposable {
       idleTimeout: 60_000,
       // Else a waiting thread blocks its event loop, by which the tokenizer library answers.
       atomics: 'disabled',
+    });
+    this.#pool.on('error', (error) => {
+      // An answer that was under way when the threads were ended: nobody waits for it.
+      if (!this.#isEnded) throw error;
     });
     signal?.addEventListener('abort', this.#onAbort, { once: true });
     if (signal?.aborted === true) this.#onAbort();
@@ -93,6 +98,7 @@ export class PackPool implements AsyncDisposable {
 
   /** Ends the threads, once they are where they can be ended; after an abort nobody waits for that. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isEnded = true;
     stop(this.#shared);
     this.#signal?.removeEventListener('abort', this.#onAbort);
     const ended = this.#pool.destroy();

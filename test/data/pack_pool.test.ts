@@ -142,6 +142,23 @@ describe('packing on threads', () => {
     );
   });
 
+  it('ends while an answer is under way', async () => {
+    const folder = scratchFolder({ 'a.txt': 'text' });
+    const options = { paths: [join(folder, 'a.txt')], format: 'text', maxFileBytes: 2 ** 30, cuts: 'bytes' } as const;
+    for (let round = 0; round < 5; round++) {
+      await using pool = new PackPool({ threads: 1 });
+      await pool.examine(options);
+      pool.beginCount();
+      const examined = rejectionOf(pool.examine(options));
+      // This thread hears of nothing meanwhile, so that the answer waits for it.
+      while (pool.bytesRead === 0) hashU32(0);
+      for (let i = 0; i < 1e6; i++) hashU32(i);
+      const ended = pool[Symbol.asyncDispose]();
+      expect(await examined).toBeInstanceOf(Error);
+      await ended;
+    }
+  });
+
   it('removes partial files of processes that are gone, and no others', async () => {
     const folder = scratchFolder({ 'a.txt': 'some text' });
     const digest = join(folder, 'cache', 'b'.repeat(64));
