@@ -1,6 +1,6 @@
 /** `troupe launch --dry-run`: all that a launch checks before it starts anything, and the plan of the run. */
 import { batchesOf } from '../run/batch_source.ts';
-import { rehearsedBlend, rowRemarks } from '../run/corpora.ts';
+import { rehearsedBlend, tableRemarks } from '../run/corpora.ts';
 import { checkRunServer } from '../run/run_server.ts';
 import { loadTokenizer, skippedText, type Blend, type FoundCorpus } from '../data/index.ts';
 import { globalMicrobatchesOf, type Topology } from '../topology/index.ts';
@@ -59,5 +59,5 @@ function corporaLines(corpora: readonly FoundCorpus[], blend: Blend, training: T
     const text = skippedText(spec, skipped);
     return text === '' ? [] : [`  left out of ${spec.name}: ${text}`];
   });
-  return ['corpora', ...table(columns, rows).map((line) => `  ${line}`), ...left, ...corpora.flatMap(rowRemarks), ''];
+  return ['corpora', ...table(columns, rows).map((line) => `  ${line}`), ...left, ...corpora.flatMap(tableRemarks), ''];
 }

@@ -5,23 +5,47 @@
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { presenceOf, thisProcess, type ProcessIdentity } from '../process_identity.ts';
 
 const PARTIAL = '.partial';
 const DAY_MS = 86_400_000;
 
-/** Writes a file; what fails leaves nothing behind. Throws what `fill` and the file system do. */
-export async function writeCacheFile(
+/**
+ * Bytes after which a file under way is synced beside the writing, so that the last sync, in which no Ctrl-C is heard, is
+ * short for a file of any size.
+ */
+const SYNC_BYTES = 32 * 2 ** 20;
+
+/**
+ * Writes a file; what fails leaves nothing behind. Returns what `fill` does, and the file's sha256. Throws what `fill` and
+ * the file system do.
+ */
+export async function writeCacheFile<T>(
   folder: string,
   name: string,
-  fill: (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>,
-): Promise<void> {
+  fill: (write: (bytes: Uint8Array) => Promise<void>) => Promise<T>,
+): Promise<{ readonly result: T; readonly sha256: string }> {
   const temporary = join(folder, partialName(name, thisProcess()));
   const file = await open(temporary, 'wx');
+  const sha256 = createHash('sha256');
+  let unsynced = 0;
+  let syncing = Promise.resolve();
+  let result: T;
   try {
     try {
-      await fill((bytes) => writeAll(file, bytes));
+      result = await fill(async (bytes) => {
+        sha256.update(bytes);
+        await writeAll(file, bytes);
+        unsynced += bytes.length;
+        if (unsynced < SYNC_BYTES) return;
+        await syncing;
+        syncing = file.datasync();
+        // Whoever awaits it hears of its failure.
+        syncing.catch(() => undefined);
+        unsynced = 0;
+      });
+      await syncing;
       await file.sync();
     } finally {
       await file.close();
@@ -31,6 +55,7 @@ export async function writeCacheFile(
     await rm(temporary, { force: true });
     throw error;
   }
+  return { result, sha256: sha256.digest('hex') };
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {

@@ -1,10 +1,12 @@
 /**
- * Which documents a corpus is made of. Globs find files, every file is read and hashed once, and what cannot be training
+ * Which files a corpus is made of. Globs find them, each is read and hashed once, and what cannot be training
  * text (empty, too large, not UTF-8, a copy of another file, an output of a run) is left out and counted. The result names
- * documents and their digests but holds no text: text is read again, piece by piece, only when there is something to pack.
+ * files and their digests but holds no text: text is read again, piece by piece, only when there is something to pack.
  */
+import { formatOfFile } from './corpus_format.ts';
 import { EmptyCorpus, UnreadableFile } from './errors.ts';
 import { skippedText, type CorpusFile, type CorpusSpec, type FoundCorpus } from './found_corpus.ts';
+import type { NamedFile } from './matched_files.ts';
 import type { PackPool } from './pack_pool.ts';
 import type { Tokenizer } from './tokenizers/tokenizer.ts';
 
@@ -14,8 +16,9 @@ export interface FindOptions {
   readonly tokenizer: Pick<Tokenizer, 'cuts'>;
 }
 
-/** Files that one thread examines before it is given others. */
+/** Files that one thread examines before it is given others; one that may be large is examined by itself. */
 const FILES_A_TASK = 32;
+const LARGE_BYTES = 16 * 2 ** 20;
 
 /**
  * Finds and hashes the files of a corpus.
@@ -31,20 +34,21 @@ export async function findCorpus(spec: CorpusSpec, options: FindOptions, pool: P
   const files: CorpusFile[] = [];
   const seen = new Set<string>();
   const { format, maxFileBytes } = spec;
-  const examined = pool.inOrder(slicesOf(named, FILES_A_TASK), async (slice) =>
+  const examined = pool.inOrder(slicesOf(named, spec), async (slice) =>
     pool.examine({ paths: slice.map(({ path }) => path), format, maxFileBytes, cuts: tokenizer.cuts }),
   );
   let at = 0;
   for await (const results of examined) {
     for (const result of results) {
       const { name, path } = named[at++];
-      if (result.kind === 'refused') throw new UnreadableFile(spec.name, path, result.reason, result.remedy);
+      if (result.kind === 'refused') throw new UnreadableFile(spec.name, result);
       if (result.kind === 'leftOut') skipped[result.reason]++;
-      else if (seen.has(result.sha256)) skipped.duplicate++;
+      // The same bytes are other documents where they are rows.
+      else if (seen.has(result.format + result.sha256)) skipped.duplicate++;
       else {
-        seen.add(result.sha256);
-        const { bytes, sha256, isMarked, pieces } = result;
-        files.push({ name, path, bytes, sha256, isMarked, pieces });
+        seen.add(result.format + result.sha256);
+        const { format, bytes, sha256, isMarked, pieces } = result;
+        files.push({ name, path, format, bytes, sha256, isMarked, pieces });
       }
     }
   }
@@ -57,6 +61,14 @@ export async function findCorpus(spec: CorpusSpec, options: FindOptions, pool: P
   return { spec, filesFound, files, skipped };
 }
 
-function slicesOf<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+function* slicesOf(files: readonly NamedFile[], { format, maxFileBytes }: CorpusSpec): Generator<NamedFile[]> {
+  let slice: NamedFile[] = [];
+  for (const file of files) {
+    slice.push(file);
+    const mayBeLarge = maxFileBytes > LARGE_BYTES || formatOfFile(file.path, format) === 'jsonl';
+    if (!mayBeLarge && slice.length < FILES_A_TASK) continue;
+    yield slice;
+    slice = [];
+  }
+  if (slice.length > 0) yield slice;
 }

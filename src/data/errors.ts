@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod';
 import { codeOf, diskRemedy } from '../system_error.ts';
+import type { Refusal } from './refusal.ts';
 
 /** No document is left for a corpus: its globs match no file, or every file was skipped. */
 export class EmptyCorpus extends Error {
@@ -19,9 +20,12 @@ export class EmptyCorpus extends Error {
 export class UnreadableFile extends Error {
   readonly tag = 'UnreadableFile';
   readonly path: string;
-  constructor(corpus: string, path: string, reason: string, remedy: string, cause?: unknown) {
-    super(`corpus '${corpus}': cannot use ${path}: ${reason}; ${remedy}`, { cause });
+  /** From 1; null where the file as a whole is meant. */
+  readonly line: number | null;
+  constructor(corpus: string, { path, line, reason, remedy }: Omit<Refusal, 'kind'>) {
+    super(`corpus '${corpus}': cannot use ${line === null ? path : `${path}:${line}`}: ${reason}; ${remedy}`);
     this.path = path;
+    this.line = line;
   }
 }
 

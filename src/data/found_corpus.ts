@@ -1,8 +1,9 @@
 /**
- * A corpus as it is asked for and as it was found: the documents by name, size and digest, and how many files were left
+ * A corpus as it is asked for and as it was found: the files by name, size and digest, and how many files were left
  * out for which reason. It holds no text.
  */
-import type { CorpusFormat, Document, LeftOut } from './document.ts';
+import type { CorpusFormat } from './corpus_format.ts';
+import type { Document, LeftOut } from './document.ts';
 import type { NamedFile } from './matched_files.ts';
 
 export interface CorpusSpec {
@@ -13,10 +14,11 @@ export interface CorpusSpec {
   /** Share of the blend relative to the other weights. */
   readonly weight: number;
   readonly format: CorpusFormat;
+  /** Key of the text in a row. */
+  readonly textKey: string;
+  /** Of a file that is one document; rows are in files of any size. */
   readonly maxFileBytes: number;
 }
-
-export const DEFAULT_MAX_FILE_BYTES = 2 ** 20;
 
 /** One file that goes into the stream. */
 export type CorpusFile = NamedFile & Omit<Document, 'kind'>;
@@ -47,8 +49,8 @@ export function skippedText({ maxFileBytes }: Pick<CorpusSpec, 'maxFileBytes'>, 
     .join(', ');
 }
 
-/** Names of files, in the order of the corpus, that hold rows of data and are read as plain text all the same. */
-export function rowFiles({ spec, files }: FoundCorpus): string[] {
-  if (spec.format !== 'text') return [];
-  return files.map(({ name, path }) => name || path).filter((name) => /\.(?:jsonl|ndjson|csv|tsv)$/i.test(name));
+/** Names of files, in the order of the corpus, that hold tables and are read as plain text where nobody has asked for that. */
+export function tableFiles({ spec, files }: FoundCorpus): string[] {
+  if (spec.format !== 'auto') return [];
+  return files.map(({ name, path }) => name || path).filter((name) => /\.(?:csv|tsv)(?:\.gz)?$/i.test(name));
 }

@@ -4,9 +4,9 @@
  */
 export { findCorpus } from './corpus.ts';
 export type { FindOptions } from './corpus.ts';
-export { DEFAULT_MAX_FILE_BYTES, rowFiles, skippedText } from './found_corpus.ts';
+export { skippedText, tableFiles } from './found_corpus.ts';
 export type { CorpusFile, CorpusSpec, FoundCorpus, SkippedFiles } from './found_corpus.ts';
-export type { CorpusFormat } from './document.ts';
+export type { CorpusFormat, FileFormat } from './corpus_format.ts';
 export { Blend } from './blend.ts';
 export type { BatchShape, MicrobatchShape, SequenceOrigin } from './blend.ts';
 export { BytesTokenizer } from './tokenizers/bytes_tokenizer.ts';

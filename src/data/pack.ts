@@ -8,19 +8,16 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findCorpus, type FindOptions } from './corpus.ts';
 import { removeLeftovers, writeCacheFile } from './cache_file.ts';
-import { PackNotWritten, UnreadableFile } from './errors.ts';
-import type { CorpusFile, CorpusSpec, FoundCorpus } from './found_corpus.ts';
+import { EmptyCorpus, PackNotWritten, UnreadableFile } from './errors.ts';
+import type { CorpusSpec, FoundCorpus } from './found_corpus.ts';
 import { splitHeldOut } from './held_out.ts';
+import { partsOf } from './pack_parts.ts';
 import type { PackPool } from './pack_pool.ts';
-import type { Encoded, PlacedPiece } from './pack_tasks.ts';
 import { PackedCorpus } from './packed_corpus.ts';
 import { INDEX_FILE, corpusDigest, streamFile } from './packed_index.ts';
 import type { HeldOutOptions, PackedIndex } from './packed_index.ts';
 import { tokenDtype, tokensAs } from './tokenizers/tokenizer.ts';
 import type { Tokenizer } from './tokenizers/tokenizer.ts';
-
-/** Small documents go to a thread together. */
-const BYTES_A_TASK = 2 ** 20;
 
 export interface PackOptions extends FindOptions, HeldOutOptions {
   readonly cacheDir: string;
@@ -35,41 +32,58 @@ export interface PackResult {
   readonly reused: boolean;
 }
 
+/** A found corpus and the folder that it is or will be packed in. */
+export interface PlacedCorpus {
+  readonly found: FoundCorpus;
+  readonly digest: string;
+  readonly folder: string;
+  readonly isPacked: boolean;
+}
+
 /** Packs one corpus, or opens it if it was packed before; throws the errors of this layer. */
 export async function packCorpus(spec: CorpusSpec, options: PackOptions, pool: PackPool): Promise<PackResult> {
   const found = await findCorpus(spec, options, pool);
-  return await packFound(found, options, pool);
+  const placed = await placeCorpus(found, options, pool);
+  if (!placed.isPacked) await checkTexts(found, options.tokenizer, pool);
+  return await packPlaced(placed, options, pool);
 }
 
-/** The same of a corpus whose files have been found. */
-export async function packFound(found: FoundCorpus, options: PackOptions, pool: PackPool): Promise<PackResult> {
+/** Where a corpus whose files have been found is packed, or is to be. */
+export async function placeCorpus(found: FoundCorpus, options: PackOptions, pool: PackPool): Promise<PlacedCorpus> {
   const digest = corpusDigest(found, options.tokenizer, options);
   const folder = join(options.cacheDir, digest);
   // What is damaged is only a cache: it is made again from the files.
-  const reused = existsSync(join(folder, INDEX_FILE)) && (await pool.isWhole(folder));
-  if (!reused) await writePack(found, { digest, folder }, options, pool);
-  return { corpus: PackedCorpus.trusted(folder), found, folder, reused };
+  const isPacked = existsSync(join(folder, INDEX_FILE)) && (await pool.isWhole(folder));
+  return { found, digest, folder, isPacked };
 }
 
-async function writePack(
-  found: FoundCorpus,
-  { digest, folder }: { readonly digest: string; readonly folder: string },
-  options: PackOptions,
-  pool: PackPool,
-): Promise<void> {
-  const stream = streamFile(found.spec.name);
-  let tokenCount = 0;
+/** Files that may turn out not to be what the corpus says they are. */
+export const filesToCheck = ({ files }: FoundCorpus): FoundCorpus['files'] =>
+  files.filter(({ format }) => format !== 'text');
+
+/** Reads all rows, and all other JSON, without encoding it. Throws `UnreadableFile` for the first that cannot be used. */
+export async function checkTexts(found: FoundCorpus, { cuts }: Pick<Tokenizer, 'cuts'>, pool: PackPool): Promise<void> {
+  const parts = partsOf({ spec: found.spec, files: filesToCheck(found) });
+  for await (const refusal of pool.inOrder(parts, (pieces) => pool.check({ pieces, cuts }))) {
+    if (refusal !== null) throw new UnreadableFile(found.spec.name, refusal);
+  }
+}
+
+/** Opens a placed corpus, packed now if it was not. Throws `UnreadableFile`, `EmptyCorpus` and `PackNotWritten`. */
+export async function packPlaced(placed: PlacedCorpus, options: PackOptions, pool: PackPool): Promise<PackResult> {
+  const { found, folder, isPacked } = placed;
+  if (!isPacked) await writePack(placed, options, pool);
+  return { corpus: PackedCorpus.trusted(folder), found, folder, reused: isPacked };
+}
+
+async function writePack({ found, digest, folder }: PlacedCorpus, options: PackOptions, pool: PackPool): Promise<void> {
   try {
     await mkdir(folder, { recursive: true });
     removeLeftovers(options.cacheDir);
-    await writeCacheFile(folder, stream, async (write) => {
-      for await (const { ids, tokens } of encoded(found, options.tokenizer, pool, true)) {
-        tokenCount += tokens;
-        if (ids !== null) await write(ids);
-      }
-    });
-    const sha256 = await pool.hash(join(folder, stream));
-    const index = indexOf(found, options, { digest, tokenCount, sha256 });
+    const { result: sums, sha256 } = await writeCacheFile(folder, streamFile(found.spec.name), (write) =>
+      encode(found, options.tokenizer, pool, write),
+    );
+    const index = indexOf(found, options, { digest, sha256, ...sums });
     const json = Buffer.from(`${JSON.stringify(index, null, 2)}\n`);
     await writeCacheFile(folder, INDEX_FILE, (write) => write(json));
   } catch (error) {
@@ -88,26 +102,27 @@ export async function rehearsedCorpus(
   pool: PackPool,
 ): Promise<PackedCorpus> {
   const { tokenizer } = options;
-  let tokenCount = 0;
-  for await (const { tokens } of encoded(found, tokenizer, pool, false)) tokenCount += tokens;
-  const index = indexOf(found, options, { digest: corpusDigest(found, tokenizer, options), tokenCount, sha256: '' });
+  const sums = await encode(found, tokenizer, pool, null);
+  const index = indexOf(found, options, { digest: corpusDigest(found, tokenizer, options), sha256: '', ...sums });
   const separators = (count: number): number[] => Array.from({ length: count }, () => tokenizer.separatorId);
   return new PackedCorpus(index, { read: (begin, end) => tokensAs(index.dtype, separators(end - begin)) });
 }
 
+/** What is known of a stream once it is encoded. */
+type StreamSums = Pick<PackedIndex, 'tokenCount' | 'documentCount' | 'emptyRows' | 'textBytes'>;
+
 function indexOf(
   { spec, files, filesFound, skipped }: FoundCorpus,
   { tokenizer, heldOutFraction, blockTokens }: HeldOutOptions & { readonly tokenizer: Tokenizer },
-  stream: Pick<PackedIndex, 'digest' | 'tokenCount' | 'sha256'>,
+  stream: StreamSums & Pick<PackedIndex, 'digest' | 'sha256'>,
 ): PackedIndex {
   return {
-    version: 1,
+    version: 2,
     name: spec.name,
     tokenizer: tokenizer.name,
     vocabSize: tokenizer.vocabSize,
     separatorId: tokenizer.separatorId,
     dtype: tokenDtype(tokenizer.vocabSize),
-    documentCount: files.length,
     bytes: files.reduce((sum, file) => sum + file.bytes, 0),
     filesFound,
     skipped,
@@ -118,37 +133,26 @@ function indexOf(
   };
 }
 
-/** Every document's tokens in order, each ended by the separator. Throws `UnreadableFile`. */
-async function* encoded(
-  { spec, files }: FoundCorpus,
+/** Gives every document's tokens in order, each ended by the separator. Throws `UnreadableFile` and `EmptyCorpus`. */
+async function encode(
+  found: FoundCorpus,
   { source, identity }: Tokenizer,
   pool: PackPool,
-  keep: boolean,
-): AsyncGenerator<Encoded> {
-  const { format } = spec;
-  const tokenizer = { source, identity };
-  const results = pool.inOrder(tasksOf(files), async (pieces) => pool.encode({ pieces, format, tokenizer, keep }));
-  for await (const result of results) {
-    if (result.kind === 'refused') throw new UnreadableFile(spec.name, result.path, result.reason, result.remedy);
-    yield result;
+  take: ((ids: Uint8Array) => Promise<void>) | null,
+): Promise<StreamSums> {
+  const sums = { tokenCount: 0, documentCount: 0, emptyRows: 0, textBytes: 0 };
+  const encoded = pool.inOrder(partsOf(found), async (pieces) =>
+    pool.encode({ pieces, tokenizer: { source, identity }, keep: take !== null }),
+  );
+  for await (const part of encoded) {
+    if (part.kind === 'refused') throw new UnreadableFile(found.spec.name, part);
+    sums.tokenCount += part.tokens;
+    sums.documentCount += part.documents;
+    sums.emptyRows += part.emptyRows;
+    sums.textBytes += part.textBytes;
+    if (take !== null && part.ids !== null) await take(part.ids);
   }
-}
-
-/** Pieces in the order of the stream, as many together as make a task. */
-function* tasksOf(files: readonly CorpusFile[]): Generator<PlacedPiece[]> {
-  let task: PlacedPiece[] = [];
-  let taskBytes = 0;
-  for (const { path, isMarked, pieces } of files) {
-    let begin = 0;
-    for (const [at, piece] of pieces.entries()) {
-      task.push({ ...piece, path, begin, isMarked: isMarked && at === 0, isLast: at === pieces.length - 1 });
-      begin += piece.bytes;
-      taskBytes += piece.bytes;
-      if (taskBytes < BYTES_A_TASK) continue;
-      yield task;
-      task = [];
-      taskBytes = 0;
-    }
-  }
-  if (task.length > 0) yield task;
+  if (sums.documentCount > 0) return sums;
+  const reason = `all ${sums.emptyRows} rows have an empty text`;
+  throw new EmptyCorpus(found.spec.name, reason, 'point its glob at texts, or correct columns');
 }

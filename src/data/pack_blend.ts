@@ -5,7 +5,15 @@
 import { Blend } from './blend.ts';
 import { findCorpus } from './corpus.ts';
 import type { CorpusSpec, FoundCorpus } from './found_corpus.ts';
-import { packFound, rehearsedCorpus, type PackOptions, type PackResult } from './pack.ts';
+import {
+  checkTexts,
+  filesToCheck,
+  packPlaced,
+  placeCorpus,
+  rehearsedCorpus,
+  type PackOptions,
+  type PackResult,
+} from './pack.ts';
 import { PackPool } from './pack_pool.ts';
 
 /** How far packing is. While files are found and hashed, nobody knows how many bytes there will be. */
@@ -41,10 +49,13 @@ export interface PackedBlend {
 export async function packBlend(options: PackBlendOptions): Promise<PackedBlend> {
   await using pool = poolOf(options);
   const results: PackResult[] = [];
-  const found = await findAll(options, pool);
-  using _progress = told(pool, options, bytesOf(found));
-  for (const corpus of found) {
-    const result = await packFound(corpus, options, pool);
+  const placed = [];
+  for (const found of await findAll(options, pool)) placed.push(await placeCorpus(found, options, pool));
+  const unpacked = placed.flatMap(({ found, isPacked }) => (isPacked ? [] : [found]));
+  using _progress = told(pool, options, bytesToRead(unpacked));
+  await checkAll(unpacked, options, pool);
+  for (const corpus of placed) {
+    const result = await packPlaced(corpus, options, pool);
     results.push(result);
     options.observe?.(result);
   }
@@ -59,6 +70,7 @@ export async function rehearseBlend(
   await using pool = poolOf(options);
   const corpora = await findAll(options, pool);
   const packed = [];
+  await checkAll(corpora, options, pool);
   for (const found of corpora) packed.push(await rehearsedCorpus(found, options, pool));
   return { corpora, blend: new Blend(packed, weightsOf(options), options.seed) };
 }
@@ -68,6 +80,15 @@ async function findAll(options: Omit<PackOptions, 'cacheDir'> & BlendOptions, po
   const found: FoundCorpus[] = [];
   for (const spec of options.corpora) found.push(await findCorpus(spec, options, pool));
   return found;
+}
+
+/** Checks the texts of all corpora, before hours go into the first. */
+async function checkAll(
+  corpora: readonly FoundCorpus[],
+  { tokenizer }: Pick<PackOptions, 'tokenizer'>,
+  pool: PackPool,
+): Promise<void> {
+  for (const found of corpora) await checkTexts(found, tokenizer, pool);
 }
 
 /** Tells `progress` how far the threads are, until it is disposed of. */
@@ -84,5 +105,8 @@ const poolOf = ({ threads, signal }: BlendOptions): PackPool =>
 
 const weightsOf = ({ corpora }: BlendOptions): number[] => corpora.map(({ weight }) => weight);
 
-const bytesOf = (corpora: readonly FoundCorpus[]): number =>
-  corpora.reduce((sum, { files }) => sum + files.reduce((bytes, file) => bytes + file.bytes, 0), 0);
+const bytesOf = (files: FoundCorpus['files']): number => files.reduce((sum, { bytes }) => sum + bytes, 0);
+
+/** Everything is encoded, and some is checked before. */
+const bytesToRead = (corpora: readonly FoundCorpus[]): number =>
+  corpora.reduce((sum, found) => sum + bytesOf(found.files) + bytesOf(filesToCheck(found)), 0);

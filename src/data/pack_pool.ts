@@ -4,11 +4,14 @@
  */
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
-import type { Examined, Refusal } from './document.ts';
+import type { Examined } from './document.ts';
 import type { MatchedFiles, Matching } from './matched_files.ts';
-import type { Encoded, EncodeTask, ExamineTask } from './pack_tasks.ts';
+import type { CheckTask, EncodeTask, ExamineTask } from './pack_tasks.ts';
+import type { PlacedPiece } from './piece_texts.ts';
+import type { Refusal } from './refusal.ts';
 import { bytesOf, restart, sharedCount, stop } from './shared_count.ts';
 import { valueOf, type Answer } from './task_fault.ts';
+import type { Encoded } from './text_encoding.ts';
 
 const tasks = new URL(import.meta.url.endsWith('.ts') ? './pack_tasks.ts' : './pack_tasks.js', import.meta.url);
 
@@ -69,13 +72,13 @@ export class PackPool implements AsyncDisposable {
     return this.#run('examineAll', { ...task, shared: this.#shared });
   }
 
-  encode(task: Omit<EncodeTask, 'shared'>): Promise<Encoded | Refusal> {
-    return this.#run('encode', { ...task, shared: this.#shared });
+  /** What is wrong with the first piece that cannot be used; null where all can. */
+  check(task: Omit<CheckTask, 'shared'>): Promise<Refusal | null> {
+    return this.#run('check', { ...task, shared: this.#shared }, task.pieces);
   }
 
-  /** sha256 of a file. */
-  hash(path: string): Promise<string> {
-    return this.#run('hash', { path, shared: this.#shared });
+  encode(task: Omit<EncodeTask, 'shared'>): Promise<Encoded | Refusal> {
+    return this.#run('encode', { ...task, shared: this.#shared }, task.pieces);
   }
 
   /** Whether the packed corpus in a folder is what its index says. */
@@ -84,9 +87,9 @@ export class PackPool implements AsyncDisposable {
   }
 
   /** Runs tasks side by side, a few ahead of what is taken, and yields their results in the order of the items. */
-  async *inOrder<T, R>(items: Iterable<T>, run: (item: T) => Promise<R>): AsyncGenerator<R> {
+  async *inOrder<T, R>(items: Iterable<T> | AsyncIterable<T>, run: (item: T) => Promise<R>): AsyncGenerator<R> {
     const waiting: Promise<R>[] = [];
-    for (const item of items) {
+    for await (const item of items) {
       const result = run(item);
       // Whoever takes it hears of its failure; after another's nobody does.
       result.catch(() => undefined);
@@ -114,11 +117,12 @@ export class PackPool implements AsyncDisposable {
   };
 
   /** Throws `BadTokenizer`, what the file system says, or the reason of an abort. */
-  async #run<R>(name: string, task: object): Promise<R> {
+  async #run<R>(name: string, task: object, pieces: readonly PlacedPiece[] = []): Promise<R> {
     if (this.#abortedBy !== null) throw this.#abortedBy;
     const { promise, resolve, reject } = Promise.withResolvers<Answer<R>>();
     this.#waiting.add(reject);
-    this.#pool.run(task, { name }).then(resolve, reject);
+    const transferList = pieces.flatMap(({ bytesOfGzip }) => bytesOfGzip?.buffer ?? []);
+    this.#pool.run(task, { name, transferList }).then(resolve, reject);
     try {
       return valueOf(await promise);
     } finally {

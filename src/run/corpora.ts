@@ -3,7 +3,7 @@
  * says.
  */
 import { resolve } from 'node:path';
-import { blockTokensFor, packBlend, rehearseBlend, rowFiles, skippedText } from '../data/index.ts';
+import { blockTokensFor, packBlend, rehearseBlend, tableFiles, skippedText } from '../data/index.ts';
 import type { Blend, CorpusSpec, FoundCorpus, Tokenizer } from '../data/index.ts';
 import type { Topology } from '../topology/index.ts';
 import type { BatchSource } from './batch_source.ts';
@@ -24,7 +24,7 @@ export async function packedBlend(
     signal,
     progress: (progress) => observe({ kind: 'packing', ...progress }),
     observe: ({ found }) => {
-      for (const text of [...leftOutRemarks(found), ...rowRemarks(found)]) observe({ kind: 'notice', text });
+      for (const text of [...leftOutRemarks(found), ...tableRemarks(found)]) observe({ kind: 'notice', text });
     },
   });
   const weights = data.blend.map(({ weight }) => weight);
@@ -47,14 +47,14 @@ export function leftOutRemarks({ spec, filesFound, files, skipped }: FoundCorpus
   return [`corpus '${spec.name}': ${files.length} of ${filesFound} files are its texts; left out: ${all}`];
 }
 
-/** A line where a user may not have meant that rows of data are read as text. */
-export function rowRemarks(found: FoundCorpus): string[] {
-  const rows = rowFiles(found);
-  if (rows.length === 0) return [];
-  const which = rows.length === 1 ? `${rows[0]} holds` : `${rows[0]} and ${rows.length - 1} more hold`;
+/** A line where a user may not have meant that tables are read as text. */
+export function tableRemarks(found: FoundCorpus): string[] {
+  const tables = tableFiles(found);
+  if (tables.length === 0) return [];
+  const which = tables.length === 1 ? `${tables[0]} holds` : `${tables[0]} and ${tables.length - 1} more hold`;
   return [
-    `corpus '${found.spec.name}': ${which} rows of data and will be trained on as plain text, with its braces, keys and ` +
-      'commas; write the texts to .txt files, or exclude it',
+    `corpus '${found.spec.name}': ${which} a table and will be trained on as plain text, with its separators; write its ` +
+      "texts to a .jsonl file, exclude it, or say by format 'text' that it is meant so",
   ];
 }
 
@@ -70,12 +70,13 @@ function optionsOf({ data, training }: Topology, baseDir: string, tokenizer: Tok
 }
 
 const specsOf = ({ blend }: Topology['data']): CorpusSpec[] =>
-  blend.map(({ name, glob, exclude, weight, format, max_file_bytes }) => ({
+  blend.map(({ name, glob, exclude, weight, format, columns, max_file_bytes }) => ({
     name,
     globs: listOf(glob),
     exclude: listOf(exclude ?? []),
     weight,
     format,
+    textKey: columns.text,
     maxFileBytes: max_file_bytes,
   }));
 

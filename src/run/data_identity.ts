@@ -57,7 +57,7 @@ export function dataDifference(before: Topology, now: Topology): KeyDifference |
   if (was.blend.length !== is.blend.length) {
     return { key: 'data.blend', was: corporaText(was.blend), is: corporaText(is.blend) };
   }
-  for (const name of ['name', 'format', 'max_file_bytes', 'glob', 'exclude'] as const) {
+  for (const name of ['name', 'format', 'columns', 'max_file_bytes', 'glob', 'exclude'] as const) {
     for (const [at, corpus] of plain[0].entries()) {
       const other = plain[1][at][name];
       if (JSON.stringify(corpus[name]) !== JSON.stringify(other)) {

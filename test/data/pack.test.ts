@@ -34,7 +34,7 @@ describe('pack', () => {
     expect(readdirSync(result.folder).sort()).toEqual(['index.json', 'texts.bin']);
     expect(result.folder).toBe(join(folder, 'cache', result.corpus.digest));
     expect(result.corpus.index).toEqual({
-      version: 1,
+      version: 2,
       name: 'texts',
       digest: result.corpus.digest,
       tokenizer: 'bytes',
@@ -43,7 +43,9 @@ describe('pack', () => {
       dtype: 'u8',
       tokenCount: 13,
       documentCount: 2,
+      emptyRows: 0,
       bytes: 12,
+      textBytes: 12,
       filesFound: 3,
       skipped: { empty: 0, tooLarge: 0, notUtf8: 0, duplicate: 1, notAFile: 0, ownOutput: 0 },
       heldOutFraction: 0.1,
@@ -119,6 +121,24 @@ describe('pack', () => {
     expect(allOf(again.corpus)).toEqual(written);
   });
 
+  it('packs again what an earlier version has packed', async () => {
+    const base = scratchFolder(TEXTS);
+    const { folder, corpus } = await packCorpus(spec(), options(base), pool);
+    const index: unknown = JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8'));
+    writeFileSync(join(folder, 'index.json'), JSON.stringify(Object.assign({}, index, { version: 1 })));
+    const again = await packCorpus(spec(), options(base), pool);
+    expect([again.reused, again.folder]).toEqual([false, folder]);
+    expect(again.corpus).toEqual(corpus);
+  });
+
+  it('keeps the digest of texts that runs have in their checkpoints', async () => {
+    const folder = scratchFolder({ ...TEXTS, 'd.txt': '\ufeffmarked' });
+    for (const format of ['auto', 'text'] as const) {
+      const { corpus } = await packCorpus(spec({ format }), options(folder), pool);
+      expect(corpus.digest).toBe('53f87cb1957b43bb639fe253ec2b64fd53e6b5c713ce708e28ea8b0f0f930736');
+    }
+  });
+
   it('reads from the disk, and says so when the stream is gone or cut', async () => {
     const { folder, corpus } = await packCorpus(spec(), options(scratchFolder(TEXTS)), pool);
     const all = allOf(corpus);
@@ -130,17 +150,14 @@ describe('pack', () => {
     expect(thrownBy(() => corpus.read(2, 7))).toBeInstanceOf(DamagedPack);
   });
 
-  it('leaves no partial file when a document cannot be packed', async () => {
+  it('writes nothing at all where a file is not what its format says', async () => {
     const folder = scratchFolder({ 'a.txt': '"fine"', 'b.txt': 'no JSON' });
-    expect(await rejectionOf(packCorpus(spec({ format: 'json_strings' }), options(folder), pool))).toHaveProperty(
-      'tag',
-      'UnreadableFile',
-    );
-    const [digest] = readdirSync(join(folder, 'cache'));
-    expect(readdirSync(join(folder, 'cache', digest))).toEqual([]);
+    const error = await rejectionOf(packCorpus(spec({ format: 'json_strings' }), options(folder), pool));
+    expect(error).toHaveProperty('tag', 'UnreadableFile');
+    expect(existsSync(join(folder, 'cache'))).toBe(false);
   });
 
-  it('names the file whose text the tokenizer has no ids for', async () => {
+  it('names the file whose text the tokenizer has no ids for, and leaves no partial file', async () => {
     const model = { type: 'WordLevel', vocab: { '</s>': 0, hello: 1 }, unk_token: '[UNK]' };
     const json = JSON.stringify({ model, pre_tokenizer: { type: 'WhitespaceSplit' }, added_tokens: [] });
     const folder = scratchFolder({ 'a.txt': 'hello', 'b.txt': 'zebra', 'tokenizer.json': json });
@@ -151,6 +168,8 @@ describe('pack', () => {
       'message',
       expect.stringMatching(/b\.txt: .*tokenizer\.json gives no ids for "zebra": /),
     );
+    const [digest] = readdirSync(join(folder, 'cache'));
+    expect(readdirSync(join(folder, 'cache', digest))).toEqual([]);
   });
 
   it('says what to do where the cache cannot be written', async () => {

@@ -16,7 +16,6 @@ import { describe, expect, it } from 'vitest';
 import {
   BadTokenizer,
   BytesTokenizer,
-  PackNotWritten,
   PackPool,
   hashU32,
   loadTokenizer,
@@ -123,22 +122,6 @@ describe('packing on threads', () => {
     expect(changed).toHaveProperty(
       'message',
       expect.stringMatching(/': it changed while texts were packed; launch again$/),
-    );
-  });
-
-  it('says that the pack is not written where a thread cannot read it again', async () => {
-    const folder = scratchFolder({ 'a.txt': words });
-    class Unreadable extends PackPool {
-      override hash(path: string): Promise<string> {
-        return super.hash(`${path}.gone`);
-      }
-    }
-    await using pool = new Unreadable({ threads: 1 });
-    const error = await rejectionOf(packCorpus(spec({ maxFileBytes: 2 ** 33 }), options(folder), pool));
-    expect(error).toBeInstanceOf(PackNotWritten);
-    expect(error).toHaveProperty(
-      'message',
-      expect.stringMatching(/: ENOENT: .*; check that disk, or set data\.cache_dir/),
     );
   });
 

@@ -5,42 +5,62 @@ import { describe, expect, it } from 'vitest';
 import { hashU32 } from '../../src/data/index.ts';
 import { cuttings, PieceReader, Uncuttable, type Cutting } from '../../src/data/pieces.ts';
 import { Utf8Check } from '../../src/data/utf8_check.ts';
-import { scratchFolder, thrownBy } from './scratch.ts';
+import { rejectionOf, scratchFolder } from './scratch.ts';
 
-function piecesOf(text: string, cutting: Partial<Cutting>, rule: keyof typeof cuttings = 'lines'): string[] {
+async function piecesOf(
+  text: string,
+  cutting: Partial<Cutting>,
+  rule: keyof typeof cuttings = 'lines',
+): Promise<string[]> {
   const path = join(scratchFolder({ 'a.txt': text }), 'a.txt');
   const pieces: string[] = [];
-  for (const piece of new PieceReader().read(path, { ...cuttings[rule], ...cutting })) pieces.push(piece.toString());
+  const reader = new PieceReader();
+  for await (const piece of reader.read(path, { ...cuttings[rule], ...cutting }, Infinity))
+    pieces.push(piece.toString());
   return pieces;
 }
 
 describe('pieces of a file', () => {
-  it('are cut after any byte where the tokenizer has no words', () => {
-    expect(piecesOf('abcdefgh', { target: 3, most: 3 }, 'bytes')).toEqual(['abc', 'def', 'gh']);
-    expect(piecesOf('abcdef', { target: 3, most: 3 }, 'bytes')).toEqual(['abc', 'def']);
-    expect(piecesOf('', { target: 3, most: 3 }, 'bytes')).toEqual([]);
+  it('are cut after any byte where the tokenizer has no words', async () => {
+    expect(await piecesOf('abcdefgh', { target: 3, most: 3 }, 'bytes')).toEqual(['abc', 'def', 'gh']);
+    expect(await piecesOf('abcdef', { target: 3, most: 3 }, 'bytes')).toEqual(['abc', 'def']);
+    expect(await piecesOf('', { target: 3, most: 3 }, 'bytes')).toEqual([]);
   });
 
-  it('are cut after a line break between a visible character and a letter or digit, and no other', () => {
+  it('are cut after a line break between a visible character and a letter or digit, and no other', async () => {
     const text = 'aaaa\n\nb \nc\n d\n/e\n2\u3000\nf\u2003\n\u00a0g\u2019\n世é\nhi\n';
-    expect(piecesOf(text, { target: 1 })).toEqual([
+    expect(await piecesOf(text, { target: 1 })).toEqual([
       'aaaa\n\nb \nc\n d\n/e\n',
       '2\u3000\nf\u2003\n\u00a0g\u2019\n世é\n',
       'hi\n',
     ]);
   });
 
-  it('grow until there is a place to cut, up to a limit', () => {
+  it('grow until there is a place to cut, up to a limit', async () => {
     const text = `${'a'.repeat(90)}\nb`;
-    expect(piecesOf(text, { target: 10, most: 95 })).toEqual([`${'a'.repeat(90)}\n`, 'b']);
-    expect(piecesOf('a'.repeat(95), { target: 10, most: 95 })).toEqual(['a'.repeat(95)]);
-    expect(thrownBy(() => piecesOf('a'.repeat(96), { target: 10, most: 95 }))).toBeInstanceOf(Uncuttable);
-    expect(thrownBy(() => piecesOf('a\nb\nc', { target: 4, most: 4 }, 'whole'))).toBeInstanceOf(Uncuttable);
+    expect(await piecesOf(text, { target: 10, most: 95 })).toEqual([`${'a'.repeat(90)}\n`, 'b']);
+    expect(await piecesOf('a'.repeat(95), { target: 10, most: 95 })).toEqual(['a'.repeat(95)]);
+    expect(await rejectionOf(piecesOf('a'.repeat(96), { target: 10, most: 95 }))).toBeInstanceOf(Uncuttable);
+    expect(await rejectionOf(piecesOf('a\nb\nc', { target: 4, most: 4 }, 'whole'))).toBeInstanceOf(Uncuttable);
   });
 
-  it('together are a file that takes many reads', () => {
+  it('are cut between the lines of rows, and a line of its own size is one', async () => {
+    expect(await piecesOf('aa\nbb\ncccccc\nd\n\nee', { target: 7, most: 10 }, 'rows')).toEqual([
+      'aa\nbb\n',
+      'cccccc\n',
+      'd\n\nee',
+    ]);
+    expect(await piecesOf(`aa\n${'b'.repeat(9)}\ncc`, { target: 4, most: 10 }, 'rows')).toEqual([
+      'aa\n',
+      `${'b'.repeat(9)}\n`,
+      'cc',
+    ]);
+    expect(await rejectionOf(piecesOf('b'.repeat(11), { target: 4, most: 10 }, 'rows'))).toBeInstanceOf(Uncuttable);
+  });
+
+  it('together are a file that takes many reads', async () => {
     const text = Array.from({ length: 60_000 }, (_, i) => `line ${hashU32(i)}\n`).join('');
-    const pieces = piecesOf(text, { target: 100_000 });
+    const pieces = await piecesOf(text, { target: 100_000 });
     expect(pieces.join('')).toBe(text);
     expect(pieces.length).toBe(10);
   });

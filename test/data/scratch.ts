@@ -22,14 +22,22 @@ export function scratchFolder(files: Readonly<Record<string, string | Uint8Array
 
 /** A corpus specification with everything at its default but what is given. */
 export function spec(fields: Partial<CorpusSpec> = {}): CorpusSpec {
-  return { name: 'texts', globs: ['**/*.txt'], weight: 1, format: 'text', maxFileBytes: 2 ** 20, ...fields };
+  const usual = {
+    name: 'texts',
+    globs: ['**/*.txt'],
+    weight: 1,
+    format: 'auto',
+    textKey: 'text',
+    maxFileBytes: 2 ** 20,
+  } as const;
+  return { ...usual, ...fields };
 }
 
 /** A packed corpus over tokens in memory, as the `bytes` tokenizer would make it. */
 export function corpusOf(name: string, tokens: TokenIds, heldOutFraction = 0.1): PackedCorpus {
   return new PackedCorpus(
     {
-      version: 1,
+      version: 2,
       name,
       digest: createHash('sha256').update(name).update(tokens).digest('hex'),
       tokenizer: 'bytes',
@@ -38,7 +46,9 @@ export function corpusOf(name: string, tokens: TokenIds, heldOutFraction = 0.1):
       dtype: 'u8',
       tokenCount: tokens.length,
       documentCount: 1,
+      emptyRows: 0,
       bytes: tokens.length,
+      textBytes: tokens.length - 1,
       filesFound: 1,
       skipped: { empty: 0, tooLarge: 0, notUtf8: 0, duplicate: 0, notAFile: 0, ownOutput: 0 },
       heldOutFraction,

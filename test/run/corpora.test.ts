@@ -1,24 +1,28 @@
 /** What a launch says of the files that it found: of each corpus a line for what a user may not have meant. */
 import { describe, expect, test } from 'vitest';
-import { leftOutRemarks, rowRemarks } from '../../src/run/corpora.ts';
+import { leftOutRemarks, tableRemarks } from '../../src/run/corpora.ts';
 import type { CorpusFormat, FoundCorpus } from '../../src/data/index.ts';
 
-function found(names: readonly string[], ownOutput = 0, format: CorpusFormat = 'text'): FoundCorpus {
+function found(names: readonly string[], ownOutput = 0, format: CorpusFormat = 'auto'): FoundCorpus {
   const skipped = { empty: 1, tooLarge: 0, notUtf8: 0, duplicate: 0, notAFile: 0, ownOutput };
+  const rest = { bytes: 1, sha256: '', isMarked: false, pieces: [] };
   return {
-    spec: { name: 'texts', globs: ['**/*'], weight: 1, format, maxFileBytes: 100 },
+    spec: { name: 'texts', globs: ['**/*'], weight: 1, format, textKey: 'text', maxFileBytes: 100 },
     filesFound: names.length + 1 + ownOutput,
-    files: names.map((name) => ({ name, path: `/t/${name}`, bytes: 1, sha256: '', isMarked: false, pieces: [] })),
+    files: names.map((name) => ({ name, path: `/t/${name}`, format: 'text', ...rest })),
     skipped,
   };
 }
 
 describe('a remark on a corpus', () => {
-  test('names the first file of rows and what to do with it', () => {
+  test('names the first file of a table and what to do with it', () => {
     const end =
-      'rows of data and will be trained on as plain text, with its braces, keys and commas; write the texts to .txt files, or exclude it';
-    expect(rowRemarks(found(['a.txt', 'b/c.JSONL']))).toEqual([`corpus 'texts': b/c.JSONL holds ${end}`]);
-    expect(rowRemarks(found(['a.csv', 'b.tsv', 'c.ndjson']))).toEqual([`corpus 'texts': a.csv and 2 more hold ${end}`]);
+      'a table and will be trained on as plain text, with its separators; write its texts to a .jsonl file, exclude it, ' +
+      "or say by format 'text' that it is meant so";
+    expect(tableRemarks(found(['a.txt', 'b/c.CSV']))).toEqual([`corpus 'texts': b/c.CSV holds ${end}`]);
+    expect(tableRemarks(found(['a.csv.gz', 'b.tsv', 'c.csv']))).toEqual([
+      `corpus 'texts': a.csv.gz and 2 more hold ${end}`,
+    ]);
   });
 
   test('says how many files were left out, where runs have written some', () => {
@@ -29,7 +33,7 @@ describe('a remark on a corpus', () => {
 
   test('is not made where all is as usual', () => {
     expect(leftOutRemarks(found(['a.txt']))).toEqual([]);
-    expect(rowRemarks(found(['a.txt', 'jsonl', 'b.csv.txt']))).toEqual([]);
-    expect(rowRemarks(found(['a.jsonl'], 0, 'json_strings'))).toEqual([]);
+    expect(tableRemarks(found(['a.txt', 'a.jsonl', 'b.csv.txt']))).toEqual([]);
+    expect(tableRemarks(found(['a.csv'], 0, 'text'))).toEqual([]);
   });
 });

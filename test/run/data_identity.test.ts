@@ -35,9 +35,14 @@ describe('a resume with other corpora names the key', () => {
     ['data.blend was 1 corpus and is 2 corpora now', {}, { blend: [corpus, other] }],
     ['data.blend.0.name was "a" and is "c" now', {}, { blend: [{ ...corpus, name: 'c' }] }],
     [
-      'data.blend.0.format was "text" and is "json_strings" now',
+      'data.blend.0.format was "auto" and is "json_strings" now',
       {},
       { blend: [{ ...corpus, format: 'json_strings' }] },
+    ],
+    [
+      'data.blend.0.columns was {"text":"text"} and is {"text":"body"} now',
+      {},
+      { blend: [{ ...corpus, columns: { text: 'body' } }] },
     ],
     [
       'data.blend.0.max_file_bytes was "1MiB" and is "2MiB" now',

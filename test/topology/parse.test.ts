@@ -23,7 +23,7 @@ describe('a faulty file is refused in one line that names place, key, what was f
     [
       'an unknown key, with the nearest known one',
       'data: { blend: [ { name: a, glob: x, wieght: 3 } ] }',
-      'run.yaml:1:38: data.blend.0.wieght: unknown key; did you mean weight? allowed here: name, glob, exclude, weight, format, max_file_bytes',
+      'run.yaml:1:38: data.blend.0.wieght: unknown key; did you mean weight? allowed here: name, glob, exclude, weight, format, columns, max_file_bytes',
     ],
     [
       'an unknown section',
@@ -209,7 +209,14 @@ describe('a good file', () => {
     expect(topology.moe?.num_experts).toBe(8);
     expect(topology.cluster.memory_per_worker).toBe(2147483648);
     expect(topology.data.blend).toEqual([
-      { name: 'text', glob: '**/*.{md,txt}', weight: 1, format: 'text', max_file_bytes: 1048576 },
+      {
+        name: 'text',
+        glob: '**/*.{md,txt}',
+        weight: 1,
+        format: 'auto',
+        columns: { text: 'text' },
+        max_file_bytes: 1048576,
+      },
     ]);
   });
 
@@ -221,7 +228,14 @@ describe('a good file', () => {
   test('may use anchors and merge keys', () => {
     const text = 'data:\n  blend:\n    - &a { name: a, glob: x, weight: 3 }\n    - { <<: *a, name: b }';
     const [, second] = parseTopology(text, 'run.yaml').data.blend;
-    expect(second).toEqual({ name: 'b', glob: 'x', weight: 3, format: 'text', max_file_bytes: 1048576 });
+    expect(second).toEqual({
+      name: 'b',
+      glob: 'x',
+      weight: 3,
+      format: 'auto',
+      columns: { text: 'text' },
+      max_file_bytes: 1048576,
+    });
   });
 
   test('has no moe section when its architecture has no experts', () => {

@@ -16,6 +16,7 @@ beforeAll(() => {
   writeFileSync(at('odd', 'empty.txt'), '');
   writeFileSync(at('odd', 'large.txt'), 'x'.repeat(2 ** 20 + 1));
   writeFileSync(at('odd', 'open.json'), '{"a": [');
+  writeFileSync(at('odd', 'chat.jsonl'), '{"text": "fine"}\n{"messages": []}\n');
   writeFileSync(at('odd', 'short.md'), 'hi\n');
   symlinkSync('nowhere', at('odd', 'loose.link'));
   writeFileSync(at('bare.json'), '{}');
@@ -80,6 +81,11 @@ describe('a launch, and if it writes nothing a dry run, hears of', () => {
       'a file that is not of its format',
       blendOf('odd/open.json', json),
       "corpus 'a': cannot use DIR/odd/open.json: it is not JSON: Unexpected end of JSON input; exclude it or use format 'text'",
+    ],
+    [
+      'a row of another kind',
+      blendOf('odd/*.jsonl'),
+      "corpus 'a': cannot use DIR/odd/chat.jsonl:2: it has 'messages' and no 'text': a row of a chat, not of text; use it as data.rows, or name the key of its text by columns",
     ],
     [
       'a cache that is a file',

@@ -111,7 +111,7 @@ describe('a text cut at its lines has the ids of the whole', () => {
     const parts: number[] = [];
     let pieces = 0;
     // At every line break that may be cut.
-    for (const piece of reader.cut(text, { ...cuttings.lines, target: 1 })) {
+    for await (const piece of reader.cut(text, { ...cuttings.lines, target: 1 })) {
       parts.push(...(await tokenizer.encodeUtf8(Buffer.from(piece))));
       pieces++;
     }
