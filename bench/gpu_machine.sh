@@ -10,7 +10,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 pack=$root/.gpu
 
 # Pure JavaScript that the benchmarks and `troupe launch` load, with what these need; test/structure compares.
-packages=(@nats-io/jetstream @nats-io/kv @nats-io/nats-core @nats-io/nkeys @nats-io/nuid @opentelemetry/api commander long
+packages=(@huggingface/jinja @nats-io/jetstream @nats-io/kv @nats-io/nats-core @nats-io/nkeys @nats-io/nuid @opentelemetry/api commander long
   msgpackr nats piscina protobufjs tweetnacl yaml zod)
 
 make_pack() {
