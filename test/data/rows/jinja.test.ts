@@ -30,6 +30,25 @@ test.each(cases)('$template is what the reference makes of it', ({ template, con
   }
 });
 
+const combinations = golden(
+  'chat/jinja_combinations.json',
+  z.object({
+    context: z.record(z.string(), z.unknown()),
+    cases: z.array(z.union([z.tuple([z.string(), z.string()]), z.tuple([z.string()])])),
+  }),
+);
+
+test('values, filters, tests, methods and operators give in all combinations what the reference gives', () => {
+  const wrong = combinations.cases.filter(([template, output]) => {
+    try {
+      return render(template, combinations.context) !== output;
+    } catch (error) {
+      return output !== undefined || !(error instanceof TemplateFault);
+    }
+  });
+  expect(wrong).toEqual([]);
+});
+
 // Expected texts by the rules of the reference: Python's str, repr and slices, Jinja's scopes and white space.
 test.each<[string, Record<string, unknown>, string]>([
   ['{% set x = [] %}{{ x[0] is defined }}{{ x[:-1] }}{{ "abc"[::-2] }}{{ "abc"[5:] }}', {}, 'False[]ca'],
@@ -77,6 +96,17 @@ test.each<[string, Record<string, unknown>, string]>([
     "-,1['u']",
   ],
   ['{{ "ſ" | upper }}{{ "x" | indent(2, true) }}{{ "it\'s an-other" | title }}', {}, "S  xIt's An-Other"],
+  [
+    '{{ 3|round }}{{ [1, 2][1.0] is defined }}{{ none|map("upper")|list }}{{ "a-b c_d 1.5"|wordcount }}',
+    {},
+    '3False[]5',
+  ],
+  [
+    '{% for g in ms|groupby("r") %}{{ g.grouper }}{{ g.list|length }}{% endfor %}',
+    { ms: [{ r: 'u' }, { r: 'a' }, { r: 'u' }] },
+    'a1u2',
+  ],
+  ['{% set c = cycler("a", "b") %}{{ c.next() }}{{ c.current }}{{ "x" * true }}{{ ["a"] is lower }}', {}, 'abxTrue'],
   ['{{ none is none }}{{ x.y is undefined }}{{ "" or none or 0 }}{{ none == none }}', { x: {} }, 'TrueTrue0True'],
 ])('%s with %j is %j', (template, variables, text) => {
   expect(render(template, variables)).toBe(text);
@@ -101,6 +131,11 @@ test.each([
   ['{{ "a" + 1 }}', "unsupported operand type(s) for +: 'str' and 'int'"],
   ['{{ [1].append(2) }}', 'is unsafe'],
   ['{{ x.update({}) }}', 'is unsafe'],
+  ['{{ {"a": 1} + 1 }}', "unsupported operand type(s) for +: 'dict' and 'int'"],
+  ['{{ x[1:] }}', "'dict' object has no slices"],
+  ['{{ missing|int }}', "'missing' is undefined"],
+  ['{{ [1]|indent }}', 'indent takes a text, not list'],
+  ['{{ 0 ** -1 }}', 'raised to a negative power'],
   ['{{ 2 ** 60 }}', 'beyond 2^53'],
   ['{{ strftime_now("%Y") }}', 'asks for the date of today'],
   ['{{ range(1000000) }}', 'range too big'],

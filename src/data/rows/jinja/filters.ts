@@ -2,11 +2,11 @@
  * Filters of a template, `value | NAME(arguments)`: those of Jinja that chat templates use, with Python's results. Those on
  * sequences are in `sequence_filters.ts`. A filter that is not here is refused when the template is compiled.
  */
-import { capitalized, replaced } from './methods.ts';
+import { capitalized, replaced } from './text_methods.ts';
 import { jsonOf, textOf } from './python_text.ts';
 import { SEQUENCE_FILTERS, mapWith } from './sequence_filters.ts';
 import { argument, type Filter } from './filter.ts';
-import { splitAtSpace, strip } from './spaces.ts';
+import { strip } from './spaces.ts';
 import {
   NONE,
   Float,
@@ -43,6 +43,7 @@ function toJson(value: Value, args: Args): Value {
 }
 
 function integer(value: Value, args: Args): Value {
+  if (value instanceof Undefined) throw undefinedAmong(value);
   const fallback = argument(args, 0, 'default') ?? 0;
   if (typeof value === 'string') {
     const isWhole = /^[-+]?\d+(_\d+)*$/.test(strip(value));
@@ -58,6 +59,7 @@ function floatOf(text: string): number | undefined {
 }
 
 function float(value: Value, args: Args): Value {
+  if (value instanceof Undefined) throw undefinedAmong(value);
   const number = typeof value === 'string' ? floatOf(value) : numberOf(value);
   return number === undefined ? (argument(args, 0, 'default') ?? new Float(0)) : new Float(number);
 }
@@ -67,6 +69,7 @@ function rounded(value: Value, args: Args): Value {
   const [number, digits] = [numberOf(value), numberOf(argument(args, 0, 'precision') ?? 0) ?? 0];
   const method = argument(args, 1, 'method') ?? 'common';
   if (number === undefined) throw new TemplateFault(`round takes a number, not ${typeName(value)}`);
+  if (method === 'common' && !(value instanceof Float)) return number;
   const scaled = number * 10 ** digits;
   if (method === 'ceil') return new Float(Math.ceil(scaled) / 10 ** digits);
   if (method === 'floor') return new Float(Math.floor(scaled) / 10 ** digits);
@@ -81,16 +84,23 @@ function absolute(value: Value): Value {
   return value instanceof Float ? new Float(Math.abs(number)) : Math.abs(number);
 }
 
+function onlyText(value: Value, filter: string): string {
+  if (typeof value === 'string') return value;
+  throw value instanceof Undefined
+    ? undefinedAmong(value)
+    : new TemplateFault(`${filter} takes a text, not ${typeName(value)}`);
+}
+
 function indented(value: Value, args: Args): Value {
   const width = argument(args, 0, 'width') ?? 4;
   const by = typeof width === 'string' ? width : ' '.repeat(numberOf(width) ?? 4);
   const [isFirst, isBlank] = [isTrue(argument(args, 1, 'first') ?? false), isTrue(argument(args, 2, 'blank') ?? false)];
-  const lines = textOf(value).split('\n');
+  const lines = onlyText(value, 'indent').split('\n');
   return lines.map((line, index) => ((index === 0 ? isFirst : isBlank || line !== '') ? by + line : line)).join('\n');
 }
 
 function truncated(value: Value, args: Args): Value {
-  const all = Array.from(textOf(value));
+  const all = Array.from(onlyText(value, 'truncate'));
   const length = numberOf(argument(args, 0, 'length') ?? 255) ?? 255;
   const end = textOf(argument(args, 2, 'end') ?? '...');
   const leeway = numberOf(argument(args, 3, 'leeway') ?? 5) ?? 5;
@@ -172,7 +182,7 @@ const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ['indent', indented],
   ['truncate', truncated],
   ['center', centred],
-  ['wordcount', asText((text) => splitAtSpace(text).length)],
+  ['wordcount', asText((text) => text.match(/[\p{L}\p{N}_]+/gu)?.length ?? 0)],
   ['escape', escaped],
   ['e', escaped],
   ['default', fallback],

@@ -95,20 +95,21 @@ function range({ positional }: Args): Value {
 
 function cycler({ positional }: Args): Value {
   let at = 0;
-  const current = (): Value => positional[at] ?? new Undefined('cycler() has no items');
-  const next = new Callable(() => {
-    const value = current();
-    at = (at + 1) % positional.length;
+  const attributes = new Map<string, Value>();
+  const go = (to: number): void => {
+    at = to % positional.length;
+    attributes.set('current', positional[at] ?? new Undefined('cycler() has no items'));
+  };
+  const next = (): Value => {
+    const value = attributes.get('current') ?? NONE;
+    go(at + 1);
     return value;
-  });
-  const reset = new Callable(() => {
-    at = 0;
+  };
+  const reset = (): Value => {
+    go(0);
     return NONE;
-  });
-  return new Namespace(
-    new Map<string, Value>([
-      ['next', next],
-      ['reset', reset],
-    ]),
-  );
+  };
+  reset();
+  attributes.set('next', new Callable(next)).set('reset', new Callable(reset));
+  return new Namespace(attributes);
 }

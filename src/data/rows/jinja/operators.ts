@@ -68,12 +68,18 @@ function arithmetic(operator: string, left: Value, right: Value): Value {
     if (left instanceof Tuple && right instanceof Tuple) return new Tuple([...left.items, ...right.items]);
   }
   if (operator === '*') {
-    if (typeof left === 'string' && typeof right === 'number') return left.repeat(Math.max(0, right));
-    if (typeof right === 'string' && typeof left === 'number') return right.repeat(Math.max(0, left));
-    if (Array.isArray(left) && typeof right === 'number')
-      return Array.from({ length: Math.max(0, right) }, () => left).flat();
+    const repeated = times(left, right) ?? times(right, left);
+    if (repeated !== undefined) return repeated;
   }
   throw new TemplateFault(`unsupported operand type(s) for ${operator}: '${typeName(left)}' and '${typeName(right)}'`);
+}
+
+/** A text or list so many times. */
+function times(value: Value, count: Value): Value | undefined {
+  if (typeof count !== 'number' && typeof count !== 'boolean') return undefined;
+  const length = Math.max(0, Number(count));
+  if (typeof value === 'string') return value.repeat(length);
+  return Array.isArray(value) ? Array.from({ length }, () => value).flat() : undefined;
 }
 
 function number(operator: string, a: number, b: number, isFloat: boolean): Value {
@@ -93,6 +99,8 @@ function number(operator: string, a: number, b: number, isFloat: boolean): Value
     case '%':
       return typed(a - Math.floor(a / b) * b);
     case '**':
+      if (a === 0 && b < 0) throw new TemplateFault('0.0 cannot be raised to a negative power');
+      if (Number.isNaN(a ** b)) throw new TemplateFault('complex numbers are not supported in a template here');
       return b < 0 ? new Float(a ** b) : typed(a ** b);
     default:
       throw new TemplateFault(`unknown operator ${operator}`);

@@ -80,6 +80,9 @@ function joined(value: Value, args: Args): Value {
     .join(textOf(argument(args, 0, 'd') ?? ''));
 }
 
+/** Of nothing, of 0 and of None there is nothing to pick. */
+const itemsIfAny = (value: Value): readonly Value[] => (isTrue(value) ? itemsOf(value) : []);
+
 /** `map`, with the filter of that name that `apply` runs. */
 export const mapWith =
   (apply: (name: string, value: Value, args: Args) => Value): Filter =>
@@ -87,14 +90,14 @@ export const mapWith =
     const attribute = args.named.get('attribute');
     if (attribute !== undefined) {
       const other = args.named.get('default');
-      return itemsOf(value).map((each) => {
+      return itemsIfAny(value).map((each) => {
         const found = path(each, attribute);
         return found instanceof Undefined && other !== undefined ? other : found;
       });
     }
     const [name, ...rest] = args.positional;
     if (typeof name !== 'string') throw new TemplateFault('map takes the name of a filter, or attribute=');
-    return itemsOf(value).map((each) => apply(name, each, { positional: rest, named: args.named }));
+    return itemsIfAny(value).map((each) => apply(name, each, { positional: rest, named: args.named }));
   };
 
 /** `select` and `reject`: by a test of each item, or by whether it is true. */
@@ -102,7 +105,7 @@ const chosen =
   (isWanted: boolean): Filter =>
   (value, { positional: [name, other = NONE] }) => {
     const test = name === undefined ? isTrue : (each: Value): boolean => testOf(name)(each, other);
-    return itemsOf(value).filter((each) => test(each) === isWanted);
+    return itemsIfAny(value).filter((each) => test(each) === isWanted);
   };
 
 /** `selectattr` and `rejectattr`: the same of an attribute of each item. */
@@ -110,7 +113,7 @@ const chosenBy =
   (isWanted: boolean): Filter =>
   (value, { positional: [attribute = NONE, name, other = NONE] }) => {
     const test = name === undefined ? isTrue : (each: Value): boolean => testOf(name)(each, other);
-    return itemsOf(value).filter((each) => test(path(each, attribute)) === isWanted);
+    return itemsIfAny(value).filter((each) => test(path(each, attribute)) === isWanted);
   };
 
 function grouped(value: Value, args: Args): Value {
@@ -128,7 +131,7 @@ function grouped(value: Value, args: Args): Value {
     if (last !== undefined && isEqual(last[0], key(each))) last[1].push(each);
     else groups.push([key(each), [each]]);
   }
-  return groups.map(([, members]) => new Tuple([path(members[0], attribute), members]));
+  return groups.map(([, members]) => new Tuple([path(members[0], attribute), members], ['grouper', 'list']));
 }
 
 function batched(value: Value, args: Args): Value {

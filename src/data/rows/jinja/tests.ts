@@ -1,5 +1,6 @@
 /** Tests of a template, `value is NAME`, with an argument where they take one. */
 import { contains } from './operators.ts';
+import { textOf } from './python_text.ts';
 import {
   NONE,
   Callable,
@@ -24,6 +25,8 @@ const whole = (value: Value): number => {
 const remainder = (value: Value, by: number): number => whole(value) - Math.floor(whole(value) / by) * by;
 const isText = (value: Value): value is string => typeof value === 'string';
 const isInteger = (value: Value): boolean => typeof value === 'number' || typeof value === 'bigint';
+const isUpper = (text: string): boolean => text === text.toUpperCase() && text !== text.toLowerCase();
+const isLower = (text: string): boolean => text === text.toLowerCase() && text !== text.toUpperCase();
 const isSequence = (value: Value): boolean =>
   isText(value) || Array.isArray(value) || value instanceof Map || value instanceof Tuple || value instanceof Undefined;
 
@@ -48,12 +51,12 @@ const TESTS: ReadonlyMap<string, Test> = new Map<string, Test>([
   ['mapping', (value) => value instanceof Map],
   ['sequence', isSequence],
   ['iterable', (value) => isSequence(value) || value instanceof View],
-  ['callable', (value) => value instanceof Callable],
+  ['callable', (value) => value instanceof Callable || value instanceof Undefined],
   ['odd', (value) => remainder(value, 2) === 1],
   ['even', (value) => remainder(value, 2) === 0],
   ['divisibleby', (value, by) => remainder(value, whole(by)) === 0],
-  ['upper', (value) => isText(value) && value === value.toUpperCase() && value !== value.toLowerCase()],
-  ['lower', (value) => isText(value) && value === value.toLowerCase() && value !== value.toUpperCase()],
+  ['upper', (value) => isUpper(textOf(value))],
+  ['lower', (value) => isLower(textOf(value))],
   ['in', (value, container) => contains(container, value)],
   [
     'sameas',

@@ -50,7 +50,10 @@ export function written(tokens: readonly Token[]): string {
 function writtenToken({ kind, text }: Token): string {
   if (kind === 'text') return quotedText(text);
   if (kind === 'name' && /\W/.test(text)) throw new TemplateFault(`the name ${text} has letters beyond a to z`);
-  return kind === 'number' ? decimals(text.replaceAll('_', '')) : text;
+  if (kind === 'number') return decimals(text.replaceAll('_', ''));
+  // The parser takes a sign behind a dict for one of the next value.
+  if (kind === 'operator' && text === '{') return '( {';
+  return kind === 'operator' && text === '}' ? '} )' : text;
 }
 
 /** A text as a literal that has no character with a meaning of its own. */

@@ -37,8 +37,11 @@ export class Float {
 /** A list that cannot be changed, and prints with round brackets. */
 export class Tuple {
   readonly items: readonly Value[];
-  constructor(items: readonly Value[]) {
+  /** Names of the items, where it is one that has them. */
+  readonly names: readonly string[];
+  constructor(items: readonly Value[], names: readonly string[] = []) {
     this.items = items;
+    this.names = names;
   }
 }
 
