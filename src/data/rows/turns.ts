@@ -101,7 +101,7 @@ function changed(template: ChatTemplate, conversation: Conversation, text: strin
   const rest = other.slice(at + STAND_IN.length);
   if (at + rest.length > text.length || !text.startsWith(other.slice(0, at)) || !text.endsWith(rest)) return undefined;
   const end = text.length - rest.length;
-  const closing = /^\s?<[^<>\s]+>/.exec(rest)?.[0] ?? '';
+  const closing = /^<[^<>\s]+>/.exec(rest)?.[0] ?? '';
   return { begin: at, end: end + closing.length };
 }
 
@@ -112,12 +112,13 @@ function withContent(template: ChatTemplate, conversation: Conversation, index: 
   return attempt(() => template.render(messages, conversation).text);
 }
 
-const USUAL_ROLES = new Set(['system', 'user', 'assistant', 'tool', 'developer']);
+/** Every template has an opinion on these: it may fold the system's words into another turn, or leave them out. */
+const COMMON_ROLES = new Set(['system', 'user', 'assistant']);
 
 /** A template may pass over a role that it does not know, without a word. */
 function checkRoles(template: ChatTemplate, conversation: Conversation, text: string, place: RowPlace): void {
   for (const [index, { role, fields }] of conversation.messages.entries()) {
-    if (USUAL_ROLES.has(role) || typeof fields.content !== 'string' || text.includes(fields.content.trim())) continue;
+    if (COMMON_ROLES.has(role) || typeof fields.content !== 'string' || text.includes(fields.content.trim())) continue;
     if (withContent(template, conversation, index)?.includes(STAND_IN) === true) continue;
     throw new BadRow(
       place,

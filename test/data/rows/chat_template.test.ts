@@ -191,6 +191,12 @@ test.each([
     turns(['critic', 'x'], ['assistant', 'a']),
     'messages.0.role: the chat template shows nothing of the role "critic"',
   ],
+  [
+    'an answer of a tool that the template passes over',
+    "{% for m in messages if m.role != 'tool' %}{{ m.content }}{% endfor %}",
+    turns(['user', 'x'], ['tool', 'y'], ['assistant', 'a']),
+    'messages.1.role: the chat template shows nothing of the role "tool"',
+  ],
   ['a conversation without the assistant', BARS, turns(['user', 'x']), 'messages: there is no turn of the assistant'],
   [
     'one of which nothing is to be learnt',
@@ -220,4 +226,13 @@ test.each([
   await expect(sampleOf(template, row)).rejects.toThrow(
     `rows.jsonl:1: ${message.startsWith('the') ? 'messages: ' : ''}${message}`,
   );
+});
+
+test('behind a turn that is found by its content its closing token is learnt, and no beginning of the next turn', async () => {
+  // A conversation that ends is shown otherwise than one that goes on.
+  const once = (close: string) =>
+    `{% for m in messages %}{{ m.role[0] }}:{{ m.content }}${close}{% endfor %}{{ '' if messages | length > 2 else '!' }}`;
+  const row = turns(['user', 'q'], ['assistant', 'a'], ['user', 'r']);
+  expect(await sampleOf(once('<end>'), row)).toBe('________' + '__a<end>' + '________');
+  expect(await sampleOf(once('\n<|'), row)).toBe('______' + '__a___' + '______');
 });

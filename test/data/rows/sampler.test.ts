@@ -169,3 +169,31 @@ test('samples that are too long lose their end, those with nothing left to learn
   expect(samples).toHaveLength(1);
   expect(sampler.counts).toMatchObject({ rows: 3, truncated: 1, dropped: 2, tokens: 6, trainedTokens: 5 });
 });
+
+describe('rated answers', () => {
+  const rows = async () => {
+    const found = [];
+    for await (const { row } of readRows(goldenPath('preference/helpsteer2.jsonl')))
+      if (row.kind === 'attributes') found.push(row);
+    return found;
+  };
+
+  test('are the conversation of prompt and response, with five labels', async () => {
+    const tokenizer = goldenTokenizer('llama3_headers');
+    const sampler = samplerOf('llama3_headers');
+    const [first, ...others] = await rows();
+    expect(others).toHaveLength(3);
+    const { tokens, labels } = (await sampler.attributes(first, place))!;
+    expect([...tokens]).toEqual([...(await tokenizer.encode(sampler.texts(first, place)[0]))]);
+    expect([...labels]).toEqual([4, 4, 4, 1, 2]);
+  });
+
+  test('that are too long lose their end, or are dropped if asked', async () => {
+    const [first] = await rows();
+    const cutShort = await samplerOf('chatml', { sequenceLength: 20 }).attributes(first, place);
+    expect(cutShort?.tokens).toHaveLength(20);
+    const dropping = samplerOf('chatml', { sequenceLength: 20, overlong: 'drop' });
+    expect(await dropping.attributes(first, place)).toBeNull();
+    expect(dropping.counts).toMatchObject({ rows: 1, dropped: 1, truncated: 0 });
+  });
+});
