@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { BytesTokenizer } from '../../../src/data/index.ts';
+import { eachSpecial } from '../../../src/data/tokenizers/special_tokens.ts';
 import { CHATML_TOKENS, ChatTemplate } from '../../../src/data/rows/chat_template.ts';
 import { ANY_ROWS, rowOf } from '../../../src/data/rows/row_kind.ts';
 import type { Conversation } from '../../../src/data/rows/row.ts';
@@ -103,33 +105,38 @@ function characters(names: readonly string[], chatTemplate: string | null = null
   return {
     name: 'characters',
     separatorId: 0,
-    specialTokens: {},
+    specialTokens: eachSpecial(() => null),
     chatTemplate,
     toolTemplate: null,
     encode: (text) => Uint32Array.from(spans(text), ({ part }) => idOf(part)),
     encodeSpans: (text) => ({
-      ids: spans(text).map(({ part }) => idOf(part)),
-      begins: spans(text).map(({ index }) => index),
-      ends: spans(text).map(({ part, index }) => index + part.length),
+      ids: Uint32Array.from(spans(text), ({ part }) => idOf(part)),
+      begins: Uint32Array.from(spans(text), ({ index }) => index),
+      ends: Uint32Array.from(spans(text), ({ part, index }) => index + part.length),
     }),
     tokenId: (content) => (names.includes(content) ? names.indexOf(content) : null),
   };
 }
 
-test('without a template it is ChatML, if the tokenizer has its tokens', async () => {
-  const tokenizer = characters(CHATML_TOKENS);
-  const { text, generations } = new ChatTemplate(tokenizer).render(
-    conversationOf('pair').messages,
-    conversationOf('pair'),
-  );
-  expect(text).toBe('<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nHello!<|im_end|>\n');
-  expect(generations.map(({ begin, end }) => text.slice(begin, end))).toEqual(['Hello!<|im_end|>']);
-  const { trained } = await templatedSample(tokenizer, text, generations);
-  expect([...trained].filter((each) => each === 1)).toHaveLength('Hello!'.length + 1);
-  expect(() => new ChatTemplate(characters(['<|im_start|>']))).toThrow(
-    "chat template of tokenizer 'characters': there is none, and for ChatML the vocabulary lacks <|im_end|>; " +
-      'put a chat_template.jinja beside the tokenizer, or add these tokens to it',
-  );
+test('without a template it is ChatML, which bytes can be given the tokens of', async () => {
+  const tokenizer = new BytesTokenizer().withSpecials(CHATML_TOKENS);
+  const conversation = conversationOf('unicode');
+  const { text, generations } = new ChatTemplate(tokenizer).render(conversation.messages, conversation);
+  const [asked, answered] = conversation.messages.map(({ fields }) => String(fields.content));
+  expect(text).toBe(`<|im_start|>user\n${asked}<|im_end|>\n<|im_start|>assistant\n${answered}<|im_end|>\n`);
+  expect(generations.map(({ begin, end }) => text.slice(begin, end))).toEqual([`${answered}<|im_end|>`]);
+  const { tokens, trained } = await templatedSample(tokenizer, text, generations);
+  expect(tokenizer.decode(tokens.filter((_, at) => trained[at] === 1))).toBe(`${answered}<|im_end|>`);
+  expect(tokenizer.decode(tokens)).toBe(text);
+  for (const [other, lacks] of [
+    [new BytesTokenizer(), '<|im_start|> and <|im_end|>'],
+    [characters(['<|im_start|>']), '<|im_end|>'],
+  ] as const) {
+    expect(() => new ChatTemplate(other)).toThrow(
+      `chat template of tokenizer '${other.name}': there is none, and for ChatML the vocabulary lacks ${lacks}; ` +
+        'put a chat_template.jinja beside the tokenizer, or add these tokens to it',
+    );
+  }
 });
 
 test('a template that cannot be used is refused before any row, with its line', () => {

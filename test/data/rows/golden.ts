@@ -1,14 +1,12 @@
 /**
- * Data that the released libraries computed (transformers 5.18.0, trl 1.13.0, jinja2 3.1.6), in `golden/`, and a tokenizer
+ * Data that the released libraries computed (transformers 5.18.0, trl 1.13.0, jinja2 3.1.6), in `../golden/`, and a tokenizer
  * for each of its chat templates. Rows that trl collates are kept without their padding.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Tokenizer as Library } from '@anush008/tokenizers';
 import { z } from 'zod';
+import { loadTokenizer, type Tokenizer } from '../../../src/data/index.ts';
 import { parseRow } from '../../../src/data/rows/row_json.ts';
-import type { RowTokenizer } from '../../../src/data/rows/row_tokenizer.ts';
 
 export const FAMILIES = [
   'chatml',
@@ -20,7 +18,7 @@ export const FAMILIES = [
   'zephyr_bars',
 ];
 
-export const goldenPath = (file: string): string => join(import.meta.dirname, 'golden', file);
+export const goldenPath = (file: string): string => join(import.meta.dirname, '../golden', file);
 /** A golden file by its schema; floats that are whole stay floats. */
 export const golden = <T>(file: string, schema: z.ZodType<T>): T =>
   schema.parse(parseRow(readFileSync(goldenPath(file), 'utf8')));
@@ -86,56 +84,9 @@ export type RowsCase = z.output<typeof rowsFile>['cases'][number];
 export const caseName = ({ rows_file: file, tokenizer, options }: RowsCase): string =>
   `${file}, ${tokenizer}, ${JSON.stringify(options)}`;
 
-const special = z.string().optional();
-const configFile = z.object({
-  bos_token: special,
-  eos_token: special,
-  pad_token: special,
-  unk_token: special,
-  chat_template: z.union([z.string(), z.array(z.object({ name: z.string(), template: z.string() }))]).optional(),
-});
-
-/** The tokenizer of a template's family, run by the library that defines the format. */
-export function goldenTokenizer(family: string): RowTokenizer {
-  const { Tokenizer } = createRequire(import.meta.url)('@anush008/tokenizers') as {
-    readonly Tokenizer: typeof Library;
-  };
-  const library = Tokenizer.fromString(readFileSync(goldenPath(`chat/${family}/tokenizer.json`), 'utf8'));
-  const config = golden(`chat/${family}/tokenizer_config.json`, configFile);
-  const { chat_template: template } = config;
-  const own = goldenPath(`chat/${family}/chat_template.jinja`);
-  const named = (name: string): string | null =>
-    Array.isArray(template) ? (template.find((each) => each.name === name)?.template ?? null) : null;
-  const token = (content: string | undefined) =>
-    content === undefined ? null : { content, id: library.tokenToId(content) ?? -1 };
-  const single = typeof template === 'string' ? template : named('default');
-  return {
-    name: family,
-    separatorId: library.tokenToId(config.eos_token ?? '') ?? -1,
-    specialTokens: {
-      bos: token(config.bos_token),
-      eos: token(config.eos_token),
-      pad: token(config.pad_token),
-      unk: token(config.unk_token),
-    },
-    chatTemplate: existsSync(own) ? readFileSync(own, 'utf8') : single,
-    toolTemplate: named('tool_use'),
-    encode: async (text, { special = false } = {}) =>
-      Uint32Array.from((await library.encode(text, null, { addSpecialTokens: special })).getIds()),
-    encodeSpans: async (text) => {
-      const encoding = await library.encode(text, null, { addSpecialTokens: false });
-      const units = [0];
-      for (const character of text) units.push(units[units.length - 1] + character.length);
-      const offsets = encoding.getOffsets();
-      return {
-        ids: encoding.getIds(),
-        begins: offsets.map(([begin]) => units[begin]),
-        ends: offsets.map(([, end]) => units[end]),
-      };
-    },
-    tokenId: (content) => library.tokenToId(content),
-  };
-}
+/** The tokenizer of a template's family. */
+export const goldenTokenizer = (family: string): Tokenizer =>
+  loadTokenizer('hf:tokenizer.json', goldenPath(`chat/${family}`));
 
 /** Numbers with 0 where a mask is 0, as TRL's labels have −100. */
 export const labelled = ({ tokens, trained }: { readonly tokens: Int32Array; readonly trained: Uint8Array }) =>

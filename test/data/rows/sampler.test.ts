@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { BytesTokenizer } from '../../../src/data/index.ts';
 import { ANY_ROWS, rowOf } from '../../../src/data/rows/row_kind.ts';
 import { readRows } from '../../../src/data/rows/row_reader.ts';
 import type { Row } from '../../../src/data/rows/row.ts';
@@ -143,14 +144,7 @@ test('instructions are a question with its input below it, after history, and an
 });
 
 test('a text ends with the end-of-text token once, and with the separator where a tokenizer names none', async () => {
-  const bytes = {
-    ...goldenTokenizer('chatml'),
-    specialTokens: {},
-    separatorId: 0,
-    encode: (text: string) => new Uint8Array(Buffer.from(text)),
-    encodeSpans: (text: string) => ({ ids: Buffer.from(text), begins: [0, 1, 2], ends: [1, 2, 3] }),
-  };
-  const sampler = new Sampler(bytes, { ...SAMPLER_DEFAULTS, sequenceLength: MANY });
+  const sampler = new Sampler(new BytesTokenizer(), { ...SAMPLER_DEFAULTS, sequenceLength: MANY });
   expect(await samplesOf([{ kind: 'text', text: 'abc' }], sampler)).toEqual([
     { input_ids: [97, 98, 99, 0], labels: [97, 98, 99, 0] },
   ]);
