@@ -18,6 +18,9 @@ const tasks = new URL(import.meta.url.endsWith('.ts') ? './pack_tasks.ts' : './p
 /** Disks and the order of the stream gain nothing from more. */
 const MOST_THREADS = 8;
 
+/** Of each thread's heap, for what lives as long as a row. */
+const YOUNG_MIB = 16;
+
 export interface PackPoolOptions {
   /** Default: as many as processors, up to 8. */
   readonly threads?: number;
@@ -46,6 +49,8 @@ export class PackPool implements AsyncDisposable {
       idleTimeout: 60_000,
       // Else a waiting thread blocks its event loop, by which the tokenizer library answers.
       atomics: 'disabled',
+      // Rows become garbage at once; with as much room as V8 takes by itself there would be more of it than of anything else.
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     });
     this.#pool.on('error', (error) => {
       // An answer that was under way when the threads were ended: nobody waits for it.

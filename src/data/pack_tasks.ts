@@ -2,6 +2,7 @@
  * What packing has its threads do: find files, examine them, check and encode pieces of them. A task is a function of
  * its argument alone and answers with data, what stops it too; piscina calls the functions of this module by their names.
  */
+import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { matchedFiles } from './matched_files.ts';
 import { examine, type Examination, type Examined } from './document.ts';
 import { BadTokenizer, DamagedPack } from './errors.ts';
@@ -41,7 +42,18 @@ let opened: Tokenizer | null = null;
 export const find = answering(matchedFiles);
 export const examineAll = answering(examineEach);
 export const check = answering(checkEach);
-export const encode = answering(encodeEach);
+const answerEncode = answering(encodeEach);
+
+/** The ids are handed over, not copied: copies would be in memory until they are collected, on both sides. */
+export async function encode(task: EncodeTask): Promise<object> {
+  const answer = await answerEncode(task);
+  const ids = 'value' in answer && answer.value.kind === 'encoded' ? answer.value.ids : null;
+  return move({
+    [transferableSymbol]: ids === null ? [] : [ids.buffer],
+    [valueSymbol]: answer,
+  });
+}
+
 export const isWhole = answering(isWholePack);
 
 async function examineEach({ paths, shared, ...examination }: ExamineTask): Promise<Examined[]> {

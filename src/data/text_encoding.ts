@@ -19,7 +19,7 @@ export interface Encoded {
   /** Bytes of UTF-8 that the tokens stand for, without the separators. */
   readonly textBytes: number;
   /** Ids as they are stored; null where they were not wanted. */
-  readonly ids: Uint8Array | null;
+  readonly ids: Uint8Array<ArrayBuffer> | null;
 }
 
 /** The first text that cannot be encoded for what it is, not for the ids of its tokenizer; null where there is none. */
@@ -94,7 +94,18 @@ export async function encodePieces(
     }
     if (piece.isLast && piece.format !== 'jsonl') endDocument();
   }
-  return { kind: 'encoded', ...sum, ids: keep ? Buffer.concat(parts) : null };
+  return { kind: 'encoded', ...sum, ids: keep ? joined(parts) : null };
+}
+
+/** In memory of their own, which can be handed to another thread. */
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 /** The text of a row or of strings that is too large to be encoded at once. */
