@@ -5,7 +5,7 @@
 import { runSpecOf } from '../src/actors/placement/run_spec.ts';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { packedBlend } from '../src/run/corpora.ts';
+import { packedData } from '../src/run/corpora.ts';
 import { eventLogAddress, trainerAddress } from '../src/actors/placement/addresses.ts';
 import { EventLog } from '../src/actors/training/event_log.ts';
 import { eventLogProtocol } from '../src/actors/protocol/event_log.ts';
@@ -32,7 +32,7 @@ export async function run(): Promise<void> {
   const topology = parseTopology(readFileSync(file, 'utf8'), file.pathname, overrides);
   const baseDir = fileURLToPath(new URL('.', file));
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
-  const { source } = await packedBlend(
+  const { source } = await packedData(
     { topology, baseDir, signal: new AbortController().signal, observe: () => undefined },
     tokenizer,
   );

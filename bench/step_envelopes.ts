@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { eventLogAddress, trainerAddress } from '../src/actors/placement/addresses.ts';
 import { runSpecOf } from '../src/actors/placement/run_spec.ts';
 import { EventLog } from '../src/actors/training/event_log.ts';
-import { packedBlend } from '../src/run/corpora.ts';
+import { packedData } from '../src/run/corpora.ts';
 import { openBatches } from '../src/run/batch_source.ts';
 import { eventLogProtocol } from '../src/actors/protocol/event_log.ts';
 import { trainerProtocol } from '../src/actors/protocol/trainer.ts';
@@ -40,7 +40,7 @@ export async function recordStep(): Promise<RecordedStep> {
   const baseDir = fileURLToPath(new URL('.', file));
   const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
   const packing = { topology, baseDir, signal: new AbortController().signal, observe: () => undefined };
-  const { source } = await packedBlend(packing, tokenizer);
+  const { source } = await packedData(packing, tokenizer);
   const runSpec = await runSpecOf({ topology, baseDir, vocabulary: tokenizer.vocabSize });
   const envelopes: Recorded[] = [];
   const stepMs: number[] = [];

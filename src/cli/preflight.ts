@@ -1,6 +1,6 @@
 /** What `troupe launch` sees to before it takes a run directory, packs texts or starts a process: all that is cheap. */
 import type { Plan } from '../run/plan.ts';
-import { loadTokenizer } from '../data/index.ts';
+import { tokenizerOf } from '../run/corpus_specs.ts';
 import { vocabularyOf } from '../run/vocabulary.ts';
 import type { Topology } from '../topology/index.ts';
 import { DoesNotFit } from './does_not_fit.ts';
@@ -12,7 +12,7 @@ import { verdict } from './plan_verdict.ts';
  * has that one. Throws `BadTokenizer`, `BadSublayers`.
  */
 export async function planOf(topology: Topology, baseDir: string, sublayersDigest?: string | null): Promise<Plan> {
-  const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
+  const tokenizer = tokenizerOf(topology, baseDir);
   const vocabulary = vocabularyOf(topology, tokenizer);
   const [{ runSpecOf }, { planRun }] = await Promise.all([
     import('../actors/placement/run_spec.ts'),

@@ -1,9 +1,10 @@
 /** `troupe launch --dry-run`: all that a launch checks before it starts anything, and the plan of the run. */
 import { batchesOf } from '../run/batch_source.ts';
-import { rehearsedBlend, tableRemarks } from '../run/corpora.ts';
+import { rehearsedBlend, rehearsedRows, tableRemarks } from '../run/corpora.ts';
+import { tokenizerOf } from '../run/corpus_specs.ts';
 import { checkRunServer } from '../run/run_server.ts';
-import { loadTokenizer, skippedText, type Blend, type FoundCorpus } from '../data/index.ts';
-import { globalMicrobatchesOf, type Topology } from '../topology/index.ts';
+import { skippedText, type Blend, type FoundCorpus } from '../data/index.ts';
+import type { Topology } from '../topology/index.ts';
 import { visibleText } from '../visible_text.ts';
 import { byteUnit, count, inUnit, percent } from './figures.ts';
 import { stdout } from './output.ts';
@@ -22,16 +23,33 @@ interface Rehearsed {
 /** Prints the corpora and the plan; returns the exit code of `troupe plan`. Throws what a launch would. */
 export async function rehearse({ topology, baseDir, runDir, sublayersDigest }: Rehearsed): Promise<number> {
   await checkRunServer(topology, baseDir);
-  const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
-  const { corpora, blend } = await rehearsedBlend(topology, baseDir, tokenizer);
-  const { heldOut } = batchesOf(blend, topology, globalMicrobatchesOf(topology));
-  for (const line of corporaLines(corpora, blend, topology.training)) stdout.print(visibleText(line));
-  if (heldOut.rows < heldOut.asked) {
-    stdout.print(`held-out text has room for ${heldOut.rows} of ${heldOut.asked} evaluation sequences\n`);
-  }
+  const tokenizer = tokenizerOf(topology, baseDir);
+  const texts = await rehearsedBlend(topology, baseDir, tokenizer);
+  if (texts !== null) showTexts(topology, texts);
+  const rows = await rehearsedRows(topology, baseDir, tokenizer);
+  if (rows.length > 0) for (const line of rowLines(rows)) stdout.print(visibleText(line));
   const exitCode = await showPlan(topology, baseDir, { sublayersDigest });
   stdout.print(`dry run: nothing was started or written; the run would be written to ${runDir}`);
   return exitCode;
+}
+
+function showTexts(topology: Topology, { corpora, blend }: { corpora: readonly FoundCorpus[]; blend: Blend }): void {
+  const { heldOut } = batchesOf(blend.corpora, blend.shares, topology);
+  for (const line of corporaLines(corpora, blend, topology.training)) stdout.print(visibleText(line));
+  if (heldOut.count < heldOut.asked) {
+    stdout.print(`held-out text has room for ${heldOut.count} of ${heldOut.asked} evaluation sequences\n`);
+  }
+}
+
+function rowLines(corpora: Awaited<ReturnType<typeof rehearsedRows>>): string[] {
+  const columns = [
+    ...[words('rows'), numbers('rows'), numbers('cut'), numbers('dropped'), numbers('tokens'), numbers('learnt')],
+  ];
+  const lines = corpora.map(({ name, counts }) => [
+    ...[name, count(counts.rows), count(counts.truncated), count(counts.dropped)],
+    ...[count(counts.tokens), count(counts.trainedTokens)],
+  ]);
+  return [...table(columns, lines).map((line) => `  ${line}`), ''];
 }
 
 /** An epoch is a corpus' training text once. */

@@ -46,8 +46,7 @@ export class Blend {
     this.vocabSize = corpora[0].index.vocabSize;
     this.#allotment = new Allotment(weights);
     this.shares = this.#allotment.shares;
-    const parts = corpora.map((corpus, i) => [corpus.name, corpus.digest, weights[i]]);
-    this.digest = createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+    this.digest = blendDigest(corpora, weights);
   }
 
   /** Throws `BadBlend` where a corpus has no room for a sequence of `sequenceLength` tokens: before a run, not in it. */
@@ -109,7 +108,21 @@ export class Blend {
   }
 }
 
-function checkBlend(corpora: readonly PackedCorpus[], weights: readonly number[], seed: number): void {
+/** A packed corpus, of texts or of rows, as a blend sees it. */
+export interface BlendedCorpus {
+  readonly name: string;
+  readonly digest: string;
+  readonly index: { readonly tokenizer: string; readonly vocabSize: number };
+}
+
+/** sha256 over the corpora's names, digests and weights, in order: the corpus digest of a run. */
+export function blendDigest(corpora: readonly BlendedCorpus[], weights: readonly number[]): string {
+  const parts = corpora.map((corpus, i) => [corpus.name, corpus.digest, weights[i]]);
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}
+
+/** Throws `BadBlend` for corpora that cannot be drawn from by these weights. */
+export function checkBlend(corpora: readonly BlendedCorpus[], weights: readonly number[], seed: number): void {
   if (corpora.length === 0) throw new BadBlend('it has no corpus', 'list one under data.blend');
   if (weights.length !== corpora.length) {
     throw new BadBlend(`${corpora.length} corpora have ${weights.length} weights`, 'give each corpus one weight');

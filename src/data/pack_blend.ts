@@ -93,6 +93,15 @@ async function checkAll(
 
 /** Tells `progress` how far the threads are, until it is disposed of. */
 function told(pool: PackPool, { progress }: BlendOptions, totalBytes: number | null): Disposable {
+  return withProgress(pool, progress, totalBytes);
+}
+
+/** Tells how far the threads are until it is disposed of. */
+export function withProgress(
+  pool: PackPool,
+  progress: BlendOptions['progress'],
+  totalBytes: number | null,
+): Disposable {
   pool.beginCount();
   const timer = progress && setInterval(() => progress({ doneBytes: pool.bytesRead, totalBytes }), TELL_MS);
   return { [Symbol.dispose]: () => clearInterval(timer) };

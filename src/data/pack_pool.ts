@@ -9,6 +9,7 @@ import type { MatchedFiles, Matching } from './matched_files.ts';
 import type { CheckTask, EncodeTask, ExamineTask } from './pack_tasks.ts';
 import type { PlacedPiece } from './piece_texts.ts';
 import type { Refusal } from './refusal.ts';
+import type { Samples, SampleTask } from './rows/sample_task.ts';
 import { bytesOf, restart, sharedCount, stop } from './shared_count.ts';
 import { valueOf, type Answer } from './task_fault.ts';
 import type { Encoded } from './text_encoding.ts';
@@ -84,6 +85,21 @@ export class PackPool implements AsyncDisposable {
 
   encode(task: Omit<EncodeTask, 'shared'>): Promise<Encoded | Refusal> {
     return this.#run('encode', { ...task, shared: this.#shared }, task.pieces);
+  }
+
+  /** sha256 of a file. */
+  hash(path: string): Promise<string> {
+    return this.#run('hash', { path, shared: this.#shared });
+  }
+
+  /** Samples of rows that follow each other in a file. Throws `BadRow`, `BadChatTemplate`. */
+  sampleRows(task: SampleTask): Promise<Samples> {
+    return this.#run('sampleRows', { ...task, shared: this.#shared });
+  }
+
+  /** Whether the packed samples in a folder are what their index says. */
+  areWholeRows(folder: string): Promise<boolean> {
+    return this.#run('areWholeRows', { folder, shared: this.#shared });
   }
 
   /** Whether the packed corpus in a folder is what its index says. */

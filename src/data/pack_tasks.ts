@@ -2,6 +2,8 @@
  * What packing has its threads do: find files, examine them, check and encode pieces of them. A task is a function of
  * its argument alone and answers with data, what stops it too; piscina calls the functions of this module by their names.
  */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { matchedFiles } from './matched_files.ts';
 import { examine, type Examination, type Examined } from './document.ts';
@@ -11,6 +13,8 @@ import { PackedCorpus } from './packed_corpus.ts';
 import type { PlacedPiece } from './piece_texts.ts';
 import { PieceReader } from './pieces.ts';
 import type { Refusal } from './refusal.ts';
+import { PackedRows } from './rows/packed_rows.ts';
+import { samplesOf, type Samples, type SampleTask } from './rows/sample_task.ts';
 import { count, type SharedCount } from './shared_count.ts';
 import { answering } from './task_fault.ts';
 import { checkPieces, encodePieces, type Encoded } from './text_encoding.ts';
@@ -55,6 +59,9 @@ export async function encode(task: EncodeTask): Promise<object> {
 }
 
 export const isWhole = answering(isWholePack);
+export const hash = answering(hashFile);
+export const sampleRows = answering(sampleEach);
+export const areWholeRows = answering(areWhole);
 
 async function examineEach({ paths, shared, ...examination }: ExamineTask): Promise<Examined[]> {
   const examined: Examined[] = [];
@@ -74,6 +81,32 @@ async function encodeEach({ pieces, tokenizer, keep, shared }: EncodeTask): Prom
 function isWholePack({ folder, shared }: { folder: string; shared: SharedCount }): boolean {
   try {
     PackedCorpus.open(folder, () => count(shared, 0));
+    return true;
+  } catch (error) {
+    if (error instanceof DamagedPack) return false;
+    throw error;
+  }
+}
+
+/** sha256 of a file. */
+async function hashFile({ path, shared }: { path: string; shared: SharedCount }): Promise<string> {
+  const sha256 = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) {
+    if (!Buffer.isBuffer(chunk)) continue;
+    count(shared, chunk.length);
+    sha256.update(chunk);
+  }
+  return sha256.digest('hex');
+}
+
+async function sampleEach({ shared, ...task }: SampleTask & { shared: SharedCount }): Promise<Samples> {
+  return await samplesOf(task, tokenizerOf(task.tokenizer), (bytes) => count(shared, bytes));
+}
+
+/** Whether the packed samples in a folder are what their index says. */
+function areWhole({ folder, shared }: { folder: string; shared: SharedCount }): boolean {
+  try {
+    PackedRows.open(folder, () => count(shared, 0));
     return true;
   } catch (error) {
     if (error instanceof DamagedPack) return false;

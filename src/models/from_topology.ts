@@ -35,7 +35,7 @@ export function modelConfigOf({ model, moe }: Topology, vocabulary: number): Mod
 }
 
 /** What its programs are traced for; `batch` sequences make a microbatch. */
-export function traceSettingsOf({ moe, training, objective }: Topology, batch: number): TraceSettings {
+export function traceSettingsOf({ moe, training, objective, data }: Topology, batch: number): TraceSettings {
   const { sequence_length: sequence } = training;
   const tokens = batch * sequence;
   const capacities = (moe === undefined ? [] : [moe.capacity_factor, moe.eval_capacity_factor]).map((factor) =>
@@ -44,7 +44,7 @@ export function traceSettingsOf({ moe, training, objective }: Topology, batch: n
   return {
     batch,
     sequence,
-    segments: false,
+    segments: data.pack,
     precision: precisions[training.precision],
     maxCapacity: Math.max(0, ...capacities),
     objective: objectiveOf(objective),

@@ -2,7 +2,19 @@
  * A batch source says where the batches of a run come from, as plain data that crosses a thread: the folders of packed
  * corpora and how they are blended. Every worker opens them itself; batches are never sent.
  */
-import { Blend, PackedCorpus } from '../data/index.ts';
+import {
+  blendDigest,
+  Draws,
+  HeldOutSequences,
+  heldOutRows,
+  heldOutText,
+  openPacked,
+  PackedCorpus,
+  RowSequences,
+  textSequences,
+  type PackedRows,
+  type SequenceSource,
+} from '../data/index.ts';
 import { globalMicrobatchesOf, type Topology } from '../topology/index.ts';
 import { z } from 'zod';
 import { Batches } from './batches.ts';
@@ -30,25 +42,33 @@ export class CorporaDiffer extends Error {
 }
 
 /** Opens the corpora of a run, each checked against its index. Throws `DamagedPack`, `CorporaDiffer`. */
-export function openBlend({ folders, weights, digest }: BatchSource, seed: number): Blend {
-  const blend = new Blend(
-    folders.map((folder) => PackedCorpus.open(folder)),
-    weights,
-    seed,
-  );
-  if (blend.digest !== digest) throw new CorporaDiffer(folders, blend.digest, digest);
-  return blend;
+export function openCorpora({ folders, weights, digest }: BatchSource): (PackedCorpus | PackedRows)[] {
+  const corpora = folders.map((folder) => openPacked(folder));
+  const found = blendDigest(corpora, weights);
+  if (found !== digest) throw new CorporaDiffer(folders, found, digest);
+  return corpora;
 }
 
-/** Training microbatches and held-out windows as a topology asks for them. Throws `BadBlend` where text is too short. */
-export function batchesOf(blend: Blend, { training }: Topology, globalMicrobatches: number): Batches {
-  const { global_batch_size, sequence_length, eval_sequences } = training;
-  blend.assertRoom(sequence_length);
-  const shape = { globalBatchSize: global_batch_size, globalMicrobatches, sequenceLength: sequence_length };
-  return new Batches(blend, blend.heldOutWindows(sequence_length, eval_sequences), shape);
+/**
+ * Training microbatches and those of the held-out data, as a topology asks for them. Throws `BadBlend` where a corpus is too short
+ * for a sequence.
+ */
+export function batchesOf(
+  corpora: readonly (PackedCorpus | PackedRows)[],
+  weights: readonly number[],
+  { training, parallelism }: Pick<Topology, 'training' | 'parallelism'>,
+): Batches {
+  const { global_batch_size, sequence_length: length, eval_sequences, seed } = training;
+  const isText = (corpus: PackedCorpus | PackedRows): corpus is PackedCorpus => corpus instanceof PackedCorpus;
+  const sources = corpora.map((corpus): SequenceSource =>
+    isText(corpus) ? textSequences(corpus, length, seed) : new RowSequences(corpus, 'train', seed),
+  );
+  const held = corpora.map((corpus) => (isText(corpus) ? heldOutText(corpus, length) : heldOutRows(corpus)));
+  const globalMicrobatches = globalMicrobatchesOf({ parallelism });
+  const shape = { globalBatchSize: global_batch_size, globalMicrobatches, sequenceLength: length };
+  return new Batches(new Draws(sources, weights), new HeldOutSequences(held, weights, eval_sequences), shape);
 }
 
 /** The batches of a run, opened from its packed corpora. */
-export function openBatches(source: BatchSource, topology: Topology): Batches {
-  return batchesOf(openBlend(source, topology.training.seed), topology, globalMicrobatchesOf(topology));
-}
+export const openBatches = (source: BatchSource, topology: Topology): Batches =>
+  batchesOf(openCorpora(source), source.weights, topology);

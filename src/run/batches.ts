@@ -1,12 +1,12 @@
 /**
- * `Batches` hold the tokens of a run: training microbatches from the blend, evaluation microbatches from its held-out
- * windows. Each is a pure function of the microbatch's identity.
+ * `Batches` make the microbatches of a run from sequences: training ones are drawn from the blend, evaluations have theirs. Each is a
+ * pure function of the microbatch's identity.
  */
-import type { Blend, HeldOutWindows } from '../data/index.ts';
-import type { BatchPort, Microbatch } from '../actors/stage/batch_port.ts';
+import type { DrawnSequence, Draws, HeldOutSequences } from '../data/index.ts';
 import type { Unit } from '../actors/protocol/pass.ts';
+import type { BatchPort, Microbatch } from '../actors/stage/batch_port.ts';
 import { heldOutName, type Evaluation } from '../actors/training/evaluation.ts';
-import { batchStreams } from '../models/model.ts';
+import { microbatchOf } from './microbatch.ts';
 
 export interface BatchesShape {
   readonly globalBatchSize: number;
@@ -14,58 +14,55 @@ export interface BatchesShape {
   readonly sequenceLength: number;
 }
 
+/** Sequences that are scored now and then. */
+export type EvaluationSequences = Pick<HeldOutSequences, 'count' | 'at'>;
+
 export class Batches implements BatchPort {
-  private readonly blend: Blend;
-  readonly heldOut: HeldOutWindows;
+  private readonly draws: Draws;
+  readonly heldOut: HeldOutSequences;
+  private readonly evaluated: ReadonlyMap<string, EvaluationSequences>;
   private readonly shape: BatchesShape;
 
-  constructor(blend: Blend, heldOut: HeldOutWindows, shape: BatchesShape) {
-    this.blend = blend;
+  constructor(draws: Draws, heldOut: HeldOutSequences, shape: BatchesShape) {
+    this.draws = draws;
     this.heldOut = heldOut;
+    this.evaluated = new Map([[heldOutName, heldOut]]);
     this.shape = shape;
   }
 
-  /** Microbatches that hold all held-out windows; the last one may be filled up with padding. */
+  /** Microbatches that hold all sequences of each evaluation; the last one may be filled up with padding. */
   get evaluations(): readonly Evaluation[] {
-    return [{ name: heldOutName, microbatches: Math.ceil(this.heldOut.rows / this.rows) }];
+    return [...this.evaluated].map(([name, { count }]) => ({ name, microbatches: Math.ceil(count / this.rows) }));
   }
 
-  /** Every token of a window has a target. */
-  weightOf(): number {
-    return this.shape.globalBatchSize * this.shape.sequenceLength;
+  weightOf(step: number): number {
+    const { globalBatchSize } = this.shape;
+    let weight = 0;
+    for (let row = 0; row < globalBatchSize; row++) weight += this.draws.weightOf(step * globalBatchSize + row);
+    return weight;
   }
 
-  microbatch({ kind, step, microbatch }: Unit): Microbatch {
-    const { globalBatchSize, globalMicrobatches, sequenceLength } = this.shape;
+  microbatch({ kind, data, step, microbatch }: Unit): Microbatch {
+    const { globalBatchSize, sequenceLength } = this.shape;
+    const { rows } = this;
+    const shape = { sequences: rows, length: sequenceLength };
+    const numbers = Array.from({ length: rows }, (_, row) => microbatch * rows + row);
     if (kind === 'train') {
-      const windows = this.blend.microbatch(step, microbatch, {
-        globalBatchSize,
-        microbatches: globalMicrobatches,
-        sequenceLength,
-      });
-      return split(windows, this.rows, sequenceLength);
+      const first = step * globalBatchSize;
+      return microbatchOf(
+        numbers.map((n) => this.draws.at(first + n)),
+        shape,
+        this.draws.names,
+      );
     }
-    const width = sequenceLength + 1;
-    const windows = this.heldOut.tokens.subarray(microbatch * this.rows * width, (microbatch + 1) * this.rows * width);
-    return split(windows, this.rows, sequenceLength);
+    const evaluated = this.evaluated.get(data);
+    if (evaluated === undefined) throw new RangeError(`there is no data named '${data}'`);
+    const drawn: DrawnSequence[] = numbers.flatMap((n) => (n < evaluated.count ? [evaluated.at(n)] : []));
+    return microbatchOf(drawn, shape, this.draws.names);
   }
 
+  /** Sequences of a microbatch. */
   private get rows(): number {
     return this.shape.globalBatchSize / this.shape.globalMicrobatches;
   }
-}
-
-/** Windows of T + 1 tokens as inputs and their successors; sequences that are not there are padding. */
-function split(windows: Int32Array, sequences: number, length: number): Microbatch {
-  const tokens_R = new Int32Array(sequences * length);
-  const targets_R = new Int32Array(sequences * length).fill(-1);
-  const there = windows.length / (length + 1);
-  for (let row = 0; row < there; row++) {
-    const window = windows.subarray(row * (length + 1), (row + 1) * (length + 1));
-    tokens_R.set(window.subarray(0, length), row * length);
-    targets_R.set(window.subarray(1), row * length);
-  }
-  const tensors = { [batchStreams.tokens]: tokens_R, [batchStreams.targets]: targets_R };
-  const live_R = there === sequences ? null : new Uint8Array(tokens_R.length).fill(1, 0, there * length);
-  return { tensors, live_R, corpora: null, bytes_R: null };
 }

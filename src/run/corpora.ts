@@ -1,43 +1,116 @@
 /**
- * The corpora of a run are packed on its first launch and opened after, and blended as the topology's `data` section
- * says.
+ * The corpora of a run are packed on its first launch and opened after, and drawn from by weight as the topology's `data` section
+ * says: texts as streams of tokens, rows of data as samples.
  */
 import { resolve } from 'node:path';
-import { blockTokensFor, packBlend, rehearseBlend, tableFiles, skippedText } from '../data/index.ts';
-import type { Blend, CorpusSpec, FoundCorpus, Tokenizer } from '../data/index.ts';
+import {
+  blendDigest,
+  blockTokensFor,
+  checkBlend,
+  countRows,
+  findRows,
+  packBlend,
+  packRows,
+  PackPool,
+  rehearseBlend,
+  skippedText,
+  tableFiles,
+  withProgress,
+  type Blend,
+  type FoundCorpus,
+  type PackedCorpus,
+  type PackedRows,
+  type RowCounts,
+  type Tokenizer,
+} from '../data/index.ts';
 import type { Topology } from '../topology/index.ts';
 import type { BatchSource } from './batch_source.ts';
+import { corporaOf, rowsOptionsOf, rowsSpecOf, textSpecOf } from './corpus_specs.ts';
 import type { TrainOptions } from './run_port.ts';
 
+export interface PackedData {
+  /** In the order of the topology. */
+  readonly corpora: readonly (PackedCorpus | PackedRows)[];
+  readonly source: BatchSource;
+}
+
+type PackOptions = Pick<TrainOptions, 'topology' | 'baseDir' | 'signal' | 'observe'>;
+
 /**
- * Packs the blend of a topology, or opens it where that is done. Globs and the cache are relative to `baseDir`. Throws
- * `EmptyCorpus`, `BadBlend` and the other errors of `data`.
+ * Packs the corpora of a topology, or opens them where that is done. Globs and the cache are relative to `baseDir`. Throws
+ * `EmptyCorpus`, `BadBlend`, `BadRow` and the other errors of `data`.
  */
-export async function packedBlend(
-  { topology, baseDir, signal, observe }: Pick<TrainOptions, 'topology' | 'baseDir' | 'signal' | 'observe'>,
-  tokenizer: Tokenizer,
-): Promise<{ blend: Blend; source: BatchSource }> {
-  const { data } = topology;
+export async function packedData(options: PackOptions, tokenizer: Tokenizer): Promise<PackedData> {
+  const { data, training } = options.topology;
+  const sections = corporaOf(data);
+  const packed = new Map([...(await packRowsOf(options, tokenizer)), ...(await packTextsOf(options, tokenizer))]);
+  const corpora = sections.map(({ name }) => packed.get(name)!.corpus);
+  const weights = sections.map(({ weight }) => weight);
+  checkBlend(corpora, weights, training.seed);
+  const folders = sections.map(({ name }) => packed.get(name)!.folder);
+  return { corpora, source: { folders, weights, digest: blendDigest(corpora, weights) } };
+}
+
+/** A packed corpus and its folder, by name. */
+type Packed = Map<string, { readonly corpus: PackedCorpus | PackedRows; readonly folder: string }>;
+
+async function packTextsOf({ topology, baseDir, signal, observe }: PackOptions, tokenizer: Tokenizer): Promise<Packed> {
+  const texts = textOptionsOf(topology, baseDir, tokenizer);
+  if (texts.corpora.length === 0) return new Map();
   const { blend, folders } = await packBlend({
-    ...optionsOf(topology, baseDir, tokenizer),
-    cacheDir: resolve(baseDir, data.cache_dir),
+    ...texts,
+    cacheDir: resolve(baseDir, topology.data.cache_dir),
     signal,
     progress: (progress) => observe({ kind: 'packing', ...progress }),
     observe: ({ found }) => {
       for (const text of [...leftOutRemarks(found), ...tableRemarks(found)]) observe({ kind: 'notice', text });
     },
   });
-  const weights = data.blend.map(({ weight }) => weight);
-  return { blend, source: { folders: [...folders], weights, digest: blend.digest } };
+  return new Map(blend.corpora.map((corpus, i) => [corpus.name, { corpus, folder: folders[i] }]));
 }
 
-/** The files of each corpus, and their blend as packing would give it; nothing is written. Throws what `packedBlend` does. */
+async function packRowsOf({ topology, baseDir, signal, observe }: PackOptions, tokenizer: Tokenizer): Promise<Packed> {
+  const sections = corporaOf(topology.data).filter(({ format }) => format === 'rows');
+  const packed: Packed = new Map();
+  if (sections.length === 0) return packed;
+  await using pool = new PackPool({ signal });
+  const cacheDir = resolve(baseDir, topology.data.cache_dir);
+  using _progress = withProgress(pool, (progress) => observe({ kind: 'packing', ...progress }), null);
+  for (const section of sections) {
+    const options = { ...rowsOptionsOf(topology, tokenizer), baseDir, cacheDir };
+    const { rows, folder } = await packRows(rowsSpecOf(section), options, pool);
+    packed.set(section.name, { corpus: rows, folder });
+    for (const text of lostRemarks(rows)) observe({ kind: 'notice', text });
+  }
+  return packed;
+}
+
+/** The files of each corpus of texts, and their blend as packing would give it; nothing is written. Throws what packing does. */
 export async function rehearsedBlend(
   topology: Topology,
   baseDir: string,
   tokenizer: Tokenizer,
-): Promise<{ corpora: readonly FoundCorpus[]; blend: Blend }> {
-  return await rehearseBlend(optionsOf(topology, baseDir, tokenizer));
+): Promise<{ corpora: readonly FoundCorpus[]; blend: Blend } | null> {
+  const options = textOptionsOf(topology, baseDir, tokenizer);
+  return options.corpora.length === 0 ? null : await rehearseBlend(options);
+}
+
+/** What packing would count of each corpus of rows; nothing is written. Throws what packing does. */
+export async function rehearsedRows(
+  topology: Topology,
+  baseDir: string,
+  tokenizer: Tokenizer,
+): Promise<{ readonly name: string; readonly counts: RowCounts }[]> {
+  const sections = corporaOf(topology.data).filter(({ format }) => format === 'rows');
+  if (sections.length === 0) return [];
+  await using pool = new PackPool();
+  const options = { ...rowsOptionsOf(topology, tokenizer), baseDir };
+  const counted = [];
+  for (const section of sections) {
+    const found = await findRows(rowsSpecOf(section), options, pool);
+    counted.push({ name: section.name, counts: await countRows(found, options, pool) });
+  }
+  return counted;
 }
 
 /** A line where a user may not have meant that outputs of runs are among the texts: how many files were left out, and why. */
@@ -58,26 +131,25 @@ export function tableRemarks(found: FoundCorpus): string[] {
   ];
 }
 
-function optionsOf({ data, training }: Topology, baseDir: string, tokenizer: Tokenizer) {
+/** A line where rows were cut, or have nothing left to learn. */
+export function lostRemarks({ index }: PackedRows): string[] {
+  const { name, rows, truncated, dropped, sequenceLength } = index;
+  const parts = [
+    ...(truncated > 0 ? [`${truncated} cut to ${sequenceLength} tokens`] : []),
+    ...(dropped > 0 ? [`${dropped} dropped, of which nothing is left to learn`] : []),
+  ];
+  return parts.length === 0 ? [] : [`corpus '${name}': of ${rows} rows ${parts.join(', ')}`];
+}
+
+function textOptionsOf({ data, training }: Topology, baseDir: string, tokenizer: Tokenizer) {
   return {
     baseDir,
     tokenizer,
     heldOutFraction: data.held_out,
     blockTokens: blockTokensFor(training.sequence_length),
     seed: training.seed,
-    corpora: specsOf(data),
+    corpora: corporaOf(data).flatMap((section) =>
+      section.format === 'rows' ? [] : [textSpecOf(section, section.format)],
+    ),
   };
 }
-
-const specsOf = ({ blend }: Topology['data']): CorpusSpec[] =>
-  blend.map(({ name, glob, exclude, weight, format, columns, max_file_bytes }) => ({
-    name,
-    globs: listOf(glob),
-    exclude: listOf(exclude ?? []),
-    weight,
-    format,
-    textKey: columns.text,
-    maxFileBytes: max_file_bytes,
-  }));
-
-const listOf = (globs: string | readonly string[]): readonly string[] => (typeof globs === 'string' ? [globs] : globs);

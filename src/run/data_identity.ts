@@ -65,6 +65,9 @@ export function dataDifference(before: Topology, now: Topology): KeyDifference |
       }
     }
   }
+  for (const name of ['rows', 'train_on', 'pack', 'keep', 'overlong', 'template_date'] as const) {
+    if (JSON.stringify(was[name]) !== JSON.stringify(is[name])) return differing(`data.${name}`, was[name], is[name]);
+  }
   return shareDifference(was.blend, is.blend);
 }
 

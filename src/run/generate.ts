@@ -5,7 +5,6 @@
 import { existsSync, statSync, type Stats } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CheckpointIo, CheckpointStore, NoCheckpoint, openCheckpoint, type Checkpoint } from '../checkpoints/index.ts';
-import { loadTokenizer } from '../data/index.ts';
 import { ARENA_LIMIT_BYTES } from '../kernels/arena.ts';
 import { sublayersDigest } from '../models/load_sublayers.ts';
 import type { Topology } from '../topology/index.ts';
@@ -14,14 +13,27 @@ import { runSpecOf } from '../actors/placement/run_spec.ts';
 import { checkForeignCode } from './foreign_code.ts';
 import { Generator } from './generator.ts';
 import { sublayersDigestOf, topologyOf } from './identity.ts';
+import { tokenizerOf } from './corpus_specs.ts';
 import { restore, ResumeRefused } from './resume.ts';
 import type { GenerateOptions } from './run_port.ts';
 import { Run } from './run.ts';
 import { vocabularyIn } from './vocabulary.ts';
 
+/** The model of a checkpoint makes no text: its objective has taken the place of the head for that. */
+export class NoTextHead extends Error {
+  readonly tag = 'NoTextHead';
+  readonly exitCode = 2;
+  constructor(path: string, objective: string) {
+    super(
+      `checkpoint ${path}: its model was trained on ${objective} and makes no text; give the checkpoint that it began from`,
+    );
+    this.name = 'NoTextHead';
+  }
+}
+
 /**
  * Writes text as it is made; `notice` hears of damaged checkpoints that are passed over. Throws `NoCheckpoint`,
- * `DamagedCheckpoint`, `ResumeRefused`, and `CodeNotAllowed` where the checkpoint names a module and `allowCode` is not set.
+ * `DamagedCheckpoint`, `NoTextHead`, `ResumeRefused`, and `CodeNotAllowed` where the checkpoint names a module and `allowCode` is not set.
  */
 export async function generate({
   checkpointDir,
@@ -39,9 +51,10 @@ export async function generate({
   const baseDir = resolve(checkpoint.path, '..', '..');
   checkForeignCode(`checkpoint ${checkpoint.path}`, { topology, baseDir, isAllowed: allowCode });
   const digest = checkSublayers(checkpoint, topology, baseDir);
-  const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
+  const tokenizer = tokenizerOf(topology, baseDir);
   const vocabulary = vocabularyIn(checkpoint, tokenizer);
   const runSpec = await runSpecOf({ topology, baseDir, vocabulary, sublayersDigest: digest });
+  if (runSpec.single.logits === null) throw new NoTextHead(checkpoint.path, topology.objective.kind);
   const run = await Run.start({
     runSpec,
     batches: noBatches,

@@ -22,7 +22,12 @@ export function identityOf({ topology, sublayersDigest }: Identified): Record<st
   const { global_batch_size, sequence_length, seed, precision, loss_scale } = topology.training;
   const scaled = precision === 'fp16' ? { loss_scale } : {};
   const training = { global_batch_size, sequence_length, seed, precision, ...scaled };
-  return JSON.parse(JSON.stringify({ model, moe, parallelism, optimizer, training })) as Record<string, Json>;
+  // Runs from before there were others have the usual objective.
+  const objective = topology.objective.kind === 'next_token' ? {} : { objective: topology.objective };
+  return JSON.parse(JSON.stringify({ model, moe, parallelism, optimizer, training, ...objective })) as Record<
+    string,
+    Json
+  >;
 }
 
 /** The topology that a checkpoint was made with; keys that came since have their defaults. Throws `ResumeRefused`. */

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { CheckpointStore, type Checkpoint, type Json } from '../checkpoints/index.ts';
-import { loadTokenizer, Order1, type Blend, type HeldOutWindows } from '../data/index.ts';
+import { Blend, Order1, PackedCorpus } from '../data/index.ts';
 import { countParameters } from '../models/costs.ts';
 import { sublayersDigest } from '../models/load_sublayers.ts';
 import { compactHeap } from '../runtime/cluster/index.ts';
@@ -16,7 +16,8 @@ import { runSpecOf, type RunSpec } from '../actors/placement/run_spec.ts';
 import { Checkpointer } from '../actors/training/checkpointer.ts';
 import type { WorkerDevice } from './chosen_device.ts';
 import { EventLog } from '../actors/training/event_log.ts';
-import { packedBlend } from './corpora.ts';
+import { packedData, type PackedData } from './corpora.ts';
+import { tokenizerOf } from './corpus_specs.ts';
 import { checkCorpora, withWeightsOf } from './data_identity.ts';
 import { Generator } from './generator.ts';
 import { identityOf } from './identity.ts';
@@ -38,7 +39,7 @@ const sample = { prompt: 'The ', mostTokens: 240, temperature: 0.7 };
 export async function train(options: TrainOptions): Promise<RunOutcome> {
   const { topology, baseDir, runDir, observe, signal } = options;
   const store = await CheckpointStore.forWriting(join(runDir, 'checkpoints'));
-  const tokenizer = loadTokenizer(topology.data.tokenizer, baseDir);
+  const tokenizer = tokenizerOf(topology, baseDir);
   // A module of sublayers is hashed and compared before it is imported.
   const { sublayersDigest: digest = sublayersDigest(topology, baseDir) } = options;
   // A run that ended before its first checkpoint begins again; one that has steps had a checkpoint before them.
@@ -56,20 +57,20 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
   const atStart = { step: found?.manifest.step ?? 0, evalLoss: null, order1Loss: null };
   const interrupted: RunOutcome = { status: 'interrupted', ...atStart, runDir };
   observe({ kind: 'phase', text: 'packing corpora' });
-  let packed: Awaited<ReturnType<typeof packedBlend>>;
+  let packed: PackedData;
   try {
-    packed = await packedBlend(resumed, tokenizer);
+    packed = await packedData(resumed, tokenizer);
   } catch (error) {
     if (!signal.aborted) throw error;
     return interrupted;
   }
-  const { blend, source } = packed;
-  if (found !== null) checkCorpora(found, blend.digest, resumed);
-  const batches = batchesOf(blend, topology, runSpec.mesh.globalMicrobatches);
-  const { heldOut, evaluations } = batches;
+  const { corpora, source } = packed;
+  if (found !== null) checkCorpora(found, source.digest, resumed);
+  const batches = batchesOf(corpora, source.weights, topology);
+  const { evaluations, heldOut } = batches;
   const notice = (text: string): void => observe({ kind: 'notice', text });
-  if (heldOut.rows < heldOut.asked) {
-    notice(`held-out text has room for ${heldOut.rows} of ${heldOut.asked} evaluation sequences`);
+  if (heldOut.count < heldOut.asked) {
+    notice(`held-out data has room for ${heldOut.count} of ${heldOut.asked} evaluation sequences`);
   }
 
   const started = (name: string, pid: number): void => {
@@ -123,9 +124,10 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
         workers: cluster.nodes * cluster.workers_per_node,
         nodes: cluster.nodes,
       });
-      const baseline = order1Of(blend, heldOut);
-      const outcome = await trainSteps(resumed, { runSpec, run, store, logs, blend, found, runId, baseline });
-      if (outcome.status === 'done') {
+      const baseline = order1Of(packed, topology.training);
+      const { digest } = source;
+      const outcome = await trainSteps(resumed, { runSpec, run, store, logs, digest, found, runId, baseline });
+      if (outcome.status === 'done' && topology.objective.kind === 'next_token') {
         const text = await run.unlessFailed(sampleOf(new Generator(run.cluster, tokenizer, topology), options));
         observe({ kind: 'sample', prompt: sample.prompt, text });
       }
@@ -148,7 +150,8 @@ interface Parts {
   readonly run: Run;
   readonly store: CheckpointStore;
   readonly logs: RunLogs;
-  readonly blend: Blend;
+  /** Of the corpora. */
+  readonly digest: string;
   readonly found: Checkpoint | null;
   readonly runId: string;
   readonly baseline: () => number | null;
@@ -156,12 +159,12 @@ interface Parts {
 
 async function trainSteps(options: TrainOptions, parts: Parts): Promise<TrainingOutcome> {
   const { topology, baseDir, runDir, observe, signal } = options;
-  const { runSpec, run, store, logs, blend, found, runId, baseline } = parts;
+  const { runSpec, run, store, logs, digest, found, runId, baseline } = parts;
   const { system, cluster } = run;
   const fields = {
     runId,
     numericsClass: cluster.numericsClass,
-    corpusDigest: blend.digest,
+    corpusDigest: digest,
     model: { ...identityOf(runSpec), vocabulary: runSpec.vocabulary },
     topology: JSON.parse(JSON.stringify(toPlain(rebaseTopology(topology, baseDir, resolve(runDir))))) as Json,
   };
@@ -212,8 +215,14 @@ async function sampleOf(generator: Generator, { topology, signal }: TrainOptions
   return text;
 }
 
-/** The order-1 model's held-out loss, computed when first asked for; null for vocabularies too large to count. */
-function order1Of(blend: Blend, heldOut: HeldOutWindows): () => number | null {
+/** The order-1 model's held-out loss, computed when first asked for; null where there are no texts, or too many tokens to count. */
+function order1Of({ corpora, source }: PackedData, training: Topology['training']): () => number | null {
+  const texts = corpora.filter((corpus) => corpus instanceof PackedCorpus);
+  if (texts.length < corpora.length || texts[0].index.vocabSize > 512) return () => null;
   let loss: number | null | undefined;
-  return () => (loss ??= blend.vocabSize <= 512 && heldOut.rows > 0 ? Order1.fit(blend).loss(heldOut) : null);
+  return () => {
+    const blend = new Blend(texts, source.weights, training.seed);
+    const heldOut = blend.heldOutWindows(training.sequence_length, training.eval_sequences);
+    return (loss ??= heldOut.rows > 0 ? Order1.fit(blend).loss(heldOut) : null);
+  };
 }

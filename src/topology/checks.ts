@@ -5,6 +5,7 @@
 import { decaySteps } from './decay_steps.ts';
 import { problem, type Problem, type Rule } from './problem.ts';
 import type { Topology } from './schema.ts';
+import { rowKeys } from './schema/data.ts';
 import { sizeLimits } from './size_limits.ts';
 
 /** Every rule that the topology breaks, in the order of the sections. */
@@ -205,6 +206,29 @@ const rules: readonly Rule[] = [
       ? problem(`min_lr ${optimizer.min_lr} exceeds lr ${optimizer.lr}`, 'optimizer.min_lr', 'optimizer.lr')
       : null,
 
+  ({ data }) =>
+    data.pack && !hasRows(data)
+      ? problem('only rows of data are packed, and data has none; remove it, or name files by data.rows', 'data.pack')
+      : null,
+
+  ({ data, objective: { kind } }) =>
+    kind !== 'next_token' && !hasRows(data)
+      ? problem(`${kind} learns from rows of data; name files by data.rows`, 'objective.kind', 'data.rows')
+      : null,
+
+  ({ data: { blend } }) => {
+    for (const [at, { columns }] of blend.entries()) {
+      const unknown = Object.keys(columns).find((key) => !rowKeys.includes(key));
+      if (unknown !== undefined) {
+        return problem(
+          `rows of data have no key "${unknown}" that could be called otherwise; they have ${rowKeys.join(', ')}`,
+          `data.blend.${at}.columns`,
+        );
+      }
+    }
+    return null;
+  },
+
   ({ data }) => {
     const names = data.blend.map((corpus) => corpus.name);
     const twice = names.findIndex((name, index) => names.indexOf(name) < index);
@@ -216,5 +240,8 @@ const rules: readonly Rule[] = [
         );
   },
 ];
+
+const hasRows = ({ rows, blend }: Topology['data']): boolean =>
+  rows !== undefined || blend.some(({ format }) => format === 'rows');
 
 const round = (value: number): number => Math.round(value * 100) / 100;

@@ -23,7 +23,7 @@ export function rebaseTopology(topology: Topology, from: string, to: string): To
     isAbsolute(path) ? path : relative(to, join(from, path)).split(sep).join('/') || '.';
   const moveAll = (paths: string | string[]): string | string[] =>
     typeof paths === 'string' ? move(paths) : paths.map(move);
-  const { tokenizer, blend, cache_dir } = topology.data;
+  const { tokenizer, blend, rows, cache_dir } = topology.data;
   const { nats } = topology.cluster;
   const { sublayers } = topology.model;
   const tokenFile = nats.token_file === undefined ? {} : { token_file: move(nats.token_file) };
@@ -35,6 +35,7 @@ export function rebaseTopology(topology: Topology, from: string, to: string): To
       ...topology.data,
       tokenizer: tokenizer.startsWith('hf:') ? `hf:${move(tokenizer.slice('hf:'.length))}` : tokenizer,
       cache_dir: move(cache_dir),
+      ...(rows === undefined ? {} : { rows: moveAll(rows) }),
       blend: blend.map((corpus) => ({
         ...corpus,
         glob: moveAll(corpus.glob),

@@ -44,7 +44,7 @@ export const stageRole = (pipelineRank: number, dataRank: number): string => `st
 export const expertGroupRole = (layer: number, group: number): string => `experts-l${layer}-g${group}`;
 
 /** Microbatches of a step over all data-parallel ranks; batches and reduction order go by their number. */
-export const globalMicrobatchesOf = ({ parallelism }: Topology): number =>
+export const globalMicrobatchesOf = ({ parallelism }: Pick<Topology, 'parallelism'>): number =>
   parallelism.data_parallel * parallelism.micro_batches;
 
 /** Sequences of one microbatch. */

@@ -1,6 +1,8 @@
 /** Microbatches: inputs and successors cut from windows, and an evaluation that is filled up with rows that ask nothing. */
 import { describe, expect, it } from 'vitest';
-import { Batches } from '../../src/run/batches.ts';
+import { batchesOf as batchesOfCorpora } from '../../src/run/batch_source.ts';
+import type { Batches } from '../../src/run/batches.ts';
+import { parseTopology } from '../../src/topology/index.ts';
 import { Blend } from '../../src/data/index.ts';
 import { trainingPass } from '../../src/actors/protocol/pass.ts';
 import { batchStreams } from '../../src/models/model.ts';
@@ -20,9 +22,13 @@ const blend = new Blend(
 );
 const [B, T] = [4, 8];
 const heldOut = blend.heldOutWindows(T, 5);
+const { training, parallelism } = parseTopology('{}', 'defaults.yaml');
 
 const batchesOf = (globalMicrobatches: number): Batches =>
-  new Batches(blend, heldOut, { globalBatchSize: B, globalMicrobatches, sequenceLength: T });
+  batchesOfCorpora(blend.corpora, blend.shares, {
+    training: { ...training, global_batch_size: B, sequence_length: T, eval_sequences: 5, seed: 5 },
+    parallelism: { ...parallelism, micro_batches: globalMicrobatches },
+  });
 
 describe('a microbatch', () => {
   it('of training is its windows, and targets are the tokens that follow', () => {

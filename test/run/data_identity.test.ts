@@ -40,7 +40,7 @@ describe('a resume with other corpora names the key', () => {
       { blend: [{ ...corpus, format: 'json_strings' }] },
     ],
     [
-      'data.blend.0.columns was {"text":"text"} and is {"text":"body"} now',
+      'data.blend.0.columns was {} and is {"text":"body"} now',
       {},
       { blend: [{ ...corpus, columns: { text: 'body' } }] },
     ],

@@ -214,7 +214,7 @@ describe('a good file', () => {
         glob: '**/*.{md,txt}',
         weight: 1,
         format: 'auto',
-        columns: { text: 'text' },
+        columns: {},
         max_file_bytes: 1048576,
       },
     ]);
@@ -233,7 +233,7 @@ describe('a good file', () => {
       glob: 'x',
       weight: 3,
       format: 'auto',
-      columns: { text: 'text' },
+      columns: {},
       max_file_bytes: 1048576,
     });
   });

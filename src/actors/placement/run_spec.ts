@@ -6,6 +6,7 @@ import { checkSublayers } from '../../models/check_sublayers.ts';
 import type { ModelConfig } from '../../models/config.ts';
 import { buildModel } from '../../models/families/index.ts';
 import { modelConfigOf, traceSettingsOf } from '../../models/from_topology.ts';
+import type { TraceSettings } from '../../models/trace_settings.ts';
 import { BadSublayers, firstLine, loadSublayers, sublayersFile } from '../../models/load_sublayers.ts';
 import { mixturesOf, type Model } from '../../models/model.ts';
 import { meshOf, microbatchSequencesOf, type Mesh, type Topology } from '../../topology/index.ts';
@@ -32,14 +33,16 @@ export type RunSpecSource = Pick<RunSpec, 'topology' | 'baseDir' | 'vocabulary'>
 export async function runSpecOf({ topology, baseDir, vocabulary, sublayersDigest }: RunSpecSource): Promise<RunSpec> {
   const { digest, family, ...sublayers } = await loadSublayers(topology, baseDir, sublayersDigest);
   const config = modelConfigOf(topology, vocabulary);
-  const build = (batch: number): Model =>
-    buildModel({ config, settings: traceSettingsOf(topology, batch), sublayers }, family ?? undefined);
+  const build = (settings: TraceSettings): Model => buildModel({ config, settings, sublayers }, family ?? undefined);
   try {
     // The first use of somebody's sublayers: what they throw is told in one line.
     if (digest !== null) checkSublayers(config, traceSettingsOf(topology, 1), sublayers);
     const batch = microbatchSequencesOf(topology);
-    const model = build(batch);
-    const single = batch === 1 ? model : build(1);
+    const settings = traceSettingsOf(topology, batch);
+    const model = build(settings);
+    // A text that is made has its sequence to itself.
+    const single =
+      batch === 1 && !settings.segments ? model : build({ ...traceSettingsOf(topology, 1), segments: false });
     const mesh = meshOf(
       topology,
       mixturesOf(model).map(({ layer }) => layer),

@@ -16,11 +16,15 @@ export class BadRow extends Error {
   readonly line: number;
   /** The key at fault, such as `messages.1.role`; null where it is the row as a whole. */
   readonly key: string | null;
+  readonly found: string;
+  readonly remedy: string;
   constructor({ path, line }: RowPlace, key: string | null, found: string, remedy: string, cause?: unknown) {
     super(`${path}:${line}: ${key === null ? '' : `${key}: `}${found}; ${remedy}`, { cause });
     this.path = path;
     this.line = line;
     this.key = key;
+    this.found = found;
+    this.remedy = remedy;
   }
 }
 
@@ -38,9 +42,13 @@ export class UnreadableRows extends Error {
 export class BadChatTemplate extends Error {
   readonly tag = 'BadChatTemplate';
   readonly tokenizer: string;
+  readonly reason: string;
+  readonly remedy: string;
   constructor(tokenizer: string, reason: string, remedy: string, cause?: unknown) {
     super(`chat template of tokenizer '${tokenizer}': ${reason}; ${remedy}`, { cause });
     this.tokenizer = tokenizer;
+    this.reason = reason;
+    this.remedy = remedy;
   }
 }
 

@@ -5,9 +5,18 @@
 import { z } from 'zod';
 import { byteSize, choice, globs, positive } from './kinds.ts';
 
-const columnsSchema = z.strictObject({
-  text: z.string().min(1).default('text').describe('Key of the text in a row of a `jsonl` file.'),
-});
+/** Keys that rows of data have; a file may call them otherwise. */
+export const rowKeys: readonly string[] = [
+  ...['text', 'messages', 'conversations', 'tools', 'chat_template_kwargs', 'prompt', 'completion'],
+  ...['instruction', 'input', 'output', 'system', 'history', 'chosen', 'rejected', 'chosen_reward', 'rejected_reward'],
+  ...['margin', 'context', 'completions', 'response'],
+  ...['helpfulness', 'correctness', 'coherence', 'complexity', 'verbosity'],
+];
+
+const columnsSchema = z
+  .record(z.string(), z.string().min(1))
+  .meta({ allowed: 'a mapping of keys of rows to names that the files have for them' })
+  .describe('What the files call keys of rows, where it is something else: `{ text: body }`.');
 
 export const corpusSchema = z
   .strictObject({
@@ -15,14 +24,14 @@ export const corpusSchema = z
     glob: globs().describe('Files to read, relative to the topology file.'),
     exclude: globs().optional().describe('Files to leave out.'),
     weight: positive().default(1).describe('Share of the blend, relative to the other weights.'),
-    format: choice(['auto', 'text', 'jsonl', 'json_strings'])
+    format: choice(['auto', 'text', 'jsonl', 'json_strings', 'rows'])
       .default('auto')
       .describe(
         '`text`: a file is a document. `jsonl`: each line is one, an object with `text`. `auto`: `jsonl` for names that end in ' +
-          '.jsonl or .ndjson, else `text`. `json_strings`: all string values of a JSON file are one document. With any, a name ' +
-          'that also ends in .gz is of a compressed file.',
+          '.jsonl or .ndjson, else `text`. `json_strings`: all string values of a JSON file are one document. `rows`: rows of data, ' +
+          'each a sample of its own: chats, attributes, texts. With any, a name that also ends in .gz is of a compressed file.',
       ),
-    columns: columnsSchema.prefault({}).describe('Keys of rows, by what is found there.'),
+    columns: columnsSchema.default({}),
     max_file_bytes: byteSize()
       .default(2 ** 20)
       .describe('Larger files are left out, unpacked if they are compressed; `jsonl` files may have any size.'),
@@ -41,6 +50,30 @@ export const dataSchema = z.strictObject({
     .min(1)
     .prefault([{ name: 'text', glob: '**/*.{md,txt}' }])
     .describe('The corpora.'),
+  rows: globs()
+    .exactOptional()
+    .describe('Files of rows of data, in the place of `blend`: short for one corpus with `format: rows`.'),
+  train_on: choice(['assistant', 'completion', 'all'])
+    .default('assistant')
+    .describe(
+      'What is learnt of a row of data: the turns of the assistant, all that follows its prompt, or everything. Of a text all is.',
+    ),
+  pack: z
+    .boolean()
+    .default(false)
+    .describe('Put several rows of data into one sequence, of which none sees another; else each has one of its own.'),
+  keep: choice(['start', 'end'])
+    .default('start')
+    .describe('What is kept of a row of data that is longer than a sequence.'),
+  overlong: choice(['truncate', 'drop'])
+    .default('truncate')
+    .describe('What becomes of an answer with attributes that is longer than a sequence.'),
+  template_date: z.iso
+    .date()
+    .exactOptional()
+    .describe(
+      'The day that chat templates see as today, where they ask for it: never the clock, so that a run can be resumed.',
+    ),
   held_out: z.number().gt(0).lt(0.5).default(0.02).describe('Fraction of every corpus kept for evaluation.'),
   cache_dir: z
     .string()

@@ -50,7 +50,7 @@ const faults: readonly (readonly [what: string, file: string, content: string | 
     'a fault in an item',
     'item.yaml',
     'data:\n  blend:\n    - { name: a, glob: x }\n    - { name: b, glob: y, format: jsn }\n',
-    '4:35: data.blend.1.format: found "jsn", allowed: auto, text, jsonl or json_strings',
+    '4:35: data.blend.1.format: found "jsn", allowed: auto or text or jsonl or json_strings or rows',
   ],
   [
     'more warm-up than steps',

@@ -1,0 +1,48 @@
+/**
+ * The sequences of a run are drawn from its corpora by weight: the n-th one is of whichever corpus is furthest behind its share,
+ * and there the next. A pure function of corpora, weights and seed.
+ */
+import { Allotment, type Draw } from './allotment.ts';
+import type { Sequence, SequenceSource } from './sequence.ts';
+
+/** A sequence, and the number of its corpus. */
+export interface DrawnSequence {
+  readonly corpus: number;
+  readonly sequence: Sequence;
+}
+
+export class Draws {
+  readonly names: readonly string[];
+  readonly #sources: readonly SequenceSource[];
+  readonly #allotment: Allotment;
+
+  /** `weights` go with `sources`. */
+  constructor(sources: readonly SequenceSource[], weights: readonly number[]) {
+    this.names = sources.map(({ name }) => name);
+    this.#sources = sources;
+    this.#allotment = new Allotment(weights);
+  }
+
+  /** Sequences after which the corpus that takes longest has been seen once. */
+  get epoch(): number {
+    const { shares } = this.#allotment;
+    return Math.max(...this.#sources.map(({ count }, i) => (shares[i] > 0 ? Math.ceil(count / shares[i]) : 0)));
+  }
+
+  /** What sequence `n` counts. */
+  weightOf(n: number): number {
+    const { corpus, ordinal } = this.#at(n);
+    return this.#sources[corpus].weightOf(ordinal);
+  }
+
+  /** Sequence `n`. Throws `DamagedPack`. */
+  at(n: number): DrawnSequence {
+    const { corpus, ordinal } = this.#at(n);
+    return { corpus, sequence: this.#sources[corpus].sequence(ordinal) };
+  }
+
+  #at(n: number): Draw {
+    if (!Number.isSafeInteger(n) || n < 0) throw new RangeError(`sequence ${n} is no number of one`);
+    return this.#allotment.at(n);
+  }
+}

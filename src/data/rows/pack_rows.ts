@@ -1,0 +1,131 @@
+/**
+ * From files of rows to samples on disk, once: read in order, made samples on threads, written end to end. What lies in which
+ * sequence, and what is held out, is decided when all samples are known; so a folder is complete or has no index.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { removeLeftovers, writeCacheFile } from '../cache_file.ts';
+import { EmptyCorpus, PackNotWritten } from '../errors.ts';
+import { INDEX_FILE } from '../packed_index.ts';
+import type { PackPool } from '../pack_pool.ts';
+import { tokenDtype } from '../tokenizers/tokenizer.ts';
+import { PackedRows } from './packed_rows.ts';
+import { rowsFiles, type RowsIndex } from './rows_index.ts';
+import { partsOf, recordsOf, type KnownSamples } from './rows_layout.ts';
+import { findRows, madeOf, noRows, sumOf, type FoundRows, type RowsSpec, type SamplingOptions } from './rows_made.ts';
+import { labelsOf } from './sample_task.ts';
+import type { RowCounts } from './sampler.ts';
+import { bestFit, oneEach, type Packing } from './sequence_packing.ts';
+
+export interface PackRowsOptions extends SamplingOptions {
+  readonly cacheDir: string;
+  /** Whether several samples lie in one sequence. */
+  readonly isPacked: boolean;
+  /** Share of the samples to keep for evaluation, in [0, 1). */
+  readonly heldOutFraction: number;
+}
+
+export interface PackRowsResult {
+  readonly rows: PackedRows;
+  readonly folder: string;
+  readonly reused: boolean;
+}
+
+/** Packs the rows of a corpus, or opens them if they were packed before. Throws `EmptyCorpus`, `BadRow` and their kin. */
+export async function packRows(spec: RowsSpec, options: PackRowsOptions, pool: PackPool): Promise<PackRowsResult> {
+  const found = await findRows(spec, options, pool);
+  const digest = await digestOf(found, options, pool);
+  const folder = join(options.cacheDir, digest);
+  const reused = existsSync(join(folder, INDEX_FILE)) && (await pool.areWholeRows(folder));
+  if (!reused) {
+    try {
+      await mkdir(folder, { recursive: true });
+      removeLeftovers(options.cacheDir);
+      await writeRows(folder, found, digest, options, pool);
+    } catch (error) {
+      if (error instanceof Error && 'syscall' in error) throw new PackNotWritten(folder, error);
+      throw error;
+    }
+  }
+  return { rows: PackedRows.trusted(folder), folder, reused };
+}
+
+async function writeRows(
+  folder: string,
+  found: FoundRows,
+  digest: string,
+  options: PackRowsOptions,
+  pool: PackPool,
+): Promise<void> {
+  const { tokenizer, sampler, heldOutFraction } = options;
+  const known: KnownSamples = { sizes: [], labels: [] };
+  let counts: RowCounts = noRows;
+  const tokens = await writeCacheFile(folder, rowsFiles.tokens, (writeTokens) =>
+    writeCacheFile(folder, rowsFiles.trained, async (writeTrained) => {
+      for await (const made of madeOf(found, options, pool)) {
+        await writeTokens(made.tokens);
+        await writeTrained(made.trained);
+        for (const size of made.sizes) known.sizes.push(size);
+        for (const label of made.labels) known.labels.push(label);
+        counts = sumOf(counts, made.counts);
+      }
+    }),
+  );
+  const samples = known.sizes.length / 2;
+  const { name } = found.spec;
+  if (samples === 0) {
+    const reason = `none of its ${counts.rows} rows has anything to learn within ${sampler.sequenceLength} tokens`;
+    throw new EmptyCorpus(name, reason, 'raise training.sequence_length, or set data.keep: end');
+  }
+  const parts = partsOf(name, samples, heldOutFraction);
+  const [train, heldOut] = [packing(parts.train, known, options), packing(parts.heldOut, known, options)];
+  const labels = labelsOf(found.kind);
+  const records = recordsOf([...train.order, ...heldOut.order], known, labels);
+  const starts = [...train.starts.slice(0, -1), ...heldOut.starts.map((start) => train.order.length + start)];
+  const written = await writeCacheFile(folder, rowsFiles.samples, (write) => write(records));
+  const ends = await writeCacheFile(folder, rowsFiles.starts, (write) =>
+    write(new Uint8Array(Uint32Array.from(starts).buffer)),
+  );
+  const index: RowsIndex = {
+    version: 1,
+    kind: found.kind,
+    name,
+    digest,
+    tokenizer: tokenizer.name,
+    vocabSize: tokenizer.vocabSize,
+    dtype: tokenDtype(tokenizer.vocabSize),
+    sequenceLength: sampler.sequenceLength,
+    labels,
+    train: { samples: train.order.length, sequences: train.starts.length - 1 },
+    heldOut: { samples: heldOut.order.length, sequences: heldOut.starts.length - 1 },
+    ...counts,
+    sha256: {
+      tokens: tokens.sha256,
+      trained: tokens.result.sha256,
+      samples: written.sha256,
+      starts: ends.sha256,
+    },
+  };
+  await writeCacheFile(folder, INDEX_FILE, (write) => write(Buffer.from(`${JSON.stringify(index, null, 2)}\n`)));
+}
+
+function packing(samples: readonly number[], { sizes }: KnownSamples, options: PackRowsOptions): Packing {
+  if (!options.isPacked) return oneEach(samples);
+  return bestFit(samples, (sample) => sizes[2 * sample], options.sampler.sequenceLength);
+}
+
+/** sha256 over tokenizer, template, how samples are made, and every file's name and digest. */
+async function digestOf(
+  { spec, kind, files }: FoundRows,
+  { tokenizer, sampler, isPacked, heldOutFraction }: PackRowsOptions,
+  pool: PackPool,
+): Promise<string> {
+  const { chatTemplate, toolTemplate, identity } = tokenizer;
+  const how = [sampler, isPacked, heldOutFraction, spec.columns, chatTemplate, toolTemplate];
+  const hash = createHash('sha256').update(JSON.stringify(['troupe-rows/1', spec.name, kind, identity, how]));
+  const hashes = pool.inOrder(files, async ({ name, path }) => [name, await pool.hash(path)]);
+  for await (const file of hashes) hash.update(JSON.stringify(file));
+  return hash.digest('hex');
+}

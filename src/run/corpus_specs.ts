@@ -1,0 +1,72 @@
+/** From the `data` section of a topology to what is packed: the corpora that it names, and how rows are made samples. */
+import { CHATML_TOKENS, BytesTokenizer, loadTokenizer } from '../data/index.ts';
+import type { CorpusFormat, CorpusSpec, PackRowsOptions, RowsSpec, SampledKind, Tokenizer } from '../data/index.ts';
+import type { CorpusSection, ObjectiveSection, Topology } from '../topology/index.ts';
+
+/** Name of the corpus that `data.rows` is short for. */
+const ROWS = 'rows';
+
+/** What each objective learns from. */
+const kinds: Readonly<Record<ObjectiveSection['kind'], readonly SampledKind[]>> = {
+  next_token: ['text', 'chat'],
+  chat: ['chat'],
+  attributes: ['attributes'],
+};
+
+/** The corpora of a run; `rows` stands for one. */
+export function corporaOf({ blend, rows }: Topology['data']): readonly CorpusSection[] {
+  if (rows === undefined) return blend;
+  return [{ name: ROWS, glob: rows, weight: 1, format: 'rows', columns: {}, max_file_bytes: 0 }];
+}
+
+/** A corpus of texts. */
+export const textSpecOf = (
+  { name, glob, exclude, weight, columns, max_file_bytes }: CorpusSection,
+  format: CorpusFormat,
+): CorpusSpec => ({
+  name,
+  globs: listOf(glob),
+  exclude: listOf(exclude ?? []),
+  weight,
+  format,
+  textKey: columns.text ?? 'text',
+  maxFileBytes: max_file_bytes,
+});
+
+/** A corpus of rows. */
+export const rowsSpecOf = ({ name, glob, exclude, columns }: CorpusSection): RowsSpec => ({
+  name,
+  globs: listOf(glob),
+  exclude: listOf(exclude ?? []),
+  columns,
+});
+
+export function rowsOptionsOf(
+  { data, objective, training }: Topology,
+  tokenizer: Tokenizer,
+): Omit<PackRowsOptions, 'baseDir' | 'cacheDir'> {
+  const { train_on: trainOn, keep, overlong, pack, held_out, template_date: date } = data;
+  return {
+    tokenizer,
+    kinds: kinds[objective.kind],
+    sampler: {
+      sequenceLength: training.sequence_length,
+      // Whoever learns to predict every token learns it of chats too.
+      trainOn: objective.kind === 'next_token' ? 'all' : trainOn,
+      keep,
+      overlong,
+      ...(date === undefined ? {} : { date: new Date(date) }),
+    },
+    isPacked: pack && objective.kind !== 'attributes',
+    heldOutFraction: held_out,
+  };
+}
+
+/** The tokenizer of a run: `bytes` has the tokens of ChatML where chats are learnt. Throws `BadTokenizer`. */
+export function tokenizerOf({ data, objective }: Pick<Topology, 'data' | 'objective'>, baseDir: string): Tokenizer {
+  const tokenizer = loadTokenizer(data.tokenizer, baseDir);
+  const isOfChats = objective.kind !== 'next_token';
+  return isOfChats && tokenizer instanceof BytesTokenizer ? tokenizer.withSpecials(CHATML_TOKENS) : tokenizer;
+}
+
+const listOf = (globs: string | readonly string[]): readonly string[] => (typeof globs === 'string' ? [globs] : globs);
