@@ -2,14 +2,14 @@
  * Generating takes a checkpoint and writes text: the model's actors run on one worker, whatever mesh trained them.
  * `troupe generate` calls it.
  */
-import { existsSync, statSync, type Stats } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { CheckpointIo, CheckpointStore, NoCheckpoint, openCheckpoint, type Checkpoint } from '../checkpoints/index.ts';
+import { resolve } from 'node:path';
+import type { Checkpoint } from '../checkpoints/index.ts';
 import { ARENA_LIMIT_BYTES } from '../kernels/arena.ts';
 import { sublayersDigest } from '../models/load_sublayers.ts';
 import type { Topology } from '../topology/index.ts';
 import { noBatches } from '../actors/stage/batch_port.ts';
 import { runSpecOf } from '../actors/placement/run_spec.ts';
+import { findCheckpoint } from './find_checkpoint.ts';
 import { checkForeignCode } from './foreign_code.ts';
 import { Generator } from './generator.ts';
 import { sublayersDigestOf, topologyOf } from './identity.ts';
@@ -45,7 +45,7 @@ export async function generate({
   write,
   notice,
 }: GenerateOptions): Promise<void> {
-  const checkpoint = await find(checkpointDir, notice);
+  const checkpoint = await findCheckpoint(checkpointDir, notice);
   const topology = singleWorker(checkpoint);
   // Paths in a checkpoint's topology are relative to the run directory, two folders above it.
   const baseDir = resolve(checkpoint.path, '..', '..');
@@ -75,33 +75,6 @@ function checkSublayers(checkpoint: Checkpoint, topology: Topology, baseDir: str
   const digest = sublayersDigest(topology, baseDir);
   if (digest === sublayersDigestOf(checkpoint)) return digest;
   throw new ResumeRefused(checkpoint.path, 'the module at model.sublayers has changed since; restore it as it was', 2);
-}
-
-/** A checkpoint, a folder of checkpoints, or a run directory. */
-async function find(path: string, notice: (text: string) => void): Promise<Checkpoint> {
-  const stats = statsOf(path);
-  if (stats === undefined) throw new NoCheckpoint(resolve(path), 'there is no such folder', 2);
-  if (!stats.isDirectory()) throw new NoCheckpoint(resolve(path), 'it is no folder', 2);
-  if (existsSync(join(path, 'manifest.json'))) return await openCheckpoint(resolve(path));
-  const inRun = join(path, 'checkpoints');
-  const store = new CheckpointStore(resolve(existsSync(inRun) ? inRun : path));
-  if ((await store.list()).length === 0) throw new NoCheckpoint(store.dir, 'it holds none', 2);
-  const { checkpoint, refused } = await store.openNewestValid();
-  if (refused.length > 0) notice(passedOver(refused, checkpoint));
-  return checkpoint;
-}
-
-function statsOf(path: string): Stats | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false });
-  } catch (cause) {
-    throw new CheckpointIo(resolve(path), cause);
-  }
-}
-
-/** Says which checkpoints are newer, and why none of them is used. */
-function passedOver(refused: readonly Error[], { path }: Checkpoint): string {
-  return `${refused.map(({ message }) => message).join(' | ')}; using ${path} instead`;
 }
 
 /** The checkpoint's topology with every rank on one worker and one sequence at a time. */
