@@ -3,15 +3,12 @@
  * otherwise than the one that wrote them; what all of them hold at the end must have the checkpoint's digest.
  */
 import { z } from 'zod';
-import { DamagedCheckpoint, float32Of, readTensors, type Checkpoint } from '../checkpoints/index.ts';
-import type { ActorSystem, TensorPayload } from '../runtime/index.ts';
-import { agentAddress } from '../actors/placement/addresses.ts';
+import { DamagedCheckpoint, readTensors, type Checkpoint, type Manifest } from '../checkpoints/index.ts';
+import type { ActorSystem } from '../runtime/index.ts';
 import type { SystemHolders } from '../actors/placement/system_holders.ts';
-import { batchesOf } from '../actors/parameters/message_batches.ts';
 import { storedNames } from '../actors/parameters/rules.ts';
 import { paramsDigest } from '../actors/parameters/params_digest.ts';
-import { payload } from '../actors/protocol/pass.ts';
-import { agentProtocol } from '../actors/protocol/agent.ts';
+import { handOut, patienceMs } from './hand_out.ts';
 
 /** The checkpoint was made by another run, or on what gives other bits. */
 export class ResumeRefused extends Error {
@@ -24,10 +21,13 @@ export class ResumeRefused extends Error {
   }
 }
 
-/** What a checkpoint says of the parameters in it; one by somebody else may say nothing. */
 const extraSchema = z.looseObject({ params_digest: z.string() });
 
-const patienceMs = 15 * 60_000;
+/** What a checkpoint says of the parameters in it; null where it says nothing, as one by somebody else may. */
+export function digestIn({ extra }: Pick<Manifest, 'extra'>): string | null {
+  const said = extraSchema.safeParse(extra);
+  return said.success ? said.data.params_digest : null;
+}
 
 /**
  * Hands every system the parameters and moments of its holders, a few at a time. Throws `BadTensor` when the checkpoint lacks
@@ -39,26 +39,10 @@ export async function restore(
   holders: readonly SystemHolders[],
 ): Promise<void> {
   const { path, manifest } = checkpoint;
-  for (const each of holders) {
-    const agent = system.ref(agentProtocol, agentAddress(each.system));
-    // Sharers of one system hold the same.
-    const all = each.holders.flatMap(({ share }) => share.holdings);
-    const holdings = [...new Map(all.map((holding) => [holding.parameter.name, holding])).values()];
-    const { optimizer } = each.holders[0].share;
-    const batches = batchesOf(holdings).map((batch) => batch.flatMap((holding) => storedNames(holding, optimizer)));
-    const stored = readTensors(checkpoint, batches.flat());
-    for (const { length } of batches) {
-      const tensors: Record<string, TensorPayload> = {};
-      for (let taken = 0; taken < length; taken++) {
-        const { value: tensor } = await stored.next();
-        if (tensor) tensors[tensor.name] = payload(float32Of(tensor), tensor.shape);
-      }
-      await agent.ask.restore({ tensors, dataStep: manifest.step }, { timeoutMs: patienceMs });
-    }
-    await stored.return();
-  }
-  const said = extraSchema.safeParse(manifest.extra);
-  if (!said.success || said.data.params_digest === (await paramsDigest(system, holders, patienceMs))) return;
+  const read = (names: readonly string[]) => readTensors(checkpoint, names);
+  await handOut(system, holders, { read, namesOf: storedNames, dataStep: manifest.step });
+  const digest = digestIn(manifest);
+  if (digest === null || digest === (await paramsDigest(system, holders, patienceMs))) return;
   const what = 'its parameters are not those that its params_digest is of';
   throw new DamagedCheckpoint(path, what, 'remove that checkpoint to use the one before it');
 }

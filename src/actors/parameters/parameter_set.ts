@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { floats, type Data } from '../../kernels/dtype.ts';
 import type { Bindings, Device, FlatArena, Slice, Tensor } from '../../kernels/device.ts';
+import { elements } from '../../kernels/shape.ts';
 import { initialValues } from '../../models/parameter.ts';
 import type { TensorPayload } from '../../runtime/index.ts';
 import type { OptimizerSection } from '../../topology/index.ts';
@@ -119,10 +120,18 @@ export class ParameterSet {
     return Object.fromEntries(read.map(([name, data], i) => [name, payload(data, stored[i][1].shape)]));
   }
 
-  /** Takes over what `save` gave. Throws `MissingTensor` when a tensor is not this set's or has another shape. */
+  /**
+   * Takes over what `save` gave. What a rule keeps of a parameter may be left out: it is 0 then, as before the first update. Throws
+   * `MissingTensor` when a tensor is not this set's or has another shape.
+   */
   restore(tensors: Readonly<Record<string, TensorPayload>>): void {
-    const all = [...this.bucketOf].flatMap(([name, bucket]) => Object.entries(bucket.storedOf(name)));
-    const stored = new Map(all);
+    const stored = new Map<string, Tensor>();
+    for (const [name, bucket] of this.bucketOf) {
+      for (const [key, tensor] of Object.entries(bucket.storedOf(name))) {
+        stored.set(key, tensor);
+        if (name in tensors && !(key in tensors)) this.device.write(tensor, new Float32Array(elements(tensor.shape)));
+      }
+    }
     for (const [name, saved] of Object.entries(tensors)) {
       const tensor = stored.get(name);
       if (tensor === undefined || saved.shape.join() !== tensor.shape.join())

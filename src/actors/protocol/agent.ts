@@ -54,7 +54,7 @@ export const agentProtocol = defineProtocol('agent', {
     args: z.object({ parameters: z.array(z.string()) }),
     reply: z.object({ tensors: tensorsSchema }),
   }),
-  /** Some parameters with their moments, for all here that hold them, and the step that they belong to. */
+  /** Some parameters with their moments, or without, for all here that hold them, and the step that they belong to. */
   restore: ask({ from: owner, args: z.object({ tensors: tensorsSchema, dataStep: z.int() }) }),
   /** SHA-256 of each parameter that holders here answer for, in the order of the cast. */
   digest: ask({ from: [checkpointer, ...owner], reply: z.array(z.string()) }),

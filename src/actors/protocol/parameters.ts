@@ -53,7 +53,7 @@ export const parameterMessages = {
     args: z.object({ parameters: z.array(z.string()) }),
     reply: z.object({ tensors: tensorsSchema }),
   }),
-  /** Some parameters with their moments, and the step that they belong to. */
+  /** Some parameters with their moments, which are 0 where they are left out, and the step that they belong to. */
   restore: ask({ from: [agents], args: z.object({ tensors: tensorsSchema, dataStep: z.int() }) }),
   /** SHA-256 of each parameter that this role answers for. */
   digest: ask({ from: [agents], reply: z.record(z.string(), z.string()) }),

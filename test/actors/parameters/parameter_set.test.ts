@@ -3,6 +3,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { FlatArena } from '../../../src/kernels/device.ts';
 import { sumOfSquares } from '../../../src/actors/parameters/gradient_norm.ts';
 import type { Bucket } from '../../../src/actors/parameters/bucket.ts';
+import { payload } from '../../../src/actors/protocol/pass.ts';
 import { holdingsOf } from '../../../src/actors/parameters/holding.ts';
 import { ParameterSet } from '../../../src/actors/parameters/parameter_set.ts';
 import { CpuDevice } from '../../../src/kernels/cpu/device.ts';
@@ -65,6 +66,19 @@ it('takes no gradient beyond those that were reserved, and the same memory again
   bucket.giveGradient(first);
   expect(bucket.takeGradient()).toBe(first);
   expect(slice.usedBytes).toBe(used);
+});
+
+it('has moments of 0 where it is given a parameter alone, and leaves the others as they are', async () => {
+  const set = await ParameterSet.create(near, near.slice(address, 2 ** 25), holdings, { optimizer, seed: 1 });
+  const tensorOf = (value: number) => payload(new Float32Array(7).fill(value), [7]);
+  const same = payload(new Float32Array(1025).fill(8), [1025]);
+  set.restore({ short: tensorOf(1), 'short.exp_avg': tensorOf(2), 'short.exp_avg_sq': tensorOf(3) });
+  set.restore({ same, 'same.exp_avg': same, 'same.exp_avg_sq': same });
+  set.restore({ short: tensorOf(4) });
+  expect(await set.save(['short', 'same'])).toEqual({
+    ...{ short: tensorOf(4), 'short.exp_avg': tensorOf(0), 'short.exp_avg_sq': tensorOf(0) },
+    ...{ same, 'same.exp_avg': same, 'same.exp_avg_sq': same },
+  });
 });
 
 it('keeps parameters that do not learn without moments and gradients, and saves them', async () => {
