@@ -183,6 +183,9 @@ async function checkedModule(module: Module): Promise<string | null> {
   if (resume) {
     const { checkResume } = await import('../run/take_up.ts');
     await checkResume({ topology, sublayersDigest }, runDir);
+  } else {
+    const { checkStart } = await import('../run/starting_point.ts');
+    await checkStart(topology, baseDir);
   }
   return sublayersDigest;
 }

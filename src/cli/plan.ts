@@ -43,8 +43,12 @@ export function addPlan(program: Command, finish: Finish): void {
     .action(async (file: string, flags: PlanFlags) => finish(await plan(file, flags), 'output'));
 }
 
-function plan(file: string, flags: PlanFlags): Promise<number> {
-  return showPlan(readTopology(file, flags), dirname(resolve(file)), flags);
+async function plan(file: string, flags: PlanFlags): Promise<number> {
+  const topology = readTopology(file, flags);
+  const baseDir = dirname(resolve(file));
+  const { checkStart } = await import('../run/starting_point.ts');
+  await checkStart(topology, baseDir);
+  return await showPlan(topology, baseDir, flags);
 }
 
 /** Prints the plan; returns the exit code that says whether it fits. Throws `BadTokenizer`. */

@@ -8,6 +8,7 @@ import { dumpTopology, rebaseTopology, type Topology } from '../topology/index.t
 import { train } from './train.ts';
 import type { RunEvent, RunOutcome } from './run_port.ts';
 import { checkRunServer } from './run_server.ts';
+import { checkStart } from './starting_point.ts';
 
 export interface LaunchOptions {
   /** What relative paths and globs in the topology start from; default: the working directory. */
@@ -32,7 +33,7 @@ export interface LaunchOptions {
  *
  *     const { evalLoss, runDir } = await launch(topology, { baseDir: import.meta.dirname });
  *
- * Throws `RunDirectoryRefused`, `NatsServerMissing`, `EmptyCorpus`, `RunFailed` ...: every error of a run, each with its
+ * Throws `RunDirectoryRefused`, `NoCheckpoint`, `NatsServerMissing`, `EmptyCorpus`, `RunFailed` ...: every error of a run, each with its
  * `tag` and one line; a worker with too little memory is `OutOfSliceMemory` here, where the command asks the plan first. No
  * process is left, whatever happens.
  */
@@ -43,6 +44,8 @@ export async function launch(topology: Topology, options: LaunchOptions = {}): P
   const { name } = topology;
   const place = { directory: runDir ?? null, parent: 'runs', name, resume, nowMs: Date.now() };
   RunDirectory.check(place);
+  // A run that goes on has its own parameters: what it began with may be gone.
+  if (!resume) await checkStart(topology, from);
   await checkRunServer(topology, from);
   const directory = RunDirectory.open(place);
   try {

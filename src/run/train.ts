@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { CheckpointStore, type Checkpoint, type Json } from '../checkpoints/index.ts';
-import { Blend, Order1, PackedCorpus } from '../data/index.ts';
+import { Blend, Order1, PackedCorpus, type Tokenizer } from '../data/index.ts';
 import { countParameters } from '../models/costs.ts';
 import { sublayersDigest } from '../models/load_sublayers.ts';
 import { compactHeap } from '../runtime/cluster/index.ts';
@@ -27,6 +27,7 @@ import { RunLogs } from './run_logs.ts';
 import type { TrainOptions, RunOutcome } from './run_port.ts';
 import { openRunServer } from './run_server.ts';
 import type { RunServer } from './run_server_port.ts';
+import { begin, startingPointOf } from './starting_point.ts';
 import { newestOf, takeUp } from './take_up.ts';
 import { Run } from './run.ts';
 import { tunedDevices } from './tuned_devices.ts';
@@ -49,6 +50,8 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
   const found = newest?.checkpoint ?? null;
   const vocabulary = found === null ? vocabularyOf(topology, tokenizer) : vocabularyIn(found, tokenizer);
   const runSpec = await runSpecOf({ topology, baseDir, vocabulary, sublayersDigest: digest });
+  const notice = (text: string): void => observe({ kind: 'notice', text });
+  const start = found === null ? await startingPointOf(runSpec, tokenizer, notice) : null;
   using logs = new RunLogs(runDir, found === null);
   for (const { path, message } of newest?.refused ?? []) logs.events.append('refused', { path, reason: message });
 
@@ -68,7 +71,6 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
   if (found !== null) checkCorpora(found, source.digest, resumed);
   const batches = batchesOf(corpora, source.weights, topology);
   const { evaluations, heldOut } = batches;
-  const notice = (text: string): void => observe({ kind: 'notice', text });
   if (heldOut.count < heldOut.asked) {
     notice(`held-out data has room for ${heldOut.count} of ${heldOut.asked} evaluation sequences`);
   }
@@ -105,6 +107,10 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
       // The processor for all is what one expects.
       if (cluster.device !== 'cpu') for (const line of new Set(run.cluster.devices.map(deviceLine))) notice(line);
       if (found !== null) await run.unlessFailed(takeUp(run, found, topology));
+      if (start !== null) {
+        await run.unlessFailed(begin(run, start));
+        logs.events.append('started_from', { path: start.source.path, step: start.step, digest: start.digest });
+      }
       // Only now is it sure that the run goes on from there.
       const lost = logs.cutTo(found?.manifest ?? { step: 0, updateStep: 0 });
       if (lost.length > 0) {
@@ -126,7 +132,8 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
       });
       const baseline = order1Of(packed, topology.training);
       const { digest } = source;
-      const outcome = await trainSteps(resumed, { runSpec, run, store, logs, digest, found, runId, baseline });
+      const parts = { runSpec, run, store, logs, digest, tokenizer, found, runId, baseline };
+      const outcome = await trainSteps(resumed, parts);
       if (outcome.status === 'done' && topology.objective.kind === 'next_token') {
         const text = await run.unlessFailed(sampleOf(new Generator(run.cluster, tokenizer, topology), options));
         observe({ kind: 'sample', prompt: sample.prompt, text });
@@ -152,6 +159,7 @@ interface Parts {
   readonly logs: RunLogs;
   /** Of the corpora. */
   readonly digest: string;
+  readonly tokenizer: Tokenizer;
   readonly found: Checkpoint | null;
   readonly runId: string;
   readonly baseline: () => number | null;
@@ -159,13 +167,13 @@ interface Parts {
 
 async function trainSteps(options: TrainOptions, parts: Parts): Promise<TrainingOutcome> {
   const { topology, baseDir, runDir, observe, signal } = options;
-  const { runSpec, run, store, logs, digest, found, runId, baseline } = parts;
+  const { runSpec, run, store, logs, digest, tokenizer, found, runId, baseline } = parts;
   const { system, cluster } = run;
   const fields = {
     runId,
     numericsClass: cluster.numericsClass,
     corpusDigest: digest,
-    model: { ...identityOf(runSpec), vocabulary: runSpec.vocabulary },
+    model: { ...identityOf(runSpec), vocabulary: runSpec.vocabulary, tokenizer: tokenizer.identity },
     topology: JSON.parse(JSON.stringify(toPlain(rebaseTopology(topology, baseDir, resolve(runDir))))) as Json,
   };
   const observer = logs.observer(observe, baseline);

@@ -2,7 +2,7 @@
  * The vocabulary of a model is how many rows its embedding and its head have. There may be more than the tokenizer has ids: the
  * others are no token's, are never a target, and no generation chooses them.
  */
-import type { Checkpoint } from '../checkpoints/index.ts';
+import type { Checkpoint, Json, Manifest } from '../checkpoints/index.ts';
 import { BadTokenizer, type Tokenizer } from '../data/index.ts';
 import type { Topology } from '../topology/index.ts';
 import { ResumeRefused } from './resume.ts';
@@ -26,12 +26,26 @@ export function vocabularyOf(
  * where the tokenizer has more ids than the model has rows.
  */
 export function vocabularyIn(
-  { path, manifest: { model } }: Pick<Checkpoint, 'path' | 'manifest'>,
+  { path, manifest }: Pick<Checkpoint, 'path' | 'manifest'>,
   { name, vocabSize }: Pick<Tokenizer, 'name' | 'vocabSize'>,
 ): number {
-  const isObject = typeof model === 'object' && model !== null && !Array.isArray(model);
-  const vocabulary = isObject && typeof model.vocabulary === 'number' ? model.vocabulary : vocabSize;
+  const vocabulary = vocabularySaidBy(manifest) ?? vocabSize;
   if (vocabulary >= vocabSize) return vocabulary;
   const what = `its model has ${vocabulary} rows, and the tokenizer '${name}' has ids up to ${vocabSize - 1} now`;
   throw new ResumeRefused(path, `${what}; restore the tokenizer as it was`, 2);
 }
+
+/** That which a manifest names; null in those of version 0.1. */
+export function vocabularySaidBy({ model }: Pick<Manifest, 'model'>): number | null {
+  const said = saidOf(model, 'vocabulary');
+  return typeof said === 'number' ? said : null;
+}
+
+/** Identity of the tokenizer that a model was trained with; null where its manifest does not name it. */
+export function tokenizerIn({ model }: Pick<Manifest, 'model'>): string | null {
+  const said = saidOf(model, 'tokenizer');
+  return typeof said === 'string' ? said : null;
+}
+
+const saidOf = (model: Json, key: string): Json | undefined =>
+  typeof model === 'object' && model !== null && !Array.isArray(model) ? model[key] : undefined;

@@ -29,6 +29,7 @@ export function rebaseTopology(topology: Topology, from: string, to: string): To
   const tokenFile = nats.token_file === undefined ? {} : { token_file: move(nats.token_file) };
   return {
     ...topology,
+    from: topology.from === null ? null : move(topology.from),
     cluster: { ...topology.cluster, nats: { ...nats, ...tokenFile } },
     model: { ...topology.model, sublayers: sublayers === null ? null : move(sublayers) },
     data: {

@@ -21,6 +21,16 @@ export const topologySchema = z.strictObject({
     .meta({ allowed: 'letters, digits, ".", "_" and "-", beginning with a letter or a digit' })
     .default('run')
     .describe('Name of the run; its directory begins with it.'),
+  from: z
+    .string()
+    .min(1)
+    .nullable()
+    .meta({ allowed: 'the path of a run directory or of a checkpoint, or null' })
+    .default(null)
+    .describe(
+      'Model that the run begins with, instead of initial values: the parameters of the newest checkpoint of a run, or of a checkpoint. ' +
+        'All else is that of a new run. Relative to this file; a run that has a checkpoint of its own does not read it again.',
+    ),
   cluster: clusterSchema.prefault({}).describe('Where the run lives: nodes, workers, devices.'),
   model: modelSchema.prefault({}).describe('The architecture and its sizes.'),
   moe: moeSchema.optional().describe('Mixture of experts, for architectures that have experts.'),

@@ -66,6 +66,11 @@ describe('the command', () => {
     expect(JSON.parse(lacking.stdout)).toMatchObject({ fits: false });
   });
 
+  test('ends with 2 where the run would begin with a model that is not there', () => {
+    const line = `troupe: no checkpoint to open in ${join(folder, 'base')}: there is no such folder; start a new run or name another directory\n`;
+    expect(troupe('plan', 'two.yaml', '--set', 'from=base')).toEqual({ stdout: '', stderr: line, exitCode: 2 });
+  });
+
   test('writes no colours and no files', () => {
     const { stdout } = troupe('plan', 'two.yaml');
     expect(stdout).not.toContain('\u001b');

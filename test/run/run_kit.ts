@@ -9,7 +9,7 @@ import { train } from '../../src/run/train.ts';
 import type { RunEvent, RunOutcome } from '../../src/run/run_port.ts';
 import { CheckpointStore } from '../../src/checkpoints/index.ts';
 import { hashU32 } from '../../src/data/index.ts';
-import { parseTopology } from '../../src/topology/index.ts';
+import { parseTopology, type Topology } from '../../src/topology/index.ts';
 
 const yaml = `
 name: small
@@ -24,6 +24,12 @@ data: { held_out: 0.2, blend: [ { name: words, glob: "*.txt" } ] }
 `;
 
 export type Settings = Readonly<Record<string, unknown>>;
+
+/** The topology of the small run, with keys set as by `--set`. */
+export function smallTopology(settings: Settings): Topology {
+  const overrides = Object.entries(settings).map(([key, value]) => ({ path: key.split('.'), value, source: key }));
+  return parseTopology(yaml, 'small.yaml', overrides);
+}
 
 /** A run that has ended. */
 export interface Played {
@@ -65,8 +71,7 @@ export class RunFolder implements Disposable {
 
   /** Trains with keys set as by `--set`. */
   async play(settings: Settings, { resume, signal, watch }: PlayOptions = {}): Promise<Played> {
-    const overrides = Object.entries(settings).map(([key, value]) => ({ path: key.split('.'), value, source: key }));
-    const topology = parseTopology(yaml, 'small.yaml', overrides);
+    const topology = smallTopology(settings);
     const runDir = resume ?? mkdtempSync(join(this.path, 'run-'));
     const events: RunEvent[] = [];
     const outcome = await train({

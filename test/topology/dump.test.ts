@@ -44,11 +44,13 @@ test('the quickstarts differ in their experts only', () => {
 
 describe('moved to another folder', () => {
   test('relative paths and globs mean the same', () => {
-    const text = `data:
+    const text = `from: ../runs/base
+data:
   tokenizer: hf:tok/tokenizer.json
   cache_dir: ../runs/.corpora
   blend: [ { name: a, glob: ['../x/**/*.md', /abs/*.md], exclude: y.md } ]`;
     const moved = rebaseTopology(parseTopology(text, 'run.yaml'), '/texts/configs', '/texts/runs/one');
+    expect(moved.from).toBe('../base');
     expect(moved.data).toMatchObject({
       tokenizer: 'hf:../../configs/tok/tokenizer.json',
       cache_dir: '../.corpora',

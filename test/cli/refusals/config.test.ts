@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { at, folder } from '../training.ts';
 import { plainly, refusalOf } from './refusal.ts';
 
-const sections = 'name, cluster, model, moe, parallelism, training, objective, optimizer, data, checkpoint, recovery';
+const sections =
+  'name, from, cluster, model, moe, parallelism, training, objective, optimizer, data, checkpoint, recovery';
 const trainingKeys =
   'steps, global_batch_size, sequence_length, seed, precision, eval_interval, eval_sequences, loss_scale';
 const give = 'give a topology file, for example configs/quickstart.yaml';
