@@ -134,7 +134,12 @@ async function startOf(
 
 describe('a model with another head', () => {
   it('begins with all but the head, which is as in a new model, and names both', async () => {
-    const settings = { ...from, 'objective.kind': 'attributes', 'parallelism.pipeline_parallel': 2 };
+    const settings = {
+      ...from,
+      'objective.kind': 'attributes',
+      'data.rows': 'rated.jsonl',
+      'parallelism.pipeline_parallel': 2,
+    };
     const { runSpec, start, said } = await startOf(settings);
     expect(said.slice(1)).toEqual([
       `${sourceEnd.path} does not have score.weight, score.bias: as in a new model`,

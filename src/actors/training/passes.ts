@@ -11,10 +11,10 @@ import { votedBy, type SystemHolders } from '../placement/system_holders.ts';
 import { agentProtocol, type SystemReport } from '../protocol/agent.ts';
 import { stageProtocol } from '../protocol/stage.ts';
 import type { Decision, Vote } from '../protocol/parameters.ts';
-import { trainingPass, type Pass } from '../protocol/pass.ts';
-import type { PassReport } from '../protocol/report.ts';
+import { trainingPass } from '../protocol/pass.ts';
 import type { Evaluation } from './evaluation.ts';
 import { lossesOf, type Losses } from './losses.ts';
+import { scorePass } from './score_pass.ts';
 
 export interface PassesParts {
   readonly topology: Topology;
@@ -73,27 +73,10 @@ export class Passes {
   /** What an evaluation comes to after `step` steps, at the evaluation's capacity factor and without noise; null without data. */
   async evaluate({ name, microbatches }: Evaluation, step: number): Promise<Losses | null> {
     if (microbatches === 0) return null;
-    return lossesOf((await this.score({ kind: 'score', data: name, step }, microbatches)).sums);
-  }
-
-  /** Has the stages take microbatches forward, the i-th by the replica i mod replicas. */
-  private async score(pass: Pass, microbatches: number): Promise<PassReport> {
-    const { mesh, topology, holders } = this.parts;
+    const pass = { kind: 'score', data: name, step } as const;
     const all = Array.from({ length: microbatches }, (_, i) => i);
-    this.scope.setParamsVersion(pass.step);
-    for (const rank of mesh.stages) {
-      const own = all.filter((i) => i % topology.parallelism.data_parallel === rank.dataRank);
-      this.stage(rank).tell.open({ pass, microbatches: own });
-    }
-    const systems = holders.filter((each) => each.holders.some(({ inPasses }) => inPasses !== null));
-    const reports = await Promise.all(
-      systems.map(({ system }) => this.agent(system).ask.finish(pass, { timeoutMs: this.patienceMs })),
-    );
-    return {
-      sums: reports.flatMap(({ sums }) => sums),
-      outputs: reports.flatMap(({ outputs }) => outputs),
-      routing: reports.flatMap(({ routing }) => routing),
-    };
+    this.scope.setParamsVersion(step);
+    return lossesOf((await scorePass(this.scope, this.parts, { pass, microbatches: all }, this.patienceMs)).sums);
   }
 
   private agent(system: string): Ref<typeof agentProtocol> {
