@@ -6,26 +6,10 @@
 import { createHash } from 'node:crypto';
 import { Allotment } from './allotment.ts';
 import { BadBlend } from './errors.ts';
-import { heldOutWindows } from './evaluation.ts';
-import type { HeldOutWindows } from './evaluation.ts';
+import { Draws } from './draws.ts';
+import { HeldOutSequences, heldOutText } from './held_out_sequences.ts';
 import type { PackedCorpus } from './packed_corpus.ts';
-import { TrainWindows } from './windows.ts';
-
-export interface BatchShape {
-  readonly globalBatchSize: number;
-  readonly sequenceLength: number;
-}
-
-export interface MicrobatchShape extends BatchShape {
-  /** Microbatches of the whole step, over all data-parallel ranks. */
-  readonly microbatches: number;
-}
-
-/** Where a training sequence lies: tokens `[start, start + T + 1)` of the stream of corpus `corpus`. */
-export interface SequenceOrigin {
-  readonly corpus: number;
-  readonly start: number;
-}
+import { textSequences } from './text_sequences.ts';
 
 export class Blend {
   readonly corpora: readonly PackedCorpus[];
@@ -35,8 +19,7 @@ export class Blend {
   /** sha256 over the corpora's names, digests and weights, in order: the corpus digest of a run. */
   readonly digest: string;
   readonly vocabSize: number;
-  readonly #allotment: Allotment;
-  readonly #windows = new Map<number, readonly TrainWindows[]>();
+  readonly #weights: readonly number[];
 
   /** `weights` go with `corpora`; the seed is a non-negative integer below 2^53. Throws `BadBlend`. */
   constructor(corpora: readonly PackedCorpus[], weights: readonly number[], seed: number) {
@@ -44,67 +27,26 @@ export class Blend {
     this.corpora = corpora;
     this.seed = seed;
     this.vocabSize = corpora[0].index.vocabSize;
-    this.#allotment = new Allotment(weights);
-    this.shares = this.#allotment.shares;
+    this.#weights = weights;
+    this.shares = new Allotment(weights).shares;
     this.digest = blendDigest(corpora, weights);
   }
 
-  /** Throws `BadBlend` where a corpus has no room for a sequence of `sequenceLength` tokens: before a run, not in it. */
-  assertRoom(sequenceLength: number): void {
-    this.#windowsOf(sequenceLength);
+  /** The sequences of `length` tokens that training sees. Throws `BadBlend` where a corpus has no room for one. */
+  draws(length: number): Draws {
+    return new Draws(
+      this.corpora.map((corpus) => textSequences(corpus, length, this.seed)),
+      this.#weights,
+    );
   }
 
-  /** Where sequence `n` of the run lies, for sequences of `sequenceLength` tokens; throws `BadBlend`. */
-  origin(n: number, sequenceLength: number): SequenceOrigin {
-    const { corpus, ordinal } = this.#allotment.at(n);
-    return { corpus, start: this.#windowsOf(sequenceLength)[corpus].start(ordinal) };
-  }
-
-  /** Tokens of a whole step, `[global batch size, T + 1]` row by row. */
-  batch(step: number, shape: BatchShape): Int32Array<ArrayBuffer> {
-    return this.microbatch(step, 0, { ...shape, microbatches: 1 });
-  }
-
-  /** Tokens of global microbatch g of a step: rows `[g B / m, (g + 1) B / m)` of the batch, each of T + 1 tokens. */
-  microbatch(step: number, globalMicrobatch: number, shape: MicrobatchShape): Int32Array<ArrayBuffer> {
-    const { globalBatchSize, microbatches, sequenceLength } = shape;
-    if (globalBatchSize % microbatches !== 0) {
-      const reason = `a batch of ${globalBatchSize} sequences does not divide into ${microbatches} microbatches`;
-      throw new BadBlend(reason, 'choose a multiple as global_batch_size');
-    }
-    if (!Number.isSafeInteger(step) || step < 0) throw new RangeError(`data step ${step} is no step`);
-    if (!(globalMicrobatch >= 0 && globalMicrobatch < microbatches)) {
-      throw new RangeError(`microbatch ${globalMicrobatch} is not below ${microbatches}`);
-    }
-    const rows = globalBatchSize / microbatches;
-    const width = sequenceLength + 1;
-    const tokens = new Int32Array(rows * width);
-    const first = step * globalBatchSize + globalMicrobatch * rows;
-    for (let row = 0; row < rows; row++) {
-      const { corpus, start } = this.origin(first + row, sequenceLength);
-      tokens.set(this.corpora[corpus].read(start, start + width), row * width);
-    }
-    return tokens;
-  }
-
-  /** Up to `count` fixed windows that no training sequence touches; the same for every seed. */
-  heldOutWindows(sequenceLength: number, count: number): HeldOutWindows {
-    return heldOutWindows(this.corpora, this.shares, sequenceLength, count);
-  }
-
-  #windowsOf(sequenceLength: number): readonly TrainWindows[] {
-    const known = this.#windows.get(sequenceLength);
-    if (known !== undefined) return known;
-    const width = sequenceLength + 1;
-    const windows = this.corpora.map(({ name, train }) => new TrainWindows(name, train, width, this.seed));
-    const short = windows.findIndex((all, corpus) => all.count === 0 && this.shares[corpus] > 0);
-    if (short >= 0) {
-      const { name, trainTokens } = this.corpora[short];
-      const reason = `corpus '${name}' has ${trainTokens} tokens to train on, no ${width} of them in a row`;
-      throw new BadBlend(reason, 'give it more text or shorten training.sequence_length');
-    }
-    this.#windows.set(sequenceLength, windows);
-    return windows;
+  /** Up to `count` fixed sequences that training never touches; the same for every seed. */
+  heldOut(length: number, count: number): HeldOutSequences {
+    return new HeldOutSequences(
+      this.corpora.map((corpus) => heldOutText(corpus, length)),
+      this.shares,
+      count,
+    );
   }
 }
 

@@ -13,6 +13,8 @@ export interface DrawnSequence {
 
 export class Draws {
   readonly names: readonly string[];
+  /** Of the corpora, normalised to a sum of 1. */
+  readonly shares: readonly number[];
   readonly #sources: readonly SequenceSource[];
   readonly #allotment: Allotment;
 
@@ -21,11 +23,12 @@ export class Draws {
     this.names = sources.map(({ name }) => name);
     this.#sources = sources;
     this.#allotment = new Allotment(weights);
+    this.shares = this.#allotment.shares;
   }
 
   /** Sequences after which the corpus that takes longest has been seen once. */
   get epoch(): number {
-    const { shares } = this.#allotment;
+    const { shares } = this;
     return Math.max(...this.#sources.map(({ count }, i) => (shares[i] > 0 ? Math.ceil(count / shares[i]) : 0)));
   }
 

@@ -1,6 +1,7 @@
 /**
- * The data layer: files → documents (`corpus`) → token ids (`tokenizers`) → a stream on disk (`pack`, on threads) → batches by weight
- * (`blend`), held-out windows (`evaluation`) and the baseline on them (`order1`). Read the files in that order.
+ * The data layer: files → documents (`corpus`) → token ids (`tokenizers`) → a stream on disk (`pack`, on threads) → sequences
+ * by weight (`blend`, `draws`), held-out ones (`held_out_sequences`) and the baseline on them (`order1`). Rows of data → samples
+ * (`rows/`). Read the files in that order.
  */
 export { findCorpus } from './corpus.ts';
 export type { FindOptions } from './corpus.ts';
@@ -21,7 +22,6 @@ export type { RowCounts } from './rows/sampler.ts';
 export { PackedRows } from './rows/packed_rows.ts';
 export { RowSequences } from './rows/row_sequences.ts';
 export type { SampledKind } from './rows/sample_task.ts';
-export type { BatchShape, MicrobatchShape, SequenceOrigin } from './blend.ts';
 export { BytesTokenizer } from './tokenizers/bytes_tokenizer.ts';
 export {
   BadBlend,
@@ -32,7 +32,6 @@ export {
   TextNotEncoded,
   UnreadableFile,
 } from './errors.ts';
-export type { CorpusWindows, HeldOutWindows } from './evaluation.ts';
 export { hashText, hashU32 } from './hash.ts';
 export { BLOCK_TOKENS, blockTokensFor, splitHeldOut } from './held_out.ts';
 export type { HeldOutSplit, TokenRange } from './held_out.ts';

@@ -5,7 +5,7 @@
  */
 import type { Blend } from './blend.ts';
 import { BadBlend } from './errors.ts';
-import type { HeldOutWindows } from './evaluation.ts';
+import type { HeldOutSequences } from './held_out_sequences.ts';
 
 /** The table of pairs has this many rows and columns at most. */
 const MAX_VOCAB = 512;
@@ -64,13 +64,14 @@ export class Order1 {
     return -Math.log((count + 1) / (this.#rowSums[previous] + this.vocabSize));
   }
 
-  /** Mean loss in nats a token over windows `[rows, T + 1]`: each predicts its last T tokens. NaN without rows. */
-  loss({ tokens, rows, sequenceLength }: Pick<HeldOutWindows, 'tokens' | 'rows' | 'sequenceLength'>): number {
-    const width = sequenceLength + 1;
-    let sum = 0;
-    for (let row = 0; row < rows; row++) {
-      for (let t = 1; t < width; t++) sum += this.nats(tokens[row * width + t - 1], tokens[row * width + t]);
+  /** Mean loss in nats a token over the targets of sequences of text. NaN where there are none. */
+  loss(heldOut: Pick<HeldOutSequences, 'count' | 'at'>): number {
+    let [sum, count] = [0, 0];
+    for (let n = 0; n < heldOut.count; n++) {
+      const { tokens, targets } = heldOut.at(n).sequence;
+      for (let t = 0; t < tokens.length; t++) sum += this.nats(tokens[t], targets[t]);
+      count += tokens.length;
     }
-    return sum / (rows * sequenceLength);
+    return sum / count;
   }
 }

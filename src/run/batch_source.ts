@@ -66,7 +66,8 @@ export function batchesOf(
   const held = corpora.map((corpus) => (isText(corpus) ? heldOutText(corpus, length) : heldOutRows(corpus)));
   const globalMicrobatches = globalMicrobatchesOf({ parallelism });
   const shape = { globalBatchSize: global_batch_size, globalMicrobatches, sequenceLength: length };
-  return new Batches(new Draws(sources, weights), new HeldOutSequences(held, weights, eval_sequences), shape);
+  const draws = new Draws(sources, weights);
+  return new Batches(draws, new HeldOutSequences(held, draws.shares, eval_sequences), shape);
 }
 
 /** The batches of a run, opened from its packed corpora. */

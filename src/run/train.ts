@@ -230,7 +230,7 @@ function order1Of({ corpora, source }: PackedData, training: Topology['training'
   let loss: number | null | undefined;
   return () => {
     const blend = new Blend(texts, source.weights, training.seed);
-    const heldOut = blend.heldOutWindows(training.sequence_length, training.eval_sequences);
-    return (loss ??= heldOut.rows > 0 ? Order1.fit(blend).loss(heldOut) : null);
+    const heldOut = blend.heldOut(training.sequence_length, training.eval_sequences);
+    return (loss ??= heldOut.count > 0 ? Order1.fit(blend).loss(heldOut) : null);
   };
 }

@@ -1,6 +1,7 @@
 /** Batches are pure: any step and any microbatch, in any order, from equal corpora, is the same. */
 import { describe, expect, it } from 'vitest';
-import { BLOCK_TOKENS, BadBlend, Blend, memoryStream, PackedCorpus } from '../../src/data/index.ts';
+import { BLOCK_TOKENS, BadBlend, Blend, memoryStream, PackedCorpus, type Draws } from '../../src/data/index.ts';
+import { TrainWindows } from '../../src/data/windows.ts';
 import { hashU32 } from '../../src/data/hash.ts';
 import { allOf, constantCorpus, corpusOf, thrownBy } from './scratch.ts';
 
@@ -11,7 +12,16 @@ const noise = (name: string, blocks: number, salt: number): PackedCorpus =>
     Uint8Array.from({ length: blocks * BLOCK_TOKENS }, (_, i) => 1 + (hashU32(salt, i) % 255)),
   );
 
-const SHAPE = { globalBatchSize: 12, sequenceLength: 64 };
+/** Tokens of a batch of `rows` sequences, each with the one that follows it. */
+const batchOf = (blend: Blend, step: number, rows = 12, length = 64): number[] => {
+  const draws = blend.draws(length);
+  return Array.from({ length: rows }, (_, row) => windowAt(draws, step * rows + row)).flat();
+};
+
+const windowAt = (draws: Draws, n: number): number[] => {
+  const { tokens, targets } = draws.at(n).sequence;
+  return [...tokens, targets[targets.length - 1]];
+};
 
 describe('blend', () => {
   const corpora = [noise('docs', 12, 1), noise('code', 20, 2), noise('mail', 4, 3)];
@@ -20,58 +30,41 @@ describe('blend', () => {
   it('gives the same batches in any order, from any instance', () => {
     const steps = [0, 1, 2, 57, 911, 5000];
     const blend = make();
-    const forward = steps.map((step) => blend.batch(step, SHAPE));
-    const other = make();
-    const backward = steps.toReversed().map((step) => other.batch(step, SHAPE));
+    const forward = steps.map((step) => batchOf(blend, step));
+    const draws = make().draws(64);
+    const backward = steps
+      .toReversed()
+      .map((step) => Array.from({ length: 12 }, (_, row) => windowAt(draws, step * 12 + row)).flat());
     expect(backward.reverse()).toEqual(forward);
-    expect(make().batch(911, SHAPE)).toEqual(forward[4]);
   });
 
-  it('cuts a batch into microbatches of consecutive rows', () => {
-    const blend = make();
-    const batch = blend.batch(3, SHAPE);
-    for (const microbatches of [1, 2, 3, 4, 12]) {
-      const parts = Array.from({ length: microbatches }, (_, g) => blend.microbatch(3, g, { ...SHAPE, microbatches }));
-      expect(parts.flatMap((part) => [...part])).toEqual([...batch]);
-    }
-  });
-
-  it('numbers sequences across steps, so that a batch size only regroups them', () => {
-    const blend = make();
-    const two = [
-      ...blend.batch(4, { ...SHAPE, globalBatchSize: 6 }),
-      ...blend.batch(5, { ...SHAPE, globalBatchSize: 6 }),
-    ];
-    expect(two).toEqual([...blend.batch(2, SHAPE)]);
-  });
-
-  it('takes rows of T + 1 tokens from where it says they lie', () => {
-    const blend = make();
-    const batch = blend.batch(9, SHAPE);
-    for (let row = 0; row < 12; row++) {
-      const { corpus, start } = blend.origin(9 * 12 + row, 64);
-      expect([...batch.subarray(row * 65, (row + 1) * 65)]).toEqual([...corpora[corpus].read(start, start + 65)]);
-    }
+  it('gives sequences whose targets are the tokens that follow', () => {
+    const { tokens, targets, begins, labels } = make().draws(64).at(9).sequence;
+    expect(tokens).toHaveLength(64);
+    expect([...targets.subarray(0, -1)]).toEqual([...tokens.subarray(1)]);
+    expect([begins, labels]).toEqual([null, null]);
   });
 
   it('draws corpora by weight', () => {
     const plain = new Blend([constantCorpus('a', 9000, 1), constantCorpus('b', 9000, 2)], [3, 1], 1);
-    const batch = plain.batch(5, { globalBatchSize: 100, sequenceLength: 9 });
+    const batch = batchOf(plain, 5, 100, 9);
     expect(batch.filter((token) => token === 1).length).toBe(750);
     expect(batch.filter((token) => token === 2).length).toBe(250);
   });
 
   it('gives other batches to another seed', () => {
-    expect(make(8).batch(0, SHAPE)).not.toEqual(make(7).batch(0, SHAPE));
+    expect(batchOf(make(8), 0)).not.toEqual(batchOf(make(7), 0));
   });
 
   it('never trains on a token that is held out, over many epochs and lengths', () => {
-    const blend = make();
     for (const sequenceLength of [7, 64, 1000]) {
       const trained = corpora.map((corpus) => new Uint8Array(corpus.index.tokenCount));
-      for (let n = 0; n < 6000; n++) {
-        const { corpus, start } = blend.origin(n, sequenceLength);
-        trained[corpus].fill(1, start, start + sequenceLength + 1);
+      for (const [corpus, { name, train }] of corpora.entries()) {
+        const windows = new TrainWindows(name, train, sequenceLength + 1, 7);
+        for (let ordinal = 0; ordinal < 3000; ordinal++) {
+          const start = windows.start(ordinal);
+          trained[corpus].fill(1, start, start + sequenceLength + 1);
+        }
       }
       for (const [i, { heldOut }] of corpora.entries()) {
         expect(heldOut.length).toBeGreaterThan(0);
@@ -81,12 +74,11 @@ describe('blend', () => {
   });
 
   it('uses each training token of a corpus at most once in an epoch, and nearly all', () => {
-    const blend = new Blend([corpora[0]], [1], 7);
     const uses = new Uint8Array(corpora[0].index.tokenCount);
     const runs = corpora[0].train;
-    const windows = runs.reduce((sum, { begin, end }) => sum + Math.floor((end - begin - 64) / 65), 0);
-    for (let n = 0; n < windows; n++) {
-      const { start } = blend.origin(n, 64);
+    const windows = new TrainWindows('docs', runs, 65, 7);
+    for (let n = 0; n < windows.count; n++) {
+      const start = windows.start(n);
       for (let at = start; at < start + 65; at++) uses[at]++;
     }
     expect(uses.reduce((a, b) => Math.max(a, b))).toBe(1);
@@ -108,16 +100,7 @@ describe('blend', () => {
     ['no weight above 0', (): unknown => new Blend(corpora, [0, 0, 0], 1), "corpus 'docs' has weight 0"],
     ['one name twice', (): unknown => new Blend([corpora[0], corpora[0]], [1, 1], 1), "two corpora are named 'docs'"],
     ['a seed that is no integer', (): unknown => make(0.5), 'seed 0.5 is no non-negative integer'],
-    [
-      'no window so long',
-      (): unknown => make().batch(0, { globalBatchSize: 4, sequenceLength: 300_000 }),
-      "corpus 'docs' has",
-    ],
-    [
-      'microbatches that do not divide the batch',
-      (): unknown => make().microbatch(0, 0, { ...SHAPE, microbatches: 5 }),
-      'a batch of 12 sequences does not divide into 5 microbatches',
-    ],
+    ['no sequence so long', (): unknown => make().draws(300_000), "corpus 'docs' has"],
   ])('refuses %s', (_, action, reason) => {
     const error = thrownBy(action);
     expect(error).toBeInstanceOf(BadBlend);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { batchesOf as batchesOfCorpora } from '../../src/run/batch_source.ts';
 import type { Batches } from '../../src/run/batches.ts';
 import { parseTopology } from '../../src/topology/index.ts';
-import { Blend } from '../../src/data/index.ts';
+import { Blend, type DrawnSequence } from '../../src/data/index.ts';
 import { trainingPass } from '../../src/actors/protocol/pass.ts';
 import { batchStreams } from '../../src/models/model.ts';
 import { hashU32 } from '../../src/data/hash.ts';
@@ -21,7 +21,8 @@ const blend = new Blend(
   5,
 );
 const [B, T] = [4, 8];
-const heldOut = blend.heldOutWindows(T, 5);
+const heldOut = blend.heldOut(T, 5);
+const windowOf = ({ sequence: { tokens, targets } }: DrawnSequence): number[] => [...tokens, targets[T - 1]];
 const { training, parallelism } = parseTopology('{}', 'defaults.yaml');
 
 const batchesOf = (globalMicrobatches: number): Batches =>
@@ -32,13 +33,14 @@ const batchesOf = (globalMicrobatches: number): Batches =>
 
 describe('a microbatch', () => {
   it('of training is its windows, and targets are the tokens that follow', () => {
-    const windows = blend.microbatch(6, 1, { globalBatchSize: B, microbatches: 2, sequenceLength: T });
+    const draws = blend.draws(T);
+    const windows = [2, 3].map((row) => windowOf(draws.at(6 * B + row)));
     const { tensors, live_R } = batchesOf(2).microbatch({ ...trainingPass(6), microbatch: 1 });
     const { [batchStreams.tokens]: tokens, [batchStreams.targets]: targets } = tensors;
     expect(live_R).toBeNull();
     expect(tokens).toHaveLength(2 * T);
     for (let row = 0; row < 2; row++) {
-      const window = [...windows.subarray(row * (T + 1), (row + 1) * (T + 1))];
+      const window = windows[row];
       expect([...tokens.subarray(row * T, (row + 1) * T)]).toEqual(window.slice(0, T));
       expect([...targets.subarray(row * T, (row + 1) * T)]).toEqual(window.slice(1));
     }
@@ -55,14 +57,12 @@ describe('a microbatch', () => {
 
   it('of evaluation is held-out windows, the last one filled up with padding', () => {
     const batches = batchesOf(2);
-    expect(heldOut.rows).toBe(5);
+    expect(heldOut.count).toBe(5);
     expect(batches.evaluations).toEqual([{ name: 'held_out', microbatches: 3 }]);
     const pass = { kind: 'score', data: 'held_out', step: 9 } as const;
     const parts = [0, 1, 2].map((microbatch) => batches.microbatch({ ...pass, microbatch }));
     const targets = parts.flatMap((part) => [...part.tensors[batchStreams.targets]]);
-    const expected = Array.from({ length: 5 }, (_, row) => [
-      ...heldOut.tokens.subarray(row * (T + 1) + 1, (row + 1) * (T + 1)),
-    ]);
+    const expected = Array.from({ length: 5 }, (_, row) => windowOf(heldOut.at(row)).slice(1));
     expect(targets).toEqual([...expected.flat(), ...new Array<number>(T).fill(-1)]);
     expect([...parts[2].tensors[batchStreams.tokens].subarray(T)]).toEqual(new Array<number>(T).fill(0));
     expect(parts.map(({ live_R }) => live_R?.reduce((sum, live) => sum + live, 0))).toEqual([undefined, undefined, T]);
