@@ -2,15 +2,15 @@
  * Rules that concern several keys, applied to a file that passed the schema. Each is a pure function from the topology
  * to a problem or null; a message names every key that has a part in it, with its number.
  */
+import { dataRules } from './data_rules.ts';
 import { decaySteps } from './decay_steps.ts';
 import { problem, type Problem, type Rule } from './problem.ts';
 import type { Topology } from './schema.ts';
-import { rowKeys } from './schema/data.ts';
 import { sizeLimits } from './size_limits.ts';
 
 /** Every rule that the topology breaks, in the order of the sections. */
 export function checkTopology(topology: Topology): Problem[] {
-  return [...rules, ...sizeLimits].flatMap((rule) => rule(topology) ?? []);
+  return [...rules, ...dataRules, ...sizeLimits].flatMap((rule) => rule(topology) ?? []);
 }
 
 /** onnxruntime's row sums are the same at every position only for widths that are multiples of 16. */
@@ -205,43 +205,6 @@ const rules: readonly Rule[] = [
     optimizer.schedule !== 'constant' && optimizer.min_lr > optimizer.lr
       ? problem(`min_lr ${optimizer.min_lr} exceeds lr ${optimizer.lr}`, 'optimizer.min_lr', 'optimizer.lr')
       : null,
-
-  ({ data }) =>
-    data.pack && !hasRows(data)
-      ? problem('only rows of data are packed, and data has none; remove it, or name files by data.rows', 'data.pack')
-      : null,
-
-  ({ data, objective: { kind } }) =>
-    kind !== 'next_token' && !hasRows(data)
-      ? problem(`${kind} learns from rows of data; name files by data.rows`, 'objective.kind', 'data.rows')
-      : null,
-
-  ({ data: { blend } }) => {
-    for (const [at, { columns }] of blend.entries()) {
-      const unknown = Object.keys(columns).find((key) => !rowKeys.includes(key));
-      if (unknown !== undefined) {
-        return problem(
-          `rows of data have no key "${unknown}" that could be called otherwise; they have ${rowKeys.join(', ')}`,
-          `data.blend.${at}.columns`,
-        );
-      }
-    }
-    return null;
-  },
-
-  ({ data }) => {
-    const names = data.blend.map((corpus) => corpus.name);
-    const twice = names.findIndex((name, index) => names.indexOf(name) < index);
-    return twice < 0
-      ? null
-      : problem(
-          `another corpus of the blend is named "${names[twice]}" too; names must differ`,
-          `data.blend.${twice}.name`,
-        );
-  },
 ];
-
-const hasRows = ({ rows, blend }: Topology['data']): boolean =>
-  rows !== undefined || blend.some(({ format }) => format === 'rows');
 
 const round = (value: number): number => Math.round(value * 100) / 100;

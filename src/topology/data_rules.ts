@@ -1,0 +1,43 @@
+/** Rules about the data of a run: what corpora are called, and whether they are what the objective learns from. */
+import { problem, type Rule } from './problem.ts';
+import type { Topology } from './schema.ts';
+import { rowKeys } from './schema/data.ts';
+
+export const dataRules: readonly Rule[] = [
+  ({ data }) =>
+    data.pack && !hasRows(data)
+      ? problem('only rows of data are packed, and data has none; remove it, or name files by data.rows', 'data.pack')
+      : null,
+
+  ({ data, objective: { kind } }) =>
+    kind !== 'next_token' && !hasRows(data)
+      ? problem(`${kind} learns from rows of data; name files by data.rows`, 'objective.kind', 'data.rows')
+      : null,
+
+  ({ data: { blend } }) => {
+    for (const [at, { columns }] of blend.entries()) {
+      const unknown = Object.keys(columns).find((key) => !rowKeys.includes(key));
+      if (unknown !== undefined) {
+        return problem(
+          `rows of data have no key "${unknown}" that could be called otherwise; they have ${rowKeys.join(', ')}`,
+          `data.blend.${at}.columns`,
+        );
+      }
+    }
+    return null;
+  },
+
+  ({ data }) => {
+    const names = data.blend.map((corpus) => corpus.name);
+    const twice = names.findIndex((name, index) => names.indexOf(name) < index);
+    return twice < 0
+      ? null
+      : problem(
+          `another corpus of the blend is named "${names[twice]}" too; names must differ`,
+          `data.blend.${twice}.name`,
+        );
+  },
+];
+
+const hasRows = ({ rows, blend }: Topology['data']): boolean =>
+  rows !== undefined || blend.some(({ format }) => format === 'rows');
