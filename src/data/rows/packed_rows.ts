@@ -1,6 +1,6 @@
 /**
  * Packed samples as training sees them: tokens, targets and labels of each, and which of them a sequence has. Opening them checks
- * every file against the index; they stay on the disk.
+ * every file against the index. Tokens stay on the disk; where each sample lies is in memory, 16 bytes a sample and 4 a label.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,6 +29,7 @@ export class PackedRows {
   readonly #trained: FileStream;
   readonly #samples: FileStream;
   readonly #starts: FileStream;
+  #places: { readonly samples: Uint32Array; readonly starts: Uint32Array } | null = null;
 
   private constructor(folder: string, index: RowsIndex) {
     this.index = index;
@@ -54,17 +55,26 @@ export class PackedRows {
 
   /** The samples of a sequence, in the order in which they lie in it. Throws `DamagedPack`. */
   samplesOf(part: RowsPart, sequence: number): PackedSample[] {
-    const { train, heldOut, labels } = this.index;
+    const { train, labels } = this.index;
     const at = part === 'train' ? sequence : train.sequences + sequence;
-    const [first, end] = this.#starts.read(at, at + 2);
+    const { samples, starts } = this.#inMemory();
+    const [first, end] = starts.subarray(at, at + 2);
     const words = SAMPLE_WORDS + labels;
-    if (end > train.samples + heldOut.samples) throw new RangeError(`sequence ${sequence} has no samples`);
-    const read = this.#samples.read(first * words, end * words);
     return Array.from({ length: end - first }, (_, i) => {
-      const own = read.slice(i * words, (i + 1) * words);
+      const own = samples.slice((first + i) * words, (first + i + 1) * words);
       const [low, high, length, targets] = own;
       const numbers = new Float32Array(own.buffer, SAMPLE_WORDS * 4, labels);
       return { begin: high * 2 ** 32 + low, length, targets, labels: numbers };
+    });
+  }
+
+  #inMemory(): { readonly samples: Uint32Array; readonly starts: Uint32Array } {
+    const { train, heldOut, labels } = this.index;
+    const samples = train.samples + heldOut.samples;
+    const sequences = train.sequences + heldOut.sequences;
+    return (this.#places ??= {
+      samples: Uint32Array.from(this.#samples.read(0, samples * (SAMPLE_WORDS + labels))),
+      starts: Uint32Array.from(this.#starts.read(0, sequences + 1)),
     });
   }
 
