@@ -99,7 +99,7 @@ test(
     expect(train('--run-dir', 'one', '--set', 'cluster.nats.url=none')).toMatchObject({ stderr: '', exitCode: 0 });
     expect(train('--run-dir', 'two', '--set', 'cluster.nodes=2')).toMatchObject({ stderr: '', exitCode: 0 });
     const losses = ['one', 'two'].map((dir) =>
-      readFileSync(join(app, dir, 'metrics.jsonl'), 'utf8').match(/"loss":[\d.]+/g),
+      readFileSync(join(app, dir, 'metrics.jsonl'), 'utf8').match(/"step":\d+,"loss":[\d.]+/g),
     );
     expect(losses[0]).toHaveLength(2);
     expect(losses[1]).toEqual(losses[0]);
