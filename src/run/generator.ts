@@ -5,9 +5,9 @@
 import { hashU32, type TokenDecoder, type Tokenizer } from '../data/index.ts';
 
 import { floats } from '../kernels/dtype.ts';
-import { tagOf } from '../runtime/index.ts';
 import type { Topology } from '../topology/index.ts';
 import { stageAddress } from '../actors/placement/addresses.ts';
+import { askedAgain } from './asked_again.ts';
 import type { Cluster } from './cluster.ts';
 import { dataOf, payload, type Pass } from '../actors/protocol/pass.ts';
 import { stageProtocol } from '../actors/protocol/stage.ts';
@@ -42,19 +42,9 @@ export class Generator {
 
   /** Yields text as it becomes certain; ends at the separator or after `maxTokens`. */
   generate(options: GenerationOptions): AsyncGenerator<string> {
-    return continuation(this.tokenizer, options, (ids, i) => this.nextLogits(ids.slice(-this.sequenceLength), i));
-  }
-
-  /** Asks for the logits of the next token, and asks again where the gen ended in between. */
-  private async nextLogits(ids: readonly number[], step: number): Promise<Float32Array> {
-    for (;;) {
-      try {
-        return await this.askLogits(ids, step);
-      } catch (error) {
-        if (tagOf(error) !== 'WrongGen') throw error;
-        await this.cluster.settled();
-      }
-    }
+    return continuation(this.tokenizer, options, (ids, i) =>
+      askedAgain(this.cluster, () => this.askLogits(ids.slice(-this.sequenceLength), i)),
+    );
   }
 
   private async askLogits(ids: readonly number[], step: number): Promise<Float32Array> {

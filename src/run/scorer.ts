@@ -4,12 +4,12 @@
  * so that neither a message nor memory grows with the data.
  */
 import { floats } from '../kernels/dtype.ts';
-import { tagOf } from '../runtime/index.ts';
 import type { RunSpec } from '../actors/placement/run_spec.ts';
 import type { BatchPort } from '../actors/stage/batch_port.ts';
-import { scorePass } from '../actors/training/score_pass.ts';
+import { forwardPass } from '../actors/training/forward_pass.ts';
 import { dataOf, type Pass } from '../actors/protocol/pass.ts';
 import type { Output } from '../actors/protocol/report.ts';
+import { askedAgain } from './asked_again.ts';
 import type { Run } from './run.ts';
 import { logProbsOf, sampleScores, type SampleScore } from './sample_scores.ts';
 
@@ -81,19 +81,11 @@ export class Scorer {
     }
   }
 
-  /** Asks for a slice, and asks again where the gen ended in between. */
-  private async lossesOf(pass: Pass, slice: readonly number[]): Promise<Map<number, Float32Array>> {
+  private async lossesOf(pass: Pass, microbatches: readonly number[]): Promise<Map<number, Float32Array>> {
     const { mesh, holders, cluster, system } = this.run;
-    for (;;) {
-      try {
-        const wanted = { pass, microbatches: slice, elements: true } as const;
-        const { outputs } = await scorePass(system, { mesh, holders }, wanted, patienceMs);
-        return new Map(outputs.filter(({ name }) => name === 'losses').map(valuesOf));
-      } catch (error) {
-        if (tagOf(error) !== 'WrongGen') throw error;
-        await cluster.settled();
-      }
-    }
+    const wanted = { pass, microbatches, elements: true } as const;
+    const { outputs } = await askedAgain(cluster, () => forwardPass(system, { mesh, holders }, wanted, patienceMs));
+    return new Map(outputs.filter(({ name }) => name === 'losses').map(valuesOf));
   }
 }
 

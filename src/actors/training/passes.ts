@@ -14,7 +14,7 @@ import type { Decision, Vote } from '../protocol/parameters.ts';
 import { trainingPass } from '../protocol/pass.ts';
 import type { Evaluation } from './evaluation.ts';
 import { lossesOf, type Losses } from './losses.ts';
-import { scorePass } from './score_pass.ts';
+import { forwardPass } from './forward_pass.ts';
 
 export interface PassesParts {
   readonly topology: Topology;
@@ -76,7 +76,7 @@ export class Passes {
     const pass = { kind: 'score', data: name, step } as const;
     const all = Array.from({ length: microbatches }, (_, i) => i);
     this.scope.setParamsVersion(step);
-    return lossesOf((await scorePass(this.scope, this.parts, { pass, microbatches: all }, this.patienceMs)).sums);
+    return lossesOf((await forwardPass(this.scope, this.parts, { pass, microbatches: all }, this.patienceMs)).sums);
   }
 
   private agent(system: string): Ref<typeof agentProtocol> {

@@ -1,6 +1,6 @@
 /**
- * A score pass takes microbatches forward without learning anything of them. Whoever opens it, the trainer for an evaluation or
- * the owner of a run for scores, opens every stage and asks the agents of the systems for what came of it.
+ * A forward pass takes microbatches through the model without learning anything of them, to score or to observe. Whoever opens it,
+ * the trainer for an evaluation or the owner of a run for anything else, opens every stage and asks the agents of the systems for what came of it.
  */
 import type { ActorScope } from '../../runtime/index.ts';
 import type { Mesh } from '../../topology/index.ts';
@@ -11,26 +11,26 @@ import type { Pass } from '../protocol/pass.ts';
 import type { PassReport } from '../protocol/report.ts';
 import { stageProtocol } from '../protocol/stage.ts';
 
-export interface ScorePass {
+export interface ForwardPass {
   readonly pass: Pass;
   /** Global indices; the i-th is taken by the replica i mod replicas. */
   readonly microbatches: readonly number[];
-  /** What each element has is wanted, too. */
+  /** To score: the loss of each element is wanted, too. */
   readonly elements?: true;
 }
 
 /** Where the actors of the pass are. */
-export interface ScoredRun {
+export interface OpenedRun {
   readonly mesh: Mesh;
   /** Those that hold parameters, by system. */
   readonly holders: readonly SystemHolders[];
 }
 
 /** Resolves to what all have reported, in no order. */
-export async function scorePass(
+export async function forwardPass(
   from: Pick<ActorScope, 'ref'>,
-  { mesh, holders }: ScoredRun,
-  { pass, microbatches, ...wanted }: ScorePass,
+  { mesh, holders }: OpenedRun,
+  { pass, microbatches, ...wanted }: ForwardPass,
   timeoutMs: number,
 ): Promise<PassReport> {
   const replicas = 1 + Math.max(...mesh.stages.map(({ dataRank }) => dataRank));
