@@ -35,6 +35,8 @@ export interface Vjp {
 export interface VjpOptions {
   /** Names of inputs and weights to differentiate by; default: every real input and every weight. */
   readonly wrt?: readonly string[];
+  /** Names of inputs to leave out of these. */
+  readonly constants?: readonly string[];
   /** Names of outputs that carry a gradient; default: every real output. */
   readonly from?: readonly string[];
 }
@@ -44,9 +46,11 @@ export interface VjpOptions {
  */
 export function vjp(program: Program, options: VjpOptions = {}): Vjp {
   const { name } = program;
-  const wrt = program.inputs.filter((b) =>
-    options.wrt ? options.wrt.includes(b.name) : isReal(b.value) && b.role !== 'state',
-  );
+  const { constants = [] } = options;
+  const wrt = program.inputs.filter((b) => {
+    if (constants.includes(b.name)) return false;
+    return options.wrt ? options.wrt.includes(b.name) : isReal(b.value) && b.role !== 'state';
+  });
   const from = program.outputs.filter((b) => (options.from ? options.from.includes(b.name) : isReal(b.value)));
   const first = program.inputs[0];
   if (first === undefined || wrt.length === 0) throw new ProgramError(name, 'has nothing to differentiate by');

@@ -45,6 +45,7 @@ export function traceSettingsOf({ moe, training, objective, data }: Topology, ba
     batch,
     sequence,
     segments: data.pack,
+    taps: false,
     precision: precisions[training.precision],
     maxCapacity: Math.max(0, ...capacities),
     objective: objectiveOf(objective),

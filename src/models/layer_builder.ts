@@ -4,7 +4,11 @@
  */
 import { batchStreams, type HandStep, type Layer, type Mixture, type Step } from './model.ts';
 import { BEGINS } from './segments.ts';
+import { isTap, LIVE } from './taps.ts';
 import type { TracedBlock } from './traced_block.ts';
+
+/** Streams of the batch by what blocks call them that read them without being told. */
+const givenByBatch = { [BEGINS]: batchStreams.begins, [LIVE]: batchStreams.live };
 
 export class LayerBuilder {
   /** The place of its parameters, `model.layers.3`. */
@@ -18,7 +22,7 @@ export class LayerBuilder {
 
   /**
    * Runs a block on streams; `place` says what its parameters' names continue, `reports` which outputs nothing is learnt from.
-   * A block that has begins_R gets it of the batch.
+   * A block that has begins_R or live_R1 gets it of the batch, and its taps are reports.
    * Returns the streams of its outputs.
    */
   run(
@@ -28,10 +32,18 @@ export class LayerBuilder {
   ): Readonly<Record<string, string>> {
     const at = this.steps.length;
     const writes = Object.fromEntries(program.outputs.map(({ name }) => [name, `${this.name}/${at}.${name}`]));
-    const reported = reports.length === 0 ? {} : { reports };
-    const begins = program.inputs.some(({ name }) => name === BEGINS) ? { [BEGINS]: batchStreams.begins } : {};
+    const shown = [...reports, ...Object.keys(writes).filter(isTap)];
+    const reported = shown.length === 0 ? {} : { reports: shown };
+    const ofBatch = Object.entries(givenByBatch).filter(([read]) => program.inputs.some(({ name }) => name === read));
     const weights = weightsAt(place);
-    this.steps.push({ kind: 'run', program, weights, reads: { ...begins, ...reads }, writes, ...reported });
+    this.steps.push({
+      kind: 'run',
+      program,
+      weights,
+      reads: { ...Object.fromEntries(ofBatch), ...reads },
+      writes,
+      ...reported,
+    });
     return writes;
   }
 

@@ -64,6 +64,8 @@ export const batchStreams = {
   targets: 'batch.targets',
   /** begins_R, i32: where in its sequence the sample of each row begins, see `segments.ts`. */
   begins: 'batch.begins',
+  /** live_R1, f32: 0 where a row is padding, else 1; only models with taps read it, and any microbatch has it. */
+  live: 'batch.live',
   /** last_B, i32: the row of each sequence's last token. */
   last: 'batch.last',
   /** labels_BA, f32, and labelled_BA, which is 0 where there is no label, else 1. */

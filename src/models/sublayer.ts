@@ -8,6 +8,7 @@ import type * as ops from '../kernels/ops/index.ts';
 import type { Value } from '../kernels/graph.ts';
 import type { LayerShape } from './config.ts';
 import type { matrix, Parameter, scale } from './parameter.ts';
+import type { Tap } from './taps.ts';
 
 /** The ops that a sublayer is written in. */
 export type Ops = typeof ops;
@@ -39,9 +40,10 @@ interface Sublayer<Shape> {
   readonly weights: (shape: LayerShape, make: ParameterMakers) => Readonly<Record<string, Parameter>>;
   /**
    * h_RD → y_RD, normed rows to what is added to the residual stream. It is traced into a program, not run, and more than
-   * once: it must make the same program each time.
+   * once: it must make the same program each time. What it shows by
+   * `tap`, rows x_RX by a name, is for passes that observe; there is none in an expert.
    */
-  readonly apply: (h_RD: Value, weights: Readonly<Record<string, Value>>, shape: Shape, ops: Ops) => Value;
+  readonly apply: (h_RD: Value, weights: Readonly<Record<string, Value>>, shape: Shape, ops: Ops, tap?: Tap) => Value;
 }
 
 /** Mixes the tokens of a sequence; must not look ahead, nor into another sample. */

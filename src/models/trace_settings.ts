@@ -8,6 +8,8 @@ export interface TraceSettings {
   readonly sequence: number;
   /** Whether samples lie one behind the other in a sequence, and must not see each other: see `segments.ts`. */
   readonly segments: boolean;
+  /** Whether blocks show what happens inside them: see `taps.ts`. */
+  readonly taps: boolean;
   /** What products of blocks and experts that name none round their operands to. */
   readonly precision: Precision;
   /** Most rows that one expert takes of one microbatch. */

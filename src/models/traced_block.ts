@@ -9,6 +9,7 @@ import type { Program } from '../kernels/program.ts';
 import { trace, weight, type InputSpec, type Values } from '../kernels/trace.ts';
 import type { Weights } from './model.ts';
 import { checkReadsBegins } from './segments.ts';
+import { LIVE, tapped, tapReads, type Tap, type TapShape } from './taps.ts';
 
 export interface TracedBlock {
   readonly program: Program;
@@ -21,18 +22,28 @@ export interface BlockParts {
   /** What it reads, by name: streams of rows and tokens. */
   readonly reads: Readonly<Record<string, InputSpec>>;
   readonly weightsAt: (place: string) => Weights;
-  readonly apply: (values: Values<string>) => Readonly<Record<string, Value>>;
+  readonly apply: (values: Values<string>, tap: Tap) => Readonly<Record<string, Value>>;
+  /** What its taps are of; default: it has none. */
+  readonly taps?: TapShape | null;
   /** Of products that name none; default f32. */
   readonly precision?: Precision;
 }
 
 /** Traces a block; `apply` may be called twice. Throws what it throws, and `TypeError` where it is to read begins and does not. */
-export function tracedBlock({ name, reads, weightsAt, apply, precision = 'f32' }: BlockParts): TracedBlock {
-  const specs = { ...reads, ...specsOf(weightsAt('')) };
-  const program = trace(name, specs, apply, { precision });
+export function tracedBlock({
+  name,
+  reads,
+  weightsAt,
+  apply,
+  taps = null,
+  precision = 'f32',
+}: BlockParts): TracedBlock {
+  const specs = { ...reads, ...tapReads(taps), ...specsOf(weightsAt('')) };
+  const made = (values: Values<string>) => tapped(taps, values[LIVE], (tap) => apply(values, tap));
+  const program = trace(name, specs, made, { precision });
   checkReadsBegins(program);
   const isOutOfRange = precision === 'f16' && squaresRelu(program);
-  return { program: isOutOfRange ? trace(name, specs, apply) : program, weightsAt };
+  return { program: isOutOfRange ? trace(name, specs, made) : program, weightsAt };
 }
 
 /** What `make` makes, once for each key: layers of one shape share a block, and so a device compiles it once. */

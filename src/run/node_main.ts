@@ -28,6 +28,7 @@ const startDataSchema = z.object({
   topology: topologySchema,
   baseDir: z.string(),
   sublayersDigest: z.string().nullable(),
+  observes: z.boolean(),
   vocabulary: z.int(),
   source: batchSourceSchema,
   server: z.object({ url: z.string(), token: z.string().exactOptional(), log: z.string().exactOptional() }),

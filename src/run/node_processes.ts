@@ -43,13 +43,14 @@ export function* startNodes(
   onDied: (error: NodeDied) => void,
 ): Generator<NodeProcess, void> {
   const { runSpec, evaluations } = run;
-  const { topology, baseDir, vocabulary, sublayersDigest } = runSpec;
+  const { topology, baseDir, vocabulary, sublayersDigest, observed } = runSpec;
   const { name, runId, server, entry = nodeMain } = meeting;
   const startData: Omit<NodeStartData, 'index'> = {
     topology: toPlain(topology),
     baseDir,
     vocabulary,
     sublayersDigest,
+    observes: observed !== null,
     source,
     server: server.address,
     cluster: name,

@@ -36,7 +36,7 @@ export function startRoleWorkers({
   onFailure,
 }: RoleWorkersOptions): WorkerHost {
   const { runSpec, gen, source } = run;
-  const { topology, baseDir, vocabulary, sublayersDigest } = runSpec;
+  const { topology, baseDir, vocabulary, sublayersDigest, observed } = runSpec;
   return startWorkers({
     name: node,
     entry: new URL(import.meta.url.endsWith('.ts') ? './worker_main.ts' : './worker_main.js', import.meta.url),
@@ -50,6 +50,7 @@ export function startRoleWorkers({
         baseDir,
         vocabulary,
         sublayersDigest,
+        observes: observed !== null,
         gen,
         roles,
         source,

@@ -15,6 +15,7 @@ const startDataSchema = z.object({
   topology: topologySchema,
   baseDir: z.string(),
   sublayersDigest: z.string().nullable(),
+  observes: z.boolean(),
   vocabulary: z.int(),
   gen: z.int(),
   roles: z.array(z.string()),

@@ -29,6 +29,7 @@ it('an expert has memory for the larger of both capacities', () => {
     batch: 2,
     sequence: 256,
     segments: false,
+    taps: false,
     precision: 'f32',
     maxCapacity: (2 * 512) / 8,
     objective: nextToken,

@@ -30,6 +30,7 @@ export const tinySettings: TraceSettings = {
   batch: 2,
   sequence: 6,
   segments: false,
+  taps: false,
   precision: 'f32',
   maxCapacity: 8,
   objective: nextToken,

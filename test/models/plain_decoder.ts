@@ -46,13 +46,13 @@ function rotate(head: readonly number[], position: number, theta: number): numbe
   });
 }
 
-/** Causal attention over the rows of one sequence. */
-function attention(h: Matrix, heads: number, theta: number, at: string, weights: Parameters): Matrix {
+/** Causal attention over the rows of one sequence, head beside head, before they are mixed. */
+export function attendedHeads(h: Matrix, heads: number, theta: number, at: string, weights: Parameters): Matrix {
   const width = h[0].length / heads;
   const project = (name: string): Matrix => h.map((row) => apply(weights[`${at}.self_attn.${name}_proj.weight`], row));
   const part = (row: readonly number[], head: number): number[] => row.slice(head * width, (head + 1) * width);
   const [q, k, v] = [project('q'), project('k'), project('v')];
-  const mixed = h.map((_, t) =>
+  return h.map((_, t) =>
     Array.from({ length: heads }, (__, head) => {
       const query = rotate(part(q[t], head), t, theta);
       const scores = k
@@ -68,7 +68,6 @@ function attention(h: Matrix, heads: number, theta: number, at: string, weights:
       );
     }).flat(),
   );
-  return mixed.map((row) => apply(weights[`${at}.self_attn.o_proj.weight`], row));
 }
 
 export interface MixtureRule {
@@ -139,8 +138,8 @@ export function decode(tokens: readonly number[], shape: DecoderShape, weights: 
     const normed = (name: string): Matrix => x.map((row) => rmsNorm(row, weights[`${at}.${name}.weight`][0], epsilon));
     const h = normed('input_layernorm');
     const starts = Array.from({ length: tokens.length / sequence }, (_, b) => b * sequence);
-    const attended = starts.flatMap((start) => attention(h.slice(start, start + sequence), heads, theta, at, weights));
-    x = x.map((row, r) => sum(row, attended[r]));
+    const mixed = starts.flatMap((start) => attendedHeads(h.slice(start, start + sequence), heads, theta, at, weights));
+    x = x.map((row, r) => sum(row, apply(weights[`${at}.self_attn.o_proj.weight`], mixed[r])));
     const n = normed('post_attention_layernorm');
     const network = (of: string): Expert => ({
       up: weights[`${at}.mlp.${of}up_proj.weight`],

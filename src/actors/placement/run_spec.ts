@@ -21,16 +21,22 @@ export interface RunSpec {
   readonly model: Model;
   /** The model's twin for the single sequence of generation. */
   readonly single: Model;
+  /** The model's twin with taps, for passes that observe; null where the run has none. */
+  readonly observed: Model | null;
   /** SHA-256 of the module of sublayers; null where the architecture has its own. */
   readonly sublayersDigest: string | null;
 }
 
 /** What a run spec is made from; the digest where it is known which module it must be. */
 export type RunSpecSource = Pick<RunSpec, 'topology' | 'baseDir' | 'vocabulary'> &
-  Partial<Pick<RunSpec, 'sublayersDigest'>>;
+  Partial<Pick<RunSpec, 'sublayersDigest'>> & {
+    /** Whether stages take memory for passes that observe; default: no. */
+    readonly observes?: boolean;
+  };
 
 /** Makes the run spec. Throws `BadSublayers`. */
-export async function runSpecOf({ topology, baseDir, vocabulary, sublayersDigest }: RunSpecSource): Promise<RunSpec> {
+export async function runSpecOf(source: RunSpecSource): Promise<RunSpec> {
+  const { topology, baseDir, vocabulary, sublayersDigest, observes = false } = source;
   const { digest, family, ...sublayers } = await loadSublayers(topology, baseDir, sublayersDigest);
   const config = modelConfigOf(topology, vocabulary);
   const build = (settings: TraceSettings): Model => buildModel({ config, settings, sublayers }, family ?? undefined);
@@ -43,11 +49,12 @@ export async function runSpecOf({ topology, baseDir, vocabulary, sublayersDigest
     // A text that is made has its sequence to itself.
     const single =
       batch === 1 && !settings.segments ? model : build({ ...traceSettingsOf(topology, 1), segments: false });
+    const observed = observes ? build({ ...settings, taps: true }) : null;
     const mesh = meshOf(
       topology,
       mixturesOf(model).map(({ layer }) => layer),
     );
-    return { topology, baseDir, vocabulary, mesh, config, model, single, sublayersDigest: digest };
+    return { topology, baseDir, vocabulary, mesh, config, model, single, observed, sublayersDigest: digest };
   } catch (error) {
     const file = sublayersFile(topology, baseDir);
     throw file === null ? error : new BadSublayers(file, `${firstLine(error)}; correct the module`, error);

@@ -2,6 +2,7 @@
 import type { Device, Executable } from '../../kernels/device.ts';
 import type { Program } from '../../kernels/program.ts';
 import { vjp, type Vjp } from '../../kernels/vjp.ts';
+import { LIVE } from '../../models/taps.ts';
 
 export interface Differentiated {
   readonly vjp: Vjp;
@@ -13,12 +14,12 @@ export interface Differentiated {
 const derivatives = new WeakMap<Program, Vjp>();
 
 /**
- * The derivative of a program, but for what it only reports; layers that share a program share it, and so the device compiles
+ * The derivative of a program, but for what it only reports, and the mask of that; layers that share a program share it, and so the device compiles
  * it once.
  */
 export function derivativeOf(program: Program, reports: readonly string[] = []): Vjp {
-  const known =
-    derivatives.get(program) ?? vjp(program, reports.length === 0 ? {} : { from: learntFrom(program, reports) });
+  const from = reports.length === 0 ? {} : { from: learntFrom(program, reports) };
+  const known = derivatives.get(program) ?? vjp(program, { ...from, constants: [LIVE] });
   derivatives.set(program, known);
   return known;
 }

@@ -7,7 +7,7 @@ import type { Device } from '../../kernels/device.ts';
 import { elements } from '../../kernels/shape.ts';
 import type { ModelObjective } from '../../models/model.ts';
 import type { Actor, ActorScope, ArgsOf, Context, Reply } from '../../runtime/index.ts';
-import { BatchLacks, type BatchPort } from './batch_port.ts';
+import type { BatchPort } from './batch_port.ts';
 import type { LogitsHead } from './logits_head.ts';
 import { isSamePass, keyOf, type Pass, type Unit } from '../protocol/pass.ts';
 import type { PassReport } from '../protocol/report.ts';
@@ -16,9 +16,10 @@ import { stageProtocol, type Open } from '../protocol/stage.ts';
 import { emptyVote, type Vote } from '../protocol/parameters.ts';
 import { Shareholder } from '../parameters/shareholder.ts';
 import type { Shareholding } from '../parameters/shareholding.ts';
-import { outputOf, passInHand, promptBatch, reportOf, type PassInHand } from './pass_in_hand.ts';
+import { batchTensor, outputOf, passInHand, promptBatch, reportOf, type PassInHand } from './pass_in_hand.ts';
 import { nextTurn, type UnderWay } from './schedule.ts';
 import { denominatorName, sumsOf } from './microbatch_sums.ts';
+import { tapsOf, type Observation } from './observation.ts';
 import type { StageContext } from './stage_context.ts';
 import { StagePeers, type PeerParts } from './stage_peers.ts';
 import { gradientKey } from './stage_plan.ts';
@@ -31,6 +32,8 @@ export interface StageParts extends PeerParts {
   readonly device: Device;
   /** The single sequence of decoding; on the last stage with the head that gives logits. */
   readonly decoding: { readonly context: StageContext; readonly logits: LogitsHead | null };
+  /** Null where the run has no taps. */
+  readonly observation: Observation | null;
   readonly batches: BatchPort;
   readonly objective: ModelObjective;
 }
@@ -39,7 +42,6 @@ export class Stage extends Shareholder implements Actor<Messages> {
   private readonly parts: StageParts;
   private readonly scope: ActorScope;
   private readonly peers: StagePeers;
-  private idle: StageContext[];
   /** Rows that came before their turn, by microbatch and tensor. */
   private readonly early = new Map<string, Rows>();
   private pass: PassInHand | null = null;
@@ -54,7 +56,6 @@ export class Stage extends Shareholder implements Actor<Messages> {
     this.parts = parts;
     this.scope = scope;
     this.peers = new StagePeers(parts, scope);
-    this.idle = [...parts.contexts];
     const dLosses = parts.contexts[0].tensors[gradientKey(parts.objective.losses)];
     this.dLosses_N = dLosses === undefined ? null : new Float32Array(elements(dLosses.shape));
   }
@@ -62,7 +63,7 @@ export class Stage extends Shareholder implements Actor<Messages> {
   async open(open: Open): Promise<void> {
     const { pass, lossScale = 1 } = open;
     if (pass.kind === 'train') this.dLosses_N?.fill(lossScale / this.parts.batches.weightOf(pass.step));
-    this.pass = passInHand(open);
+    this.pass = passInHand(open, this.contextsFor(pass));
     await this.proceed(this.pass);
   }
 
@@ -103,7 +104,6 @@ export class Stage extends Shareholder implements Actor<Messages> {
     this.goesOn = false;
     this.early.clear();
     this.parts.port.abandon(this.scope.address);
-    this.idle = [...this.parts.contexts];
   }
 
   /** Answers whoever waits for the end of a pass that is not for training. */
@@ -148,25 +148,23 @@ export class Stage extends Shareholder implements Actor<Messages> {
       return { index, phase: run.phase, isReady };
     });
     const { begun } = pass;
-    const context = pass.prompt === null ? this.parts.contexts[0] : this.parts.decoding.context;
-    const canBegin = context.plan.forward[0].needs.every(({ key }) =>
+    const [{ plan }] = pass.contexts;
+    const canBegin = plan.forward[0].needs.every(({ key }) =>
       this.early.has(`${keyOf({ ...pass.open.pass, microbatch: microbatches[begun] })} ${key}`),
     );
-    return nextTurn({ underWay, begun, count: microbatches.length, window: this.parts.contexts.length, canBegin });
+    return nextTurn({ underWay, begun, count: microbatches.length, window: pass.contexts.length, canBegin });
   }
 
   /** Gives a microbatch a context and what the batch has for it. Throws `BatchLacks`. */
   private start(pass: PassInHand, index: number): StageRun {
-    const { device, batches, decoding, objective } = this.parts;
+    const { device, batches, objective } = this.parts;
     const { prompt } = pass;
     const unit = { ...pass.open.pass, microbatch: pass.open.microbatches[index] };
-    const context = prompt === null ? this.idle.pop() : decoding.context;
+    const context = pass.idle.pop();
     if (context === undefined) throw new Error(`${this.scope.address}: more microbatches under way than contexts`);
     const batch = prompt === null ? batches.microbatch(unit) : promptBatch(prompt);
     for (const [stream, tensor] of Object.entries(context.tensors)) {
-      if (!stream.startsWith('batch.')) continue;
-      if (!(stream in batch.tensors)) throw new BatchLacks(stream, batch.tensors);
-      device.write(tensor, batch.tensors[stream]);
+      if (stream.startsWith('batch.')) device.write(tensor, batchTensor(batch, stream, elements(tensor.shape)));
     }
     const dLosses_N = context.tensors[gradientKey(objective.losses)];
     if (dLosses_N !== undefined && unit.kind === 'train') device.write(dLosses_N, this.dLosses_N!);
@@ -199,13 +197,14 @@ export class Stage extends Shareholder implements Actor<Messages> {
 
   /** The end of a way: forward there may be one back; behind that one the context is free. */
   private async endOf(pass: PassInHand, index: number, run: StageRun): Promise<void> {
-    const { decoding, objective } = this.parts;
+    const { device, decoding, observation, objective } = this.parts;
     const { unit, context } = run;
     if (run.phase === 'backward') this.share.leaves.end(unit.microbatch);
     else if (pass.prompt !== null) {
       const { logits } = decoding;
       if (logits !== null) pass.outputs.push(outputOf('logits', unit, await logits.at(pass.prompt.position)));
-    } else {
+    } else if (unit.kind === 'observe') pass.outputs.push(...(await tapsOf(device, observation!, unit)));
+    else {
       if (context.tensors[objective.losses] !== undefined) await this.addSums(pass, run);
       if (unit.kind === 'train') {
         run.rest();
@@ -213,7 +212,15 @@ export class Stage extends Shareholder implements Actor<Messages> {
       }
     }
     pass.runs.delete(index);
-    if (pass.prompt === null) this.idle.push(context);
+    pass.idle.push(context);
+  }
+
+  private contextsFor({ kind }: Pass): readonly StageContext[] {
+    const { contexts, decoding, observation } = this.parts;
+    if (kind === 'decode') return [decoding.context];
+    if (kind !== 'observe') return contexts;
+    if (observation === null) throw new Error(`${this.scope.address}: its run was not started to observe`);
+    return [observation.context];
   }
 
   private async addSums({ open, sums, outputs }: PassInHand, { unit, context, batch }: StageRun): Promise<void> {

@@ -22,6 +22,7 @@ import type { RunSpec } from '../placement/run_spec.ts';
 import { stageProtocol } from '../protocol/stage.ts';
 import { LogitsHead } from './logits_head.ts';
 import { alliesOf, reserveRowBuffers } from './row_buffers.ts';
+import { observationOf } from './observation.ts';
 import { Stage } from './stage.ts';
 import { compileStage, createStageContext } from './stage_context.ts';
 import { numberOf } from './program_number.ts';
@@ -139,7 +140,9 @@ async function build(
   const generating = partTowards(stagePart(single, mesh, pipelineRank), keeps);
   const plan = new StagePlan(generating, { keeps, isTraining: false });
   const context = createStageContext(slice, await compileStage(device, plan), values);
-  reserveRowBuffers(port, slice, { mesh, own, contexts: [...contexts, context] });
+  const observation = await observationOf(device, slice, runSpec, { pipelineRank, values });
+  const extra = observation === null ? [] : [observation.context];
+  reserveRowBuffers(port, slice, { mesh, own, contexts: [...contexts, context, ...extra] });
   const last = context.tensors[lastRowsOf(single)];
   const logits =
     rank.isLast && single.logits !== null ? await LogitsHead.create(device, slice, single.logits, last, values) : null;
@@ -149,6 +152,7 @@ async function build(
     port,
     contexts,
     decoding: { context, logits },
+    observation,
     batches,
     objective: model.objective,
     peers: new Map<Peer, string>([

@@ -12,6 +12,7 @@ import type { Weights } from '../model.ts';
 import { scale } from '../parameter.ts';
 import { segmentReads } from '../segments.ts';
 import type { Sublayers } from '../sublayer.ts';
+import { tapsOf, type Tap } from '../taps.ts';
 import { tracedBlock, type TracedBlock } from '../traced_block.ts';
 import { weightsOf, weightsUnder } from '../weights_of.ts';
 
@@ -32,11 +33,13 @@ export function denseBlock(parts: LayerParts): TracedBlock {
       ...mixerWeights(parts, place),
       ...weightsOf(feedForward, shape, 'ffn', `${place}.mlp`),
     }),
-    apply: (w) => {
-      const x_RD = mix(parts, w);
+    apply: (w, tap) => {
+      const x_RD = mix(parts, w, tap);
       const h_RD = rmsNorm(x_RD, w.norm2_D, shape.normEps);
-      return { y_RD: add(x_RD, feedForward.apply(h_RD, weightsUnder('ffn', w), shape, ops)) };
+      tap('post_attention_layernorm', () => h_RD);
+      return { y_RD: add(x_RD, feedForward.apply(h_RD, weightsUnder('ffn', w), shape, ops, tap)) };
     },
+    taps: tapsOf(settings),
     precision: settings.precision,
   });
 }
@@ -47,10 +50,13 @@ export function sparseBlock(parts: LayerParts): TracedBlock {
     name: 'sparse_block',
     reads: { ...readsOf(parts), ...segmentReads(parts.settings) },
     weightsAt: (place) => mixerWeights(parts, place),
-    apply: (w) => {
-      const y_RD = mix(parts, w);
-      return { y_RD, h_RD: rmsNorm(y_RD, w.norm2_D, parts.shape.normEps) };
+    apply: (w, tap) => {
+      const y_RD = mix(parts, w, tap);
+      const h_RD = rmsNorm(y_RD, w.norm2_D, parts.shape.normEps);
+      tap('post_attention_layernorm', () => h_RD);
+      return { y_RD, h_RD };
     },
+    taps: tapsOf(parts.settings),
     precision: parts.settings.precision,
   });
 }
@@ -66,10 +72,11 @@ const readsOf = ({ shape, settings: { batch, sequence } }: Pick<LayerParts, 'sha
   x_RD: f32([batch * sequence, shape.hidden]),
 });
 
-function mix({ shape, settings: { batch, sequence }, sublayers }: LayerParts, w: Values<string>) {
+function mix({ shape, settings: { batch, sequence }, sublayers }: LayerParts, w: Values<string>, tap: Tap) {
   const h_RD = rmsNorm(w.x_RD, w.norm1_D, shape.normEps);
+  tap('input_layernorm', () => h_RD);
   const mixed = { ...shape, batch, sequence, begins_R: w.begins_R };
-  return add(w.x_RD, sublayers.mixer.apply(h_RD, weightsUnder('mixer', w), mixed, ops));
+  return add(w.x_RD, sublayers.mixer.apply(h_RD, weightsUnder('mixer', w), mixed, ops, tap));
 }
 
 function mixerWeights({ shape, sublayers }: LayerParts, place: string): Weights {

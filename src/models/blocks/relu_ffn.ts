@@ -8,5 +8,9 @@ export const reluFfn: FeedForward = {
     up_FD: matrix('up_proj.weight', F, D),
     down_DF: matrix('down_proj.weight', D, F),
   }),
-  apply: (h_RD, { up_FD, down_DF }) => linear(relu(linear(h_RD, up_FD)), down_DF),
+  apply: (h_RD, { up_FD, down_DF }, _shape, _ops, tap) => {
+    const a_RF = relu(linear(h_RD, up_FD));
+    tap?.('neurons', () => a_RF);
+    return linear(a_RF, down_DF);
+  },
 };

@@ -10,5 +10,6 @@ export * as inits from '../init.ts';
 export { LayerBuilder } from '../layer_builder.ts';
 export { matrix, scale } from '../parameter.ts';
 export { segmentReads } from '../segments.ts';
+export { tapsOf } from '../taps.ts';
 export { oncePer, tracedBlock } from '../traced_block.ts';
 export { weightsOf, weightsUnder } from '../weights_of.ts';
