@@ -31,6 +31,9 @@ export function addCompletion(program: Command, finish: Finish): void {
 interface Verb {
   readonly name: string;
   readonly description: string;
+  /** Its second words, where it has some. */
+  readonly nouns: readonly { readonly name: string; readonly description: string }[];
+  /** Of its second words too. */
   readonly options: readonly { readonly flag: string; readonly description: string }[];
 }
 
@@ -40,12 +43,21 @@ const verbsOf = (program: Command): Verb[] =>
   program.commands.map((command) => ({
     name: command.name(),
     description: command.description(),
-    options: [...command.options.map(({ long, description }) => ({ flag: long ?? '', description })), help],
+    nouns: command.commands.map((noun) => ({ name: noun.name(), description: noun.description() })),
+    options: [
+      ...[command, ...command.commands]
+        .flatMap(({ options }) => options)
+        .map(({ long, description }) => ({ flag: long ?? '', description })),
+      help,
+    ],
   }));
 
 function bashScript(verbs: readonly Verb[]): string {
   const cases = verbs.map(
     ({ name, options }) => `    ${name}) words="${options.map(({ flag }) => flag).join(' ')}" ;;`,
+  );
+  const nouns = verbs.flatMap(({ name, nouns }) =>
+    nouns.length === 0 ? [] : [`    ${name}) words="${nouns.map((noun) => noun.name).join(' ')}" ;;`],
   );
   return `# troupe: eval "$(troupe completion bash)"
 _troupe() {
@@ -56,8 +68,15 @@ ${cases.join('\n')}
   esac
   if [ "$COMP_CWORD" -eq 1 ]; then
     words="${verbs.map(({ name }) => name).join(' ')} --help --version"
-  elif [ "\${COMP_WORDS[1]}" = completion ]; then
-    words="${Object.keys(shells).join(' ')}"
+  elif [ "$COMP_CWORD" -eq 2 ] && [ "\${current#-}" = "$current" ]; then
+    case \${COMP_WORDS[1]} in
+    completion) words="${Object.keys(shells).join(' ')}" ;;
+${nouns.join('\n')}
+    *)
+      COMPREPLY=($(compgen -f -- "$current"))
+      return
+      ;;
+    esac
   elif [ "\${current#-}" = "$current" ]; then
     COMPREPLY=($(compgen -f -- "$current"))
     return
@@ -75,8 +94,12 @@ function zshScript(verbs: readonly Verb[]): string {
 
 function fishScript(verbs: readonly Verb[]): string {
   const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
-  const lines = verbs.flatMap(({ name, description, options }) => [
+  const lines = verbs.flatMap(({ name, description, nouns, options }) => [
     `complete -c troupe -f -n __fish_use_subcommand -a ${name} -d ${quoted(description)}`,
+    ...nouns.map(
+      (noun) =>
+        `complete -c troupe -n '__fish_seen_subcommand_from ${name}' -a ${noun.name} -d ${quoted(noun.description)}`,
+    ),
     ...options.map(
       ({ flag, description: meaning }) =>
         `complete -c troupe -n '__fish_seen_subcommand_from ${name}' -l ${flag.slice(2)} -d ${quoted(meaning)}`,

@@ -6,6 +6,7 @@ import { exitCodes, lineOf } from './failure.ts';
 import type { Finish } from './finish.ts';
 import { stderr, stdout } from './output.ts';
 import { pathArgument } from './path_argument.ts';
+import { wholeNumber } from './whole_number.ts';
 
 interface GenerateFlags {
   readonly checkpoint: string;
@@ -57,14 +58,6 @@ async function generate(flags: GenerateFlags): Promise<number> {
   stdout.write('\n');
   return exitCodes.done;
 }
-
-const wholeNumber =
-  (least: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value;
-    throw new InvalidArgumentError(`Allowed: a whole number, ${least} or more.`);
-  };
 
 function notNegative(text: string): number {
   const value = Number(text);

@@ -25,6 +25,7 @@ export class Output {
   #lost: Lost | null = null;
   /** What the last failed write of ours failed with: the stream says it once more. */
   #heard: unknown = null;
+  #isUnread = false;
   #taken: Promise<void> = Promise.resolve();
 
   /** From here on a failure of the stream is no uncaught error, whoever wrote to it. */
@@ -39,6 +40,11 @@ export class Output {
   /** What could not be written; null where all was, or nobody reads it. */
   get lost(): Lost | null {
     return this.#lost;
+  }
+
+  /** Whether the reader is known to have gone away. */
+  get isUnread(): boolean {
+    return this.#isUnread;
   }
 
   /** `standard output: 12 lines were lost (ENOSPC); free space on that disk`; null where nothing is lost. */
@@ -71,7 +77,10 @@ export class Output {
   #failed(lines: number, error: unknown): void {
     this.#heard = error;
     const code = codeOf(error);
-    if (unread.has(code)) return;
+    if (unread.has(code)) {
+      this.#isUnread = true;
+      return;
+    }
     this.#lost = { lines: (this.#lost?.lines ?? 0) + lines, code };
   }
 }

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addCompletion } from './completion.ts';
+import { addData } from './data.ts';
 import { addDoctor } from './doctor.ts';
 import { endEarly } from './early_interrupt.ts';
 import { exitCodes, lineOf, reportFailure } from './failure.ts';
@@ -51,6 +52,7 @@ function commandsOf(finish: Finish): Command {
   addLaunch(program, finish);
   addPlan(program, finish);
   addGenerate(program, finish);
+  addData(program, finish);
   addDoctor(program, finish);
   addCompletion(program, finish);
   return program;

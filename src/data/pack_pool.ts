@@ -9,6 +9,7 @@ import type { MatchedFiles, Matching } from './matched_files.ts';
 import type { CheckTask, EncodeTask, ExamineTask } from './pack_tasks.ts';
 import type { PlacedPiece } from './piece_texts.ts';
 import type { Refusal } from './refusal.ts';
+import type { MeasureTask, RowMeasure } from './rows/row_measure.ts';
 import type { Samples, SampleTask } from './rows/sample_task.ts';
 import { bytesOf, restart, sharedCount, stop } from './shared_count.ts';
 import { valueOf, type Answer } from './task_fault.ts';
@@ -95,6 +96,11 @@ export class PackPool implements AsyncDisposable {
   /** Samples of rows that follow each other in a file. Throws `BadRow`, `BadChatTemplate`. */
   sampleRows(task: SampleTask): Promise<Samples> {
     return this.#run('sampleRows', { ...task, shared: this.#shared });
+  }
+
+  /** Lengths and counts of rows that follow each other in a file. Throws `BadRow`, `BadChatTemplate`. */
+  measureRows(task: MeasureTask): Promise<RowMeasure> {
+    return this.#run('measureRows', { ...task, shared: this.#shared });
   }
 
   /** Whether the packed samples in a folder are what their index says. */

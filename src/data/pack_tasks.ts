@@ -14,6 +14,7 @@ import type { PlacedPiece } from './piece_texts.ts';
 import { PieceReader } from './pieces.ts';
 import type { Refusal } from './refusal.ts';
 import { PackedRows } from './rows/packed_rows.ts';
+import { measureOf, type MeasureTask, type RowMeasure } from './rows/row_measure.ts';
 import { samplesOf, type Samples, type SampleTask } from './rows/sample_task.ts';
 import { count, type SharedCount } from './shared_count.ts';
 import { answering } from './task_fault.ts';
@@ -61,6 +62,7 @@ export async function encode(task: EncodeTask): Promise<object> {
 export const isWhole = answering(isWholePack);
 export const hash = answering(hashFile);
 export const sampleRows = answering(sampleEach);
+export const measureRows = answering(measureEach);
 export const areWholeRows = answering(areWhole);
 
 async function examineEach({ paths, shared, ...examination }: ExamineTask): Promise<Examined[]> {
@@ -101,6 +103,10 @@ async function hashFile({ path, shared }: { path: string; shared: SharedCount })
 
 async function sampleEach({ shared, ...task }: SampleTask & { shared: SharedCount }): Promise<Samples> {
   return await samplesOf(task, tokenizerOf(task.tokenizer), (bytes) => count(shared, bytes));
+}
+
+async function measureEach({ shared, ...task }: MeasureTask & { shared: SharedCount }): Promise<RowMeasure> {
+  return await measureOf(task, tokenizerOf(task.tokenizer), (bytes) => count(shared, bytes));
 }
 
 /** Whether the packed samples in a folder are what their index says. */

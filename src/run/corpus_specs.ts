@@ -1,6 +1,7 @@
 /** From the `data` section of a topology to what is packed: the corpora that it names, and how rows are made samples. */
 import { CHATML_TOKENS, BytesTokenizer, loadTokenizer } from '../data/index.ts';
 import type { CorpusFormat, CorpusSpec, PackRowsOptions, RowsSpec, SampledKind, Tokenizer } from '../data/index.ts';
+import type { RowKind } from '../data/rows/index.ts';
 import type { CorpusSection, ObjectiveSection, Topology } from '../topology/index.ts';
 
 /** Name of the corpus that `data.rows` is short for. */
@@ -12,6 +13,10 @@ const kinds: Readonly<Record<ObjectiveSection['kind'], readonly SampledKind[]>> 
   chat: ['chat'],
   attributes: ['attributes'],
 };
+
+/** Whether an objective learns from rows of a kind. */
+export const isLearntFrom = (kind: RowKind, objective: ObjectiveSection): boolean =>
+  kinds[objective.kind].some((each) => each === kind);
 
 /** The corpora of a run; `rows` stands for one. */
 export function corporaOf({ blend, rows }: Topology['data']): readonly CorpusSection[] {

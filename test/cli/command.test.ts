@@ -36,6 +36,7 @@ test('help names every verb and ends with 0', () => {
   expect(stdout).toContain('launch [options] [FILE.yaml]');
   expect(stdout).toContain('plan [options] <FILE.yaml>');
   expect(stdout).toContain('generate [options]');
+  expect(stdout).toContain('data ');
   expect(stdout).toContain('doctor [options]');
   expect(exitCode).toBe(0);
 });

@@ -114,11 +114,14 @@ describe('completion', () => {
     expect(complete('troupe', 'launch', '--dr')).toBe('--dry-run');
     expect(complete('troupe', 'launch', 'te')).toBe('texts');
     expect(complete('troupe', 'completion', 'f')).toBe('fish');
+    expect(complete('troupe', 'data', '')).toBe('show');
+    expect(complete('troupe', 'data', 'show', '--to')).toBe('--topology');
+    expect(complete('troupe', 'data', 'show', 'te')).toBe('texts');
   });
 
   test('has every verb for fish and zsh', () => {
     const fish = troupe('completion', 'fish').out;
-    for (const verb of ['init', 'launch', 'plan', 'generate', 'doctor', 'completion'])
+    for (const verb of ['init', 'launch', 'plan', 'generate', 'data', 'doctor', 'completion'])
       expect(fish.some((line) => line.includes(`-a ${verb} `))).toBe(true);
     expect(troupe('completion', 'zsh').out[0]).toBe('autoload -Uz bashcompinit && bashcompinit');
   });

@@ -9,7 +9,9 @@ export { BadChatTemplate, BadRow, UnreadableRows, type RowPlace } from './row_er
 export { ANY_ROWS, rowOf, type RowFormat } from './row_kind.ts';
 export { readRows, readRowTexts, type PlacedRow, type ReadOptions } from './row_reader.ts';
 export { COLUMNS } from './row_schema.ts';
-export type { RowTokenizer } from './row_tokenizer.ts';
+export { RowStatistics } from './row_statistics.ts';
+export { streaming, type RowTokenizer } from './row_tokenizer.ts';
+export { measuresOf } from './rows_made.ts';
 export type { Sample, SampleOptions, TrainOn } from './sample.ts';
 export { SAMPLER_DEFAULTS, Sampler } from './sampler.ts';
 export type { AttributeSample, PreferencePair, RowCounts, SamplerOptions } from './sampler.ts';

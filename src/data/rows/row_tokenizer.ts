@@ -1,4 +1,5 @@
 /** What rows need of a tokenizer: ids with their places in the text, special tokens by name, and its chat template. */
+import { eachSpecial } from '../tokenizers/special_tokens.ts';
 import type { Tokenizer, TokenSpans } from '../tokenizers/tokenizer.ts';
 import type { Span } from './jinja/scope.ts';
 
@@ -6,6 +7,15 @@ export type RowTokenizer = Pick<
   Tokenizer,
   'name' | 'separatorId' | 'specialTokens' | 'chatTemplate' | 'toolTemplate' | 'encode' | 'encodeSpans' | 'tokenId'
 >;
+
+/** What encodes a text as a stream of texts has it: nothing is put around it but the separator behind it. */
+export const streaming = (tokenizer: Tokenizer): RowTokenizer => ({
+  ...{ name: tokenizer.name, separatorId: tokenizer.separatorId },
+  ...{ specialTokens: eachSpecial(() => null), chatTemplate: null, toolTemplate: null },
+  encode: (text) => tokenizer.encode(text),
+  encodeSpans: (text) => tokenizer.encodeSpans(text),
+  tokenId: (content) => tokenizer.tokenId(content),
+});
 
 /** 1 for each token with a character in one of the spans. */
 export function inSpans({ ids, begins, ends }: TokenSpans, spans: readonly Span[]): Uint8Array {

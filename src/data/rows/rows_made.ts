@@ -5,6 +5,7 @@ import type { PackPool } from '../pack_pool.ts';
 import type { Tokenizer } from '../tokenizers/tokenizer.ts';
 import { BadRow } from './row_error.ts';
 import type { RowFormat } from './row_kind.ts';
+import type { MeasureTask, RowMeasure } from './row_measure.ts';
 import type { RowText } from './row_lines.ts';
 import { readRows, readRowTexts } from './row_reader.ts';
 import type { SampledKind, Samples } from './sample_task.ts';
@@ -53,6 +54,15 @@ export function madeOf(
   const { source, identity } = tokenizer;
   const task = { format: { kind, columns: spec.columns }, options: sampler, tokenizer: { source, identity } };
   return pool.inOrder(tasksOf(files), (part) => pool.sampleRows({ ...task, ...part }));
+}
+
+/** Measures of all rows of a file, a task's after another. Throws `BadRow`, `BadChatTemplate`, `UnreadableRows`. */
+export function measuresOf(
+  path: string,
+  task: Omit<MeasureTask, 'path' | 'rows'>,
+  pool: PackPool,
+): AsyncGenerator<RowMeasure> {
+  return pool.inOrder(tasksOf([{ path }]), (part) => pool.measureRows({ ...task, ...part }));
 }
 
 export const noRows: RowCounts = {
@@ -104,7 +114,7 @@ async function kindOf(
 
 /** Rows in the order of the files, as many together as make a task. */
 async function* tasksOf(
-  files: readonly NamedFile[],
+  files: readonly Pick<NamedFile, 'path'>[],
 ): AsyncGenerator<{ readonly path: string; readonly rows: readonly RowText[] }> {
   for (const { path } of files) {
     let rows: RowText[] = [];

@@ -70,29 +70,12 @@ export class Sampler {
 
   /** The sample of a row to predict tokens of; null where nothing is left to learn. Throws `BadRow`, `BadChatTemplate`. */
   async sample(row: TextRow | ChatRow, place: RowPlace): Promise<Sample | null> {
-    const { trainOn } = this.#options;
-    let whole: Sample;
-    if (row.kind === 'text') whole = await plainSample(this.#tokenizer, row.text, null, place);
-    else if (row.form === 'conversation') whole = await this.#conversation(row.conversation, place, trainOn);
-    else {
-      whole = await plainSample(this.#tokenizer, row.prompt + row.completion, row.prompt.length, place);
-      if (trainOn === 'all') whole = trainedOnAll(whole);
-    }
-    this.#counts.rows += 1;
-    return this.#kept([whole], false)?.[0] ?? null;
+    return this.kept(row, await this.whole(row, place))?.[0] ?? null;
   }
 
   /** The two samples of a preference row; null where one of them is dropped. Throws `BadRow`, `BadChatTemplate`. */
   async pair(row: PreferenceRow, place: RowPlace): Promise<PreferencePair | null> {
-    const [yes, no] =
-      row.form === 'conversation'
-        ? [
-            await this.#conversation(row.chosen, place, 'assistant'),
-            await this.#conversation(row.rejected, place, 'assistant'),
-          ]
-        : [await this.#answer(row.prompt, row.chosen, place), await this.#answer(row.prompt, row.rejected, place)];
-    this.#counts.rows += 1;
-    const kept = this.#kept([yes, no], this.#options.overlong === 'drop');
+    const kept = this.kept(row, await this.whole(row, place));
     if (kept === null) return null;
     const { chosenReward, rejectedReward, margin } = row;
     return { chosen: kept[0], rejected: kept[1], chosenReward, rejectedReward, margin };
@@ -100,11 +83,39 @@ export class Sampler {
 
   /** The tokens of an answer with its prompt; null where it is dropped. Throws `BadRow`, `BadChatTemplate`. */
   async attributes(row: AttributeRow, place: RowPlace): Promise<AttributeSample | null> {
-    const { text } = rendered(this.#chatTemplate, row.conversation, place);
-    const whole = trainedOnAll(await templatedSample(this.#tokenizer, text, []));
-    this.#counts.rows += 1;
-    const kept = this.#kept([whole], this.#options.overlong === 'drop');
+    const kept = this.kept(row, await this.whole(row, place));
     return kept === null ? null : { tokens: kept[0].tokens, labels: row.labels };
+  }
+
+  /** The samples of a row before anything is cut: the two of a preference row, the one of any other. Throws the same. */
+  async whole(row: Row, place: RowPlace): Promise<readonly Sample[]> {
+    const { trainOn } = this.#options;
+    if (row.kind === 'text') return [await plainSample(this.#tokenizer, row.text, null, place)];
+    if (row.kind === 'attributes') {
+      const { text } = rendered(this.#chatTemplate, row.conversation, place);
+      return [trainedOnAll(await templatedSample(this.#tokenizer, text, []))];
+    }
+    if (row.kind === 'preference') {
+      if (row.form === 'completion') {
+        const { prompt, chosen, rejected } = row;
+        return [await this.#answer(prompt, chosen, place), await this.#answer(prompt, rejected, place)];
+      }
+      const { chosen, rejected } = row;
+      return [
+        await this.#conversation(chosen, place, 'assistant'),
+        await this.#conversation(rejected, place, 'assistant'),
+      ];
+    }
+    if (row.form === 'conversation') return [await this.#conversation(row.conversation, place, trainOn)];
+    const answer = await this.#answer(row.prompt, row.completion, place);
+    return [trainOn === 'all' ? trainedOnAll(answer) : answer];
+  }
+
+  /** What is left of the whole samples of a row, no longer than a sequence, and counted; null where it is dropped. */
+  kept({ kind }: Pick<Row, 'kind'>, samples: readonly Sample[]): readonly Sample[] | null {
+    this.#counts.rows += 1;
+    const mayBeDropped = kind === 'preference' || kind === 'attributes';
+    return this.#kept(samples, mayBeDropped && this.#options.overlong === 'drop');
   }
 
   /** The text that the tokens of a row are of, as a model sees it. Throws `BadRow`, `BadChatTemplate`. */
