@@ -11,6 +11,7 @@ import { wholeNumber } from './whole_number.ts';
 interface GenerateFlags {
   readonly checkpoint: string;
   readonly prompt: string;
+  readonly chat?: true;
   readonly maxTokens: number;
   readonly temperature: number;
   readonly seed: number;
@@ -27,7 +28,8 @@ export function addGenerate(program: Command, finish: Finish): void {
       'checkpoint, or the run directory whose newest one to use (required)',
       pathArgument,
     )
-    .requiredOption('--prompt <TEXT>', 'text to continue (required)')
+    .requiredOption('--prompt <TEXT>', 'text to continue, or with --chat what the user says (required)')
+    .option('--chat', 'put the prompt as the chat template writes a turn of the user, and write the answer only')
     .option('--max-tokens <N>', 'tokens to generate', wholeNumber(1), 200)
     .option('--temperature <T>', 'randomness: 0 takes the likeliest token', notNegative, 0.8)
     .option('--seed <S>', 'seed of the random choices', wholeNumber(0), 1)
@@ -37,6 +39,7 @@ export function addGenerate(program: Command, finish: Finish): void {
       'after',
       examples([
         ['generate --checkpoint runs/mine --prompt "The "', 'from the newest checkpoint of a run'],
+        ['generate --checkpoint runs/mine --chat --prompt "2+2?"', 'the answer of a model that was trained on chats'],
         ['generate --checkpoint runs/mine --prompt "" --temperature 0', 'the likeliest beginning'],
       ]),
     )
@@ -48,6 +51,7 @@ async function generate(flags: GenerateFlags): Promise<number> {
   await actors.generate({
     checkpointDir: flags.checkpoint,
     prompt: flags.prompt,
+    isChat: flags.chat === true,
     maxTokens: flags.maxTokens,
     temperature: flags.temperature,
     seed: flags.seed,

@@ -145,7 +145,8 @@ async function train(named: string | undefined, flags: LaunchFlags): Promise<num
     const unwritten = hasConfig
       ? { overrides: [] }
       : { file: isOfRun ? undefined : file, overrides: overridesOf(flags) };
-    for (const line of summaryLines({ outcome, elapsedMs, runsCode, ...unwritten, checkpointPath })) {
+    const objective = topology.objective.kind;
+    for (const line of summaryLines({ outcome, elapsedMs, objective, runsCode, ...unwritten, checkpointPath })) {
       stdout.print(line);
     }
     return outcome.status === 'done' ? exitCodes.done : exitCodes.interrupted;

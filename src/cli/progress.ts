@@ -82,7 +82,7 @@ export class Progress {
   }
 }
 
-/** What an event other than a step reads like. Losses are nats a token. */
+/** What an event other than a step reads like. Losses are nats a token, or squares of attributes. */
 export function linesOf(event: Exclude<RunEvent, { kind: 'step' | 'node' | 'packing' }>): string[] {
   switch (event.kind) {
     case 'ready': {
@@ -109,6 +109,7 @@ export function linesOf(event: Exclude<RunEvent, { kind: 'step' | 'node' | 'pack
 
 const visibleSample = (sample: Extract<RunEvent, { kind: 'sample' }>): typeof sample => ({
   ...sample,
+  prompt: visibleText(sample.prompt),
   text: visibleText(sample.text),
 });
 

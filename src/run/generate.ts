@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path';
 import type { Checkpoint } from '../checkpoints/index.ts';
+import { answerEnds, userTurn } from '../data/rows/index.ts';
 import { ARENA_LIMIT_BYTES } from '../kernels/arena.ts';
 import { sublayersDigest } from '../models/load_sublayers.ts';
 import type { Topology } from '../topology/index.ts';
@@ -33,11 +34,12 @@ export class NoTextHead extends Error {
 
 /**
  * Writes text as it is made; `notice` hears of damaged checkpoints that are passed over. Throws `NoCheckpoint`,
- * `DamagedCheckpoint`, `NoTextHead`, `ResumeRefused`, and `CodeNotAllowed` where the checkpoint names a module and `allowCode` is not set.
+ * `DamagedCheckpoint`, `NoTextHead`, `BadChatTemplate`, `ResumeRefused`, and `CodeNotAllowed` where the checkpoint names a module and `allowCode` is not set.
  */
 export async function generate({
   checkpointDir,
   prompt,
+  isChat = false,
   maxTokens,
   temperature,
   seed,
@@ -55,6 +57,11 @@ export async function generate({
   const vocabulary = vocabularyIn(checkpoint, tokenizer);
   const runSpec = await runSpecOf({ topology, baseDir, vocabulary, sublayersDigest: digest });
   if (runSpec.single.logits === null) throw new NoTextHead(checkpoint.path, topology.objective.kind);
+  const { template_date: date } = topology.data;
+  const options = date === undefined ? {} : { date: new Date(date) };
+  const asked = isChat
+    ? { prompt: userTurn(tokenizer, prompt, options), stopIds: answerEnds(tokenizer, options) }
+    : { prompt };
   const run = await Run.start({
     runSpec,
     batches: noBatches,
@@ -63,8 +70,9 @@ export async function generate({
   try {
     await restore(run.system, checkpoint, run.holders);
     const generator = new Generator(run.cluster, tokenizer, topology);
-    write(prompt);
-    for await (const text of generator.generate({ prompt, maxTokens, temperature, seed })) write(text);
+    // Of a chat one wants the answer; the template is not what the user wrote.
+    if (!isChat) write(prompt);
+    for await (const text of generator.generate({ ...asked, maxTokens, temperature, seed })) write(text);
   } finally {
     await run.stop();
   }

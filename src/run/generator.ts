@@ -13,7 +13,10 @@ import { dataOf, payload, type Pass } from '../actors/protocol/pass.ts';
 import { stageProtocol } from '../actors/protocol/stage.ts';
 
 export interface GenerationOptions {
-  readonly prompt: string;
+  /** A text, or its ids. */
+  readonly prompt: string | readonly number[];
+  /** Ids that end the text, and are no part of it; default: the separator of documents. */
+  readonly stopIds?: readonly number[];
   readonly maxTokens: number;
   /** 0 takes the likeliest token. */
   readonly temperature: number;
@@ -40,7 +43,7 @@ export class Generator {
     this.pipelineRanks = parallelism.pipeline_parallel;
   }
 
-  /** Yields text as it becomes certain; ends at the separator or after `maxTokens`. */
+  /** Yields text as it becomes certain; ends at one of the `stopIds` or after `maxTokens`. */
   generate(options: GenerationOptions): AsyncGenerator<string> {
     return continuation(this.tokenizer, options, (ids, i) =>
       askedAgain(this.cluster, () => this.askLogits(ids.slice(-this.sequenceLength), i)),
@@ -66,10 +69,10 @@ export class Generator {
 /** The text that continues a prompt, by the logits `[vocabulary]` that `nextLogits` gives for the i-th token after ids. */
 export async function* continuation(
   tokenizer: Tokenizer,
-  { prompt, maxTokens, temperature, seed }: GenerationOptions,
+  { prompt, stopIds = [tokenizer.separatorId], maxTokens, temperature, seed }: GenerationOptions,
   nextLogits: (ids: readonly number[], i: number) => Promise<Float32Array>,
 ): AsyncGenerator<string> {
-  const ids = Array.from(await tokenizer.encode(prompt));
+  const ids = Array.from(typeof prompt === 'string' ? await tokenizer.encode(prompt) : prompt);
   const known = tokensOnly(tokenizer);
   // It has seen the prompt: some tokenizers put the space between two words into the second one.
   const decoder: TokenDecoder = tokenizer.decoder(ids);
@@ -78,7 +81,7 @@ export async function* continuation(
   for (let i = 0; i < maxTokens; i++) {
     const logits = await nextLogits(ids, i);
     const id = sample(known(logits), temperature, hashU32(seed, i) / 2 ** 32);
-    if (id === tokenizer.separatorId) break;
+    if (stopIds.includes(id)) break;
     ids.push(id);
     const text = decoder.push(id);
     if (text !== '') yield text;

@@ -63,6 +63,8 @@ export interface RunOutcome {
 export interface GenerateOptions {
   readonly checkpointDir: string;
   readonly prompt: string;
+  /** Whether the prompt is a turn of the user, put as the chat template writes it: only the answer is written. Default: no. */
+  readonly isChat?: boolean;
   readonly maxTokens: number;
   /** 0 takes the likeliest token. */
   readonly temperature: number;

@@ -16,6 +16,7 @@ import { runSpecOf, type RunSpec } from '../actors/placement/run_spec.ts';
 import { Checkpointer } from '../actors/training/checkpointer.ts';
 import type { WorkerDevice } from './chosen_device.ts';
 import { EventLog } from '../actors/training/event_log.ts';
+import { closingSample } from './closing_sample.ts';
 import { packedData, type PackedData } from './corpora.ts';
 import { tokenizerOf } from './corpus_specs.ts';
 import { checkCorpora, withWeightsOf } from './data_identity.ts';
@@ -32,9 +33,6 @@ import { newestOf, takeUp } from './take_up.ts';
 import { Run } from './run.ts';
 import { tunedDevices } from './tuned_devices.ts';
 import { vocabularyIn, vocabularyOf } from './vocabulary.ts';
-
-/** What a model is asked for at the end: no more than it was trained to see at once. */
-const sample = { prompt: 'The ', mostTokens: 240, temperature: 0.7 };
 
 /** Trains, and returns how it ended. Throws the errors of every layer, each with its one line. */
 export async function train(options: TrainOptions): Promise<RunOutcome> {
@@ -134,9 +132,10 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
       const { digest } = source;
       const parts = { runSpec, run, store, logs, digest, tokenizer, found, runId, baseline };
       const outcome = await trainSteps(resumed, parts);
-      if (outcome.status === 'done' && topology.objective.kind === 'next_token') {
-        const text = await run.unlessFailed(sampleOf(new Generator(run.cluster, tokenizer, topology), options));
-        observe({ kind: 'sample', prompt: sample.prompt, text });
+      if (outcome.status === 'done') {
+        const generator = new Generator(run.cluster, tokenizer, topology);
+        const sample = await run.unlessFailed(closingSample(generator, { topology, tokenizer, corpora, signal }));
+        if (sample !== null) observe({ kind: 'sample', ...sample });
       }
       logs.events.append(outcome.status, { step: outcome.step });
       return { ...outcome, order1Loss: outcome.evalLoss === null ? null : baseline(), runDir };
@@ -209,19 +208,6 @@ const forever = 2 ** 31 - 1;
 
 /** The topology's name, as far as a name of a cluster goes. */
 const clusterName = ({ name }: Topology): string => name.replaceAll(/[^a-zA-Z0-9_-]/g, '_').slice(0, 64);
-
-/** What the model has learnt to write; less of it if the run is interrupted. */
-async function sampleOf(generator: Generator, { topology, signal }: TrainOptions): Promise<string> {
-  const { sequence_length: sequenceLength, seed } = topology.training;
-  const { prompt, mostTokens, temperature } = sample;
-  const maxTokens = Math.min(mostTokens, sequenceLength);
-  let text = '';
-  for await (const part of generator.generate({ prompt, maxTokens, temperature, seed })) {
-    text += part;
-    if (signal.aborted) break;
-  }
-  return text;
-}
 
 /** The order-1 model's held-out loss, computed when first asked for; null where there are no texts, or too many tokens to count. */
 function order1Of({ corpora, source }: PackedData, training: Topology['training']): () => number | null {

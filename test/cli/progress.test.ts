@@ -119,8 +119,11 @@ describe('progress', () => {
     for (const isLive of [true, false]) {
       const screen = new RecordedScreen(isLive);
       const progress = new Progress({ screen, totalSteps: 25, nowMs: () => 0 });
-      progress.observe({ kind: 'sample', prompt: 'The ', text: 'end\u0007' });
-      expect(screen.printed.map(withoutColours)).toEqual([isLive ? 'sample: The end\\x07' : 'sample: The end\u0007']);
+      // The prompt of a chat is out of somebody's rows.
+      progress.observe({ kind: 'sample', prompt: 'The\u0007 ', text: 'end\u0007' });
+      expect(screen.printed.map(withoutColours)).toEqual([
+        isLive ? 'sample: The\\x07 end\\x07' : 'sample: The\u0007 end\u0007',
+      ]);
     }
   });
 

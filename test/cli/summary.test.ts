@@ -5,7 +5,7 @@ import { summaryLines } from '../../src/cli/summary.ts';
 
 const done: RunOutcome = { status: 'done', step: 400, evalLoss: 1.9, order1Loss: 2.41, runDir: 'runs/a' };
 
-const usual = { runsCode: false, overrides: [] };
+const usual = { objective: 'next_token', runsCode: false, overrides: [] } as const;
 
 test('a finished run tells its loss, its baseline, its directory and how to try it', () => {
   const checkpointPath = 'runs/a/checkpoints/step-000400.g1';
@@ -24,6 +24,19 @@ test('a run without evaluation and checkpoint tells only what there is', () => {
   ]);
 });
 
+test('a run on chats says what its loss is of and asks for an answer; a reward model has squares, and nothing to say', () => {
+  const parts = { ...usual, outcome: { ...done, order1Loss: null }, elapsedMs: 1000, checkpointPath: 'c' };
+  expect(summaryLines({ ...parts, objective: 'chat' })).toEqual([
+    'done: step 400 after 1 s; held-out loss 1.900 nats a learnt token',
+    'run directory: runs/a',
+    'try it: npx troupe generate --checkpoint c --chat --prompt "Hello"',
+  ]);
+  expect(summaryLines({ ...parts, objective: 'attributes' })).toEqual([
+    'done: step 400 after 1 s; held-out loss 1.900 (mean squared error)',
+    'run directory: runs/a',
+  ]);
+});
+
 const interrupted: RunOutcome = { ...done, status: 'interrupted', step: 120, runDir: "runs/it's mine" };
 
 test('an interrupted run tells how to continue it, in words that a shell takes', () => {
@@ -34,7 +47,7 @@ test('an interrupted run tells how to continue it, in words that a shell takes',
 });
 
 test('a run whose model is code has the permission in its commands', () => {
-  const parts = { elapsedMs: 1000, overrides: [], runsCode: true, checkpointPath: 'c' };
+  const parts = { ...usual, elapsedMs: 1000, runsCode: true, checkpointPath: 'c' };
   expect(summaryLines({ outcome: { ...interrupted, runDir: 'r' }, ...parts }).at(-1)).toBe(
     'continue with: npx troupe launch --resume r --allow-code',
   );
@@ -46,14 +59,20 @@ test('a run whose model is code has the permission in its commands', () => {
 test('what was changed by options and is not in the config yet is said again', () => {
   const overrides = ['--set', 'optimizer.betas=[0.9, 0.99]', '--steps', '500'];
   const outcome = { ...interrupted, runDir: 'r' };
-  expect(summaryLines({ outcome, elapsedMs: 1000, runsCode: false, overrides, checkpointPath: null }).at(-1)).toBe(
+  expect(summaryLines({ outcome, elapsedMs: 1000, ...usual, overrides, checkpointPath: null }).at(-1)).toBe(
     "continue with: npx troupe launch --resume r --set 'optimizer.betas=[0.9, 0.99]' --steps 500",
   );
 });
 
 test('a file that counts instead of a config that is not written yet is named again, and is permission enough', () => {
   const outcome = { ...interrupted, runDir: 'r' };
-  const parts = { elapsedMs: 1000, file: 'my runs.yaml', overrides: ['--steps', '500'], checkpointPath: null };
+  const parts = {
+    ...usual,
+    elapsedMs: 1000,
+    file: 'my runs.yaml',
+    overrides: ['--steps', '500'],
+    checkpointPath: null,
+  };
   for (const runsCode of [false, true]) {
     expect(summaryLines({ outcome, ...parts, runsCode }).at(-1)).toBe(
       "continue with: npx troupe launch 'my runs.yaml' --resume r --steps 500",

@@ -73,6 +73,21 @@ describe('a continuation', () => {
     expect(await said('', [...(await tokenizer.encode('the model'))], 1)).toBe('the model');
   });
 
+  it('goes on from ids, and ends at any of the ids that it is to end at, without its text', async () => {
+    const ids = [...(await tokenizer.encode('the model of'))];
+    const logitsOf = (id: number): Float32Array =>
+      Float32Array.from({ length: tokenizer.vocabSize }, (_, other) => (other === id ? 1 : 0));
+    const textTo = async (stopIds: readonly number[]): Promise<string> => {
+      const options = { prompt: ids.slice(0, 1), stopIds, maxTokens: ids.length - 1, temperature: 0, seed: 1 };
+      let text = '';
+      const next = (before: readonly number[]) => Promise.resolve(logitsOf(ids[before.length]));
+      for await (const part of continuation(tokenizer, options, next)) text += part;
+      return tokenizer.decode(ids.slice(0, 1)) + text;
+    };
+    expect(await textTo([])).toBe('the model of');
+    expect(await textTo([tokenizer.separatorId, ids.at(-1)!])).toBe(tokenizer.decode(ids.slice(0, -1)));
+  });
+
   it('never has an id that is no token: of a row past the last one, or of a gap', async () => {
     const gaps = loadTokenizer(`hf:${path.replace('llama2_like', 'noncontiguous_ids')}`, '/');
     const rows = Math.ceil(gaps.vocabSize / 64) * 64 + 64;

@@ -3,6 +3,7 @@
  * template (`chat_template`, `turns`). Read the files in that order; `jinja/` is the language of the templates.
  */
 export { CHATML_TOKENS, ChatTemplate, type TemplateOptions } from './chat_template.ts';
+export { answerEnds, userTurn } from './chat_prompt.ts';
 export { ATTRIBUTES } from './row.ts';
 export type { AttributeRow, ChatRow, Conversation, Message, PreferenceRow, Row, RowKind, TextRow } from './row.ts';
 export { BadChatTemplate, BadRow, UnreadableRows, type RowPlace } from './row_error.ts';

@@ -4,6 +4,7 @@
  * whole begins, it is what changes with the turn's content.
  */
 import { TemplateFault, type ChatTemplate, type Rendered, type Span } from './chat_template.ts';
+import { textMessage } from './conversation.ts';
 import type { Conversation, Message } from './row.ts';
 import { BadRow, type RowPlace } from './row_error.ts';
 
@@ -110,6 +111,14 @@ function withContent(template: ChatTemplate, conversation: Conversation, index: 
     at === index ? { ...message, fields: { ...message.fields, content: STAND_IN } } : message,
   );
   return attempt(() => template.render(messages, conversation).text);
+}
+
+/** The token that a template writes right behind what the assistant says, such as `<|im_end|>`; null where that is no token. */
+export function closingOf(template: ChatTemplate): string | null {
+  const messages = [textMessage('user', '?'), textMessage('assistant', STAND_IN)];
+  const text = attempt(() => template.render(messages, { tools: null, variables: {} }).text) ?? '';
+  const at = text.indexOf(STAND_IN);
+  return at < 0 ? null : (/^\s*(<[^<>\s]+>)/.exec(text.slice(at + STAND_IN.length))?.[1] ?? null);
 }
 
 /** Every template has an opinion on these: it may fold the system's words into another turn, or leave them out. */
