@@ -1,6 +1,6 @@
 /** `troupe launch --dry-run`: all that a launch checks before it starts anything, and the plan of the run. */
 import { batchesOf } from '../run/batch_source.ts';
-import { rehearsedBlend, rehearsedRows, tableRemarks } from '../run/corpora.ts';
+import { foundRemarks, rehearsedBlend, rehearsedRows, tableRemarks } from '../run/corpora.ts';
 import { tokenizerOf } from '../run/corpus_specs.ts';
 import { checkRunServer } from '../run/run_server.ts';
 import { skippedText, type Blend, type FoundCorpus } from '../data/index.ts';
@@ -49,7 +49,8 @@ function rowLines(corpora: Awaited<ReturnType<typeof rehearsedRows>>): string[] 
     ...[name, count(counts.rows), count(counts.truncated), count(counts.dropped)],
     ...[count(counts.tokens), count(counts.trainedTokens)],
   ]);
-  return [...table(columns, lines).map((line) => `  ${line}`), ''];
+  const remarks = corpora.flatMap(({ name, counts }) => foundRemarks(name, counts));
+  return [...table(columns, lines).map((line) => `  ${line}`), ...remarks, ''];
 }
 
 /** An epoch is a corpus' training text once. */

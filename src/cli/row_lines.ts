@@ -123,6 +123,9 @@ export function statisticsLines(rows: ShownRows, statistics: RowStatistics): str
   return [
     `all rows; lengths in tokens${rows.kind === 'preference' ? ' of an answer with its prompt' : ''}, before any is cut`,
     ...table(columns, [cells]).map((line) => `  ${line}`),
+    ...(counts.foundByContent === 0
+      ? []
+      : [`turns of ${plural(counts.foundByContent, 'row')} were found by their content`]),
   ];
 }
 

@@ -80,7 +80,8 @@ async function packRowsOf({ topology, baseDir, signal, observe }: PackOptions, t
     const options = { ...rowsOptionsOf(topology, tokenizer), baseDir, cacheDir };
     const { rows, folder } = await packRows(rowsSpecOf(section), options, pool);
     packed.set(section.name, { corpus: rows, folder });
-    for (const text of lostRemarks(rows)) observe({ kind: 'notice', text });
+    const remarks = [...lostRemarks(rows), ...foundRemarks(section.name, rows.index)];
+    for (const text of remarks) observe({ kind: 'notice', text });
   }
   return packed;
 }
@@ -131,14 +132,31 @@ export function tableRemarks(found: FoundCorpus): string[] {
   ];
 }
 
+interface Lost {
+  readonly index: Pick<PackedRows['index'], 'name' | 'rows' | 'truncated' | 'dropped' | 'sequenceLength'>;
+}
+
 /** A line where rows were cut, or have nothing left to learn. */
-export function lostRemarks({ index }: PackedRows): string[] {
+export function lostRemarks({ index }: Lost): string[] {
   const { name, rows, truncated, dropped, sequenceLength } = index;
   const parts = [
     ...(truncated > 0 ? [`${truncated} cut to ${sequenceLength} tokens`] : []),
     ...(dropped > 0 ? [`${dropped} dropped, of which nothing is left to learn`] : []),
   ];
   return parts.length === 0 ? [] : [`corpus '${name}': of ${rows} rows ${parts.join(', ')}`];
+}
+
+/** A line where turns were found by their content: what a template writes around it may not be learnt as it is asked for. */
+export function foundRemarks(
+  name: string,
+  { rows, foundByContent }: Pick<RowCounts, 'rows' | 'foundByContent'>,
+): string[] {
+  if (foundByContent === 0) return [];
+  return [
+    `corpus '${name}': of ${rows} rows ${foundByContent} have turns that were found by their content, since the template writes a ` +
+      'conversation that goes on otherwise than one that ends; `troupe data show` shows what is learnt of them, and ' +
+      '{% generation %} in the template would say it',
+  ];
 }
 
 function textOptionsOf({ data, training }: Topology, baseDir: string, tokenizer: Tokenizer) {

@@ -1,6 +1,6 @@
 /** What a launch says of the files that it found: of each corpus a line for what a user may not have meant. */
 import { describe, expect, test } from 'vitest';
-import { leftOutRemarks, tableRemarks } from '../../src/run/corpora.ts';
+import { foundRemarks, leftOutRemarks, lostRemarks, tableRemarks } from '../../src/run/corpora.ts';
 import type { CorpusFormat, FoundCorpus } from '../../src/data/index.ts';
 
 function found(names: readonly string[], ownOutput = 0, format: CorpusFormat = 'auto'): FoundCorpus {
@@ -29,6 +29,18 @@ describe('a remark on a corpus', () => {
     expect(leftOutRemarks(found(['a.txt'], 3))).toEqual([
       "corpus 'texts': 1 of 5 files are its texts; left out: 1 empty, 3 written by a run",
     ]);
+  });
+
+  test('says how many rows were cut or dropped, and how many turns were found by their content', () => {
+    const index = { name: 'chats', rows: 9, truncated: 2, dropped: 1, sequenceLength: 64, foundByContent: 3 };
+    expect(lostRemarks({ index })).toEqual([
+      "corpus 'chats': of 9 rows 2 cut to 64 tokens, 1 dropped, of which nothing is left to learn",
+    ]);
+    expect(foundRemarks('chats', index)).toEqual([
+      expect.stringMatching(/^corpus 'chats': of 9 rows 3 have turns that were found by their content, /) as unknown,
+    ]);
+    expect(lostRemarks({ index: { ...index, truncated: 0, dropped: 0 } })).toEqual([]);
+    expect(foundRemarks('chats', { ...index, foundByContent: 0 })).toEqual([]);
   });
 
   test('is not made where all is as usual', () => {
