@@ -1,4 +1,4 @@
-/** `troupe init`: writes a commented topology file for one's own texts. Never over a file that exists. */
+/** `troupe init`: writes a commented topology file for one's own texts or rows of data. Never over a file that exists. */
 import { writeFileSync } from 'node:fs';
 import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,7 +24,7 @@ interface InitFlags {
 export function addInit(program: Command, finish: Finish): void {
   program
     .command('init')
-    .description('write a commented topology file for texts of your own')
+    .description('write a commented topology file for texts or rows of data of your own')
     .argument('[FILE.yaml]', 'file to write', pathArgument, 'troupe.yaml')
     .option('--data <GLOB>', `the texts, as seen from the working directory (default: ${usualTexts})`, pathArgument)
     .option('--name <NAME>', "the run's name (default: that of the working directory)")
@@ -41,10 +41,12 @@ export function addInit(program: Command, finish: Finish): void {
 
 async function init(file: string, { data: given, name = nameOf(resolve('.')) }: InitFlags): Promise<number> {
   const { checkMatches, matchesNothing } = await import('./matching_texts.ts');
+  const { kindOfData } = await import('./kind_of_data.ts');
   if (given !== undefined) checkMatches(given, resolve('.'));
   const data = given ?? usualTexts;
+  const kind = given === undefined ? 'files' : await kindOfData(given, resolve('.'));
   const folder = dirname(resolve(file));
-  const parts = { glob: seenFrom(folder, resolve(data)), schema: schemaSeenFrom(folder) };
+  const parts = { glob: seenFrom(folder, resolve(data)), kind, schema: schemaSeenFrom(folder) };
   parseTopology(starter({ ...parts, name: 'run' }), file, [{ path: ['name'], value: name, source: `--name ${name}` }]);
   try {
     writeFileSync(file, starter({ ...parts, name }), { flag: 'wx' });
@@ -53,7 +55,7 @@ async function init(file: string, { data: given, name = nameOf(resolve('.')) }: 
     const reason = reasons.get(code) ?? `cannot be written (${code})`;
     throw new UsageError(`${file}: ${reason}; name another file: troupe init other.yaml`);
   }
-  stdout.print(`wrote ${file}: a small Switch Transformer on ${data}`);
+  stdout.print(`wrote ${file}: a small Switch Transformer on ${data}${kinds[kind]}`);
   // One that was given has been looked for.
   if (given === undefined && matchesNothing(data, resolve('.'))) {
     stdout.print(`no file matches ${data} yet: put your texts there, or name others by data.blend[0].glob`);
@@ -61,6 +63,14 @@ async function init(file: string, { data: given, name = nameOf(resolve('.')) }: 
   stdout.print(`next: npx troupe launch ${file} --dry-run`);
   return exitCodes.done;
 }
+
+/** What is said of rows of each kind. */
+const kinds = {
+  files: '',
+  text: ', rows of texts',
+  chat: ', rows of chats',
+  attributes: ', rows of rated answers',
+} as const;
 
 const reasons = new Map([
   ['EEXIST', 'exists already'],

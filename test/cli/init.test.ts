@@ -66,6 +66,57 @@ describe('init', () => {
     expect(existsSync(join(folder, 'troupe.yaml'))).toBe(false);
   });
 
+  test('tells the kind of rows, and writes a file that trains on them', () => {
+    const write = (name: string, row: (i: number) => object): void =>
+      writeFileSync(join(folder, name), Array.from({ length: 40 }, (_, i) => `${JSON.stringify(row(i))}\n`).join(''));
+    write('chats.jsonl', (i) => ({
+      prompt: [{ role: 'user', content: `${i}?` }],
+      completion: [{ role: 'assistant', content: '!' }],
+    }));
+    write('rated.ndjson', (i) => ({ prompt: `${i}?`, response: 'No.', helpfulness: i % 5 }));
+    write('texts.jsonl', (i) => ({ text: `Number ${i}. `.repeat(200) }));
+    const said: string[] = [];
+    for (const [data, key] of [
+      ['chats.jsonl', 'kind: chat'],
+      ['rated.ndjson', 'kind: attributes'],
+      ['texts.jsonl', 'format: jsonl'],
+    ]) {
+      const { out, error, exitCode } = troupe('init', `${data}.yaml`, '--data', data);
+      expect([error, exitCode]).toEqual(['', 0]);
+      said.push(out[0]);
+      expect(readFileSync(join(folder, `${data}.yaml`), 'utf8')).toContain(key);
+      const dry = troupe('launch', `${data}.yaml`, '--dry-run');
+      expect([dry.error, dry.exitCode]).toEqual(['', 0]);
+    }
+    expect(said).toEqual([
+      'wrote chats.jsonl.yaml: a small Switch Transformer on chats.jsonl, rows of chats',
+      'wrote rated.ndjson.yaml: a small Switch Transformer on rated.ndjson, rows of rated answers',
+      'wrote texts.jsonl.yaml: a small Switch Transformer on texts.jsonl, rows of texts',
+    ]);
+    // Its line about another model is one that can be used.
+    const chat = readFileSync(join(folder, 'chats.jsonl.yaml'), 'utf8').replace('# from: ', 'from: ');
+    writeFileSync(join(folder, 'from.yaml'), chat);
+    expect(troupe('launch', 'from.yaml', '--dry-run').error).toMatch(/runs\/base: there is no such folder/);
+  });
+
+  test('refuses pairs, which nothing learns from yet, and rows of no kind', () => {
+    writeFileSync(join(folder, 'pairs.jsonl'), '{"prompt": "a", "chosen": "b", "rejected": "c"}\n');
+    writeFileSync(join(folder, 'other.jsonl'), '{"title": "a"}\n');
+    expect(troupe('init', '--data', 'pairs.jsonl')).toMatchObject({
+      exitCode: 2,
+      error:
+        'troupe: --data pairs.jsonl: its rows are pairs of answers, which no objective learns from yet; give chats, attributes or texts',
+    });
+    const { error, exitCode } = troupe('init', '--data', 'other.jsonl');
+    expect([error, exitCode]).toEqual([expect.stringMatching(/other\.jsonl:1: the row has "title"; a row has /), 1]);
+    expect(existsSync(join(folder, 'troupe.yaml'))).toBe(false);
+  });
+
+  test('takes JSON that is no array of rows for a text', () => {
+    writeFileSync(join(folder, 'a.json'), '{"name": "a", "list": [1, 2]}\n');
+    expect(troupe('init', '--data', '*.json').out[0]).toBe('wrote troupe.yaml: a small Switch Transformer on *.json');
+  });
+
   test('says that no text is there yet, where none was named', () => {
     rmSync(join(folder, 'texts'), { recursive: true });
     const { out, exitCode } = troupe('init');
