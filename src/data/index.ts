@@ -20,7 +20,7 @@ export type { PackRowsOptions, PackRowsResult } from './rows/pack_rows.ts';
 export { countRows, findRows, type RowsSpec } from './rows/rows_made.ts';
 export type { RowCounts } from './rows/sampler.ts';
 export { PackedRows } from './rows/packed_rows.ts';
-export { RowSequences } from './rows/row_sequences.ts';
+export { RowSequences, rowSequences } from './rows/row_sequences.ts';
 export type { SampledKind } from './rows/sample_task.ts';
 export { BytesTokenizer } from './tokenizers/bytes_tokenizer.ts';
 export {

@@ -10,7 +10,7 @@ import {
   heldOutText,
   openPacked,
   PackedCorpus,
-  RowSequences,
+  rowSequences,
   textSequences,
   type PackedRows,
   type SequenceSource,
@@ -61,7 +61,7 @@ export function batchesOf(
   const { global_batch_size, sequence_length: length, eval_sequences, seed } = training;
   const isText = (corpus: PackedCorpus | PackedRows): corpus is PackedCorpus => corpus instanceof PackedCorpus;
   const sources = corpora.map((corpus): SequenceSource =>
-    isText(corpus) ? textSequences(corpus, length, seed) : new RowSequences(corpus, 'train', seed),
+    isText(corpus) ? textSequences(corpus, length, seed) : rowSequences(corpus, seed),
   );
   const held = corpora.map((corpus) => (isText(corpus) ? heldOutText(corpus, length) : heldOutRows(corpus)));
   const globalMicrobatches = globalMicrobatchesOf({ parallelism });

@@ -62,16 +62,16 @@ export function rowsOptionsOf(
       overlong,
       ...(date === undefined ? {} : { date: new Date(date) }),
     },
-    isPacked: pack && objective.kind !== 'attributes',
+    isPacked: pack,
     heldOutFraction: held_out,
   };
 }
 
-/** The tokenizer of a run: `bytes` has the tokens of ChatML where chats are learnt. Throws `BadTokenizer`. */
-export function tokenizerOf({ data, objective }: Pick<Topology, 'data' | 'objective'>, baseDir: string): Tokenizer {
+/** The tokenizer of a run: `bytes` has the tokens of ChatML where there are rows, which may be chats. Throws `BadTokenizer`. */
+export function tokenizerOf({ data }: Pick<Topology, 'data'>, baseDir: string): Tokenizer {
   const tokenizer = loadTokenizer(data.tokenizer, baseDir);
-  const isOfChats = objective.kind !== 'next_token';
-  return isOfChats && tokenizer instanceof BytesTokenizer ? tokenizer.withSpecials(CHATML_TOKENS) : tokenizer;
+  const hasRows = corporaOf(data).some(({ format }) => format === 'rows');
+  return hasRows && tokenizer instanceof BytesTokenizer ? tokenizer.withSpecials(CHATML_TOKENS) : tokenizer;
 }
 
 const listOf = (globs: string | readonly string[]): readonly string[] => (typeof globs === 'string' ? [globs] : globs);

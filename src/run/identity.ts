@@ -14,7 +14,7 @@ type Identified = Pick<RunSpec, 'topology' | 'sublayersDigest'>;
  * global microbatches counts, since tensors are read by name.
  */
 export function identityOf({ topology, sublayersDigest }: Identified): Record<string, Json> {
-  const { model: keys, moe, optimizer } = toPlain(topology);
+  const { model: keys, moe, optimizer, objective } = toPlain(topology);
   // Where the module of sublayers lies may change, not what it is.
   const model = { ...keys, sublayers: sublayersDigest };
   const { data_parallel, micro_batches } = topology.parallelism;
@@ -22,9 +22,7 @@ export function identityOf({ topology, sublayersDigest }: Identified): Record<st
   const { global_batch_size, sequence_length, seed, precision, loss_scale } = topology.training;
   const scaled = precision === 'fp16' ? { loss_scale } : {};
   const training = { global_batch_size, sequence_length, seed, precision, ...scaled };
-  // Runs from before there were others have the usual objective.
-  const objective = topology.objective.kind === 'next_token' ? {} : { objective: topology.objective };
-  return JSON.parse(JSON.stringify({ model, moe, parallelism, optimizer, training, ...objective })) as Record<
+  return JSON.parse(JSON.stringify({ model, moe, parallelism, optimizer, training, objective })) as Record<
     string,
     Json
   >;

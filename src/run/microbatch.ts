@@ -22,7 +22,7 @@ export function microbatchOf(
   // A row of padding sees itself alone.
   const begins_R = Int32Array.from({ length: B * T }, (_, row) => row % T);
   const last_B = Int32Array.from({ length: B }, (_, b) => b * T);
-  const of_R = new Uint8Array(B * T);
+  const of_R = new Uint16Array(B * T);
   for (const [b, { corpus, sequence }] of drawn.entries()) {
     const { tokens, targets, begins } = sequence;
     const at = b * T;

@@ -1,7 +1,7 @@
 /** Rules about the data of a run: what corpora are called, and whether they are what the objective learns from. */
 import { problem, type Rule } from './problem.ts';
 import type { Topology } from './schema.ts';
-import { rowKeys } from './schema/data.ts';
+import { dataSchema, rowKeys } from './schema/data.ts';
 
 export const dataRules: readonly Rule[] = [
   ({ data }) =>
@@ -12,6 +12,40 @@ export const dataRules: readonly Rule[] = [
   ({ data, objective: { kind } }) =>
     kind !== 'next_token' && !hasRows(data)
       ? problem(`${kind} learns from rows of data; name files by data.rows`, 'objective.kind', 'data.rows')
+      : null,
+
+  ({ data: { blend, rows }, objective: { kind } }) => {
+    const at = rows === undefined && kind === 'attributes' ? blend.findIndex(({ format }) => format !== 'rows') : -1;
+    return at < 0 || blend.every(({ format }) => format !== 'rows')
+      ? null
+      : problem(
+          'texts have no attributes to learn; remove the corpus, or set format: rows',
+          `data.blend.${at}.format`,
+          'objective.kind',
+        );
+  },
+
+  ({ data: { pack }, objective: { kind } }) =>
+    pack && kind === 'attributes'
+      ? problem(
+          'attributes are of a sequence as a whole, so that each row has one of its own; remove it',
+          'data.pack',
+          'objective.kind',
+        )
+      : null,
+
+  ({ data: { train_on }, objective: { kind } }) =>
+    train_on === 'completion' && kind !== 'chat'
+      ? problem('it is for objective.kind: chat; remove it', 'data.train_on', 'objective.kind')
+      : null,
+
+  ({ data: { rows, blend } }) =>
+    rows !== undefined && JSON.stringify(blend) !== usualBlend
+      ? problem(
+          'rows stands for a blend of one corpus; remove one of the two, or list the rows in the blend with format: rows',
+          'data.rows',
+          'data.blend',
+        )
       : null,
 
   ({ data: { blend } }) => {
@@ -38,6 +72,9 @@ export const dataRules: readonly Rule[] = [
         );
   },
 ];
+
+/** What a file without a blend has. */
+const usualBlend = JSON.stringify(dataSchema.parse({}).blend);
 
 const hasRows = ({ rows, blend }: Topology['data']): boolean =>
   rows !== undefined || blend.some(({ format }) => format === 'rows');

@@ -171,7 +171,9 @@ it('takes a slice at a time, however much there is to score', async () => {
 });
 
 it('refuses a model without a head for tokens', async () => {
-  const runSpec = await drawn(denseTopology({ 'objective.kind': 'attributes', 'data.rows': 'rated.jsonl' }));
+  const runSpec = await drawn(
+    denseTopology({ 'objective.kind': 'attributes', 'data.rows': 'rated.jsonl', 'data.blend': undefined }),
+  );
   const run = await Run.start({ runSpec, batches: noBatches, gen: 1 });
   try {
     expect(() => new Scorer(run, runSpec, noBatches)).toThrow(

@@ -138,6 +138,7 @@ describe('a model with another head', () => {
       ...from,
       'objective.kind': 'attributes',
       'data.rows': 'rated.jsonl',
+      'data.blend': undefined,
       'parallelism.pipeline_parallel': 2,
     };
     const { runSpec, start, said } = await startOf(settings);

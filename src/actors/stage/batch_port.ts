@@ -19,7 +19,7 @@ export interface Microbatch {
 export interface RowCorpora {
   readonly names: readonly string[];
   /** Number of the name. */
-  readonly of_R: Uint8Array;
+  readonly of_R: Uint16Array;
 }
 
 export interface BatchPort {

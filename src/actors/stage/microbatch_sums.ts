@@ -6,7 +6,7 @@ import type { Device, Tensor } from '../../kernels/device.ts';
 import { floats } from '../../kernels/dtype.ts';
 import type { ModelObjective } from '../../models/model.ts';
 import type { Sum } from '../protocol/report.ts';
-import type { Microbatch } from './batch_port.ts';
+import type { Microbatch, RowCorpora } from './batch_port.ts';
 
 /** Name of the sum that training is about; a step's loss is Σ sums / Σ weights. */
 export const lossName = 'loss';
@@ -17,7 +17,7 @@ export const denominatorName = 'denominator';
 
 export interface Summed {
   readonly sums: readonly Sum[];
-  /** The losses one by one, as they were read. */
+  /** The losses one by one, as they were read: they are the device's until something else runs. */
   readonly losses_N: Float32Array;
 }
 
@@ -32,45 +32,46 @@ export async function sumsOf(
   const streams = [[lossName, losses] as const, ...Object.entries(reports)];
   const read = await Promise.all(streams.map(([, stream]) => device.read(tensors[stream])));
   const { corpora, bytes_R } = batch;
-  const sums: Sum[] = [];
-  for (const [i, [name, stream]] of streams.entries()) {
-    const values_N = floats(name, read[i]);
-    const weights_N = weights.get(stream)!;
-    sums.push({ name, corpus: '', microbatch, ...sumOver(values_N, weights_N, null) });
-    for (const [number, corpus] of (corpora?.names ?? []).entries()) {
-      const isOf = isOfCorpus(corpora!.of_R, number, values_N.length);
-      sums.push({ name, corpus, microbatch, ...sumOver(values_N, weights_N, isOf) });
-    }
-  }
+  const sums = streams.flatMap(([name, stream], i) => {
+    const elements = { values: floats(name, read[i]), weights: weights.get(stream)! };
+    return [sumOver(elements), ...sumsByCorpus(elements, corpora)].map((sum): Sum => ({ ...sum, name, microbatch }));
+  });
   const weights_R = weights.get(losses)!;
   if (bytes_R?.length === weights_R.length) {
-    const ofTargets = Float64Array.from(bytes_R, (bytes, row) => (weights_R[row] > 0 ? bytes : 0));
-    sums.push({ name: bytesName, corpus: '', microbatch, ...sumOver(ofTargets, [], null) });
-    for (const [number, corpus] of (corpora?.names ?? []).entries()) {
-      const isOf = isOfCorpus(corpora!.of_R, number, ofTargets.length);
-      sums.push({ name: bytesName, corpus, microbatch, ...sumOver(ofTargets, [], isOf) });
+    const ofTargets = { values: bytes_R.map((bytes, row) => (weights_R[row] > 0 ? bytes : 0)), weights: [] };
+    for (const sum of [sumOver(ofTargets), ...sumsByCorpus(ofTargets, corpora)]) {
+      sums.push({ ...sum, name: bytesName, microbatch });
     }
   }
-  return { sums, losses_N: floats(lossName, read[0]).slice() };
+  return { sums, losses_N: floats(lossName, read[0]) };
 }
 
-/** Elements that are no rows belong to the rows of their sequence, as many to each. */
-const isOfCorpus =
-  (of_R: Uint8Array, corpus: number, elements: number) =>
-  (i: number): boolean =>
-    of_R[Math.floor((i * of_R.length) / elements)] === corpus;
+interface Elements {
+  readonly values: ArrayLike<number>;
+  /** Of each element; 0 where there is none. */
+  readonly weights: ArrayLike<number>;
+}
 
-function sumOver(
-  values: ArrayLike<number>,
-  weights: ArrayLike<number>,
-  isIn: ((i: number) => boolean) | null,
-): { sum: number; weight: number } {
-  let sum = 0;
-  let weight = 0;
+type Total = Pick<Sum, 'corpus' | 'sum' | 'weight'>;
+
+function sumOver({ values, weights }: Elements): Total {
+  let [sum, weight] = [0, 0];
   for (let i = 0; i < values.length; i++) {
-    if (isIn !== null && !isIn(i)) continue;
     sum += values[i];
     weight += weights[i] ?? 0;
   }
-  return { sum, weight };
+  return { corpus: '', sum, weight };
+}
+
+/** Elements that are no rows belong to the rows of their sequence, as many to each. */
+function sumsByCorpus({ values, weights }: Elements, corpora: RowCorpora | null): Total[] {
+  if (corpora === null) return [];
+  const { names, of_R } = corpora;
+  const totals = names.map((corpus) => ({ corpus, sum: 0, weight: 0 }));
+  for (let i = 0; i < values.length; i++) {
+    const total = totals[of_R[Math.floor((i * of_R.length) / values.length)]];
+    total.sum += values[i];
+    total.weight += weights[i] ?? 0;
+  }
+  return totals;
 }

@@ -68,6 +68,7 @@ export class Stage extends Shareholder implements Actor<Messages> {
   }
 
   finish(pass: Pass, ctx: Context): Reply<PassReport> {
+    if (this.waiting?.reply.settled === false) throw new Error(`${this.scope.address}: a pass is waited for already`);
     const reply = ctx.defer<PassReport>();
     this.waiting = { pass, reply };
     this.finishIfDone();
@@ -232,6 +233,6 @@ export class Stage extends Shareholder implements Actor<Messages> {
       const [{ microbatch, weight }] = found.sums;
       sums.push({ name: denominatorName, corpus: '', microbatch, sum: this.parts.batches.weightOf(unit.step), weight });
     }
-    if (open.elements === true) outputs.push(outputOf('losses', unit, found.losses_N));
+    if (open.elements === true) outputs.push(outputOf('losses', unit, found.losses_N.slice()));
   }
 }

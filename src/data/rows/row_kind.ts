@@ -95,6 +95,9 @@ export function rowOf(text: string, format: RowFormat, place: RowPlace): Row {
       Object.keys(keys)
         .map((key) => shown(key))
         .join(', ') || 'no key';
+    if (format.kind === 'attributes' && present(keys, 'prompt') && present(keys, 'response')) {
+      throw new BadRow(place, null, `none of ${ATTRIBUTES.join(', ')} is rated`, 'rate one, or remove the row');
+    }
     const expected = format.kind === null ? 'a row' : `a row of kind ${format.kind}`;
     const remedy = `${expected} has ${format.kind === null ? EACH_KIND : needsOf(forms)}: name the keys that hold them under columns`;
     throw new BadRow(place, null, `the row has ${found}`, remedy);

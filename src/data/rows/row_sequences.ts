@@ -2,10 +2,20 @@
  * Sequences of packed samples: in each epoch every sequence once, in an order drawn for the epoch. A token's target is the one
  * that follows it in its sample, if that is learnt; the last one of a sample predicts nothing.
  */
+import { BadBlend } from '../errors.ts';
 import { hashText, hashU32, wordsOf } from '../hash.ts';
 import { permuted } from '../permutation.ts';
 import type { Sequence, SequenceSource } from '../sequence.ts';
 import type { PackedRows, RowsPart } from './packed_rows.ts';
+
+/** The sequences of a corpus' training rows. Throws `BadBlend` where it has none. */
+export function rowSequences(rows: PackedRows, seed: number): RowSequences {
+  const sequences = new RowSequences(rows, 'train', seed);
+  if (sequences.count === 0) {
+    throw new BadBlend(`corpus '${rows.name}' has no row to train on`, 'give it more rows, or lower data.held_out');
+  }
+  return sequences;
+}
 
 /** What the words of the hash are for. */
 const ROW_ORDER = 3;

@@ -9,21 +9,21 @@ export interface KnownSamples {
   readonly labels: number[];
 }
 
-/** Which samples are held out: each by a hash of its number; with two or more, at least one of either. */
+/** Which samples are held out: each by a hash of its number; of two or more at least one of either, of one none. */
 export function partsOf(
   name: string,
   samples: number,
   fraction: number,
 ): { readonly train: number[]; readonly heldOut: number[] } {
   const key = hashText(name);
-  const isHeld = (sample: number): boolean => hashU32(key, ...wordsOf(sample)) < fraction * 2 ** 32;
+  const isHeld = (sample: number): boolean => samples > 1 && hashU32(key, ...wordsOf(sample)) < fraction * 2 ** 32;
   const all = Array.from({ length: samples }, (_, sample) => sample);
   const { true: heldOut = [], false: train = [] } = Object.groupBy(
     all,
     (sample) => String(isHeld(sample)) as 'true' | 'false',
   );
   if (fraction > 0 && samples > 1 && heldOut.length === 0) heldOut.push(train.pop()!);
-  if (samples > 1 && train.length === 0) train.push(heldOut.pop()!);
+  if (train.length === 0 && heldOut.length > 0) train.push(heldOut.pop()!);
   return { train, heldOut };
 }
 
