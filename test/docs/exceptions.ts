@@ -90,6 +90,11 @@ export const shortened: Readonly<Record<string, readonly (readonly [from: string
         'training: { steps: 4, sequence_length: 16, global_batch_size: 4 }, optimizer: { warmup_steps: 1 }',
     ],
   ],
+  'docs/how-to/rows.md': [
+    ['launch base.yaml', `launch base.yaml ${small} ${oneProcess}`],
+    ['launch chat.yaml', `launch chat.yaml ${small} --set training.sequence_length=64 ${oneProcess}`],
+    ['step-000250', 'step-000015'],
+  ],
   'docs/tutorial.md': [
     ['launch ../my-run/mine.yaml', `launch ../my-run/mine.yaml ${small} ${oneProcess}`],
     ['--set cluster.nodes=2', '--set cluster.nodes=2 --set cluster.nats.url=auto'],
