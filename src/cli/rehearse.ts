@@ -34,7 +34,7 @@ export async function rehearse({ topology, baseDir, runDir, sublayersDigest }: R
 }
 
 function showTexts(topology: Topology, { corpora, blend }: { corpora: readonly FoundCorpus[]; blend: Blend }): void {
-  const { heldOut } = batchesOf(blend.corpora, blend.shares, topology);
+  const { heldOut } = batchesOf({ corpora: blend.corpora, weights: blend.shares, tokenBytes: null }, topology);
   for (const line of corporaLines(corpora, blend, topology.training)) stdout.print(visibleText(line));
   if (heldOut.count < heldOut.asked) {
     stdout.print(`held-out text has room for ${heldOut.count} of ${heldOut.asked} evaluation sequences\n`);

@@ -15,6 +15,7 @@ export { openPacked } from './open_packed.ts';
 export type { Sequence, SequenceSource } from './sequence.ts';
 export { textSequences } from './text_sequences.ts';
 export { CHATML_TOKENS } from './rows/chat_template.ts';
+export { packTokenBytes, readTokenBytes, type PackedTokenBytes } from './packed_token_bytes.ts';
 export { packRows } from './rows/pack_rows.ts';
 export type { PackRowsOptions, PackRowsResult } from './rows/pack_rows.ts';
 export { countRows, findRows, type RowsSpec } from './rows/rows_made.ts';

@@ -9,6 +9,7 @@ import {
   heldOutRows,
   heldOutText,
   openPacked,
+  readTokenBytes,
   PackedCorpus,
   rowSequences,
   textSequences,
@@ -25,6 +26,8 @@ export const batchSourceSchema = z.object({
   weights: z.array(z.number()),
   /** Digest of the blend: whoever opens another one would train on other text. */
   digest: z.string(),
+  /** Bytes of text by id, in a file. */
+  tokenBytes: z.object({ path: z.string(), tokens: z.int(), sha256: z.string() }),
 });
 export type BatchSource = z.infer<typeof batchSourceSchema>;
 
@@ -41,8 +44,16 @@ export class CorporaDiffer extends Error {
   }
 }
 
+/** What batches are made of. */
+export interface RunData {
+  readonly corpora: readonly (PackedCorpus | PackedRows)[];
+  readonly weights: readonly number[];
+  /** Bytes of text by id; null where nobody asks for bits per byte. */
+  readonly tokenBytes: Uint32Array | null;
+}
+
 /** Opens the corpora of a run, each checked against its index. Throws `DamagedPack`, `CorporaDiffer`. */
-export function openCorpora({ folders, weights, digest }: BatchSource): (PackedCorpus | PackedRows)[] {
+function openCorpora({ folders, weights, digest }: BatchSource): (PackedCorpus | PackedRows)[] {
   const corpora = folders.map((folder) => openPacked(folder));
   const found = blendDigest(corpora, weights);
   if (found !== digest) throw new CorporaDiffer(folders, found, digest);
@@ -54,8 +65,7 @@ export function openCorpora({ folders, weights, digest }: BatchSource): (PackedC
  * for a sequence.
  */
 export function batchesOf(
-  corpora: readonly (PackedCorpus | PackedRows)[],
-  weights: readonly number[],
+  { corpora, weights, tokenBytes }: RunData,
   { training, parallelism }: Pick<Topology, 'training' | 'parallelism'>,
 ): Batches {
   const { global_batch_size, sequence_length: length, eval_sequences, seed } = training;
@@ -67,9 +77,12 @@ export function batchesOf(
   const globalMicrobatches = globalMicrobatchesOf({ parallelism });
   const shape = { globalBatchSize: global_batch_size, globalMicrobatches, sequenceLength: length };
   const draws = new Draws(sources, weights);
-  return new Batches(draws, new HeldOutSequences(held, draws.shares, eval_sequences), shape);
+  return new Batches(draws, new HeldOutSequences(held, draws.shares, eval_sequences), shape, tokenBytes);
 }
 
 /** The batches of a run, opened from its packed corpora. */
 export const openBatches = (source: BatchSource, topology: Topology): Batches =>
-  batchesOf(openCorpora(source), source.weights, topology);
+  batchesOf(
+    { corpora: openCorpora(source), weights: source.weights, tokenBytes: readTokenBytes(source.tokenBytes) },
+    topology,
+  );

@@ -22,9 +22,12 @@ export class Batches implements BatchPort {
   readonly heldOut: HeldOutSequences;
   private readonly evaluated: ReadonlyMap<string, EvaluationSequences>;
   private readonly shape: BatchesShape;
+  private readonly tokenBytes: Uint32Array | null;
 
-  constructor(draws: Draws, heldOut: HeldOutSequences, shape: BatchesShape) {
+  /** `tokenBytes` are bytes of text by id; null where nobody asks for bits per byte. */
+  constructor(draws: Draws, heldOut: HeldOutSequences, shape: BatchesShape, tokenBytes: Uint32Array | null) {
     this.draws = draws;
+    this.tokenBytes = tokenBytes;
     this.heldOut = heldOut;
     this.evaluated = new Map([[heldOutName, heldOut]]);
     this.shape = shape;
@@ -46,19 +49,20 @@ export class Batches implements BatchPort {
     const { globalBatchSize, sequenceLength } = this.shape;
     const { rows } = this;
     const shape = { sequences: rows, length: sequenceLength };
+    const of = { names: this.draws.names, tokenBytes: this.tokenBytes };
     const numbers = Array.from({ length: rows }, (_, row) => microbatch * rows + row);
     if (kind === 'train') {
       const first = step * globalBatchSize;
       return microbatchOf(
         numbers.map((n) => this.draws.at(first + n)),
         shape,
-        this.draws.names,
+        of,
       );
     }
     const evaluated = this.evaluated.get(data);
     if (evaluated === undefined) throw new RangeError(`there is no data named '${data}'`);
     const drawn: DrawnSequence[] = numbers.flatMap((n) => (n < evaluated.count ? [evaluated.at(n)] : []));
-    return microbatchOf(drawn, shape, this.draws.names);
+    return microbatchOf(drawn, shape, of);
   }
 
   /** Sequences of a microbatch. */

@@ -11,7 +11,9 @@ import {
   findRows,
   packBlend,
   packRows,
+  packTokenBytes,
   PackPool,
+  readTokenBytes,
   rehearseBlend,
   skippedText,
   tableFiles,
@@ -24,13 +26,12 @@ import {
   type Tokenizer,
 } from '../data/index.ts';
 import type { Topology } from '../topology/index.ts';
-import type { BatchSource } from './batch_source.ts';
+import type { BatchSource, RunData } from './batch_source.ts';
 import { corporaOf, rowsOptionsOf, rowsSpecOf, textSpecOf } from './corpus_specs.ts';
 import type { TrainOptions } from './run_port.ts';
 
-export interface PackedData {
-  /** In the order of the topology. */
-  readonly corpora: readonly (PackedCorpus | PackedRows)[];
+/** The data of a run, with corpora in the order of the topology, and where others find it. */
+export interface PackedData extends RunData {
   readonly source: BatchSource;
 }
 
@@ -48,7 +49,9 @@ export async function packedData(options: PackOptions, tokenizer: Tokenizer): Pr
   const weights = sections.map(({ weight }) => weight);
   checkBlend(corpora, weights, training.seed);
   const folders = sections.map(({ name }) => packed.get(name)!.folder);
-  return { corpora, source: { folders, weights, digest: blendDigest(corpora, weights) } };
+  const tokenBytes = await packTokenBytes(resolve(options.baseDir, data.cache_dir), tokenizer);
+  const source = { folders, weights, digest: blendDigest(corpora, weights), tokenBytes };
+  return { corpora, weights, tokenBytes: readTokenBytes(tokenBytes), source };
 }
 
 /** A packed corpus and its folder, by name. */

@@ -10,11 +10,19 @@ export interface MicrobatchShape {
   readonly length: number;
 }
 
-/** `drawn` may be fewer than the shape has; `names` are of the corpora. */
+/** What the sequences of a microbatch are of. */
+export interface MicrobatchData {
+  /** Of the corpora. */
+  readonly names: readonly string[];
+  /** Bytes of text by id; null where nobody asks for bits per byte. */
+  readonly tokenBytes: Uint32Array | null;
+}
+
+/** `drawn` may be fewer than the shape has. */
 export function microbatchOf(
   drawn: readonly DrawnSequence[],
   { sequences: B, length: T }: MicrobatchShape,
-  names: readonly string[],
+  { names, tokenBytes }: MicrobatchData,
 ): Microbatch {
   const tokens_R = new Int32Array(B * T);
   const targets_R = new Int32Array(B * T).fill(-1);
@@ -34,6 +42,8 @@ export function microbatchOf(
     last_B[b] = at + tokens.length - 1;
     of_R.fill(corpus, at, at + T);
   }
+  const labels = labelTensors(drawn, B);
+  const isOfLabels = Object.keys(labels).length > 0;
   const corpora: RowCorpora | null = names.length > 1 ? { names, of_R } : null;
   return {
     tensors: {
@@ -41,12 +51,21 @@ export function microbatchOf(
       [batchStreams.targets]: targets_R,
       [batchStreams.begins]: begins_R,
       [batchStreams.last]: last_B,
-      ...labelTensors(drawn, B),
+      ...labels,
     },
     live_R: live_R.includes(0) ? live_R : null,
     corpora,
-    bytes_R: null,
+    bytes_R: tokenBytes === null || isOfLabels ? null : bytesOf(targets_R, tokenBytes),
   };
+}
+
+/** Bytes of each target's text; 0 where none is to be predicted. */
+function bytesOf(targets_R: Int32Array, tokenBytes: Uint32Array): Uint32Array {
+  const bytes_R = new Uint32Array(targets_R.length);
+  for (let row = 0; row < targets_R.length; row++) {
+    if (targets_R[row] >= 0) bytes_R[row] = tokenBytes[targets_R[row]];
+  }
+  return bytes_R;
 }
 
 /** Labels of the sequences, if they have any, and where there are none. */

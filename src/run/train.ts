@@ -67,7 +67,7 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
   }
   const { corpora, source } = packed;
   if (found !== null) checkCorpora(found, source.digest, resumed);
-  const batches = batchesOf(corpora, source.weights, topology);
+  const batches = batchesOf(packed, topology);
   const { evaluations, heldOut } = batches;
   if (heldOut.count < heldOut.asked) {
     notice(`held-out data has room for ${heldOut.count} of ${heldOut.asked} evaluation sequences`);

@@ -21,15 +21,19 @@ const blend = new Blend(
   5,
 );
 const [B, T] = [4, 8];
+const tokenBytes = Uint32Array.from({ length: 256 }, (_, id) => id % 5);
 const heldOut = blend.heldOut(T, 5);
 const windowOf = ({ sequence: { tokens, targets } }: DrawnSequence): number[] => [...tokens, targets[T - 1]];
 const { training, parallelism } = parseTopology('{}', 'defaults.yaml');
 
 const batchesOf = (globalMicrobatches: number): Batches =>
-  batchesOfCorpora(blend.corpora, blend.shares, {
-    training: { ...training, global_batch_size: B, sequence_length: T, eval_sequences: 5, seed: 5 },
-    parallelism: { ...parallelism, micro_batches: globalMicrobatches },
-  });
+  batchesOfCorpora(
+    { corpora: blend.corpora, weights: blend.shares, tokenBytes },
+    {
+      training: { ...training, global_batch_size: B, sequence_length: T, eval_sequences: 5, seed: 5 },
+      parallelism: { ...parallelism, micro_batches: globalMicrobatches },
+    },
+  );
 
 describe('a microbatch', () => {
   it('of training is its windows, and targets are the tokens that follow', () => {
@@ -44,6 +48,14 @@ describe('a microbatch', () => {
       expect([...tokens.subarray(row * T, (row + 1) * T)]).toEqual(window.slice(0, T));
       expect([...targets.subarray(row * T, (row + 1) * T)]).toEqual(window.slice(1));
     }
+  });
+
+  it('has the bytes of each target, none where there is no target', () => {
+    const pass = { kind: 'score', data: 'held_out', step: 0 } as const;
+    const { tensors, bytes_R } = batchesOf(2).microbatch({ ...pass, microbatch: 2 });
+    const targets = [...tensors[batchStreams.targets]];
+    expect(targets).toContain(-1);
+    expect([...(bytes_R ?? [])]).toEqual(targets.map((target) => (target < 0 ? 0 : target % 5)));
   });
 
   it('of training is the same rows however the batch is cut', () => {

@@ -161,10 +161,10 @@ describe('on worker threads', () => {
       const baseDir = folder.path;
       const { signal } = new AbortController();
       const tokenizer = loadTokenizer('bytes', baseDir);
-      const { corpora, source } = await packedData({ topology, baseDir, signal, observe: () => undefined }, tokenizer);
+      const packed = await packedData({ topology, baseDir, signal, observe: () => undefined }, tokenizer);
       const runSpec = await runSpecOf({ topology, baseDir, vocabulary: 256, observes: true });
-      const batches = batchesOf(corpora, source.weights, topology);
-      const run = await Run.start({ runSpec, batches: source, gen: 1 });
+      const batches = batchesOf(packed, topology);
+      const run = await Run.start({ runSpec, batches: packed.source, gen: 1 });
       try {
         const data = { data: heldOutName, microbatches: 3 };
         for (let time = 0; time < 2; time++) {

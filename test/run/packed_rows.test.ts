@@ -39,9 +39,9 @@ async function scored(pack: boolean) {
   const topology = parseTopology(yaml, 'packed.yaml', [{ path: ['data', 'pack'], value: pack, source: 'data.pack' }]);
   const tokenizer = tokenizerOf(topology, root);
   const options = { topology, baseDir: root, signal: new AbortController().signal, observe: () => undefined };
-  const { corpora, source } = await packedData(options, tokenizer);
+  const packed = await packedData(options, tokenizer);
   const runSpec = await runSpecOf({ topology, baseDir: root, vocabulary: 256 });
-  const batches = batchesOf(corpora, source.weights, topology);
+  const batches = batchesOf(packed, topology);
   const run = await Run.start({ runSpec, batches, gen: 1 });
   const [{ microbatches }] = batches.evaluations;
   const byText = new Map<string, number[]>();

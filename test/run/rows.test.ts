@@ -74,8 +74,8 @@ async function firstBatch(settings: Settings) {
   }));
   const topology = parseTopology('{}', 'rows.yaml', overrides);
   const options = { topology, baseDir: folder.path, signal: new AbortController().signal, observe: () => undefined };
-  const { corpora, source } = await packedData(options, tokenizer);
-  return batchesOf(corpora, source.weights, topology).microbatch({ ...trainingPass(0), microbatch: 0 });
+  const packed = await packedData(options, tokenizer);
+  return batchesOf(packed, topology).microbatch({ ...trainingPass(0), microbatch: 0 });
 }
 
 describe('chats', () => {

@@ -31,11 +31,14 @@ export function smallTopology(settings: Settings): Topology {
   return parseTopology(yaml, 'small.yaml', overrides);
 }
 
+type Line = Readonly<Record<string, unknown>>;
+
 /** A run that has ended. */
 export interface Played {
+  readonly topology: Topology;
   readonly outcome: RunOutcome;
   /** Metrics lines, but for what depends on time and place. */
-  readonly curve: readonly object[];
+  readonly curve: readonly Line[];
   /** Of all parameters at the end. */
   readonly digest: unknown;
   readonly sample: string | null;
@@ -87,7 +90,8 @@ export class RunFolder implements Disposable {
     });
     const { manifest } = (await new CheckpointStore(join(runDir, 'checkpoints')).openNewestValid()).checkpoint;
     const sample = events.find((event) => event.kind === 'sample');
-    return { outcome, curve: curveOf(runDir), digest: manifest.extra, sample: sample?.text ?? null, events, runDir };
+    const ends = { digest: manifest.extra, sample: sample?.text ?? null, events, runDir };
+    return { topology, outcome, curve: curveOf(runDir), ...ends };
   }
 
   [Symbol.dispose](): void {
@@ -107,7 +111,7 @@ export function eventsOf(runDir: string, wanted: string): Record<string, unknown
 
 const ofTimeOrPlace = ['tokens_per_second', 'step_ms', 'bytes_sent', 'cpu_ms', 'nodes', 'workers'];
 
-function curveOf(runDir: string): object[] {
+function curveOf(runDir: string): Line[] {
   const lines = readFileSync(join(runDir, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
   return lines.map((line) => {
     const metrics = JSON.parse(line) as Record<string, unknown>;

@@ -194,10 +194,10 @@ describe('scores of what was held out', () => {
     const options = { topology, baseDir: folder.path, runDir: join(folder.path, basename(played.runDir)) };
     const tokenizer = loadTokenizer('bytes', folder.path);
     const signal = new AbortController().signal;
-    const { corpora, source } = await packedData({ ...options, signal, observe: () => undefined }, tokenizer);
+    const packed = await packedData({ ...options, signal, observe: () => undefined }, tokenizer);
     const runSpec = await runSpecOf({ topology, baseDir: folder.path, vocabulary: 256 });
-    const batches = batchesOf(corpora, source.weights, topology);
-    const run = await Run.start({ runSpec, batches: source, gen: 9 });
+    const batches = batchesOf(packed, topology);
+    const run = await Run.start({ runSpec, batches: packed.source, gen: 9 });
     try {
       const store = new CheckpointStore(join(played.runDir, 'checkpoints'));
       await restore(run.system, (await store.openNewestValid()).checkpoint, run.holders);

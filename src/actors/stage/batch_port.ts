@@ -13,7 +13,7 @@ export interface Microbatch {
   /** Whose text each row is of, for losses by corpus; null where nobody asks. */
   readonly corpora: RowCorpora | null;
   /** Bytes of UTF-8 of each row's target, for bits per byte; null where targets are no text. */
-  readonly bytes_R: Uint8Array | Uint16Array | null;
+  readonly bytes_R: Uint32Array | null;
 }
 
 export interface RowCorpora {

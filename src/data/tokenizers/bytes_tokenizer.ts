@@ -39,6 +39,12 @@ export class BytesTokenizer implements Tokenizer {
     return new BytesTokenizer([...this.#special.names, ...names]);
   }
 
+  byteCounts(): Uint32Array {
+    return Uint32Array.from({ length: VOCABULARY }, (_, byte) =>
+      byte === SEPARATOR || this.#special.nameOf(byte) !== null ? 0 : 1,
+    );
+  }
+
   encode(text: string): Uint8Array {
     return this.encodeUtf8(Buffer.from(text, 'utf8'));
   }

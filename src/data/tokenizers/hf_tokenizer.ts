@@ -9,7 +9,8 @@ import { BadTokenizer, TextNotEncoded } from '../errors.ts';
 import { DecodeStream } from './decode_stream.ts';
 import { openLibrary, type Decoder, type Encoding, type Library } from './hf_library.ts';
 import { parsed, textOf } from './json_file.ts';
-import type { SpecialTokens } from './special_tokens.ts';
+import type { SpecialToken, SpecialTokens } from './special_tokens.ts';
+import { bytesOfTokens } from './token_bytes.ts';
 import { tokenDtype, tokensAs } from './tokenizer.ts';
 import type {
   DecodeOptions,
@@ -45,6 +46,8 @@ export class HfTokenizer implements Tokenizer {
   /** Ids that are tokens, and those of them that are special. */
   readonly #ids: ReadonlySet<number>;
   readonly #specialIds: ReadonlySet<number>;
+  /** Added tokens that are not special. */
+  readonly #verbatim: ReadonlySet<string>;
 
   /** Loads `path`; throws `BadTokenizer` if it cannot be read or has no end-of-document token. `name` is for messages. */
   constructor(path: string, name = `hf:${path}`) {
@@ -64,8 +67,10 @@ export class HfTokenizer implements Tokenizer {
     for (const id of this.#ids) maxId = Math.max(maxId, id);
     this.vocabSize = maxId + 1;
     this.#dtype = tokenDtype(this.vocabSize);
-    const added = (definition.added_tokens ?? []).filter(({ special = false }) => special);
-    this.#specialIds = new Set(added.map(({ content = '' }) => this.tokenId(content) ?? -1));
+    const added = (definition.added_tokens ?? []).map(({ content = '', special = false }) => ({ content, special }));
+    const specials = added.filter(({ special }) => special);
+    this.#specialIds = new Set(specials.map(({ content }) => this.tokenId(content) ?? -1));
+    this.#verbatim = new Set(added.flatMap(({ content, special }) => (special ? [] : [content])));
     const named = specialTokensOf(config, name, (content) => this.tokenId(content));
     const eos = named.eos ?? this.#knownSeparator(config);
     this.separatorId = eos.id;
@@ -103,12 +108,27 @@ export class HfTokenizer implements Tokenizer {
     return this.#ids.has(id);
   }
 
+  byteCounts(): Uint32Array {
+    const named = Object.values(this.specialTokens).flatMap((token: SpecialToken | null) => token?.id ?? []);
+    return bytesOfTokens({
+      vocabSize: this.vocabSize,
+      tokens: new Map(Object.entries(this.#library.getVocab(true))),
+      verbatim: this.#verbatim,
+      silent: new Set([...this.#specialIds, ...named, this.separatorId]),
+      decode: this.#decoder === null ? null : (tokens) => this.#textOf(tokens),
+    });
+  }
+
   decode(ids: Iterable<number>, { skipSpecial = false }: DecodeOptions = {}): string {
     const tokens: string[] = [];
     for (const id of ids) {
       const token = skipSpecial && this.#specialIds.has(id) ? null : this.#library.idToToken(id);
       if (token !== null) tokens.push(token);
     }
+    return this.#textOf(tokens);
+  }
+
+  #textOf(tokens: string[]): string {
     return this.#decoder === null ? tokens.join(' ') : this.#decoder.decode(tokens);
   }
 

@@ -34,6 +34,11 @@ export interface Tokenizer {
    * after a line break that has a visible character before it and a letter or digit after it; or nowhere.
    */
   readonly cuts: 'bytes' | 'lines' | 'whole';
+  /**
+   * Bytes of UTF-8 that each id stands for, [vocabSize]; 0 for the separator and special tokens. Those of the ids of a text add
+   * up to the text's bytes wherever decoding gives it back.
+   */
+  byteCounts(): Uint32Array;
   /** Ids of one document's text, without the separator. Throws `TextNotEncoded`. */
   encode(text: string, options?: EncodeOptions): TokenIds | Promise<TokenIds>;
   /** The same of UTF-8, cut as `cuts` says. */
