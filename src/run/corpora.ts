@@ -25,7 +25,7 @@ import {
   type RowCounts,
   type Tokenizer,
 } from '../data/index.ts';
-import type { Topology } from '../topology/index.ts';
+import { weightOf, type Topology } from '../topology/index.ts';
 import type { BatchSource, RunData } from './batch_source.ts';
 import { corporaOf, rowsOptionsOf, rowsSpecOf, textSpecOf } from './corpus_specs.ts';
 import type { TrainOptions } from './run_port.ts';
@@ -46,7 +46,7 @@ export async function packedData(options: PackOptions, tokenizer: Tokenizer): Pr
   const sections = corporaOf(data);
   const packed = new Map([...(await packRowsOf(options, tokenizer)), ...(await packTextsOf(options, tokenizer))]);
   const corpora = sections.map(({ name }) => packed.get(name)!.corpus);
-  const weights = sections.map(({ weight }) => weight);
+  const weights = sections.map(({ weight }) => weightOf(weight));
   checkBlend(corpora, weights, training.seed);
   const folders = sections.map(({ name }) => packed.get(name)!.folder);
   const tokenBytes = await packTokenBytes(resolve(options.baseDir, data.cache_dir), tokenizer);

@@ -2,7 +2,7 @@
 import { CHATML_TOKENS, BytesTokenizer, loadTokenizer } from '../data/index.ts';
 import type { CorpusFormat, CorpusSpec, PackRowsOptions, RowsSpec, SampledKind, Tokenizer } from '../data/index.ts';
 import type { RowKind } from '../data/rows/index.ts';
-import type { CorpusSection, ObjectiveSection, Topology } from '../topology/index.ts';
+import { weightOf, type CorpusSection, type ObjectiveSection, type Topology } from '../topology/index.ts';
 
 /** Name of the corpus that `data.rows` is short for. */
 const ROWS = 'rows';
@@ -32,7 +32,7 @@ export const textSpecOf = (
   name,
   globs: listOf(glob),
   exclude: listOf(exclude ?? []),
-  weight,
+  weight: weightOf(weight),
   format,
   textKey: columns.text ?? 'text',
   maxFileBytes: max_file_bytes,

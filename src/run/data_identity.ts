@@ -5,7 +5,7 @@
  */
 import { resolve } from 'node:path';
 import type { Checkpoint } from '../checkpoints/index.ts';
-import { rebaseTopology, toPlain, type Topology } from '../topology/index.ts';
+import { rebaseTopology, toPlain, weightOf, type Topology } from '../topology/index.ts';
 import { differing, refuseChange, topologyOf, type KeyDifference } from './identity.ts';
 import { ResumeRefused } from './resume.ts';
 
@@ -74,7 +74,7 @@ export function dataDifference(before: Topology, now: Topology): KeyDifference |
 /** The first weight that gives another share than it did. */
 function shareDifference(before: Blend, now: Blend): KeyDifference | null {
   const share = (blend: Blend, at: number): number =>
-    blend[at].weight / blend.reduce((sum, { weight }) => sum + weight, 0);
+    weightOf(blend[at].weight) / blend.reduce((sum, { weight }) => sum + weightOf(weight), 0);
   const differs = (at: number): boolean => Math.abs(share(before, at) - share(now, at)) > 1e-12;
   // Of several whose shares differ, one whose weight does.
   const at = before.findIndex((corpus, i) => differs(i) && corpus.weight !== now[i].weight);

@@ -2,6 +2,7 @@
  * Rules that concern several keys, applied to a file that passed the schema. Each is a pure function from the topology
  * to a problem or null; a message names every key that has a part in it, with its number.
  */
+import { blendRules } from './blend_rules.ts';
 import { dataRules } from './data_rules.ts';
 import { decaySteps } from './decay_steps.ts';
 import { problem, type Problem, type Rule } from './problem.ts';
@@ -10,7 +11,7 @@ import { sizeLimits } from './size_limits.ts';
 
 /** Every rule that the topology breaks, in the order of the sections. */
 export function checkTopology(topology: Topology): Problem[] {
-  return [...rules, ...dataRules, ...sizeLimits].flatMap((rule) => rule(topology) ?? []);
+  return [...rules, ...dataRules, ...blendRules, ...sizeLimits].flatMap((rule) => rule(topology) ?? []);
 }
 
 /** onnxruntime's row sums are the same at every position only for widths that are multiples of 16. */

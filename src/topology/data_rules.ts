@@ -1,7 +1,7 @@
-/** Rules about the data of a run: what corpora are called, and whether they are what the objective learns from. */
+/** Rules about the data of a run: whether its corpora are what the objective learns from. Those of a blend are in `blend_rules`. */
 import { problem, type Rule } from './problem.ts';
 import type { Topology } from './schema.ts';
-import { dataSchema, rowKeys } from './schema/data.ts';
+import { dataSchema } from './schema/data.ts';
 
 export const dataRules: readonly Rule[] = [
   ({ data }) =>
@@ -47,30 +47,6 @@ export const dataRules: readonly Rule[] = [
           'data.blend',
         )
       : null,
-
-  ({ data: { blend } }) => {
-    for (const [at, { columns }] of blend.entries()) {
-      const unknown = Object.keys(columns).find((key) => !rowKeys.includes(key));
-      if (unknown !== undefined) {
-        return problem(
-          `rows of data have no key "${unknown}" that could be called otherwise; they have ${rowKeys.join(', ')}`,
-          `data.blend.${at}.columns`,
-        );
-      }
-    }
-    return null;
-  },
-
-  ({ data }) => {
-    const names = data.blend.map((corpus) => corpus.name);
-    const twice = names.findIndex((name, index) => names.indexOf(name) < index);
-    return twice < 0
-      ? null
-      : problem(
-          `another corpus of the blend is named "${names[twice]}" too; names must differ`,
-          `data.blend.${twice}.name`,
-        );
-  },
 ];
 
 /** What a file without a blend has. */

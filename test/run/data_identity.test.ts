@@ -69,9 +69,11 @@ describe('a resume with other corpora names the key', () => {
   });
 });
 
+type Weight = number | string;
+
 describe('a weight that changes no share', () => {
-  const resumed = (before: number[], now: number[]): number[] => {
-    const blend = (weights: number[]): object => ({
+  const resumed = (before: Weight[], now: Weight[]): Weight[] => {
+    const blend = (weights: Weight[]): object => ({
       blend: [corpus, other].slice(0, weights.length).map((c, i) => ({ ...c, weight: weights[i] })),
     });
     const topology = withWeightsOf(checkpointOf(topologyOf(blend(before))), topologyOf(blend(now)));
@@ -81,9 +83,11 @@ describe('a weight that changes no share', () => {
   test('is what it was when the run began, so that its digest is', () => {
     expect(resumed([1], [2])).toEqual([1]);
     expect(resumed([1, 3], [0.1, 0.3])).toEqual([1, 3]);
+    expect(resumed([1, 3], ['25%', '75%'])).toEqual([1, 3]);
   });
 
   test('is kept where it does', () => {
     expect(resumed([1, 3], [1, 2])).toEqual([1, 2]);
+    expect(resumed([1, 3], ['24%', '76%'])).toEqual(['24%', '76%']);
   });
 });

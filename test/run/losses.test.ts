@@ -1,12 +1,16 @@
 /** What a run writes of losses: in bits a byte whatever its tokenizer, in total and by corpus, however it is spread. */
-import { cpSync } from 'node:fs';
+import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Blend, loadTokenizer, PackedCorpus } from '../../src/data/index.ts';
-import { packedData } from '../../src/run/corpora.ts';
+import { trainingPass } from '../../src/actors/protocol/pass.ts';
+import { batchStreams } from '../../src/models/model.ts';
+import { batchesOf } from '../../src/run/batch_source.ts';
+import { tokenizerOf } from '../../src/run/corpus_specs.ts';
+import { packedData, type PackedData } from '../../src/run/corpora.ts';
 import type { Topology } from '../../src/topology/index.ts';
-import { RunFolder } from './run_kit.ts';
+import { bitsOf, RunFolder, type Played } from './run_kit.ts';
 
 const folder = new RunFolder();
 afterAll(() => folder[Symbol.dispose]());
@@ -34,11 +38,74 @@ describe('bits per byte', () => {
   });
 });
 
-/** The targets of each sequence of a step, read without what a run reads them by. */
-async function targetsOf(topology: Topology, step: number): Promise<Int32Array[]> {
+describe('losses by corpus', () => {
+  const chats = Array.from({ length: 60 }, (_, i) => ({
+    messages: [
+      { role: 'user', content: `Say ${i}.` },
+      { role: 'assistant', content: 'yes '.repeat(1 + (i % 4)) },
+    ],
+  }));
+  writeFileSync(join(folder.path, 'chats.jsonl'), chats.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  const data = {
+    held_out: 0.2,
+    blend: [
+      { name: 'words', glob: '*.txt', weight: '70%' },
+      { name: 'chats', glob: 'chats.jsonl', format: 'rows', weight: '30%' },
+    ],
+  };
+  const settings = {
+    data,
+    ...{ 'objective.kind': 'chat', 'training.sequence_length': 64, 'model.max_position_embeddings': 64 },
+  };
+  const played: Played[] = [];
+  beforeAll(async () => {
+    for (const ranks of [1, 2, 4]) {
+      const parallelism = { 'parallelism.data_parallel': ranks, 'parallelism.micro_batches': 4 / ranks };
+      played.push(await folder.play({ ...settings, ...parallelism }));
+    }
+  });
+
+  it('weighted by what of the batch is of each are the loss, of text and rows in one blend', async () => {
+    const [{ curve, topology }] = played;
+    const { corpora, weights, tokenBytes } = await packedOf(topology);
+    expect(weights).toEqual([70, 30]);
+    const batches = batchesOf({ corpora, weights, tokenBytes }, topology);
+    for (const [step, line] of curve.entries()) {
+      const [of, targets] = [new Map<number, number>(), new Map<number, number>()];
+      for (let microbatch = 0; microbatch < 4; microbatch++) {
+        const { tensors, corpora: rows } = batches.microbatch({ ...trainingPass(step), microbatch });
+        for (const [row, corpus] of (rows?.of_R ?? []).entries()) {
+          of.set(corpus, (of.get(corpus) ?? 0) + 1);
+          if (tensors[batchStreams.targets][row] >= 0) targets.set(corpus, (targets.get(corpus) ?? 0) + 1);
+        }
+      }
+      const losses = line.losses as Record<string, number>;
+      const [words, chats] = [targets.get(0) ?? 0, targets.get(1) ?? 0];
+      expect(of.get(0)).toBe(words);
+      expect(chats).toBeLessThan(of.get(1) ?? 0);
+      const mean = (losses['loss/words'] * words + losses['loss/chats'] * chats) / (words + chats);
+      expect(mean).toBeCloseTo(Number(line.loss), 12);
+      expect(losses['bits_per_byte/chats']).toBeGreaterThan(0);
+    }
+  });
+
+  it('are the same bits by data parallel 1, 2 and 4', () => {
+    const [one, two, four] = played;
+    expect(bitsOf(two)).toEqual(bitsOf(one));
+    expect(bitsOf(four)).toEqual(bitsOf(one));
+  });
+});
+
+/** The data of a run that is packed already. */
+async function packedOf(topology: Topology): Promise<PackedData> {
   const signal = new AbortController().signal;
   const options = { topology, baseDir: folder.path, signal, observe: () => undefined };
-  const { corpora, weights } = await packedData(options, loadTokenizer(topology.data.tokenizer, folder.path));
+  return await packedData(options, tokenizerOf(topology, folder.path));
+}
+
+/** The targets of each sequence of a step, read without what a run reads them by. */
+async function targetsOf(topology: Topology, step: number): Promise<Int32Array[]> {
+  const { corpora, weights } = await packedOf(topology);
   const texts = corpora.filter((corpus) => corpus instanceof PackedCorpus);
   const { global_batch_size: rows, sequence_length: length, seed } = topology.training;
   const draws = new Blend(texts, weights, seed).draws(length);

@@ -85,8 +85,20 @@ describe('a broken rule names both keys and their numbers', () => {
     ],
     ['moe: { num_experts: 1 }', 'run.yaml:1:21: moe.num_experts: found 1, allowed: a whole number from 2 to 65536'],
     [
+      'data: { blend: [ { name: a, glob: x, weight: 70% }, { name: b, glob: y } ] }',
+      'run.yaml:1:16: data.blend.1.weight: corpus "b" has weight 1 beside percentages; give every corpus a percentage, or none',
+    ],
+    [
+      'data: { blend: [ { name: a, glob: x, weight: 33.3% }, { name: b, glob: y, weight: 60% } ] }',
+      'run.yaml:1:16: data.blend: the percentages of the corpora add up to 93.3%; they must to 100%',
+    ],
+    [
+      'data: { blend: [ { name: a, glob: x, weight: 0% } ] }',
+      'run.yaml:1:46: data.blend.0.weight: found "0%", allowed: a number above 0, or a percentage such as 70%',
+    ],
+    [
       'data: { blend: [ { name: a, glob: x, weight: 0 } ] }',
-      'run.yaml:1:46: data.blend.0.weight: found 0, allowed: a number above 0',
+      'run.yaml:1:46: data.blend.0.weight: found 0, allowed: a number above 0, or a percentage such as 70%',
     ],
   ])('%s', (text, message) => {
     expect(messageOf(text)).toBe(message);
@@ -101,6 +113,7 @@ test.each([
   'parallelism: { pipeline_parallel: 4 }',
   'parallelism: { data_parallel: 4, micro_batches: 4 }',
   'training: { steps: 21 }',
+  'data: { blend: [ { name: a, glob: x, weight: 33.3% }, { name: b, glob: y, weight: 33.3% }, { name: c, glob: z, weight: 33.4% } ] }',
   'optimizer: { lr: 2.0e-4 }',
   'optimizer: { warmup_steps: 0 }',
   'optimizer: { schedule: constant, lr: 1.0e-4 }',

@@ -3,7 +3,7 @@
  * a config and its texts can move together.
  */
 import { z } from 'zod';
-import { byteSize, choice, globs, positive } from './kinds.ts';
+import { byteSize, choice, globs, weight } from './kinds.ts';
 
 /** Keys that rows of data have; a file may call them otherwise. */
 export const rowKeys: readonly string[] = [
@@ -23,7 +23,9 @@ export const corpusSchema = z
     name: z.string().min(1).describe('Name of the corpus, in logs and in the cache.'),
     glob: globs().describe('Files to read, relative to the topology file.'),
     exclude: globs().optional().describe('Files to leave out.'),
-    weight: positive().default(1).describe('Share of the blend, relative to the other weights.'),
+    weight: weight()
+      .default(1)
+      .describe('Share of the blend, relative to the other weights; or percentages for all corpora, of 100% in all.'),
     format: choice(['auto', 'text', 'jsonl', 'json_strings', 'rows'])
       .default('auto')
       .describe(

@@ -50,6 +50,12 @@ export const choice = <const T extends readonly string[]>(now: T, later: readonl
 /** A number of which this version runs only 1; `later` says what will come. */
 export const onlyOne = (later: string) => z.literal(1).meta({ later });
 
+/** A share of a blend: a number above 0 among others, or a percentage of all. */
+export const weight = () =>
+  z
+    .union([positive(), z.string().regex(/^(?!0*\.?0*%)\d+(\.\d+)?%$/)])
+    .meta({ allowed: 'a number above 0, or a percentage such as 70%' });
+
 /** Bytes: a whole number, or a size with a unit such as `2GiB`. Held as a number, dumped with its unit. */
 export const byteSize = () =>
   z
