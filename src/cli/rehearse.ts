@@ -1,9 +1,9 @@
 /** `troupe launch --dry-run`: all that a launch checks before it starts anything, and the plan of the run. */
 import { batchesOf } from '../run/batch_source.ts';
 import { foundRemarks, rehearsedBlend, rehearsedRows, tableRemarks } from '../run/corpora.ts';
-import { tokenizerOf } from '../run/corpus_specs.ts';
+import { tokenizerOf, topologyOfEvaluation } from '../run/corpus_specs.ts';
 import { checkRunServer } from '../run/run_server.ts';
-import { skippedText, type Blend, type FoundCorpus } from '../data/index.ts';
+import { skippedText, type Blend, type FoundCorpus, type Tokenizer } from '../data/index.ts';
 import type { Topology } from '../topology/index.ts';
 import { visibleText } from '../visible_text.ts';
 import { byteUnit, count, inUnit, percent } from './figures.ts';
@@ -28,17 +28,40 @@ export async function rehearse({ topology, baseDir, runDir, sublayersDigest }: R
   if (texts !== null) showTexts(topology, texts);
   const rows = await rehearsedRows(topology, baseDir, tokenizer);
   if (rows.length > 0) for (const line of rowLines(rows)) stdout.print(visibleText(line));
+  for (const { name } of topology.evaluations) {
+    for (const line of await evaluationLines(name, topologyOfEvaluation(topology, name), { baseDir, tokenizer })) {
+      stdout.print(visibleText(line));
+    }
+  }
   const exitCode = await showPlan(topology, baseDir, { sublayersDigest });
   stdout.print(`dry run: nothing was started or written; the run would be written to ${runDir}`);
   return exitCode;
 }
 
 function showTexts(topology: Topology, { corpora, blend }: { corpora: readonly FoundCorpus[]; blend: Blend }): void {
-  const { heldOut } = batchesOf({ corpora: blend.corpora, weights: blend.shares, tokenBytes: null }, topology);
+  const data = { corpora: blend.corpora, weights: blend.shares, evaluations: new Map(), tokenBytes: null };
+  const { remarks } = batchesOf(data, { ...topology, evaluations: [] });
   for (const line of corporaLines(corpora, blend, topology.training)) stdout.print(visibleText(line));
-  if (heldOut.count < heldOut.asked) {
-    stdout.print(`held-out text has room for ${heldOut.count} of ${heldOut.asked} evaluation sequences\n`);
-  }
+  for (const remark of remarks) stdout.print(`${remark}\n`);
+}
+
+/** What an evaluation finds; `topology` has its data. */
+async function evaluationLines(
+  name: string,
+  topology: Topology,
+  { baseDir, tokenizer }: { readonly baseDir: string; readonly tokenizer: Tokenizer },
+): Promise<string[]> {
+  const texts = await rehearsedBlend(topology, baseDir, tokenizer);
+  const rows = await rehearsedRows(topology, baseDir, tokenizer);
+  const columns = [words('texts'), numbers('files'), numbers('tokens')];
+  const ofTexts = (texts?.corpora ?? []).map(({ spec, files }, at) => [
+    ...[spec.name, String(files.length), count(texts?.blend.corpora[at].index.tokenCount ?? 0)],
+  ]);
+  return [
+    `evaluation ${name}`,
+    ...(ofTexts.length === 0 ? [] : [...table(columns, ofTexts).map((line) => `  ${line}`), '']),
+    ...(rows.length === 0 ? [] : rowLines(rows)),
+  ];
 }
 
 function rowLines(corpora: Awaited<ReturnType<typeof rehearsedRows>>): string[] {

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { Allotment } from './allotment.ts';
 import { BadBlend } from './errors.ts';
 import { Draws } from './draws.ts';
-import { HeldOutSequences, heldOutText } from './held_out_sequences.ts';
+import { HeldOutSequences, evaluatedText } from './held_out_sequences.ts';
 import type { PackedCorpus } from './packed_corpus.ts';
 import { textSequences } from './text_sequences.ts';
 
@@ -43,7 +43,7 @@ export class Blend {
   /** Up to `count` fixed sequences that training never touches; the same for every seed. */
   heldOut(length: number, count: number): HeldOutSequences {
     return new HeldOutSequences(
-      this.corpora.map((corpus) => heldOutText(corpus, length)),
+      this.corpora.map((corpus) => evaluatedText(corpus, 'heldOut', length)),
       this.shares,
       count,
     );

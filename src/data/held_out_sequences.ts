@@ -1,45 +1,74 @@
 /**
- * What evaluation sees: up to so many sequences that training never touches, allotted to the corpora by weight and spread evenly
- * over what each has. The same for every seed.
+ * What an evaluation sees: all sequences of its corpora, or up to so many, allotted to the corpora by weight and spread evenly
+ * over what each has. Of training data it is the part that training never touches. The same for every seed.
  */
 import { Allotment } from './allotment.ts';
 import type { DrawnSequence } from './draws.ts';
 import type { PackedCorpus } from './packed_corpus.ts';
-import type { PackedRows } from './rows/packed_rows.ts';
+import type { PackedRows, RowsPart } from './rows/packed_rows.ts';
 import { RowSequences } from './rows/row_sequences.ts';
 import type { Sequence } from './sequence.ts';
 import { windowOf } from './text_sequences.ts';
 import { windowStarts } from './windows.ts';
 
-/** What a corpus has held out. */
-export interface HeldOutSource {
+/** Sequences that a corpus has for an evaluation, in its own order. */
+export interface EvaluatedSource {
   readonly available: number;
   at(index: number): Sequence;
 }
 
-export function heldOutText(corpus: PackedCorpus, length: number): HeldOutSource {
-  const starts = windowStarts(corpus.heldOut, length + 1);
+/** Sequences that can be scored, by number. */
+export interface EvaluatedSequences {
+  readonly count: number;
+  /** The sequence of a number below `count`. Throws `DamagedPack`. */
+  at(n: number): DrawnSequence;
+}
+
+/** Windows of a text's part. */
+export function evaluatedText(corpus: PackedCorpus, part: RowsPart, length: number): EvaluatedSource {
+  const starts = windowStarts(corpus[part], length + 1);
   const at = (index: number): Sequence =>
     windowOf(Int32Array.from(corpus.read(starts[index], starts[index] + length + 1)));
   return { available: starts.length, at };
 }
 
-export function heldOutRows(rows: PackedRows): HeldOutSource {
-  const sequences = new RowSequences(rows, 'heldOut', null);
+/** Rows of a part. */
+export function evaluatedRows(rows: PackedRows, part: RowsPart): EvaluatedSource {
+  const sequences = new RowSequences(rows, part, null);
   return { available: sequences.count, at: (index) => sequences.sequence(index) };
 }
 
-export class HeldOutSequences {
+/** All sequences of all sources, one source after the other. */
+export class AllSequences implements EvaluatedSequences {
+  readonly count: number;
+  readonly #sources: readonly EvaluatedSource[];
+
+  constructor(sources: readonly EvaluatedSource[]) {
+    this.count = sources.reduce((sum, { available }) => sum + available, 0);
+    this.#sources = sources;
+  }
+
+  at(n: number): DrawnSequence {
+    let index = n;
+    for (const [corpus, source] of this.#sources.entries()) {
+      if (index < source.available) return { corpus, sequence: source.at(index) };
+      index -= source.available;
+    }
+    throw new RangeError(`sequence ${n} of ${this.count}`);
+  }
+}
+
+export class HeldOutSequences implements EvaluatedSequences {
   /** How many were wished for. */
   readonly asked: number;
   /** How many there are: fewer where a corpus has not held out so many. */
   readonly count: number;
-  readonly #sources: readonly HeldOutSource[];
+  readonly #sources: readonly EvaluatedSource[];
   readonly #kept: readonly { readonly corpus: number; readonly ordinal: number }[];
   readonly #rows: readonly number[];
 
   /** `shares` go with `sources`. */
-  constructor(sources: readonly HeldOutSource[], shares: readonly number[], asked: number) {
+  constructor(sources: readonly EvaluatedSource[], shares: readonly number[], asked: number) {
     const allotment = new Allotment(shares);
     const draws = Array.from({ length: asked }, (_, n) => allotment.at(n));
     this.#rows = sources.map(({ available }, corpus) =>

@@ -10,7 +10,8 @@ export type { CorpusFile, CorpusSpec, FoundCorpus, SkippedFiles } from './found_
 export type { CorpusFormat, FileFormat } from './corpus_format.ts';
 export { Blend, blendDigest, checkBlend } from './blend.ts';
 export { Draws, type DrawnSequence } from './draws.ts';
-export { HeldOutSequences, heldOutRows, heldOutText } from './held_out_sequences.ts';
+export { AllSequences, evaluatedRows, evaluatedText, HeldOutSequences } from './held_out_sequences.ts';
+export type { EvaluatedSequences, EvaluatedSource } from './held_out_sequences.ts';
 export { openPacked } from './open_packed.ts';
 export type { Sequence, SequenceSource } from './sequence.ts';
 export { textSequences } from './text_sequences.ts';

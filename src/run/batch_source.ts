@@ -5,27 +5,30 @@
 import {
   blendDigest,
   Draws,
-  HeldOutSequences,
-  heldOutRows,
-  heldOutText,
   openPacked,
   readTokenBytes,
   PackedCorpus,
   rowSequences,
   textSequences,
-  type PackedRows,
   type SequenceSource,
 } from '../data/index.ts';
 import { globalMicrobatchesOf, type Topology } from '../topology/index.ts';
 import { z } from 'zod';
 import { Batches } from './batches.ts';
+import { evaluatedData, type BlendedData } from './evaluated_data.ts';
 
-export const batchSourceSchema = z.object({
+const blendSourceSchema = z.object({
   /** The folder of each corpus of the blend, in its order. */
   folders: z.array(z.string()),
   weights: z.array(z.number()),
   /** Digest of the blend: whoever opens another one would train on other text. */
   digest: z.string(),
+});
+export type BlendSource = z.infer<typeof blendSourceSchema>;
+
+export const batchSourceSchema = blendSourceSchema.extend({
+  /** Data of evaluations, by name. */
+  evaluations: z.record(z.string(), blendSourceSchema),
   /** Bytes of text by id, in a file. */
   tokenBytes: z.object({ path: z.string(), tokens: z.int(), sha256: z.string() }),
 });
@@ -45,44 +48,42 @@ export class CorporaDiffer extends Error {
 }
 
 /** What batches are made of. */
-export interface RunData {
-  readonly corpora: readonly (PackedCorpus | PackedRows)[];
-  readonly weights: readonly number[];
+export interface RunData extends BlendedData {
+  /** Data of evaluations, by name. */
+  readonly evaluations: ReadonlyMap<string, BlendedData>;
   /** Bytes of text by id; null where nobody asks for bits per byte. */
   readonly tokenBytes: Uint32Array | null;
 }
 
-/** Opens the corpora of a run, each checked against its index. Throws `DamagedPack`, `CorporaDiffer`. */
-function openCorpora({ folders, weights, digest }: BatchSource): (PackedCorpus | PackedRows)[] {
+/** Opens the corpora of a blend, each checked against its index. Throws `DamagedPack`, `CorporaDiffer`. */
+function openBlend({ folders, weights, digest }: BlendSource): BlendedData {
   const corpora = folders.map((folder) => openPacked(folder));
   const found = blendDigest(corpora, weights);
   if (found !== digest) throw new CorporaDiffer(folders, found, digest);
-  return corpora;
+  return { corpora, weights };
 }
 
 /**
- * Training microbatches and those of the held-out data, as a topology asks for them. Throws `BadBlend` where a corpus is too short
- * for a sequence.
+ * Training microbatches and those of evaluations, as a topology asks for them. Throws `BadBlend` where a corpus or an evaluation's
+ * data is too short for a sequence.
  */
 export function batchesOf(
-  { corpora, weights, tokenBytes }: RunData,
-  { training, parallelism }: Pick<Topology, 'training' | 'parallelism'>,
+  data: RunData,
+  topology: Pick<Topology, 'training' | 'parallelism' | 'evaluations'>,
 ): Batches {
-  const { global_batch_size, sequence_length: length, eval_sequences, seed } = training;
-  const isText = (corpus: PackedCorpus | PackedRows): corpus is PackedCorpus => corpus instanceof PackedCorpus;
-  const sources = corpora.map((corpus): SequenceSource =>
-    isText(corpus) ? textSequences(corpus, length, seed) : rowSequences(corpus, seed),
+  const { global_batch_size, sequence_length: length, seed } = topology.training;
+  const sources = data.corpora.map((corpus): SequenceSource =>
+    corpus instanceof PackedCorpus ? textSequences(corpus, length, seed) : rowSequences(corpus, seed),
   );
-  const held = corpora.map((corpus) => (isText(corpus) ? heldOutText(corpus, length) : heldOutRows(corpus)));
-  const globalMicrobatches = globalMicrobatchesOf({ parallelism });
+  const evaluated = evaluatedData(data, data.evaluations, topology);
+  const globalMicrobatches = globalMicrobatchesOf(topology);
   const shape = { globalBatchSize: global_batch_size, globalMicrobatches, sequenceLength: length };
-  const draws = new Draws(sources, weights);
-  return new Batches(draws, new HeldOutSequences(held, draws.shares, eval_sequences), shape, tokenBytes);
+  return new Batches(new Draws(sources, data.weights), evaluated, shape, data.tokenBytes);
 }
 
 /** The batches of a run, opened from its packed corpora. */
-export const openBatches = (source: BatchSource, topology: Topology): Batches =>
-  batchesOf(
-    { corpora: openCorpora(source), weights: source.weights, tokenBytes: readTokenBytes(source.tokenBytes) },
-    topology,
-  );
+export function openBatches(source: BatchSource, topology: Topology): Batches {
+  const evaluations = Object.entries(source.evaluations).map(([name, blend]) => [name, openBlend(blend)] as const);
+  const tokenBytes = readTokenBytes(source.tokenBytes);
+  return batchesOf({ ...openBlend(source), evaluations: new Map(evaluations), tokenBytes }, topology);
+}

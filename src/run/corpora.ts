@@ -26,8 +26,9 @@ import {
   type Tokenizer,
 } from '../data/index.ts';
 import { weightOf, type Topology } from '../topology/index.ts';
-import type { BatchSource, RunData } from './batch_source.ts';
-import { corporaOf, rowsOptionsOf, rowsSpecOf, textSpecOf } from './corpus_specs.ts';
+import type { BatchSource, BlendSource, RunData } from './batch_source.ts';
+import { corporaOf, rowsOptionsOf, rowsSpecOf, textSpecOf, topologyOfEvaluation } from './corpus_specs.ts';
+import type { BlendedData } from './evaluated_data.ts';
 import type { TrainOptions } from './run_port.ts';
 
 /** The data of a run, with corpora in the order of the topology, and where others find it. */
@@ -42,6 +43,28 @@ type PackOptions = Pick<TrainOptions, 'topology' | 'baseDir' | 'signal' | 'obser
  * `EmptyCorpus`, `BadBlend`, `BadRow` and the other errors of `data`.
  */
 export async function packedData(options: PackOptions, tokenizer: Tokenizer): Promise<PackedData> {
+  const { topology, baseDir } = options;
+  const { source, ...trained } = await packedBlend(options, tokenizer);
+  const evaluations = new Map<string, PackedBlended>();
+  for (const { name } of topology.evaluations) {
+    const own = { ...options, topology: topologyOfEvaluation(topology, name) };
+    evaluations.set(name, await packedBlend(own, tokenizer));
+  }
+  const tokenBytes = await packTokenBytes(resolve(baseDir, topology.data.cache_dir), tokenizer);
+  const sources = Object.fromEntries([...evaluations].map(([name, blend]) => [name, blend.source]));
+  return {
+    ...trained,
+    evaluations,
+    tokenBytes: readTokenBytes(tokenBytes),
+    source: { ...source, evaluations: sources, tokenBytes },
+  };
+}
+
+interface PackedBlended extends BlendedData {
+  readonly source: BlendSource;
+}
+
+async function packedBlend(options: PackOptions, tokenizer: Tokenizer): Promise<PackedBlended> {
   const { data, training } = options.topology;
   const sections = corporaOf(data);
   const packed = new Map([...(await packRowsOf(options, tokenizer)), ...(await packTextsOf(options, tokenizer))]);
@@ -49,9 +72,7 @@ export async function packedData(options: PackOptions, tokenizer: Tokenizer): Pr
   const weights = sections.map(({ weight }) => weightOf(weight));
   checkBlend(corpora, weights, training.seed);
   const folders = sections.map(({ name }) => packed.get(name)!.folder);
-  const tokenBytes = await packTokenBytes(resolve(options.baseDir, data.cache_dir), tokenizer);
-  const source = { folders, weights, digest: blendDigest(corpora, weights), tokenBytes };
-  return { corpora, weights, tokenBytes: readTokenBytes(tokenBytes), source };
+  return { corpora, weights, source: { folders, weights, digest: blendDigest(corpora, weights) } };
 }
 
 /** A packed corpus and its folder, by name. */

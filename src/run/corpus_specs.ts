@@ -2,7 +2,7 @@
 import { CHATML_TOKENS, BytesTokenizer, loadTokenizer } from '../data/index.ts';
 import type { CorpusFormat, CorpusSpec, PackRowsOptions, RowsSpec, SampledKind, Tokenizer } from '../data/index.ts';
 import type { RowKind } from '../data/rows/index.ts';
-import { weightOf, type CorpusSection, type ObjectiveSection, type Topology } from '../topology/index.ts';
+import { objectiveOf, weightOf, type CorpusSection, type ObjectiveSection, type Topology } from '../topology/index.ts';
 
 /** Name of the corpus that `data.rows` is short for. */
 const ROWS = 'rows';
@@ -22,6 +22,15 @@ export const isLearntFrom = (kind: RowKind, objective: ObjectiveSection): boolea
 export function corporaOf({ blend, rows }: Topology['data']): readonly CorpusSection[] {
   if (rows === undefined) return blend;
   return [{ name: ROWS, glob: rows, weight: 1, format: 'rows', columns: {}, max_file_bytes: 0 }];
+}
+
+/** The topology with the data and the objective of an evaluation in the place of those that are trained on; nothing is held out. */
+export function topologyOfEvaluation(topology: Topology, name: string): Topology {
+  const evaluation = topology.evaluations.find((each) => each.name === name)!;
+  const { rows: _rows, ...data } = topology.data;
+  const { blend = [], rows } = evaluation.data;
+  const own = { ...data, blend, ...(rows === undefined ? {} : { rows }), held_out: 0 };
+  return { ...topology, objective: objectiveOf(topology, evaluation), data: own };
 }
 
 /** A corpus of texts. */

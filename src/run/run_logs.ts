@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { describeError } from '../runtime/index.ts';
 import { EventsLog, LogIo, MetricsLog, readLog } from '../telemetry/index.ts';
-import { heldOutName } from '../actors/training/evaluation.ts';
 import type { TrainingObserver } from '../actors/training/event_log.ts';
 import { FileDecisionStore } from '../actors/training/decision_store.ts';
+import { heldOutName } from '../topology/index.ts';
 import type { RunEvent } from './run_port.ts';
 
 export class RunLogs implements Disposable {

@@ -68,10 +68,8 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
   const { corpora, source } = packed;
   if (found !== null) checkCorpora(found, source.digest, resumed);
   const batches = batchesOf(packed, topology);
-  const { evaluations, heldOut } = batches;
-  if (heldOut.count < heldOut.asked) {
-    notice(`held-out data has room for ${heldOut.count} of ${heldOut.asked} evaluation sequences`);
-  }
+  const { evaluations } = batches;
+  for (const remark of batches.remarks) notice(remark);
 
   const started = (name: string, pid: number): void => {
     logs.events.append('node', { name, pid });

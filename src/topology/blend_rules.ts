@@ -44,7 +44,13 @@ const badPercentages: BlendRule = (blend, key) => {
 };
 
 /** Each blend of a file, and its key. */
-const blendsOf = ({ data }: Topology): [readonly CorpusSection[], string][] => [[data.blend, 'data.blend']];
+const blendsOf = ({ data, evaluations }: Topology): [readonly CorpusSection[], string][] => [
+  [data.blend, 'data.blend'],
+  ...evaluations.map(({ data: { blend = [] } }, at): [readonly CorpusSection[], string] => [
+    blend,
+    `evaluations.${at}.data.blend`,
+  ]),
+];
 
 export const blendRules: readonly Rule[] = [unknownColumn, nameTwice, badPercentages].map((rule): Rule => {
   return (topology) => {

@@ -5,13 +5,16 @@
 import { blendRules } from './blend_rules.ts';
 import { dataRules } from './data_rules.ts';
 import { decaySteps } from './decay_steps.ts';
+import { evaluationRules } from './evaluation_rules.ts';
 import { problem, type Problem, type Rule } from './problem.ts';
 import type { Topology } from './schema.ts';
 import { sizeLimits } from './size_limits.ts';
 
 /** Every rule that the topology breaks, in the order of the sections. */
 export function checkTopology(topology: Topology): Problem[] {
-  return [...rules, ...dataRules, ...blendRules, ...sizeLimits].flatMap((rule) => rule(topology) ?? []);
+  return [...rules, ...dataRules, ...blendRules, ...evaluationRules, ...sizeLimits].flatMap(
+    (rule) => rule(topology) ?? [],
+  );
 }
 
 /** onnxruntime's row sums are the same at every position only for widths that are multiples of 16. */

@@ -23,6 +23,12 @@ export function rebaseTopology(topology: Topology, from: string, to: string): To
     isAbsolute(path) ? path : relative(to, join(from, path)).split(sep).join('/') || '.';
   const moveAll = (paths: string | string[]): string | string[] =>
     typeof paths === 'string' ? move(paths) : paths.map(move);
+  const moveBlend = (blend: Topology['data']['blend']): Topology['data']['blend'] =>
+    blend.map((corpus) => ({
+      ...corpus,
+      glob: moveAll(corpus.glob),
+      ...(corpus.exclude === undefined ? {} : { exclude: moveAll(corpus.exclude) }),
+    }));
   const { tokenizer, blend, rows, cache_dir } = topology.data;
   const { nats } = topology.cluster;
   const { sublayers } = topology.model;
@@ -37,11 +43,17 @@ export function rebaseTopology(topology: Topology, from: string, to: string): To
       tokenizer: tokenizer.startsWith('hf:') ? `hf:${move(tokenizer.slice('hf:'.length))}` : tokenizer,
       cache_dir: move(cache_dir),
       ...(rows === undefined ? {} : { rows: moveAll(rows) }),
-      blend: blend.map((corpus) => ({
-        ...corpus,
-        glob: moveAll(corpus.glob),
-        ...(corpus.exclude === undefined ? {} : { exclude: moveAll(corpus.exclude) }),
-      })),
+      blend: moveBlend(blend),
     },
+    evaluations: topology.evaluations.map((evaluation) => {
+      const { blend: own, rows: ownRows } = evaluation.data;
+      return {
+        ...evaluation,
+        data: {
+          ...(own === undefined ? {} : { blend: moveBlend(own) }),
+          ...(ownRows === undefined ? {} : { rows: moveAll(ownRows) }),
+        },
+      };
+    }),
   };
 }

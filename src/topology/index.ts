@@ -8,6 +8,7 @@ export * from './decay_steps.ts';
 export * from './define.ts';
 export * from './device_of.ts';
 export * from './dump.ts';
+export { heldOutName, objectiveOf } from './evaluation_rules.ts';
 export * from './mesh.ts';
 export * from './overrides.ts';
 export * from './parse.ts';

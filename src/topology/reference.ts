@@ -27,28 +27,27 @@ This page is made from the schema (\`node src/topology/reference.ts\`).`;
 /** The whole page, as Markdown. */
 export function topologyReference(): string {
   const defaults = toPlain(parseTopology('', 'defaults'));
-  const values = [...keyTree.keys].filter(([, node]) => node.keys.size === 0);
-  const sections = [...keyTree.keys].filter(([, node]) => node.keys.size > 0);
-  return [
-    introduction,
-    table(new Map(values), [], defaults),
-    ...sections.flatMap(([name, node]) => section(name, node, [name], defaults)),
-  ]
+  const values = [...keyTree.keys].filter(([, node]) => (node.item ?? node).keys.size === 0);
+  return [introduction, table(new Map(values), [], defaults), ...sections('', keyTree.keys, [], defaults)]
     .join('\n\n')
     .concat('\n');
 }
 
-function section(title: string, node: KeyNode, path: readonly string[], defaults: unknown): string[] {
-  const parts = [`## \`${title}\``, node.description, table(node.keys, path, defaults)];
-  for (const [name, child] of node.keys) {
-    const inner = child.item ?? child;
-    if (inner.keys.size === 0) continue;
-    const suffix = child.item === null ? '' : '[]';
-    parts.push(
-      ...section(`${title}.${name}${suffix}`, inner, [...path, name, ...(suffix === '' ? [] : ['0'])], defaults),
-    );
-  }
-  return parts;
+/** Of those keys that are sections, or lists of them. */
+function sections(
+  prefix: string,
+  keys: ReadonlyMap<string, KeyNode>,
+  path: readonly string[],
+  defaults: unknown,
+): string[] {
+  return [...keys].flatMap(([name, child]) => {
+    const node = child.item ?? child;
+    if (node.keys.size === 0) return [];
+    const title = `${prefix}${name}${child.item === null ? '' : '[]'}`;
+    const at = [...path, name, ...(child.item === null ? [] : ['0'])];
+    const own = [`## \`${title}\``, node.description, table(node.keys, at, defaults)];
+    return [...own, ...sections(`${title}.`, node.keys, at, defaults)];
+  });
 }
 
 function table(keys: ReadonlyMap<string, KeyNode>, path: readonly string[], defaults: unknown): string {

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { checkpointSchema } from './schema/checkpoint.ts';
 import { clusterSchema } from './schema/cluster.ts';
 import { corpusSchema, dataSchema } from './schema/data.ts';
+import { evaluationSchema } from './schema/evaluations.ts';
 import { modelSchema } from './schema/model.ts';
 import { moeSchema } from './schema/moe.ts';
 import { objectiveSchema } from './schema/objective.ts';
@@ -39,6 +40,11 @@ export const topologySchema = z.strictObject({
   objective: objectiveSchema.prefault({}).describe('What the model is trained towards.'),
   optimizer: optimizerSchema.prefault({}).describe('The update rule and the learning rate.'),
   data: dataSchema.prefault({}).describe('What to train on.'),
+  evaluations: z
+    .array(evaluationSchema)
+    .default([])
+    .meta({ allowed: 'a list of evaluations' })
+    .describe('What is scored beside the part of `data` that is held out.'),
   checkpoint: checkpointSchema.prefault({}).describe('Checkpoints on disk.'),
   recovery: recoverySchema.prefault({}).describe('What to do about failures.'),
 });
@@ -54,4 +60,5 @@ export type ObjectiveSection = z.output<typeof objectiveSchema>;
 export type OptimizerSection = z.output<typeof optimizerSchema>;
 export type DataSection = z.output<typeof dataSchema>;
 export type CorpusSection = z.output<typeof corpusSchema>;
+export type EvaluationSection = z.output<typeof evaluationSchema>;
 export type CheckpointSection = z.output<typeof checkpointSchema>;

@@ -10,7 +10,7 @@ import { MemoryDecisionStore, type DecisionStore } from '../../src/actors/traini
 import { checkpointerAddress, eventLogAddress, trainerAddress } from '../../src/actors/placement/addresses.ts';
 import { eventLogProtocol, type LossScaleChange } from '../../src/actors/protocol/event_log.ts';
 import { checkpointerProtocol, trainerProtocol } from '../../src/actors/protocol/trainer.ts';
-import { heldOutName } from '../../src/actors/training/evaluation.ts';
+import { heldOutName } from '../../src/topology/index.ts';
 import { batchStreams } from '../../src/models/model.ts';
 import type { BatchPort, Microbatch } from '../../src/actors/stage/batch_port.ts';
 import { CheckpointStore, type Checkpoint, type Disk, type Json } from '../../src/checkpoints/index.ts';

@@ -28,10 +28,11 @@ const { training, parallelism } = parseTopology('{}', 'defaults.yaml');
 
 const batchesOf = (globalMicrobatches: number): Batches =>
   batchesOfCorpora(
-    { corpora: blend.corpora, weights: blend.shares, tokenBytes },
+    { corpora: blend.corpora, weights: blend.shares, evaluations: new Map(), tokenBytes },
     {
       training: { ...training, global_batch_size: B, sequence_length: T, eval_sequences: 5, seed: 5 },
       parallelism: { ...parallelism, micro_batches: globalMicrobatches },
+      evaluations: [],
     },
   );
 

@@ -67,9 +67,9 @@ describe('losses by corpus', () => {
 
   it('weighted by what of the batch is of each are the loss, of text and rows in one blend', async () => {
     const [{ curve, topology }] = played;
-    const { corpora, weights, tokenBytes } = await packedOf(topology);
-    expect(weights).toEqual([70, 30]);
-    const batches = batchesOf({ corpora, weights, tokenBytes }, topology);
+    const packed = await packedOf(topology);
+    expect(packed.weights).toEqual([70, 30]);
+    const batches = batchesOf(packed, topology);
     for (const [step, line] of curve.entries()) {
       const [of, targets] = [new Map<number, number>(), new Map<number, number>()];
       for (let microbatch = 0; microbatch < 4; microbatch++) {

@@ -59,7 +59,7 @@ async function refusalOf(
   };
   const start = Run.start({
     runSpec: await runSpecOf({ topology: parseTopology(yaml, 'small.yaml'), baseDir: '.', vocabulary: 256 }),
-    batches: { folders: [], weights: [], digest: '', tokenBytes: { path: '', tokens: 0, sha256: '' } },
+    batches: { folders: [], weights: [], digest: '', evaluations: {}, tokenBytes: { path: '', tokens: 0, sha256: '' } },
     gen: 1,
     nodes: {
       server: {

@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runSpecOf } from '../../src/actors/placement/run_spec.ts';
-import { heldOutName } from '../../src/actors/training/evaluation.ts';
 import { hashU32 } from '../../src/data/index.ts';
 import { batchStreams } from '../../src/models/model.ts';
 import { batchesOf } from '../../src/run/batch_source.ts';
+import { evaluatedData } from '../../src/run/evaluated_data.ts';
 import { packedData } from '../../src/run/corpora.ts';
 import { tokenizerOf } from '../../src/run/corpus_specs.ts';
 import { Run } from '../../src/run/run.ts';
 import { Scorer } from '../../src/run/scorer.ts';
-import { parseTopology } from '../../src/topology/index.ts';
+import { heldOutName, parseTopology } from '../../src/topology/index.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'troupe-packed-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -59,7 +59,7 @@ async function scored(pack: boolean) {
   } finally {
     await run.stop();
   }
-  return { byText, sequences: batches.heldOut.count };
+  return { byText, sequences: evaluatedData(packed, packed.evaluations, topology).get(heldOutName)!.sequences.count };
 }
 
 describe('rows packed into sequences', () => {

@@ -85,6 +85,38 @@ describe('a broken rule names both keys and their numbers', () => {
     ],
     ['moe: { num_experts: 1 }', 'run.yaml:1:21: moe.num_experts: found 1, allowed: a whole number from 2 to 65536'],
     [
+      'evaluations: [ { name: held_out, data: { rows: x } } ]',
+      'run.yaml:1:24: evaluations.0.name: it is the name of the evaluation on what data holds out; choose another',
+    ],
+    [
+      'evaluations: [ { name: a, data: { rows: x } }, { name: a, data: { rows: y } } ]',
+      'run.yaml:1:24: evaluations.0.name: several evaluations are named "a"; names must differ',
+    ],
+    [
+      'evaluations: [ { name: a, data: {} } ]',
+      'run.yaml:1:33: evaluations.0.data: it has no data; name corpora by blend, or files of rows by rows',
+    ],
+    [
+      'evaluations: [ { name: a, data: { rows: x, blend: [ { name: b, glob: y } ] } } ]',
+      'run.yaml:1:33: evaluations.0.data: it has both blend and rows; name all corpora in blend, or only rows',
+    ],
+    [
+      'evaluations: [ { name: a, data: { rows: x }, objective: { kind: attributes } } ]',
+      'run.yaml:1:57: evaluations.0.objective: attributes needs a head of attributes, and objective.kind next_token trains a model without; score it in a run that has one',
+    ],
+    [
+      'objective: { kind: attributes }\ndata: { rows: x }\nevaluations: [ { name: a, data: { rows: x }, objective: { kind: next_token } } ]',
+      'run.yaml:3:57: evaluations.0.objective: next_token needs a language model head, and objective.kind attributes trains a model without; score it in a run that has one',
+    ],
+    [
+      'evaluations: [ { name: a, data: { blend: [ { name: b, glob: y } ] }, objective: { kind: chat } } ]',
+      'run.yaml:1:33: evaluations.0.data: chat is scored on rows of data; name files by rows',
+    ],
+    [
+      'evaluations: [ { name: a, data: { blend: [ { name: b, glob: y, weight: 30% } ] } } ]',
+      'run.yaml:1:42: evaluations.0.data.blend: the percentages of the corpora add up to 30%; they must to 100%',
+    ],
+    [
       'data: { blend: [ { name: a, glob: x, weight: 70% }, { name: b, glob: y } ] }',
       'run.yaml:1:16: data.blend.1.weight: corpus "b" has weight 1 beside percentages; give every corpus a percentage, or none',
     ],

@@ -58,6 +58,17 @@ data:
     });
   });
 
+  test('so do those of evaluations', () => {
+    const text =
+      'evaluations: [ { name: a, data: { rows: x/*.jsonl } }, { name: b, data: { blend: [ { name: c, glob: y } ] } } ]';
+    const moved = rebaseTopology(parseTopology(text, 'run.yaml'), '/texts/configs', '/texts/runs');
+    expect(moved.evaluations.map(({ data }) => data)).toMatchObject([
+      { rows: '../configs/x/*.jsonl' },
+      { blend: [{ name: 'c', glob: '../configs/y' }] },
+    ]);
+    expect(moved.evaluations[0].data).not.toHaveProperty('blend');
+  });
+
   test('the bytes tokenizer stays what it is', () => {
     const moved = rebaseTopology(parseTopology('', 'run.yaml'), '/a', '/b');
     expect(moved.data.tokenizer).toBe('bytes');

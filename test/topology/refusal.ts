@@ -14,4 +14,4 @@ export function messageOf(text: string, ...overrides: string[]): string {
 
 /** The sections of a topology file, as a refusal lists them. */
 export const sections =
-  'name, from, cluster, model, moe, parallelism, training, objective, optimizer, data, checkpoint, recovery' as const;
+  'name, from, cluster, model, moe, parallelism, training, objective, optimizer, data, evaluations, checkpoint, recovery' as const;

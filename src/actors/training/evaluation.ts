@@ -7,8 +7,5 @@ export interface Evaluation {
   readonly microbatches: number;
 }
 
-/** Name of the evaluation on what was held out of the training data. */
-export const heldOutName = 'held_out';
-
 /** What evaluations came to, by name. */
 export type Evaluations = Readonly<Record<string, EvaluationMetrics>>;

@@ -3,9 +3,9 @@
  * was decided.
  */
 import type { EvaluationMetrics, StepMetrics } from '../../telemetry/index.ts';
-import type { Topology } from '../../topology/index.ts';
+import { heldOutName, type Topology } from '../../topology/index.ts';
 import type { Decision } from '../protocol/parameters.ts';
-import { heldOutName, type Evaluations } from './evaluation.ts';
+import type { Evaluations } from './evaluation.ts';
 import type { Losses } from './losses.ts';
 import type { StepSummary } from './step_summary.ts';
 

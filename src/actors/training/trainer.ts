@@ -14,6 +14,7 @@ import {
   type Reply,
 } from '../../runtime/index.ts';
 import type { EvaluationMetrics } from '../../telemetry/index.ts';
+import { heldOutName } from '../../topology/index.ts';
 import { checkpointerAddress, eventLogAddress, trainerAddress } from '../placement/addresses.ts';
 import type { DecisionStore } from './decision_store.ts';
 import { dueAfter, goesStraightOn } from './due.ts';
@@ -23,7 +24,7 @@ import { eventLogProtocol } from '../protocol/event_log.ts';
 import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from '../protocol/trainer.ts';
 import { StepNotPassing } from './sentinel.ts';
 import type { AppliedStep, DecidedStep, OpenStep } from './step_in_hand.ts';
-import { heldOutName, type Evaluations } from './evaluation.ts';
+import type { Evaluations } from './evaluation.ts';
 import { lossMetrics, stepMetrics } from './step_report.ts';
 import { SystemCounts } from './system_counts.ts';
 import { summarise } from './step_summary.ts';
@@ -197,8 +198,8 @@ export class Trainer implements Actor<Messages> {
     const due = dueAfter(this.parts.topology, this.step);
     applied.counts ??= await this.counts.ofStep(null);
     if (!applied.isLogged) {
-      const evaluations = due.evaluation ? await this.evaluate() : null;
-      if (due.evaluation) this.evalLoss = evaluations?.[heldOutName]?.loss ?? null;
+      const evaluations = await this.evaluate(due.evaluations);
+      if (due.evaluations.includes(heldOutName)) this.evalLoss = evaluations?.[heldOutName]?.loss ?? null;
       applied.isLogged = true;
       // A skipped batch has no finite numbers to log; it is an event.
       if (applied.decision.verdict === 'commit') await this.log(applied, evaluations);
@@ -207,14 +208,15 @@ export class Trainer implements Actor<Messages> {
     }
     if (due.checkpoint && this.checkpointed !== this.step) await this.writeCheckpoint();
     // What these sent is no part of the next step.
-    if (due.evaluation || due.checkpoint) this.counts.leaveOff();
+    if (due.evaluations.length > 0 || due.checkpoint) this.counts.leaveOff();
     this.applied = null;
   }
 
-  /** Runs all evaluations, one after another; null where none has data. */
-  private async evaluate(): Promise<Evaluations | null> {
+  /** Runs evaluations, one after another; null where none is due, or none has data. */
+  private async evaluate(due: readonly string[]): Promise<Evaluations | null> {
     const found: Record<string, EvaluationMetrics> = {};
     for (const evaluation of this.parts.evaluations) {
+      if (!due.includes(evaluation.name)) continue;
       const losses = await this.passes.evaluate(evaluation, this.step);
       if (losses !== null) found[evaluation.name] = lossMetrics(losses);
     }

@@ -8,7 +8,7 @@ import { at, folder } from '../training.ts';
 import { plainly, refusalOf } from './refusal.ts';
 
 const sections =
-  'name, from, cluster, model, moe, parallelism, training, objective, optimizer, data, checkpoint, recovery';
+  'name, from, cluster, model, moe, parallelism, training, objective, optimizer, data, evaluations, checkpoint, recovery';
 const trainingKeys =
   'steps, global_batch_size, sequence_length, seed, precision, eval_interval, eval_sequences, loss_scale';
 const give = 'give a topology file, for example configs/quickstart.yaml';
