@@ -48,22 +48,29 @@ export const find = answering(matchedFiles);
 export const examineAll = answering(examineEach);
 export const check = answering(checkEach);
 const answerEncode = answering(encodeEach);
+const answerSamples = answering(sampleEach);
 
-/** The ids are handed over, not copied: copies would be in memory until they are collected, on both sides. */
 export async function encode(task: EncodeTask): Promise<object> {
   const answer = await answerEncode(task);
   const ids = 'value' in answer && answer.value.kind === 'encoded' ? answer.value.ids : null;
-  return move({
-    [transferableSymbol]: ids === null ? [] : [ids.buffer],
-    [valueSymbol]: answer,
-  });
+  return handedOver(answer, ids === null ? [] : [ids.buffer]);
+}
+
+export async function sampleRows(task: SampleTask & { shared: SharedCount }): Promise<object> {
+  const answer = await answerSamples(task);
+  if (!('value' in answer)) return answer;
+  const { tokens, trained, sizes, labels } = answer.value;
+  return handedOver(answer, [tokens.buffer, trained.buffer, sizes.buffer, labels.buffer]);
 }
 
 export const isWhole = answering(isWholePack);
 export const hash = answering(hashFile);
-export const sampleRows = answering(sampleEach);
 export const measureRows = answering(measureEach);
 export const areWholeRows = answering(areWhole);
+
+/** The buffers are handed over, not copied: copies would be in memory until they are collected, on both sides. */
+const handedOver = (answer: object, buffers: readonly ArrayBufferLike[]): object =>
+  move({ [transferableSymbol]: buffers, [valueSymbol]: answer });
 
 async function examineEach({ paths, shared, ...examination }: ExamineTask): Promise<Examined[]> {
   const examined: Examined[] = [];

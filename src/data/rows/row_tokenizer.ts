@@ -5,7 +5,15 @@ import type { Span } from './jinja/scope.ts';
 
 export type RowTokenizer = Pick<
   Tokenizer,
-  'name' | 'separatorId' | 'specialTokens' | 'chatTemplate' | 'toolTemplate' | 'encode' | 'encodeSpans' | 'tokenId'
+  | 'name'
+  | 'separatorId'
+  | 'specialTokens'
+  | 'chatTemplate'
+  | 'toolTemplate'
+  | 'putsAround'
+  | 'encode'
+  | 'encodeSpans'
+  | 'tokenId'
 >;
 
 /** What encodes a text as a stream of texts has it: nothing is put around it but the separator behind it. */

@@ -29,7 +29,7 @@ export const isTrained = ({ trained }: Sample): boolean => trained.indexOf(1, 1)
 /** A conversation's text has its special tokens written in it. */
 export async function templatedSample(tokenizer: RowTokenizer, text: string, spans: readonly Span[]): Promise<Sample> {
   const encoded = await tokenizer.encodeSpans(text);
-  return { tokens: Int32Array.from(encoded.ids), trained: inSpans(encoded, spans) };
+  return { tokens: new Int32Array(encoded.ids), trained: inSpans(encoded, spans) };
 }
 
 /**
@@ -44,13 +44,16 @@ export async function plainSample(
 ): Promise<Sample> {
   const end = tokenizer.specialTokens.eos?.content ?? null;
   const whole = end === null || text.endsWith(end) ? text : text + end;
-  const [encoded, around] = [await tokenizer.encodeSpans(whole), await tokenizer.encode(whole, { special: true })];
+  const encoded = await tokenizer.encodeSpans(whole);
+  const around = tokenizer.putsAround ? await tokenizer.encode(whole, { special: true }) : encoded.ids;
   const offset = placeOf(encoded.ids, around);
   if (offset < 0) {
     const found = `tokenizer '${tokenizer.name}' gives its text other ids with special tokens than without`;
     throw new BadRow(place, null, found, 'use a tokenizer whose post-processor only puts tokens around a text');
   }
-  const tokens = Int32Array.from(end === null ? [...around, tokenizer.separatorId] : around);
+  const tokens = new Int32Array(around.length + (end === null ? 1 : 0));
+  tokens.set(around);
+  if (end === null) tokens[around.length] = tokenizer.separatorId;
   const trained = new Uint8Array(tokens.length);
   trained.set(inSpans(encoded, [{ begin: promptLength ?? 0, end: whole.length }]), offset);
   trained.fill(1, offset + encoded.ids.length);
@@ -58,8 +61,16 @@ export async function plainSample(
   return { tokens, trained };
 }
 
+/** How many tokens a loss over the sample has a term for: the first token has none before it to predict it from. */
+export function targetsOf({ trained }: Pick<Sample, 'trained'>): number {
+  let targets = 0;
+  for (let at = 1; at < trained.length; at += 1) targets += trained[at];
+  return targets;
+}
+
 /** Where the ids of a text stand among those with tokens around it, or −1. */
 function placeOf(ids: ArrayLike<number>, around: ArrayLike<number>): number {
+  if (ids === around) return 0;
   for (let offset = 0; offset + ids.length <= around.length; offset += 1) {
     let count = 0;
     while (count < ids.length && ids[count] === around[offset + count]) count += 1;

@@ -4,7 +4,7 @@ import { ATTRIBUTES, type Row } from './row.ts';
 import { BadRow, type RowPlace } from './row_error.ts';
 import { rowOf, type RowFormat } from './row_kind.ts';
 import type { RowText } from './row_lines.ts';
-import { isTrained, type Sample } from './sample.ts';
+import { isTrained, targetsOf, type Sample } from './sample.ts';
 import { Sampler, type RowCounts, type SamplerOptions } from './sampler.ts';
 
 /** Kinds that are packed: a pair has two samples, which no objective learns from yet. */
@@ -22,13 +22,13 @@ export interface SampleTask {
 
 export interface Samples {
   /** Ids as they are stored. */
-  readonly tokens: Uint8Array;
+  readonly tokens: Uint8Array<ArrayBuffer>;
   /** 1 for each id that is a target. */
-  readonly trained: Uint8Array;
+  readonly trained: Uint8Array<ArrayBuffer>;
   /** By sample: how many ids it has, and how many of them are targets. */
-  readonly sizes: Uint32Array;
+  readonly sizes: Uint32Array<ArrayBuffer>;
   /** By sample; none where rows have no labels. */
-  readonly labels: Float32Array;
+  readonly labels: Float32Array<ArrayBuffer>;
   readonly counts: RowCounts;
 }
 
@@ -57,7 +57,7 @@ export async function samplesOf(
   return {
     tokens: joined(samples.map(({ tokens }) => bytesOf(tokensAs(dtype, tokens)))),
     trained: joined(samples.map(({ trained }) => trained)),
-    sizes: Uint32Array.from(samples.flatMap(({ tokens, trained }) => [tokens.length, targetsOf(trained)])),
+    sizes: Uint32Array.from(samples.flatMap((sample) => [sample.tokens.length, targetsOf(sample)])),
     labels: Float32Array.from(labels),
     counts: sampler.counts,
   };
@@ -82,10 +82,7 @@ async function sampleOf(
   return sample === null || !isTrained(sample) ? null : { sample, labels: [] };
 }
 
-/** The first token has none before it to predict it from. */
-const targetsOf = (trained: Uint8Array): number => trained.subarray(1).reduce((sum, each) => sum + each, 0);
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const part of parts) {

@@ -10,6 +10,7 @@ import {
   cut,
   isTrained,
   plainSample,
+  targetsOf,
   templatedSample,
   trainedOnAll,
   type Sample,
@@ -167,9 +168,9 @@ export class Sampler {
       return null;
     }
     if (isOverlong) counts.truncated += 1;
-    for (const { tokens, trained } of cuts) {
-      counts.tokens += tokens.length;
-      counts.trainedTokens += trained.subarray(1).reduce((sum, each) => sum + each, 0);
+    for (const sample of cuts) {
+      counts.tokens += sample.tokens.length;
+      counts.trainedTokens += targetsOf(sample);
     }
     return cuts;
   }

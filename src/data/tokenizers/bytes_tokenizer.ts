@@ -4,6 +4,7 @@
  * have special tokens of it, which are bytes that no text has.
  */
 import { TextDecoder } from 'node:util';
+import { SpanList } from './span_list.ts';
 import { SpecialBytes } from './special_bytes.ts';
 import { eachSpecial, type SpecialTokens } from './special_tokens.ts';
 import type { DecodeOptions, TokenDecoder, Tokenizer, TokenSpans } from './tokenizer.ts';
@@ -18,6 +19,7 @@ export class BytesTokenizer implements Tokenizer {
   readonly identity: string;
   readonly vocabSize = VOCABULARY;
   readonly separatorId = SEPARATOR;
+  readonly putsAround = false;
   /** A name of a special token may not be cut in two. */
   readonly cuts: 'bytes' | 'lines' | 'whole';
   readonly specialTokens: SpecialTokens = eachSpecial(() => null);
@@ -60,27 +62,15 @@ export class BytesTokenizer implements Tokenizer {
   }
 
   encodeSpans(text: string): TokenSpans {
-    const ids: number[] = [];
-    const begins: number[] = [];
-    const ends: number[] = [];
-    let at = 0;
-    const add = (byte: number, units: number): void => {
-      ids.push(byte);
-      begins.push(at);
-      ends.push(at + units);
-    };
+    const utf8 = Buffer.from(text, 'utf8');
+    if (utf8.length === text.length && !this.#special.isIn(text) && !utf8.includes(SEPARATOR)) return asciiSpans(utf8);
+    // A name may be longer than its byte, never shorter.
+    const spans = new SpanList(utf8.length);
     for (const { text: part, special } of this.#special.partsOf(text)) {
-      if (special === null) {
-        for (const character of part) {
-          for (const byte of withoutSeparators(Buffer.from(character, 'utf8'))) add(byte, character.length);
-          at += character.length;
-        }
-      } else {
-        add(special, part.length);
-        at += part.length;
-      }
+      if (special === null) spans.addText(part);
+      else spans.add(special, part.length);
     }
-    return { ids: Uint8Array.from(ids), begins: Uint32Array.from(begins), ends: Uint32Array.from(ends) };
+    return spans.all;
   }
 
   tokenId(content: string): number | null {
@@ -119,6 +109,16 @@ export class BytesTokenizer implements Tokenizer {
       end,
     };
   }
+}
+
+/** A byte is a UTF-16 unit. */
+function asciiSpans(ids: Uint8Array): TokenSpans {
+  const [begins, ends] = [new Uint32Array(ids.length), new Uint32Array(ids.length)];
+  for (let at = 0; at < ids.length; at++) {
+    begins[at] = at;
+    ends[at] = at + 1;
+  }
+  return { ids, begins, ends };
 }
 
 const withoutSeparators = (bytes: Buffer): Uint8Array =>

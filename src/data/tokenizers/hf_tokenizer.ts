@@ -22,7 +22,7 @@ import type {
   TokenSpans,
 } from './tokenizer.ts';
 import { readTokenizerConfig, specialTokensOf, type TokenizerConfig } from './tokenizer_config.ts';
-import { checkDefinition, cutsOf, tokenizerFile } from './tokenizer_file.ts';
+import { checkDefinition, cutsOf, putsAround, tokenizerFile } from './tokenizer_file.ts';
 
 /** End-of-document tokens of well-known tokenizers, tried in this order where no configuration names one. */
 const KNOWN_SEPARATORS = ['</s>', '<|endoftext|>', '<|end_of_text|>', '<eos>', '<|eos|>', '[SEP]'];
@@ -35,6 +35,7 @@ export class HfTokenizer implements Tokenizer {
   readonly vocabSize: number;
   readonly separatorId: number;
   readonly cuts: 'lines' | 'whole';
+  readonly putsAround: boolean;
   /** `eos` is the separator's also where no configuration names one. */
   readonly specialTokens: SpecialTokens;
   readonly chatTemplate: string | null;
@@ -61,6 +62,7 @@ export class HfTokenizer implements Tokenizer {
     this.name = name;
     this.source = `hf:${path}`;
     this.cuts = cutsOf(definition);
+    this.putsAround = putsAround(definition);
     this.identity = identityOf(text, config);
     this.#ids = new Set(Object.values(this.#library.getVocab(true)));
     let maxId = -1;

@@ -47,6 +47,11 @@ export class SpecialBytes {
     return this.#nameOf.get(byte) ?? null;
   }
 
+  /** Whether one of the names is written in a text. */
+  isIn(text: string): boolean {
+    return this.#pattern !== null && this.#pattern.test(text);
+  }
+
   /** A text cut at the names that are written in it. */
   partsOf(text: string): TextPart[] {
     const parts = this.#pattern === null ? [text] : text.split(this.#pattern);

@@ -39,6 +39,8 @@ export interface Tokenizer {
    * up to the text's bytes wherever decoding gives it back.
    */
   byteCounts(): Uint32Array;
+  /** Whether its file puts tokens around a text that is encoded with `special`; else its ids are those without. */
+  readonly putsAround: boolean;
   /** Ids of one document's text, without the separator. Throws `TextNotEncoded`. */
   encode(text: string, options?: EncodeOptions): TokenIds | Promise<TokenIds>;
   /** The same of UTF-8, cut as `cuts` says. */
@@ -93,7 +95,8 @@ export function tokenBytes(dtype: TokenDtype): 1 | 2 | 4 {
 
 /** Ids as an array of the given storage type; copies only when the type differs. */
 export function tokensAs(dtype: TokenDtype, ids: ArrayLike<number>): TokenIds {
-  if (dtype === 'u8') return ids instanceof Uint8Array ? ids : Uint8Array.from(ids);
-  if (dtype === 'u16') return ids instanceof Uint16Array ? ids : Uint16Array.from(ids);
-  return ids instanceof Uint32Array ? ids : Uint32Array.from(ids);
+  // Unlike `from`, which asks every id of an iterator.
+  if (dtype === 'u8') return ids instanceof Uint8Array ? ids : new Uint8Array(ids);
+  if (dtype === 'u16') return ids instanceof Uint16Array ? ids : new Uint16Array(ids);
+  return ids instanceof Uint32Array ? ids : new Uint32Array(ids);
 }

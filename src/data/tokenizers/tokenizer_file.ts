@@ -14,6 +14,7 @@ export const tokenizerFile = z.looseObject({
   model: z.looseObject({ dropout: z.number().nullish(), vocab: z.unknown().optional() }),
   normalizer: part.nullish(),
   pre_tokenizer: part.nullish(),
+  post_processor: part.nullish(),
   added_tokens: z
     .array(
       z.looseObject({
@@ -92,6 +93,10 @@ function splitsAtLines([first, second, ...others]: readonly Part[]): boolean {
   const isSplit = type === 'Split' && isKnown && behavior === 'Isolated' && invert !== true;
   return isSplit && isSpaceKept(second) && second.use_regex === false;
 }
+
+/** Whether a text gets tokens around it; a step of `ByteLevel` only corrects the places of its tokens. */
+export const putsAround = ({ post_processor: steps }: TokenizerDefinition): boolean =>
+  partsOf(steps, 'processors').some(({ type }) => type !== 'ByteLevel');
 
 /** A step, or the steps of a sequence of them. */
 function partsOf(steps: Part | null | undefined, key: string): readonly Part[] {

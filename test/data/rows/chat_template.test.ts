@@ -108,6 +108,7 @@ function characters(names: readonly string[], chatTemplate: string | null = null
     specialTokens: eachSpecial(() => null),
     chatTemplate,
     toolTemplate: null,
+    putsAround: false,
     encode: (text) => Uint32Array.from(spans(text), ({ part }) => idOf(part)),
     encodeSpans: (text) => ({
       ids: Uint32Array.from(spans(text), ({ part }) => idOf(part)),

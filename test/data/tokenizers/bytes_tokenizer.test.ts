@@ -1,5 +1,6 @@
 /** The `bytes` tokenizer: UTF-8 as ids, byte 0 reserved, and no character cut in two while streaming. */
 import { describe, expect, it } from 'vitest';
+import { hashU32 } from '../../../src/data/hash.ts';
 import { BadTokenizer, BytesTokenizer, loadTokenizer, tokenDtype } from '../../../src/data/index.ts';
 import { thrownBy } from '../scratch.ts';
 
@@ -75,6 +76,20 @@ describe('bytes with special tokens', () => {
     expect([...ids]).toEqual([...Buffer.from('👋'), 0xc1, 0x61]);
     expect([...begins]).toEqual([0, 0, 0, 0, 2, 12]);
     expect([...ends]).toEqual([2, 2, 2, 2, 12, 13]);
+  });
+
+  it('says of any text, in one piece, what it says of its characters and names one by one', () => {
+    const parts = ['a', ' ', '\n', 'é', '漢', '👋', '\0', '\ud800', '\udc00x', '<|im_start|>', '<|im_end|>', '<|im_'];
+    for (let round = 0; round < 300; round++) {
+      const kinds = round % 3 === 0 ? 3 : parts.length;
+      const text = Array.from({ length: round % 40 }, (_, i) => parts[hashU32(round, i) % kinds]).join('');
+      const expected = [...text.matchAll(/<\|im_start\|>|<\|im_end\|>|[^]/gu)].flatMap(({ 0: part, index }) =>
+        [...tokenizer.encode(part)].map((id) => [id, index, index + part.length]),
+      );
+      const { ids, begins, ends } = tokenizer.encodeSpans(text);
+      expect(Array.from(ids, (id, at) => [id, begins[at], ends[at]])).toEqual(expected);
+      expect([begins.length, ends.length]).toEqual([ids.length, ids.length]);
+    }
   });
 
   it('gives none of their bytes for a text that does not write them, valid or not', () => {

@@ -63,6 +63,18 @@ describe('it says which units of the text each token is of', () => {
   });
 });
 
+it('gives a text the same ids with special tokens where it says that it puts none around it', () => {
+  const said = new Set<boolean>();
+  for (const name of decodable) {
+    const { putsAround } = opened(name);
+    said.add(putsAround);
+    for (const { ids, ids_special: withSpecial = ids } of recordOf(name).cases.map(asOlder)) {
+      if (!putsAround) expect(withSpecial).toEqual(ids);
+    }
+  }
+  expect(said.size).toBe(2);
+});
+
 describe('it gives the text of ids as they arrive', () => {
   it.each(whole)('%s', (name) => {
     const tokenizer = opened(name);
