@@ -3,6 +3,7 @@
  * answer is taken in the order in which it was asked for, so that nothing depends on how many there are.
  */
 import { availableParallelism } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { Piscina } from 'piscina';
 import type { Examined } from './document.ts';
 import type { MatchedFiles, Matching } from './matched_files.ts';
@@ -125,6 +126,12 @@ export class PackPool implements AsyncDisposable {
     }
     for (const result of waiting) yield await result;
   }
+
+  /** Lets the caller's thread hear what waits for it, as an interrupt. Throws the reason of an abort. */
+  readonly pause = async (): Promise<void> => {
+    await setImmediate();
+    if (this.#abortedBy !== null) throw this.#abortedBy;
+  };
 
   /** Ends the threads, once they are where they can be ended; after an abort nobody waits for that. */
   async [Symbol.asyncDispose](): Promise<void> {

@@ -90,6 +90,14 @@ describe('packing on threads', () => {
     expect(pool.bytesRead).toBeLessThan(20 * words.length);
   });
 
+  it('hears an abort in a pause, which rejects with its reason', async () => {
+    const controller = new AbortController();
+    await using pool = new PackPool({ threads: 1, signal: controller.signal });
+    await pool.pause();
+    setImmediate(() => controller.abort(new Error('interrupted')));
+    await expect(pool.pause()).rejects.toThrow('interrupted');
+  });
+
   it('leaves no partial file when it is aborted while it writes', async () => {
     const folder = scratchFolder({ 'a.txt': words.repeat(20) });
     const controller = new AbortController();

@@ -13,11 +13,11 @@ import type { PackPool } from '../pack_pool.ts';
 import { tokenDtype } from '../tokenizers/tokenizer.ts';
 import { PackedRows } from './packed_rows.ts';
 import { rowsFiles, type RowsIndex } from './rows_index.ts';
-import { partsOf, recordsOf, type KnownSamples } from './rows_layout.ts';
+import { knownOf, partsOf, recordsOf, type KnownSamples } from './rows_layout.ts';
 import { findRows, madeOf, noRows, sumOf, type FoundRows, type RowsSpec, type SamplingOptions } from './rows_made.ts';
 import { labelsOf } from './sample_task.ts';
 import type { RowCounts } from './sampler.ts';
-import { bestFit, oneEach, type Packing } from './sequence_packing.ts';
+import { bestFit, oneEach, type Packing, type Pause } from './sequence_packing.ts';
 
 export interface PackRowsOptions extends SamplingOptions {
   readonly cacheDir: string;
@@ -60,34 +60,39 @@ async function writeRows(
   pool: PackPool,
 ): Promise<void> {
   const { tokenizer, sampler, heldOutFraction } = options;
-  const known: KnownSamples = { sizes: [], labels: [] };
+  const made: KnownSamples[] = [];
   let counts: RowCounts = noRows;
   const tokens = await writeCacheFile(folder, rowsFiles.tokens, (writeTokens) =>
     writeCacheFile(folder, rowsFiles.trained, async (writeTrained) => {
-      for await (const made of madeOf(found, options, pool)) {
-        await writeTokens(made.tokens);
-        await writeTrained(made.trained);
-        for (const size of made.sizes) known.sizes.push(size);
-        for (const label of made.labels) known.labels.push(label);
-        counts = sumOf(counts, made.counts);
+      for await (const part of madeOf(found, options, pool)) {
+        await writeTokens(part.tokens);
+        await writeTrained(part.trained);
+        made.push({ sizes: part.sizes, labels: part.labels });
+        counts = sumOf(counts, part.counts);
       }
     }),
   );
+  const known = knownOf(made);
   const samples = known.sizes.length / 2;
   const { name } = found.spec;
   if (samples === 0) {
     const reason = `none of its ${counts.rows} rows has anything to learn within ${sampler.sequenceLength} tokens`;
     throw new EmptyCorpus(name, reason, 'raise training.sequence_length, or set data.keep: end');
   }
-  const parts = partsOf(name, samples, heldOutFraction);
-  const [train, heldOut] = [packing(parts.train, known, options), packing(parts.heldOut, known, options)];
+  const { pause } = pool;
+  const parts = await partsOf(name, samples, heldOutFraction, pause);
+  const train = await packing(parts.train, known, options, pause);
+  const heldOut = await packing(parts.heldOut, known, options, pause);
   const labels = labelsOf(found.kind);
-  const records = recordsOf([...train.order, ...heldOut.order], known, labels);
-  const starts = [...train.starts.slice(0, -1), ...heldOut.starts.map((start) => train.order.length + start)];
-  const written = await writeCacheFile(folder, rowsFiles.samples, (write) => write(records));
-  const ends = await writeCacheFile(folder, rowsFiles.starts, (write) =>
-    write(new Uint8Array(Uint32Array.from(starts).buffer)),
+  const records = await recordsOf([train.order, heldOut.order], known, labels, pause);
+  const starts = new Uint32Array(train.starts.length + heldOut.starts.length - 1);
+  starts.set(train.starts);
+  starts.set(
+    heldOut.starts.map((start) => train.order.length + start),
+    train.starts.length - 1,
   );
+  const written = await writeCacheFile(folder, rowsFiles.samples, (write) => write(records));
+  const ends = await writeCacheFile(folder, rowsFiles.starts, (write) => write(new Uint8Array(starts.buffer)));
   const index: RowsIndex = {
     version: 1,
     kind: found.kind,
@@ -111,9 +116,14 @@ async function writeRows(
   await writeCacheFile(folder, INDEX_FILE, (write) => write(Buffer.from(`${JSON.stringify(index, null, 2)}\n`)));
 }
 
-function packing(samples: readonly number[], { sizes }: KnownSamples, options: PackRowsOptions): Packing {
-  if (!options.isPacked) return oneEach(samples);
-  return bestFit(samples, (sample) => sizes[2 * sample], options.sampler.sequenceLength);
+async function packing(
+  samples: Uint32Array,
+  { sizes }: KnownSamples,
+  { isPacked, sampler }: PackRowsOptions,
+  pause: Pause,
+): Promise<Packing> {
+  if (!isPacked) return oneEach(samples);
+  return await bestFit(samples, (sample) => sizes[2 * sample], sampler.sequenceLength, pause);
 }
 
 /** sha256 over tokenizer, template, how samples are made, and every file's name and digest. */

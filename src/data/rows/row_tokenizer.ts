@@ -19,7 +19,7 @@ export type RowTokenizer = Pick<
 /** What encodes a text as a stream of texts has it: nothing is put around it but the separator behind it. */
 export const streaming = (tokenizer: Tokenizer): RowTokenizer => ({
   ...{ name: tokenizer.name, separatorId: tokenizer.separatorId },
-  ...{ specialTokens: eachSpecial(() => null), chatTemplate: null, toolTemplate: null },
+  ...{ specialTokens: eachSpecial(() => null), chatTemplate: null, toolTemplate: null, putsAround: false },
   encode: (text) => tokenizer.encode(text),
   encodeSpans: (text) => tokenizer.encodeSpans(text),
   tokenId: (content) => tokenizer.tokenId(content),

@@ -2,54 +2,118 @@
  * How samples lie in sequences: one in each, or several behind one another. Several are put where they leave the least room, the
  * longest first, among some thousands that follow each other; so the result is the same however large the file is.
  */
+import { NumberSet } from './number_set.ts';
 
 /** Samples that are looked at together. */
 const TOGETHER = 4096;
 
 export interface Packing {
   /** Samples in the order in which sequences have them. */
-  readonly order: readonly number[];
+  readonly order: Uint32Array;
   /** For each sequence the place in the order of its first sample; at the end how many samples there are. */
-  readonly starts: readonly number[];
+  readonly starts: Uint32Array;
 }
 
-export function oneEach(samples: readonly number[]): Packing {
-  return { order: samples, starts: Array.from({ length: samples.length + 1 }, (_, i) => i) };
+/** Awaited between pieces of work that a thread does not hear an interrupt in. May throw to end it. */
+export type Pause = () => Promise<void>;
+
+export function oneEach(samples: Uint32Array): Packing {
+  const starts = new Uint32Array(samples.length + 1);
+  for (let at = 0; at < starts.length; at++) starts[at] = at;
+  return { order: samples, starts };
 }
 
-/** `lengths` is by sample, none above `sequenceLength`. */
-export function bestFit(
-  samples: readonly number[],
+/** `samples` ascend; `lengths` is by sample, from 1 to `sequenceLength`. */
+export async function bestFit(
+  samples: Uint32Array,
   lengths: (sample: number) => number,
   sequenceLength: number,
-): Packing {
-  const order: number[] = [];
-  const starts: number[] = [];
+  pause: Pause,
+): Promise<Packing> {
+  const order = new Uint32Array(samples.length);
+  const starts = new Uint32Array(samples.length + 1);
+  const fitting = new Fitting(sequenceLength);
+  let sequences = 0;
   for (let begin = 0; begin < samples.length; begin += TOGETHER) {
-    const together = samples.slice(begin, begin + TOGETHER);
-    for (const sequence of fitted(together, lengths, sequenceLength)) {
-      starts.push(order.length);
-      order.push(...sequence);
-    }
+    const together = samples.subarray(begin, begin + TOGETHER);
+    const lies = fitting.sequencesOf(Uint32Array.from(together, lengths));
+    sequences += laid(together, lies, order.subarray(begin), starts.subarray(sequences), begin);
+    await pause();
   }
-  return { order, starts: [...starts, order.length] };
+  starts[sequences] = samples.length;
+  return { order, starts: starts.slice(0, sequences + 1) };
 }
 
-/** Sequences of samples, in the order of the first sample of each; samples of one in their own order. */
-function fitted(samples: readonly number[], lengths: (sample: number) => number, most: number): number[][] {
-  /** Sequences by the room that is left in them. */
-  const byRoom: number[][][] = Array.from({ length: most + 1 }, () => []);
-  const longestFirst = samples.toSorted((a, b) => lengths(b) - lengths(a) || a - b);
-  for (const sample of longestFirst) {
-    const length = lengths(sample);
-    let room = length;
-    while (room <= most && byRoom[room].length === 0) room++;
-    const sequence = byRoom[room]?.shift() ?? [];
-    sequence.push(sample);
-    byRoom[Math.min(room, most) - length].push(sequence);
+/** Sequences that are being filled. Of those with the same room the one that came to it first is filled first. */
+class Fitting {
+  readonly #most: number;
+  /** Rooms that a sequence has, and by room the first and the last of those that have it. */
+  readonly #rooms: NumberSet;
+  readonly #first: Int32Array;
+  readonly #last: Int32Array;
+  /** By sequence the next one with the same room, or −1. */
+  readonly #next = new Int32Array(TOGETHER);
+
+  constructor(sequenceLength: number) {
+    this.#most = sequenceLength;
+    this.#rooms = new NumberSet(sequenceLength + 1);
+    this.#first = new Int32Array(sequenceLength + 1);
+    this.#last = new Int32Array(sequenceLength + 1);
   }
-  return byRoom
-    .flat()
-    .map((sequence) => sequence.sort((a, b) => a - b))
-    .sort(([a], [b]) => a - b);
+
+  /** By sample the sequence that it lies in. */
+  sequencesOf(lengths: Uint32Array): Uint32Array {
+    this.#rooms.clear();
+    let sequences = 0;
+    const lies = new Uint32Array(lengths.length);
+    for (const sample of longestFirst(lengths)) {
+      const length = lengths[sample];
+      const room = this.#rooms.from(length);
+      const sequence = room < 0 ? sequences++ : this.#take(room);
+      lies[sample] = sequence;
+      this.#put(sequence, (room < 0 ? this.#most : room) - length);
+    }
+    return lies;
+  }
+
+  #take(room: number): number {
+    const sequence = this.#first[room];
+    this.#first[room] = this.#next[sequence];
+    if (this.#first[room] < 0) this.#rooms.delete(room);
+    return sequence;
+  }
+
+  #put(sequence: number, room: number): void {
+    this.#next[sequence] = -1;
+    if (this.#rooms.from(room) === room) this.#next[this.#last[room]] = sequence;
+    else this.#first[room] = sequence;
+    this.#last[room] = sequence;
+    this.#rooms.add(room);
+  }
+}
+
+/** Those that are equally long in their own order. */
+function longestFirst(lengths: Uint32Array): Float64Array {
+  const keys = Float64Array.from(lengths, (length, sample) => sample - length * TOGETHER).sort();
+  return keys.map((key) => ((key % TOGETHER) + TOGETHER) % TOGETHER);
+}
+
+/**
+ * Writes the samples of each sequence, which ascend, one sequence after the other in the order of the first of each, and where
+ * each of them starts. Returns how many sequences there are.
+ */
+function laid(samples: Uint32Array, lies: Uint32Array, order: Uint32Array, starts: Uint32Array, begin: number): number {
+  const numbers = new Int32Array(samples.length).fill(-1);
+  const places = new Uint32Array(samples.length + 1);
+  let sequences = 0;
+  for (const sequence of lies) {
+    if (numbers[sequence] < 0) numbers[sequence] = sequences++;
+    places[numbers[sequence] + 1] += 1;
+  }
+  for (let sequence = 0; sequence < sequences; sequence++) {
+    starts[sequence] = begin + places[sequence];
+    places[sequence + 1] += places[sequence];
+  }
+  for (let at = 0; at < samples.length; at++) order[places[numbers[lies[at]]]++] = samples[at];
+  return sequences;
 }
