@@ -67,7 +67,9 @@ export async function startingPointOf(
   if (left.length > 0) notice(`this model does not have ${listed(left)} of ${path}: left out`);
   const itsOwn = tokenizerIn(manifest);
   if (itsOwn !== null && itsOwn !== tokenizer.identity) {
-    notice(`${path} was trained with another tokenizer: ids that mean something else there are learnt anew`);
+    notice(
+      `${path} was trained with another tokenizer, or without the tokens of chats: what its ids mean otherwise is learnt anew`,
+    );
   }
   return { source, step, digest: digestIn(manifest), fresh, left };
 }

@@ -43,7 +43,8 @@ export function rebaseTopology(topology: Topology, from: string, to: string): To
       tokenizer: tokenizer.startsWith('hf:') ? `hf:${move(tokenizer.slice('hf:'.length))}` : tokenizer,
       cache_dir: move(cache_dir),
       ...(rows === undefined ? {} : { rows: moveAll(rows) }),
-      blend: moveBlend(blend),
+      // Rows stand in its place, and it is as a file without one has it.
+      blend: rows === undefined ? moveBlend(blend) : blend,
     },
     evaluations: topology.evaluations.map((evaluation) => {
       const { blend: own, rows: ownRows } = evaluation.data;

@@ -222,6 +222,6 @@ it('says where the ids may mean something else', async () => {
   forge(path, { model: { vocabulary: 256, tokenizer: 'words' } });
   const { said } = await startOf({ from: basename(copy) });
   expect(said.slice(1)).toEqual([
-    `${path} was trained with another tokenizer: ids that mean something else there are learnt anew`,
+    `${path} was trained with another tokenizer, or without the tokens of chats: what its ids mean otherwise is learnt anew`,
   ]);
 });

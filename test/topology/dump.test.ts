@@ -43,6 +43,12 @@ test('the quickstarts differ in their experts only', () => {
 });
 
 describe('moved to another folder', () => {
+  test('a file whose rows stand for a blend can be read again', () => {
+    const moved = rebaseTopology(parseTopology('data: { rows: chats.jsonl }', 'run.yaml'), '/home/a', '/home/b/run');
+    const { data } = parseTopology(dumpTopology(moved), 'config.yaml');
+    expect(data.rows).toBe('../../a/chats.jsonl');
+  });
+
   test('relative paths and globs mean the same', () => {
     const text = `from: ../runs/base
 data:

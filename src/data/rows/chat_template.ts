@@ -97,6 +97,8 @@ function checkChatml(tokenizer: RowTokenizer): void {
   throw new BadChatTemplate(
     tokenizer.name,
     reason,
-    'put a chat_template.jinja beside the tokenizer, or add these tokens to it',
+    tokenizer.name === 'bytes'
+      ? 'a model has them that was trained on rows of data: tune it on chats first'
+      : 'put a chat_template.jinja beside the tokenizer, or add these tokens to it',
   );
 }

@@ -36,6 +36,13 @@ function messageOf(raw: RawMessage, key: string, place: RowPlace): Message {
         'keep one of the two',
       );
     }
+    if (
+      !('content' in rest) &&
+      !Object.keys(rest).some((other) => other.endsWith('_calls') || other.endsWith('_call'))
+    ) {
+      const keys = Object.keys(raw).join(', ');
+      throw new BadRow(place, key, `a message has ${keys}, and no content`, 'give it role and content');
+    }
     const fields = value === undefined ? rest : { ...rest, value };
     return { role: raw.role, train, fields };
   }

@@ -7,14 +7,23 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeLeftovers, writeCacheFile } from '../cache_file.ts';
-import { EmptyCorpus, PackNotWritten } from '../errors.ts';
+import { PackNotWritten } from '../errors.ts';
 import { INDEX_FILE } from '../packed_index.ts';
 import type { PackPool } from '../pack_pool.ts';
 import { tokenDtype } from '../tokenizers/tokenizer.ts';
 import { PackedRows } from './packed_rows.ts';
 import { rowsFiles, type RowsIndex } from './rows_index.ts';
 import { knownOf, partsOf, recordsOf, type KnownSamples } from './rows_layout.ts';
-import { findRows, madeOf, noRows, sumOf, type FoundRows, type RowsSpec, type SamplingOptions } from './rows_made.ts';
+import {
+  checkLeft,
+  findRows,
+  madeOf,
+  noRows,
+  sumOf,
+  type FoundRows,
+  type RowsSpec,
+  type SamplingOptions,
+} from './rows_made.ts';
 import { labelsOf } from './sample_task.ts';
 import type { RowCounts } from './sampler.ts';
 import { bestFit, oneEach, type Packing, type Pause } from './sequence_packing.ts';
@@ -75,10 +84,7 @@ async function writeRows(
   const known = knownOf(made);
   const samples = known.sizes.length / 2;
   const { name } = found.spec;
-  if (samples === 0) {
-    const reason = `none of its ${counts.rows} rows has anything to learn within ${sampler.sequenceLength} tokens`;
-    throw new EmptyCorpus(name, reason, 'raise training.sequence_length, or set data.keep: end');
-  }
+  checkLeft(name, counts, options);
   const { pause } = pool;
   const parts = await partsOf(name, samples, heldOutFraction, pause);
   const train = await packing(parts.train, known, options, pause);

@@ -74,10 +74,18 @@ export const noRows: RowCounts = {
   foundByContent: 0,
 };
 
+/** Throws `EmptyCorpus` where nothing is left of the rows of a corpus. */
+export function checkLeft(name: string, { rows, dropped }: RowCounts, { sampler }: SamplingOptions): void {
+  if (rows > dropped) return;
+  const reason = `none of its ${rows} rows has anything to learn within ${sampler.sequenceLength} tokens`;
+  throw new EmptyCorpus(name, reason, 'raise training.sequence_length, or set data.keep: end');
+}
+
 /** What packing would count, with nothing written. Throws the same. */
 export async function countRows(found: FoundRows, options: SamplingOptions, pool: PackPool): Promise<RowCounts> {
   let total = noRows;
   for await (const { counts } of madeOf(found, options, pool)) total = sumOf(total, counts);
+  checkLeft(found.spec.name, total, options);
   return total;
 }
 

@@ -3,7 +3,7 @@
  * is wrong is an error; one that is only too long is cut, and dropped where nothing is left to learn.
  */
 import { ChatTemplate, type Span, type TemplateOptions } from './chat_template.ts';
-import type { AttributeRow, Conversation, PreferenceRow, Row, TextRow, ChatRow } from './row.ts';
+import type { AttributeRow, Conversation, Message, PreferenceRow, Row, TextRow, ChatRow } from './row.ts';
 import { BadRow, shown, type RowPlace } from './row_error.ts';
 import type { RowTokenizer } from './row_tokenizer.ts';
 import {
@@ -187,7 +187,9 @@ function learntTurns({ messages, promptLength }: Conversation, place: RowPlace):
   const learnt = answers.filter((index) => messages[index].train !== false);
   if (learnt.length > 0) return learnt;
   const found =
-    answers.length > 0 ? 'every turn of the assistant says train: false' : 'there is no turn of the assistant';
+    answers.length > 0
+      ? 'every turn of the assistant says train: false'
+      : `there is no turn of the assistant among ${rolesOf(messages)}`;
   throw new BadRow(place, 'messages', found, 'nothing of the row would be learnt: remove it, or add a turn to learn');
 }
 
@@ -196,3 +198,6 @@ function afterPrompt(spans: ReadonlyMap<number, Span>, text: string): Span {
   const begins = [...spans.values()].map(({ begin }) => begin);
   return { begin: Math.min(...begins), end: text.length };
 }
+
+/** The roles of a conversation, each once. */
+const rolesOf = (messages: readonly Message[]): string => [...new Set(messages.map(({ role }) => role))].join(', ');

@@ -129,13 +129,17 @@ test('without a template it is ChatML, which bytes can be given the tokens of', 
   const { tokens, trained } = await templatedSample(tokenizer, text, generations);
   expect(tokenizer.decode(tokens.filter((_, at) => trained[at] === 1))).toBe(`${answered}<|im_end|>`);
   expect(tokenizer.decode(tokens)).toBe(text);
-  for (const [other, lacks] of [
-    [new BytesTokenizer(), '<|im_start|> and <|im_end|>'],
-    [characters(['<|im_start|>']), '<|im_end|>'],
+  const remedies = [
+    'a model has them that was trained on rows of data: tune it on chats first',
+    'put a chat_template.jinja beside the tokenizer, or add these tokens to it',
+  ];
+  for (const [other, lacks, remedy] of [
+    [new BytesTokenizer(), '<|im_start|> and <|im_end|>', remedies[0]],
+    [characters(['<|im_start|>']), '<|im_end|>', remedies[1]],
   ] as const) {
     expect(() => new ChatTemplate(other)).toThrow(
       `chat template of tokenizer '${other.name}': there is none, and for ChatML the vocabulary lacks ${lacks}; ` +
-        'put a chat_template.jinja beside the tokenizer, or add these tokens to it',
+        remedy,
     );
   }
 });
