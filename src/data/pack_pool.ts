@@ -7,11 +7,11 @@ import { setImmediate } from 'node:timers/promises';
 import { Piscina } from 'piscina';
 import type { Examined } from './document.ts';
 import type { MatchedFiles, Matching } from './matched_files.ts';
-import type { CheckTask, EncodeTask, ExamineTask } from './pack_tasks.ts';
+import type { CheckTask, EncodeTask, ExamineTask, HashedFile } from './pack_tasks.ts';
 import type { PlacedPiece } from './piece_texts.ts';
 import type { Refusal } from './refusal.ts';
 import type { MeasureTask, RowMeasure } from './rows/row_measure.ts';
-import type { Samples, SampleTask } from './rows/sample_task.ts';
+import type { RowsCheck, Samples, SampleTask } from './rows/sample_task.ts';
 import { bytesOf, restart, sharedCount, stop } from './shared_count.ts';
 import { valueOf, type Answer } from './task_fault.ts';
 import type { Encoded } from './text_encoding.ts';
@@ -89,9 +89,14 @@ export class PackPool implements AsyncDisposable {
     return this.#run('encode', { ...task, shared: this.#shared }, task.pieces);
   }
 
-  /** sha256 of a file. */
-  hash(path: string): Promise<string> {
+  /** sha256 of a file, and how many bytes it has. */
+  hash(path: string): Promise<HashedFile> {
     return this.#run('hash', { path, shared: this.#shared });
+  }
+
+  /** Looks at rows that follow each other in a file. Throws `BadRow`. */
+  checkRows(task: RowsCheck): Promise<void> {
+    return this.#run('checkRows', { ...task, shared: this.#shared });
   }
 
   /** Samples of rows that follow each other in a file. Throws `BadRow`, `BadChatTemplate`. */

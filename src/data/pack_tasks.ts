@@ -15,7 +15,13 @@ import { PieceReader } from './pieces.ts';
 import type { Refusal } from './refusal.ts';
 import { PackedRows } from './rows/packed_rows.ts';
 import { measureOf, type MeasureTask, type RowMeasure } from './rows/row_measure.ts';
-import { samplesOf, type Samples, type SampleTask } from './rows/sample_task.ts';
+import {
+  checkRows as checkTheRows,
+  samplesOf,
+  type RowsCheck,
+  type Samples,
+  type SampleTask,
+} from './rows/sample_task.ts';
 import { count, type SharedCount } from './shared_count.ts';
 import { answering } from './task_fault.ts';
 import { checkPieces, encodePieces, type Encoded } from './text_encoding.ts';
@@ -41,12 +47,18 @@ export interface EncodeTask {
   readonly shared: SharedCount;
 }
 
+export interface HashedFile {
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
 const reader = new PieceReader();
 let opened: Tokenizer | null = null;
 
 export const find = answering(matchedFiles);
 export const examineAll = answering(examineEach);
 export const check = answering(checkEach);
+export const checkRows = answering(checkEachRow);
 const answerEncode = answering(encodeEach);
 const answerSamples = answering(sampleEach);
 
@@ -97,15 +109,21 @@ function isWholePack({ folder, shared }: { folder: string; shared: SharedCount }
   }
 }
 
-/** sha256 of a file. */
-async function hashFile({ path, shared }: { path: string; shared: SharedCount }): Promise<string> {
+/** sha256 of a file, and how many bytes it has. */
+async function hashFile({ path, shared }: { path: string; shared: SharedCount }): Promise<HashedFile> {
   const sha256 = createHash('sha256');
+  let bytes = 0;
   for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) {
     if (!Buffer.isBuffer(chunk)) continue;
     count(shared, chunk.length);
+    bytes += chunk.length;
     sha256.update(chunk);
   }
-  return sha256.digest('hex');
+  return { sha256: sha256.digest('hex'), bytes };
+}
+
+function checkEachRow({ shared, ...task }: RowsCheck & { shared: SharedCount }): void {
+  checkTheRows(task, (bytes) => count(shared, bytes));
 }
 
 async function sampleEach({ shared, ...task }: SampleTask & { shared: SharedCount }): Promise<Samples> {

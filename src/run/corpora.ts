@@ -7,12 +7,14 @@ import {
   blendDigest,
   blockTokensFor,
   checkBlend,
+  checkRows,
   countRows,
   findRows,
   packBlend,
-  packRows,
+  packPlacedRows,
   packTokenBytes,
   PackPool,
+  placeRows,
   readTokenBytes,
   rehearseBlend,
   skippedText,
@@ -22,6 +24,9 @@ import {
   type FoundCorpus,
   type PackedCorpus,
   type PackedRows,
+  type PackProgress,
+  type PackRowsOptions,
+  type PlacedRows,
   type RowCounts,
   type Tokenizer,
 } from '../data/index.ts';
@@ -67,7 +72,9 @@ interface PackedBlended extends BlendedData {
 async function packedBlend(options: PackOptions, tokenizer: Tokenizer): Promise<PackedBlended> {
   const { data, training } = options.topology;
   const sections = corporaOf(data);
-  const packed = new Map([...(await packRowsOf(options, tokenizer)), ...(await packTextsOf(options, tokenizer))]);
+  const placed = await placeRowsOf(options, tokenizer);
+  const texts = await packTextsOf(options, tokenizer);
+  const packed = new Map([...texts, ...(await packRowsOf(placed, options, tokenizer))]);
   const corpora = sections.map(({ name }) => packed.get(name)!.corpus);
   const weights = sections.map(({ weight }) => weightOf(weight));
   checkBlend(corpora, weights, training.seed);
@@ -93,22 +100,47 @@ async function packTextsOf({ topology, baseDir, signal, observe }: PackOptions, 
   return new Map(blend.corpora.map((corpus, i) => [corpus.name, { corpus, folder: folders[i] }]));
 }
 
-async function packRowsOf({ topology, baseDir, signal, observe }: PackOptions, tokenizer: Tokenizer): Promise<Packed> {
-  const sections = corporaOf(topology.data).filter(({ format }) => format === 'rows');
-  const packed: Packed = new Map();
-  if (sections.length === 0) return packed;
+/** Finds all corpora of rows, and looks at the rows that are to be packed, before hours go into the first corpus. */
+async function placeRowsOf(options: PackOptions, tokenizer: Tokenizer): Promise<PlacedRows[]> {
+  const sections = corporaOf(options.topology.data).filter(({ format }) => format === 'rows');
+  if (sections.length === 0) return [];
+  const { signal, observe } = options;
   await using pool = new PackPool({ signal });
-  const cacheDir = resolve(baseDir, topology.data.cache_dir);
-  using _progress = withProgress(pool, (progress) => observe({ kind: 'packing', ...progress }), null);
-  for (const section of sections) {
-    const options = { ...rowsOptionsOf(topology, tokenizer), baseDir, cacheDir };
-    const { rows, folder } = await packRows(rowsSpecOf(section), options, pool);
-    packed.set(section.name, { corpus: rows, folder });
-    const remarks = [...lostRemarks(rows), ...foundRemarks(section.name, rows.index)];
+  const tell = (progress: PackProgress): void => observe({ kind: 'packing', ...progress });
+  const rowsOptions = packRowsOptionsOf(options, tokenizer);
+  const placed: PlacedRows[] = [];
+  {
+    using _finding = withProgress(pool, tell, null);
+    for (const section of sections) placed.push(await placeRows(rowsSpecOf(section), rowsOptions, pool));
+  }
+  using _checking = withProgress(pool, tell, bytesToPack(placed));
+  for (const { found, isPacked } of placed) if (!isPacked) await checkRows(found, rowsOptions, pool);
+  return placed;
+}
+
+async function packRowsOf(placed: readonly PlacedRows[], options: PackOptions, tokenizer: Tokenizer): Promise<Packed> {
+  const packed: Packed = new Map();
+  if (placed.length === 0) return packed;
+  const { signal, observe } = options;
+  await using pool = new PackPool({ signal });
+  using _progress = withProgress(pool, (progress) => observe({ kind: 'packing', ...progress }), bytesToPack(placed));
+  for (const each of placed) {
+    const { rows, folder } = await packPlacedRows(each, packRowsOptionsOf(options, tokenizer), pool);
+    packed.set(rows.name, { corpus: rows, folder });
+    const remarks = [...lostRemarks(rows), ...foundRemarks(rows.name, rows.index)];
     for (const text of remarks) observe({ kind: 'notice', text });
   }
   return packed;
 }
+
+const packRowsOptionsOf = ({ topology, baseDir }: PackOptions, tokenizer: Tokenizer): PackRowsOptions => ({
+  ...rowsOptionsOf(topology, tokenizer),
+  baseDir,
+  cacheDir: resolve(baseDir, topology.data.cache_dir),
+});
+
+const bytesToPack = (placed: readonly PlacedRows[]): number =>
+  placed.reduce((sum, { isPacked, bytes }) => sum + (isPacked ? 0 : bytes), 0);
 
 /** The files of each corpus of texts, and their blend as packing would give it; nothing is written. Throws what packing does. */
 export async function rehearsedBlend(
@@ -130,11 +162,11 @@ export async function rehearsedRows(
   if (sections.length === 0) return [];
   await using pool = new PackPool();
   const options = { ...rowsOptionsOf(topology, tokenizer), baseDir };
+  const all = [];
+  for (const section of sections) all.push(await findRows(rowsSpecOf(section), options, pool));
+  for (const found of all) await checkRows(found, options, pool);
   const counted = [];
-  for (const section of sections) {
-    const found = await findRows(rowsSpecOf(section), options, pool);
-    counted.push({ name: section.name, counts: await countRows(found, options, pool) });
-  }
+  for (const found of all) counted.push({ name: found.spec.name, counts: await countRows(found, options, pool) });
   return counted;
 }
 

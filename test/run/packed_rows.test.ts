@@ -1,8 +1,8 @@
 /** Rows that lie together in a sequence get the losses that each has by itself, whatever lies beside it and wherever it begins. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { runSpecOf } from '../../src/actors/placement/run_spec.ts';
 import { hashU32 } from '../../src/data/index.ts';
 import { batchStreams } from '../../src/models/model.ts';
@@ -82,4 +82,15 @@ describe('rows packed into sequences', () => {
     }
     expect(compared).toBeGreaterThan(500);
   });
+});
+
+test('a bad row of the last corpus is found before the first one is packed', async () => {
+  writeFileSync(join(root, 'good.jsonl'), '{"prompt":"a","completion":"b"}\n'.repeat(3));
+  writeFileSync(join(root, 'bad.jsonl'), '{"prompt":"a","completion":"b"}\n{"prompt":"a"}\n');
+  const blend = ['good', 'bad'].map((name) => `{ name: ${name}, glob: ${name}.jsonl, weight: 1, format: rows }`);
+  const text = yaml.replace('rows: chats.jsonl', `cache_dir: none, blend: [${blend.join(', ')}]`);
+  const topology = parseTopology(text, 'packed.yaml', []);
+  const options = { topology, baseDir: root, signal: new AbortController().signal, observe: () => undefined };
+  await expect(packedData(options, tokenizerOf(topology, root))).rejects.toThrow(/bad\.jsonl:2: /);
+  expect(existsSync(join(root, 'none'))).toBe(false);
 });

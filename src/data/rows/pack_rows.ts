@@ -16,6 +16,7 @@ import { rowsFiles, type RowsIndex } from './rows_index.ts';
 import { knownOf, partsOf, recordsOf, type KnownSamples } from './rows_layout.ts';
 import {
   checkLeft,
+  checkRows,
   findRows,
   madeOf,
   noRows,
@@ -42,13 +43,40 @@ export interface PackRowsResult {
   readonly reused: boolean;
 }
 
+/** Rows whose files have been found and hashed, and the folder that they are or will be packed in. */
+export interface PlacedRows {
+  readonly found: FoundRows;
+  readonly digest: string;
+  readonly folder: string;
+  readonly isPacked: boolean;
+  /** Of all files. */
+  readonly bytes: number;
+}
+
 /** Packs the rows of a corpus, or opens them if they were packed before. Throws `EmptyCorpus`, `BadRow` and their kin. */
 export async function packRows(spec: RowsSpec, options: PackRowsOptions, pool: PackPool): Promise<PackRowsResult> {
+  const placed = await placeRows(spec, options, pool);
+  if (!placed.isPacked) await checkRows(placed.found, options, pool);
+  return await packPlacedRows(placed, options, pool);
+}
+
+/** Finds the rows of a corpus, and where they are packed or are to be. Throws `EmptyCorpus`, `BadRow`, `UnreadableRows`. */
+export async function placeRows(spec: RowsSpec, options: PackRowsOptions, pool: PackPool): Promise<PlacedRows> {
   const found = await findRows(spec, options, pool);
-  const digest = await digestOf(found, options, pool);
+  const { digest, bytes } = await digestOf(found, options, pool);
   const folder = join(options.cacheDir, digest);
-  const reused = existsSync(join(folder, INDEX_FILE)) && (await pool.areWholeRows(folder));
-  if (!reused) {
+  // What is damaged is only a cache: it is made again from the files.
+  const isPacked = existsSync(join(folder, INDEX_FILE)) && (await pool.areWholeRows(folder));
+  return { found, digest, folder, isPacked, bytes };
+}
+
+/** Opens placed rows, packed now if they were not. Throws `EmptyCorpus`, `BadRow`, `BadChatTemplate`, `PackNotWritten`. */
+export async function packPlacedRows(
+  { found, digest, folder, isPacked }: PlacedRows,
+  options: PackRowsOptions,
+  pool: PackPool,
+): Promise<PackRowsResult> {
+  if (!isPacked) {
     try {
       await mkdir(folder, { recursive: true });
       removeLeftovers(options.cacheDir);
@@ -58,7 +86,7 @@ export async function packRows(spec: RowsSpec, options: PackRowsOptions, pool: P
       throw error;
     }
   }
-  return { rows: PackedRows.trusted(folder), folder, reused };
+  return { rows: PackedRows.trusted(folder), folder, reused: isPacked };
 }
 
 async function writeRows(
@@ -132,16 +160,20 @@ async function packing(
   return await bestFit(samples, (sample) => sizes[2 * sample], sampler.sequenceLength, pause);
 }
 
-/** sha256 over tokenizer, template, how samples are made, and every file's name and digest. */
+/** sha256 over tokenizer, template, how samples are made, and every file's name and digest; and the bytes of all files. */
 async function digestOf(
   { spec, kind, files }: FoundRows,
   { tokenizer, sampler, isPacked, heldOutFraction }: PackRowsOptions,
   pool: PackPool,
-): Promise<string> {
+): Promise<Pick<PlacedRows, 'digest' | 'bytes'>> {
   const { chatTemplate, toolTemplate, identity } = tokenizer;
   const how = [sampler, isPacked, heldOutFraction, spec.columns, chatTemplate, toolTemplate];
   const hash = createHash('sha256').update(JSON.stringify(['troupe-rows/1', spec.name, kind, identity, how]));
-  const hashes = pool.inOrder(files, async ({ name, path }) => [name, await pool.hash(path)]);
-  for await (const file of hashes) hash.update(JSON.stringify(file));
-  return hash.digest('hex');
+  let bytes = 0;
+  const hashes = pool.inOrder(files, async ({ name, path }) => ({ name, ...(await pool.hash(path)) }));
+  for await (const file of hashes) {
+    hash.update(JSON.stringify([file.name, file.sha256]));
+    bytes += file.bytes;
+  }
+  return { digest: hash.digest('hex'), bytes };
 }

@@ -20,6 +20,8 @@ export interface ReadOptions {
   readonly mostRowBytes?: number;
   /** Bytes that are read at once. */
   readonly pieceBytes?: number;
+  /** Told how many more bytes of the file are read, of a compressed one too. */
+  readonly read?: (bytes: number) => void;
 }
 
 /** Throws `BadRow` at the first row that is wrong, or of another kind than the first, and `UnreadableRows`. */
@@ -41,21 +43,26 @@ export async function* readRows(
 /** Texts of the rows, not looked into. Throws `BadRow` for what cannot be a row, and `UnreadableRows`. */
 export async function* readRowTexts(
   path: string,
-  { mostRowBytes = MOST_ROW_BYTES, pieceBytes = 2 ** 18 }: ReadOptions = {},
+  { mostRowBytes = MOST_ROW_BYTES, pieceBytes = 2 ** 18, read = () => undefined }: ReadOptions = {},
 ): AsyncGenerator<RowText> {
   const lines = new RowLines(path, mostRowBytes);
-  for await (const piece of pieces(path, pieceBytes)) yield* lines.push(piece);
+  for await (const piece of pieces(path, pieceBytes, read)) yield* lines.push(piece);
   yield* lines.end();
 }
 
 /** The bytes of a file, of a compressed one what they hold. */
-async function* pieces(path: string, pieceBytes: number): AsyncGenerator<Buffer> {
+async function* pieces(path: string, pieceBytes: number, read: (bytes: number) => void): AsyncGenerator<Buffer> {
   const isCompressed = await begins(path, [0x1f, 0x8b]);
   const file = createReadStream(path, { highWaterMark: pieceBytes });
   const stream = isCompressed ? file.pipe(createGunzip({ chunkSize: Math.max(64, pieceBytes) })) : file;
   file.on('error', (error) => stream.destroy(error));
   try {
-    for await (const piece of stream) if (Buffer.isBuffer(piece)) yield piece;
+    let before = 0;
+    for await (const piece of stream) {
+      read(file.bytesRead - before);
+      before = file.bytesRead;
+      if (Buffer.isBuffer(piece)) yield piece;
+    }
   } catch (cause) {
     throw unreadable(path, cause);
   } finally {

@@ -8,7 +8,7 @@ import type { RowFormat } from './row_kind.ts';
 import type { MeasureTask, RowMeasure } from './row_measure.ts';
 import type { RowText } from './row_lines.ts';
 import { readRows, readRowTexts } from './row_reader.ts';
-import type { SampledKind, Samples } from './sample_task.ts';
+import type { SampledKind, Samples, SampleTask } from './sample_task.ts';
 import type { RowCounts, SamplerOptions } from './sampler.ts';
 
 export interface RowsSpec {
@@ -45,6 +45,16 @@ export async function findRows(spec: RowsSpec, options: SamplingOptions, pool: P
   return { spec, kind: await kindOf(spec, matched.files, options), files: matched.files };
 }
 
+/** Reads all rows without making samples of them. Throws `BadRow` for the first that cannot be used, and `UnreadableRows`. */
+export async function checkRows(
+  { spec, kind, files }: FoundRows,
+  { sampler }: SamplingOptions,
+  pool: PackPool,
+): Promise<void> {
+  const task = { format: { kind, columns: spec.columns }, options: sampler };
+  for await (const _ of pool.inOrder(tasksOf(files), (part) => pool.checkRows({ ...task, ...part })));
+}
+
 /** Samples of all rows, a task's after another. Throws `BadRow`, `BadChatTemplate`, `UnreadableRows`. */
 export function madeOf(
   { spec, kind, files }: FoundRows,
@@ -59,7 +69,7 @@ export function madeOf(
 /** Measures of all rows of a file, a task's after another. Throws `BadRow`, `BadChatTemplate`, `UnreadableRows`. */
 export function measuresOf(
   path: string,
-  task: Omit<MeasureTask, 'path' | 'rows'>,
+  task: Omit<MeasureTask, 'path' | 'rows' | 'bytes'>,
   pool: PackPool,
 ): AsyncGenerator<RowMeasure> {
   return pool.inOrder(tasksOf([{ path }]), (part) => pool.measureRows({ ...task, ...part }));
@@ -120,21 +130,21 @@ async function kindOf(
   throw new EmptyCorpus(name, 'its files have no row', 'point its glob at files of rows');
 }
 
-/** Rows in the order of the files, as many together as make a task. */
+/** Rows in the order of the files, as many together as make a task, and how many bytes of their file they took. */
 async function* tasksOf(
   files: readonly Pick<NamedFile, 'path'>[],
-): AsyncGenerator<{ readonly path: string; readonly rows: readonly RowText[] }> {
+): AsyncGenerator<Pick<SampleTask, 'path' | 'rows' | 'bytes'>> {
   for (const { path } of files) {
     let rows: RowText[] = [];
-    let units = 0;
-    for await (const row of readRowTexts(path)) {
+    let [units, bytes] = [0, 0];
+    for await (const row of readRowTexts(path, { read: (more) => void (bytes += more) })) {
       rows.push(row);
       units += row.text.length;
       if (units < UNITS_A_TASK) continue;
-      yield { path, rows };
+      yield { path, rows, bytes };
       rows = [];
-      units = 0;
+      [units, bytes] = [0, 0];
     }
-    if (rows.length > 0) yield { path, rows };
+    if (rows.length > 0 || bytes > 0) yield { path, rows, bytes };
   }
 }

@@ -5,7 +5,7 @@ import { BadRow, type RowPlace } from './row_error.ts';
 import { rowOf, type RowFormat } from './row_kind.ts';
 import type { RowText } from './row_lines.ts';
 import { isTrained, targetsOf, type Sample } from './sample.ts';
-import { Sampler, type RowCounts, type SamplerOptions } from './sampler.ts';
+import { checkLearnt, Sampler, type RowCounts, type SamplerOptions } from './sampler.ts';
 
 /** Kinds that are packed: a pair has two samples, which no objective learns from yet. */
 export type SampledKind = 'text' | 'chat' | 'attributes';
@@ -13,12 +13,17 @@ export type SampledKind = 'text' | 'chat' | 'attributes';
 export interface SampleTask {
   readonly path: string;
   readonly rows: readonly RowText[];
+  /** Of the file, that the rows took. */
+  readonly bytes: number;
   /** Its kind is the one that all rows must have. */
   readonly format: RowFormat;
   readonly options: SamplerOptions;
   /** Opened in every thread; another identity is another file by now. */
   readonly tokenizer: Pick<Tokenizer, 'source' | 'identity'>;
 }
+
+/** Rows that are to be looked at before samples are made of any. */
+export type RowsCheck = Omit<SampleTask, 'tokenizer'>;
 
 export interface Samples {
   /** Ids as they are stored. */
@@ -35,9 +40,19 @@ export interface Samples {
 /** Labels of a sample of this kind. */
 export const labelsOf = (kind: SampledKind): number => (kind === 'attributes' ? ATTRIBUTES.length : 0);
 
-/** Throws `BadRow`, `BadChatTemplate`. `saw` is told of the bytes of each row. */
+/** Throws `BadRow` where no sample can be made of a row, whatever its template says. `saw` is called as for `samplesOf`. */
+export function checkRows({ path, rows, bytes, format, options }: RowsCheck, saw: (bytes: number) => void): void {
+  for (const { line, text } of rows) {
+    saw(0);
+    const place = { path, line };
+    checkLearnt(rowOf(text, format, place), options, place);
+  }
+  saw(bytes);
+}
+
+/** Throws `BadRow`, `BadChatTemplate`. `saw` is called at each row, and told of the bytes that all of them took. */
 export async function samplesOf(
-  { path, rows, format, options }: SampleTask,
+  { path, rows, bytes, format, options }: SampleTask,
   tokenizer: Tokenizer,
   saw: (bytes: number) => void,
 ): Promise<Samples> {
@@ -45,7 +60,7 @@ export async function samplesOf(
   const samples: Sample[] = [];
   const labels: number[] = [];
   for (const { line, text } of rows) {
-    saw(text.length);
+    saw(0);
     const place = { path, line };
     const row = rowOf(text, format, place);
     const made = await sampleOf(sampler, row, place);
@@ -53,6 +68,7 @@ export async function samplesOf(
     samples.push(made.sample);
     labels.push(...made.labels);
   }
+  saw(bytes);
   const dtype = tokenDtype(tokenizer.vocabSize);
   return {
     tokens: joined(samples.map(({ tokens }) => bytesOf(tokensAs(dtype, tokens)))),

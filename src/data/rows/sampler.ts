@@ -176,6 +176,11 @@ export class Sampler {
   }
 }
 
+/** Throws `BadRow` where a conversation has no turn to learn from. */
+export function checkLearnt(row: Row, { trainOn }: Pick<SampleOptions, 'trainOn'>, place: RowPlace): void {
+  if (row.kind === 'chat' && row.form === 'conversation' && trainOn !== 'all') learntTurns(row.conversation, place);
+}
+
 /** The assistant's turns behind the prompt, but those that say `train: false`. Throws `BadRow` where there is none. */
 function learntTurns({ messages, promptLength }: Conversation, place: RowPlace): readonly number[] {
   const asked = messages.findIndex(({ role, train }) => role !== 'assistant' && train === true);

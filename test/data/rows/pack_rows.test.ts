@@ -1,10 +1,20 @@
 /** Packed samples: what is on disk is what the sampler makes, in any number of threads, and it is found again. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { hashU32 } from '../../../src/data/hash.ts';
-import { BytesTokenizer, CHATML_TOKENS, PackPool, packRows, RowSequences } from '../../../src/data/index.ts';
+import {
+  BytesTokenizer,
+  checkRows,
+  CHATML_TOKENS,
+  PackPool,
+  packPlacedRows,
+  packRows,
+  placeRows,
+  RowSequences,
+} from '../../../src/data/index.ts';
 import type { PackRowsOptions, RowsSpec } from '../../../src/data/index.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'troupe-rows-'));
@@ -132,5 +142,34 @@ describe('packed rows', () => {
         /chats\.jsonl:1: a row of the kind chat, where rows of attributes are learnt from; set objective\.kind/,
       ) as unknown,
     });
+  });
+
+  it.each([
+    ['no JSON', 'oh', /bad\.jsonl:301: it is not JSON/],
+    ['of another kind', '{"text":"a"}', /bad\.jsonl:301: the row has "text"/],
+    ['without an answer', '{"messages":[{"role":"user","content":"a"}]}', /bad\.jsonl:301: messages: there is no turn/],
+  ])('are refused before any is packed where the last one is %s', async (_what, last, message) => {
+    writeFileSync(join(root, 'bad.jsonl'), `${rows.join('\n')}\n${last}\n`);
+    const cacheDir = join(root, 'refused');
+    const refused = packed({ cacheDir }, 1, { ...spec, globs: ['bad.jsonl'] });
+    await expect(refused).rejects.toMatchObject({ tag: 'BadRow', message: expect.stringMatching(message) as unknown });
+    expect(existsSync(cacheDir)).toBe(false);
+  });
+
+  it('count the bytes of their files as they are read, once to look at them and once to pack them', async () => {
+    const text = `${JSON.stringify({ text: 'é👋'.repeat(50_000) })}\n\n`.repeat(9);
+    writeFileSync(join(root, 'count.jsonl'), text);
+    writeFileSync(join(root, 'count.jsonl.gz'), gzipSync(text));
+    const bytes = ['count.jsonl', 'count.jsonl.gz'].reduce((sum, name) => sum + statSync(join(root, name)).size, 0);
+    await using pool = new PackPool({ threads: 2 });
+    const texts: PackRowsOptions = { ...options, kinds: ['text'] };
+    const placed = await placeRows({ ...spec, globs: ['count.jsonl*'] }, texts, pool);
+    expect([placed.bytes, placed.isPacked]).toEqual([bytes, false]);
+    pool.beginCount();
+    await checkRows(placed.found, texts, pool);
+    expect(pool.bytesRead).toBe(bytes);
+    pool.beginCount();
+    await packPlacedRows(placed, texts, pool);
+    expect(pool.bytesRead).toBe(bytes);
   });
 });
