@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { DamagedPack, firstIssue } from '../errors.ts';
 import { INDEX_FILE } from '../packed_index.ts';
 import { FileStream } from '../token_stream.ts';
+import type { TokenIds } from '../tokenizers/tokenizer.ts';
 import { rowsFiles, rowsIndexSchema, SAMPLE_WORDS, type RowsIndex } from './rows_index.ts';
 
 /** A sample, and where it lies. */
@@ -73,8 +74,8 @@ export class PackedRows {
     const samples = train.samples + heldOut.samples;
     const sequences = train.sequences + heldOut.sequences;
     return (this.#places ??= {
-      samples: Uint32Array.from(this.#samples.read(0, samples * (SAMPLE_WORDS + labels))),
-      starts: Uint32Array.from(this.#starts.read(0, sequences + 1)),
+      samples: wordsOf(this.#samples.read(0, samples * (SAMPLE_WORDS + labels))),
+      starts: wordsOf(this.#starts.read(0, sequences + 1)),
     });
   }
 
@@ -110,3 +111,6 @@ export class PackedRows {
     }
   }
 }
+
+/** A stream of words reads them as such; nothing is copied. */
+const wordsOf = (read: TokenIds): Uint32Array => (read instanceof Uint32Array ? read : new Uint32Array(read));
