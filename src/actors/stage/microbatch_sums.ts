@@ -34,13 +34,13 @@ export async function sumsOf(
   const { corpora, bytes_R } = batch;
   const sums = streams.flatMap(([name, stream], i) => {
     const elements = { values: floats(name, read[i]), weights: weights.get(stream)! };
-    return [sumOver(elements), ...sumsByCorpus(elements, corpora)].map((sum): Sum => ({ ...sum, name, microbatch }));
+    return [sumOver(elements), ...sumsByCorpus(elements, corpora)].map((total) => named(total, name, microbatch));
   });
   const weights_R = weights.get(losses)!;
   if (bytes_R?.length === weights_R.length) {
     const ofTargets = { values: bytes_R.map((bytes, row) => (weights_R[row] > 0 ? bytes : 0)), weights: [] };
-    for (const sum of [sumOver(ofTargets), ...sumsByCorpus(ofTargets, corpora)]) {
-      sums.push({ ...sum, name: bytesName, microbatch });
+    for (const total of [sumOver(ofTargets), ...sumsByCorpus(ofTargets, corpora)]) {
+      sums.push(named(total, bytesName, microbatch));
     }
   }
   return { sums, losses_N: floats(lossName, read[0]) };
@@ -53,6 +53,15 @@ interface Elements {
 }
 
 type Total = Pick<Sum, 'corpus' | 'sum' | 'weight'>;
+
+/** With its keys in the order of the schema: so they do not travel. */
+const named = ({ corpus, sum, weight }: Total, name: string, microbatch: number): Sum => ({
+  name,
+  corpus,
+  microbatch,
+  sum,
+  weight,
+});
 
 function sumOver({ values, weights }: Elements): Total {
   let [sum, weight] = [0, 0];
