@@ -44,9 +44,13 @@ test('the quickstarts differ in their experts only', () => {
 
 describe('moved to another folder', () => {
   test('a file whose rows stand for a blend can be read again', () => {
-    const moved = rebaseTopology(parseTopology('data: { rows: chats.jsonl }', 'run.yaml'), '/home/a', '/home/b/run');
+    const moved = rebaseTopology(
+      parseTopology('data: { rows: chats.jsonl }', 'run.yaml'),
+      '/texts/configs',
+      '/texts/runs/one',
+    );
     const { data } = parseTopology(dumpTopology(moved), 'config.yaml');
-    expect(data.rows).toBe('../../a/chats.jsonl');
+    expect(data.rows).toBe('../../configs/chats.jsonl');
   });
 
   test('relative paths and globs mean the same', () => {
