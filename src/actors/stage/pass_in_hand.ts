@@ -17,6 +17,8 @@ export interface Prompt {
 export interface PassInHand {
   readonly open: Open;
   readonly prompt: Prompt | null;
+  /** What the losses of a training step are divided by, where this stage has them; else 0. */
+  readonly denominator: number;
   /** Memory for as many microbatches as may be under way at once, and what of it is free. */
   readonly contexts: readonly StageContext[];
   readonly idle: StageContext[];
@@ -29,7 +31,7 @@ export interface PassInHand {
 }
 
 /** `contexts`: those for passes of its kind. */
-export function passInHand(open: Open, contexts: readonly StageContext[]): PassInHand {
+export function passInHand(open: Open, contexts: readonly StageContext[], denominator: number): PassInHand {
   const { prompt } = open;
   return {
     open,
@@ -37,6 +39,7 @@ export function passInHand(open: Open, contexts: readonly StageContext[]): PassI
     prompt: prompt === undefined ? null : { tokens: Int32Array.from(dataOf(prompt.tokens)), position: prompt.position },
     contexts,
     idle: [...contexts],
+    denominator,
     runs: new Map(),
     begun: 0,
     sums: [],

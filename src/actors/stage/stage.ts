@@ -62,8 +62,10 @@ export class Stage extends Shareholder implements Actor<Messages> {
 
   async open(open: Open): Promise<void> {
     const { pass, lossScale = 1 } = open;
-    if (pass.kind === 'train') this.dLosses_N?.fill(lossScale / this.parts.batches.weightOf(pass.step));
-    this.pass = passInHand(open, this.contextsFor(pass));
+    const hasGradient = pass.kind === 'train' && this.dLosses_N !== null;
+    const denominator = hasGradient ? this.parts.batches.weightOf(pass.step) : 0;
+    if (hasGradient) this.dLosses_N?.fill(lossScale / denominator);
+    this.pass = passInHand(open, this.contextsFor(pass), denominator);
     await this.proceed(this.pass);
   }
 
@@ -224,14 +226,17 @@ export class Stage extends Shareholder implements Actor<Messages> {
     return [observation.context];
   }
 
-  private async addSums({ open, sums, outputs }: PassInHand, { unit, context, batch }: StageRun): Promise<void> {
+  private async addSums(
+    { open, denominator, sums, outputs }: PassInHand,
+    { unit, context, batch }: StageRun,
+  ): Promise<void> {
     const { device, objective } = this.parts;
     const weights = objective.weightsOf(batch.tensors);
     const found = await sumsOf(device, context.tensors, objective, weights, { microbatch: unit.microbatch, batch });
     sums.push(...found.sums);
     if (unit.kind === 'train') {
       const [{ microbatch, weight }] = found.sums;
-      sums.push({ name: denominatorName, corpus: '', microbatch, sum: this.parts.batches.weightOf(unit.step), weight });
+      sums.push({ name: denominatorName, corpus: '', microbatch, sum: denominator, weight });
     }
     if (open.elements === true) outputs.push(outputOf('losses', unit, found.losses_N.slice()));
   }
