@@ -6,10 +6,8 @@
 import { createHash } from 'node:crypto';
 import { Allotment } from './allotment.ts';
 import { BadBlend } from './errors.ts';
-import { Draws } from './draws.ts';
 import { HeldOutSequences, evaluatedText } from './held_out_sequences.ts';
 import type { PackedCorpus } from './packed_corpus.ts';
-import { textSequences } from './text_sequences.ts';
 
 export class Blend {
   readonly corpora: readonly PackedCorpus[];
@@ -19,7 +17,6 @@ export class Blend {
   /** sha256 over the corpora's names, digests and weights, in order: the corpus digest of a run. */
   readonly digest: string;
   readonly vocabSize: number;
-  readonly #weights: readonly number[];
 
   /** `weights` go with `corpora`; the seed is a non-negative integer below 2^53. Throws `BadBlend`. */
   constructor(corpora: readonly PackedCorpus[], weights: readonly number[], seed: number) {
@@ -27,17 +24,8 @@ export class Blend {
     this.corpora = corpora;
     this.seed = seed;
     this.vocabSize = corpora[0].index.vocabSize;
-    this.#weights = weights;
     this.shares = new Allotment(weights).shares;
     this.digest = blendDigest(corpora, weights);
-  }
-
-  /** The sequences of `length` tokens that training sees. Throws `BadBlend` where a corpus has no room for one. */
-  draws(length: number): Draws {
-    return new Draws(
-      this.corpora.map((corpus) => textSequences(corpus, length, this.seed)),
-      this.#weights,
-    );
   }
 
   /** Up to `count` fixed sequences that training never touches; the same for every seed. */

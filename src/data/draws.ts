@@ -26,12 +26,6 @@ export class Draws {
     this.shares = this.#allotment.shares;
   }
 
-  /** Sequences after which the corpus that takes longest has been seen once. */
-  get epoch(): number {
-    const { shares } = this;
-    return Math.max(...this.#sources.map(({ count }, i) => (shares[i] > 0 ? Math.ceil(count / shares[i]) : 0)));
-  }
-
   /** What sequence `n` counts. */
   weightOf(n: number): number {
     const { corpus, ordinal } = this.#at(n);

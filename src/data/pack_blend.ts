@@ -52,7 +52,7 @@ export async function packBlend(options: PackBlendOptions): Promise<PackedBlend>
   const placed = [];
   for (const found of await findAll(options, pool)) placed.push(await placeCorpus(found, options, pool));
   const unpacked = placed.flatMap(({ found, isPacked }) => (isPacked ? [] : [found]));
-  using _progress = told(pool, options, bytesToRead(unpacked));
+  using _progress = withProgress(pool, options.progress, bytesToRead(unpacked));
   await checkAll(unpacked, options, pool);
   for (const corpus of placed) {
     const result = await packPlaced(corpus, options, pool);
@@ -76,7 +76,7 @@ export async function rehearseBlend(
 }
 
 async function findAll(options: Omit<PackOptions, 'cacheDir'> & BlendOptions, pool: PackPool): Promise<FoundCorpus[]> {
-  using _progress = told(pool, options, null);
+  using _progress = withProgress(pool, options.progress, null);
   const found: FoundCorpus[] = [];
   for (const spec of options.corpora) found.push(await findCorpus(spec, options, pool));
   return found;
@@ -89,11 +89,6 @@ async function checkAll(
   pool: PackPool,
 ): Promise<void> {
   for (const found of corpora) await checkTexts(found, tokenizer, pool);
-}
-
-/** Tells `progress` how far the threads are, until it is disposed of. */
-function told(pool: PackPool, { progress }: BlendOptions, totalBytes: number | null): Disposable {
-  return withProgress(pool, progress, totalBytes);
 }
 
 /** Tells how far the threads are until it is disposed of. */

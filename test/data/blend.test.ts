@@ -1,6 +1,14 @@
 /** Batches are pure: any step and any microbatch, in any order, from equal corpora, is the same. */
 import { describe, expect, it } from 'vitest';
-import { BLOCK_TOKENS, BadBlend, Blend, memoryStream, PackedCorpus, type Draws } from '../../src/data/index.ts';
+import {
+  BLOCK_TOKENS,
+  BadBlend,
+  Blend,
+  memoryStream,
+  PackedCorpus,
+  Draws,
+  textSequences,
+} from '../../src/data/index.ts';
 import { TrainWindows } from '../../src/data/windows.ts';
 import { hashU32 } from '../../src/data/hash.ts';
 import { allOf, constantCorpus, corpusOf, thrownBy } from './scratch.ts';
@@ -12,9 +20,16 @@ const noise = (name: string, blocks: number, salt: number): PackedCorpus =>
     Uint8Array.from({ length: blocks * BLOCK_TOKENS }, (_, i) => 1 + (hashU32(salt, i) % 255)),
   );
 
+/** What training draws from a blend. */
+const drawsOf = ({ corpora, shares, seed }: Blend, length: number): Draws =>
+  new Draws(
+    corpora.map((corpus) => textSequences(corpus, length, seed)),
+    shares,
+  );
+
 /** Tokens of a batch of `rows` sequences, each with the one that follows it. */
 const batchOf = (blend: Blend, step: number, rows = 12, length = 64): number[] => {
-  const draws = blend.draws(length);
+  const draws = drawsOf(blend, length);
   return Array.from({ length: rows }, (_, row) => windowAt(draws, step * rows + row)).flat();
 };
 
@@ -31,7 +46,7 @@ describe('blend', () => {
     const steps = [0, 1, 2, 57, 911, 5000];
     const blend = make();
     const forward = steps.map((step) => batchOf(blend, step));
-    const draws = make().draws(64);
+    const draws = drawsOf(make(), 64);
     const backward = steps
       .toReversed()
       .map((step) => Array.from({ length: 12 }, (_, row) => windowAt(draws, step * 12 + row)).flat());
@@ -39,7 +54,7 @@ describe('blend', () => {
   });
 
   it('gives sequences whose targets are the tokens that follow', () => {
-    const { tokens, targets, begins, labels } = make().draws(64).at(9).sequence;
+    const { tokens, targets, begins, labels } = drawsOf(make(), 64).at(9).sequence;
     expect(tokens).toHaveLength(64);
     expect([...targets.subarray(0, -1)]).toEqual([...tokens.subarray(1)]);
     expect([begins, labels]).toEqual([null, null]);
@@ -100,7 +115,7 @@ describe('blend', () => {
     ['no weight above 0', (): unknown => new Blend(corpora, [0, 0, 0], 1), "corpus 'docs' has weight 0"],
     ['one name twice', (): unknown => new Blend([corpora[0], corpora[0]], [1, 1], 1), "two corpora are named 'docs'"],
     ['a seed that is no integer', (): unknown => make(0.5), 'seed 0.5 is no non-negative integer'],
-    ['no sequence so long', (): unknown => make().draws(300_000), "corpus 'docs' has"],
+    ['no sequence so long', (): unknown => drawsOf(make(), 300_000), "corpus 'docs' has"],
   ])('refuses %s', (_, action, reason) => {
     const error = thrownBy(action);
     expect(error).toBeInstanceOf(BadBlend);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { batchesOf as batchesOfCorpora } from '../../src/run/batch_source.ts';
 import type { Batches } from '../../src/run/batches.ts';
 import { parseTopology } from '../../src/topology/index.ts';
-import { Blend, type DrawnSequence } from '../../src/data/index.ts';
+import { Blend, Draws, textSequences, type DrawnSequence } from '../../src/data/index.ts';
 import { trainingPass } from '../../src/actors/protocol/pass.ts';
 import { batchStreams } from '../../src/models/model.ts';
 import { hashU32 } from '../../src/data/hash.ts';
@@ -38,7 +38,7 @@ const batchesOf = (globalMicrobatches: number): Batches =>
 
 describe('a microbatch', () => {
   it('of training is its windows, and targets are the tokens that follow', () => {
-    const draws = blend.draws(T);
+    const draws = new Draws([textSequences(blend.corpora[0], T, 5)], [1]);
     const windows = [2, 3].map((row) => windowOf(draws.at(6 * B + row)));
     const { tensors, live_R } = batchesOf(2).microbatch({ ...trainingPass(6), microbatch: 1 });
     const { [batchStreams.tokens]: tokens, [batchStreams.targets]: targets } = tensors;

@@ -3,7 +3,7 @@ import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Blend, loadTokenizer, PackedCorpus } from '../../src/data/index.ts';
+import { Draws, loadTokenizer, PackedCorpus, textSequences } from '../../src/data/index.ts';
 import { trainingPass } from '../../src/actors/protocol/pass.ts';
 import { batchStreams } from '../../src/models/model.ts';
 import { batchesOf } from '../../src/run/batch_source.ts';
@@ -103,11 +103,12 @@ async function packedOf(topology: Topology): Promise<PackedData> {
   return await packedData(options, tokenizerOf(topology, folder.path));
 }
 
-/** The targets of each sequence of a step, read without what a run reads them by. */
+/** The targets of each sequence of a step. */
 async function targetsOf(topology: Topology, step: number): Promise<Int32Array[]> {
   const { corpora, weights } = await packedOf(topology);
   const texts = corpora.filter((corpus) => corpus instanceof PackedCorpus);
   const { global_batch_size: rows, sequence_length: length, seed } = topology.training;
-  const draws = new Blend(texts, weights, seed).draws(length);
+  const sources = texts.map((text) => textSequences(text, length, seed));
+  const draws = new Draws(sources, weights);
   return Array.from({ length: rows }, (_, row) => draws.at(step * rows + row).sequence.targets);
 }
