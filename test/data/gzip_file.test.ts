@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { BytesTokenizer, PackPool, hashU32, packBlend, packCorpus, rehearseBlend } from '../../src/data/index.ts';
 import type { CorpusSpec, PackedIndex } from '../../src/data/index.ts';
 import { GzipFile } from '../../src/data/gzip_file.ts';
-import { allOf, poolOfFile, rejectionOf, scratchFolder, spec } from './scratch.ts';
+import { allOf, interruptedPool, poolOfFile, rejectionOf, scratchFolder, spec } from './scratch.ts';
 
 const pool = poolOfFile();
 const zip = (text: string | Uint8Array, level = 6): Buffer => gzipSync(text, { level });
@@ -162,15 +162,7 @@ describe('rows in a gzip file', () => {
 
   it('leave nothing behind where packing is aborted', async () => {
     const folder = scratchFolder({ 'a.jsonl.gz': zip(rows.repeat(3)) });
-    const controller = new AbortController();
-    class Interrupted extends PackPool {
-      override async encode(task: Parameters<PackPool['encode']>[0]): ReturnType<PackPool['encode']> {
-        const encoded = await super.encode(task);
-        controller.abort(new Error('interrupted'));
-        return encoded;
-      }
-    }
-    await using interrupted = new Interrupted({ threads: 1, signal: controller.signal });
+    await using interrupted = interruptedPool();
     const options = { baseDir: folder, cacheDir: join(folder, 'cache'), ...fields };
     const error = await rejectionOf(packCorpus(spec({ globs: ['*.gz'] }), options, interrupted));
     expect(error).toHaveProperty('message', 'interrupted');

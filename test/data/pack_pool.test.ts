@@ -26,7 +26,7 @@ import {
 import { partialName } from '../../src/data/cache_file.ts';
 import type { PackBlendOptions } from '../../src/data/index.ts';
 import { thisProcess, type ProcessIdentity } from '../../src/process_identity.ts';
-import { rejectionOf, scratchFolder, spec } from './scratch.ts';
+import { interruptedPool, rejectionOf, scratchFolder, spec } from './scratch.ts';
 
 const gpt2 = readFileSync(new URL('golden/tokenizers/gpt2_small/tokenizer.json', import.meta.url));
 const words = Array.from({ length: 200_000 }, (_, i) => `${hashU32(i).toString(36)}${i % 9 === 0 ? '\n' : ' '}`).join(
@@ -100,15 +100,7 @@ describe('packing on threads', () => {
 
   it('leaves no partial file when it is aborted while it writes', async () => {
     const folder = scratchFolder({ 'a.txt': words.repeat(20) });
-    const controller = new AbortController();
-    class Interrupted extends PackPool {
-      override async encode(task: Parameters<PackPool['encode']>[0]): ReturnType<PackPool['encode']> {
-        const encoded = await super.encode(task);
-        controller.abort(new Error('interrupted'));
-        return encoded;
-      }
-    }
-    await using pool = new Interrupted({ threads: 1, signal: controller.signal });
+    await using pool = interruptedPool();
     const error = await rejectionOf(packCorpus(spec({ maxFileBytes: 2 ** 33 }), options(folder), pool));
     expect(error).toHaveProperty('message', 'interrupted');
     const left = readdirSync(join(folder, 'cache'), { recursive: true, encoding: 'utf8' });

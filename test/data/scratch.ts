@@ -96,3 +96,16 @@ export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   }
   throw new Error('nothing was rejected');
 }
+
+/** A pool of one thread that is interrupted as soon as something is encoded. */
+export function interruptedPool(): PackPool {
+  const controller = new AbortController();
+  class Interrupted extends PackPool {
+    override async encode(task: Parameters<PackPool['encode']>[0]): ReturnType<PackPool['encode']> {
+      const encoded = await super.encode(task);
+      controller.abort(new Error('interrupted'));
+      return encoded;
+    }
+  }
+  return new Interrupted({ threads: 1, signal: controller.signal });
+}
