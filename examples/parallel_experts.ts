@@ -41,7 +41,7 @@ export const family: Family = ({ config, settings, sublayers: { mixer, feedForwa
 
   return decoder(config, settings, (layer, index, x_RD) => {
     const { h_RD } = layer.run(norm, { x_RD });
-    const moe_RD = layer.hand(h_RD, (hand) => experts.at(hand, index));
+    const moe_RD = layer.hand(h_RD, (place) => experts.at(place, index));
     const { mixed_RD } = layer.run(attention, { h_RD });
     return layer.run(join, { x_RD, mixed_RD, moe_RD }).y_RD;
   });

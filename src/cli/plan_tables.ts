@@ -61,7 +61,7 @@ function roleTable({ workers, runSpec: { mesh } }: Plan): string[] {
     ...mesh.stages.slice(0, mostRows).map((stage) => [stage.role, heldByStage(mesh, stage)]),
     ...mesh.expertGroups
       .slice(0, mostRows)
-      .map(({ role, layer, experts }) => [role, `${spans('expert', experts)} of layer ${layer}`]),
+      .map(({ role, mixture, experts }) => [role, `${spans('expert', experts)} of layer ${mixture}`]),
   ].map(([role, holds]) => [role, holds, nameOf(homes.get(role)!)]);
   return table([words('role'), words('holds'), words('worker')], rows, mostRows, homes.size);
 }

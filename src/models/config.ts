@@ -2,6 +2,7 @@
  * The config of a model: its family and all sizes that its parameters follow from, under Hugging Face's names, as one JSON. A
  * topology file gives one; with a trace's settings beside it a family builds the model.
  */
+import type { MoeSection } from '../topology/index.ts';
 export interface ModelConfig {
   readonly family: 'transformer' | 'switch';
   readonly vocab_size: number;
@@ -17,14 +18,11 @@ export interface ModelConfig {
   readonly moe: MixtureConfig | null;
 }
 
-export interface MixtureConfig {
-  readonly num_experts: number;
-  readonly top_k: number;
+/** How a mixture routes, by the names of the topology's `moe` section. */
+export type MixtureConfig = Omit<MoeSection, 'every_n_layers'> & {
   /** Layers whose feed-forward network is a mixture of experts. */
   readonly layers: readonly number[];
-  readonly jitter_eps: number;
-  readonly dispatch_dtype: 'bf16' | 'fp32';
-}
+};
 
 /** Sizes of one layer, as what it is made of sees them. */
 export interface LayerShape {

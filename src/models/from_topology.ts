@@ -1,7 +1,7 @@
 /** From a topology file's `model` and `moe` sections to what a model is built from. */
-import { expertCapacity, type Topology } from '../topology/index.ts';
+import { type MoeSection, type Topology } from '../topology/index.ts';
 import { objectiveOf } from './objectives/index.ts';
-import type { ModelConfig } from './config.ts';
+import type { MixtureConfig, ModelConfig } from './config.ts';
 import type { TraceSettings } from './trace_settings.ts';
 
 const precisions = { fp32: 'f32', bf16: 'bf16', fp16: 'f16' } as const;
@@ -20,34 +20,24 @@ export function modelConfigOf({ model, moe }: Topology, vocabulary: number): Mod
     rope_theta: model.rope_theta,
     rms_norm_eps: model.rms_norm_eps,
     tie_word_embeddings: model.tie_word_embeddings,
-    moe:
-      moe === undefined
-        ? null
-        : {
-            num_experts: moe.num_experts,
-            top_k: moe.top_k,
-            // Every n-th, the last of each n (arXiv 2101.03961 table 9 has every other).
-            layers: layers.filter((layer) => (layer + 1) % moe.every_n_layers === 0),
-            jitter_eps: moe.jitter_eps,
-            dispatch_dtype: moe.dispatch_dtype,
-          },
+    moe: moe === undefined ? null : mixtureConfigOf(moe, layers),
   };
 }
 
+/** Every n-th layer is sparse, the last of each n (arXiv 2101.03961 table 9 has every other). */
+function mixtureConfigOf({ every_n_layers: n, ...moe }: MoeSection, layers: readonly number[]): MixtureConfig {
+  return { ...moe, layers: layers.filter((layer) => (layer + 1) % n === 0) };
+}
+
 /** What its programs are traced for; `batch` sequences make a microbatch. */
-export function traceSettingsOf({ moe, training, objective, data }: Topology, batch: number): TraceSettings {
+export function traceSettingsOf({ training, objective, data }: Topology, batch: number): TraceSettings {
   const { sequence_length: sequence } = training;
-  const tokens = batch * sequence;
-  const capacities = (moe === undefined ? [] : [moe.capacity_factor, moe.eval_capacity_factor]).map((factor) =>
-    expertCapacity(tokens, moe!.top_k, moe!.num_experts, factor, moe!.min_capacity),
-  );
   return {
     batch,
     sequence,
     segments: data.pack,
     taps: false,
     precision: precisions[training.precision],
-    maxCapacity: Math.max(0, ...capacities),
     objective: objectiveOf(objective),
   };
 }

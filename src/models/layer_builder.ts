@@ -10,6 +10,14 @@ import type { TracedBlock } from './traced_block.ts';
 /** Streams of the batch by what blocks call them that read them without being told. */
 const givenByBatch = { [BEGINS]: batchStreams.begins, [LIVE]: batchStreams.live };
 
+/** Where a mixture stands in its layer. */
+export interface MixturePlace {
+  readonly hand: HandStep;
+  readonly part: string;
+  /** Mixtures of the layer before it. */
+  readonly before: number;
+}
+
 export class LayerBuilder {
   /** The place of its parameters, `model.layers.3`. */
   readonly name: string;
@@ -48,15 +56,16 @@ export class LayerBuilder {
   }
 
   /**
-   * Hands a stream to the mixture that `make` makes of the step; returns the stream of its answer. Throws `TypeError` for a
-   * second one: a layer's mixture goes by the layer's name.
+   * Hands a stream to the mixture that `make` makes of its place; returns the stream of its answer. `part` says what the names
+   * of its parameters continue the layer's with. Throws `TypeError` where the layer has a mixture of that name.
    */
-  hand(gives: string, make: (hand: HandStep) => Mixture): string {
-    if (this.mixtures.length > 0) throw new TypeError(`layer ${this.name} has a mixture already, and can have one`);
+  hand(gives: string, make: (place: MixturePlace) => Mixture, part = 'mlp'): string {
+    const id = `${this.name}.${part}`;
+    if (this.mixtures.some((mixture) => mixture.id === id)) throw new TypeError(`there are two mixtures ${id}`);
     const takes = `${this.name}/${this.steps.length}.moe_RD`;
-    const hand: HandStep = { kind: 'hand', to: `${this.name}.mlp`, gives, takes };
+    const hand: HandStep = { kind: 'hand', to: id, gives, takes };
     this.steps.push(hand);
-    this.mixtures.push(make(hand));
+    this.mixtures.push(make({ hand, part, before: this.mixtures.length }));
     return takes;
   }
 

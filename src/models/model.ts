@@ -8,6 +8,7 @@
  */
 import type { Data } from '../kernels/dtype.ts';
 import type { Program } from '../kernels/program.ts';
+import type { MixtureConfig } from './config.ts';
 import type { Parameter } from './parameter.ts';
 
 /** Weights of a step: the program's weight names to the model's parameters. */
@@ -86,10 +87,18 @@ export interface MixturePrograms {
   readonly expert: Program;
 }
 
+/** A mixture of experts in its place; a layer may have several, each as wide as it wants to be, in and out. */
 export interface Mixture {
   /** The place of its parameters, `model.layers.3.mlp`; what steps hand their rows to. */
   readonly id: string;
+  /** What addresses, roles and metrics call it: `3` in the place of a layer's feed-forward network, `3.in_proj` elsewhere. */
+  readonly name: string;
+  /** What its random numbers go by; no other mixture of the model has it. */
+  readonly number: number;
   readonly layer: number;
+  readonly experts: number;
+  /** How it routes. */
+  readonly moe: MixtureConfig;
   /** The step that hands it rows. */
   readonly hand: HandStep;
   /** Of all mixtures of one shape. */

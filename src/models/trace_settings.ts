@@ -12,8 +12,6 @@ export interface TraceSettings {
   readonly taps: boolean;
   /** What products of blocks and experts that name none round their operands to. */
   readonly precision: Precision;
-  /** Most rows that one expert takes of one microbatch. */
-  readonly maxCapacity: number;
   /** What the model is trained towards: its last block. */
   readonly objective: Objective;
 }

@@ -17,11 +17,19 @@ export interface StageRank {
   readonly isLast: boolean;
 }
 
-/** The experts of one layer that are placed, and executed, together. */
+/** What a mesh has to know of a mixture of the model. */
+export interface MeshMixture {
+  readonly name: string;
+  readonly layer: number;
+  readonly experts: number;
+}
+
+/** The experts of one mixture that are placed, and executed, together. */
 export interface ExpertGroup {
   /** Role name, such as `experts-l1-g0`. */
   readonly role: string;
-  readonly layer: number;
+  /** Name of the mixture. */
+  readonly mixture: string;
   readonly group: number;
   /** Expert indices, contiguous. */
   readonly experts: readonly number[];
@@ -30,7 +38,7 @@ export interface ExpertGroup {
 export interface Mesh {
   /** Pipeline-major: `p0-d0`, `p0-d1`, `p1-d0` ... */
   readonly stages: readonly StageRank[];
-  /** By layer, then group. */
+  /** By mixture, then group. */
   readonly expertGroups: readonly ExpertGroup[];
   readonly moeLayers: readonly number[];
   /** Microbatches of a step over all data-parallel ranks. */
@@ -41,7 +49,7 @@ export interface Mesh {
 
 export const stageRole = (pipelineRank: number, dataRank: number): string => `stage-p${pipelineRank}-d${dataRank}`;
 
-export const expertGroupRole = (layer: number, group: number): string => `experts-l${layer}-g${group}`;
+export const expertGroupRole = (mixture: string, group: number): string => `experts-l${mixture}-g${group}`;
 
 /** Microbatches of a step over all data-parallel ranks; batches and reduction order go by their number. */
 export const globalMicrobatchesOf = ({ parallelism }: Pick<Topology, 'parallelism'>): number =>
@@ -51,8 +59,8 @@ export const globalMicrobatchesOf = ({ parallelism }: Pick<Topology, 'parallelis
 export const microbatchSequencesOf = (topology: Topology): number =>
   topology.training.global_batch_size / globalMicrobatchesOf(topology);
 
-/** The mesh of a topology that passed its checks, for a model that has mixtures in the layers `moeLayers`. */
-export function meshOf(topology: Topology, moeLayers: readonly number[]): Mesh {
+/** The mesh of a topology that passed its checks, for a model that has these mixtures. */
+export function meshOf(topology: Topology, mixtures: readonly MeshMixture[]): Mesh {
   const { data_parallel: dataParallel, pipeline_parallel: pipelineParallel } = topology.parallelism;
   const stages = range(pipelineParallel).flatMap((pipelineRank) =>
     range(dataParallel).map((dataRank) => ({
@@ -65,19 +73,18 @@ export function meshOf(topology: Topology, moeLayers: readonly number[]): Mesh {
     })),
   );
   const expertParallel = topology.parallelism.expert_parallel;
-  const numExperts = topology.moe?.num_experts ?? 0;
-  const expertGroups = moeLayers.flatMap((layer) =>
+  const expertGroups = mixtures.flatMap(({ name: mixture, experts }) =>
     range(expertParallel).map((group) => ({
-      role: expertGroupRole(layer, group),
-      layer,
+      role: expertGroupRole(mixture, group),
+      mixture,
       group,
-      experts: expertsOfGroup(numExperts, expertParallel, group),
+      experts: expertsOfGroup(experts, expertParallel, group),
     })),
   );
   return {
     stages,
     expertGroups,
-    moeLayers,
+    moeLayers: [...new Set(mixtures.map(({ layer }) => layer))],
     globalMicrobatches: globalMicrobatchesOf(topology),
     microbatchSequences: microbatchSequencesOf(topology),
   };

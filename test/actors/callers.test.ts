@@ -56,7 +56,7 @@ function open(name: string): ActorSystem {
   const system = createLocalSystem({ name, logSink: ({ text }) => void log.push(text) });
   const noting = (message: string) => (): void => void handled.push(message);
   const asked = { save: () => ({ tensors: {} }), digest: () => ({}), abandon: () => 0 };
-  system.spawn(expertProtocol, expertAddress(1, 0), () => ({
+  system.spawn(expertProtocol, expertAddress('1', 0), () => ({
     ...asked,
     prepare: () => Promise.reject(new RangeError('not asked here')),
     apply: noting('apply'),
@@ -97,12 +97,12 @@ test.each(messages)('$message says who may send it, and strangers are not among 
 
 test('what a stranger sends to restore, apply, settle or interrupt is refused by name, and not handled', async () => {
   const system = open('stranger');
-  const expert = system.ref(expertProtocol, expertAddress(1, 0));
+  const expert = system.ref(expertProtocol, expertAddress('1', 0));
   const refused = (message: string, to: string, from: string) => ({
     tag: 'NotAllowed',
     message: `${to}: '${message}' is not for ${from} to send; see 'from' in the message table`,
   });
-  const to = expertAddress(1, 0);
+  const to = expertAddress('1', 0);
   await expect(expert.ask.restore({ tensors: {}, dataStep: 0 })).rejects.toMatchObject(
     refused('restore', to, '@stranger'),
   );
@@ -126,7 +126,7 @@ test('an actor of the run does not get further than its own part', async () => {
   const tries = [stageAddress(0, 0), checkpointerAddress].map((address) =>
     system.spawn(tryProtocol, address, (scope) => ({
       async all() {
-        const expert = scope.ref(expertProtocol, expertAddress(1, 0));
+        const expert = scope.ref(expertProtocol, expertAddress('1', 0));
         await expect(expert.ask.apply(decision)).rejects.toMatchObject({ tag: 'NotAllowed' });
         await expect(expert.ask.restore({ tensors: {}, dataStep: 0 })).rejects.toMatchObject({ tag: 'NotAllowed' });
         const agent = scope.ref(agentProtocol, agentAddress('node-0'));

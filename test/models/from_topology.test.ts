@@ -1,6 +1,9 @@
 /** From the sections of a topology file to the config of a model. */
 import { expect, it } from 'vitest';
-import { nextToken } from '../../src/models/objectives/next_token.ts';
+import { typeOf } from '../../src/kernels/program.ts';
+import { usualSublayers } from '../../src/models/blocks/usual_sublayers.ts';
+import { buildModel } from '../../src/models/families/index.ts';
+import { mixturesOf } from '../../src/models/model.ts';
 import { modelConfigOf, traceSettingsOf } from '../../src/models/from_topology.ts';
 import { parseTopology } from '../../src/topology/index.ts';
 
@@ -25,13 +28,10 @@ it('one width is that of all layers, and a list has one for each', () => {
 
 it('an expert has memory for the larger of both capacities', () => {
   const text = 'moe: { capacity_factor: 1.25, eval_capacity_factor: 2 }';
-  expect(traceSettingsOf(parseTopology(text, 'run.yaml'), 2)).toEqual({
-    batch: 2,
-    sequence: 256,
-    segments: false,
-    taps: false,
-    precision: 'f32',
-    maxCapacity: (2 * 512) / 8,
-    objective: nextToken,
-  });
+  const topology = parseTopology(text, 'run.yaml');
+  const config = modelConfigOf(topology, 300);
+  const [mixture] = mixturesOf(
+    buildModel({ config, settings: traceSettingsOf(topology, 2), sublayers: usualSublayers }),
+  );
+  expect(typeOf(mixture.programs.expert, 'rows_SD').shape[0]).toEqual({ name: 'rows', max: (2 * 512) / 8 });
 });

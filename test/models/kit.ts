@@ -8,8 +8,11 @@ import { layersOf, mixturesOf, type Model, type RunStep } from '../../src/models
 import { ones } from '../../src/models/init.ts';
 import type { Parameter } from '../../src/models/parameter.ts';
 import { fillUniform } from '../../src/kernels/random.ts';
+import { moeSchema } from '../../src/topology/schema/moe.ts';
 import { elements } from '../../src/kernels/shape.ts';
 import { matrixOf, type Parameters } from './plain_decoder.ts';
+
+const { every_n_layers: _, ...usualMoe } = moeSchema.parse({});
 
 export const tinyConfig: ModelConfig = {
   family: 'switch',
@@ -21,7 +24,7 @@ export const tinyConfig: ModelConfig = {
   rope_theta: 10_000,
   rms_norm_eps: 1e-6,
   tie_word_embeddings: false,
-  moe: { num_experts: 3, top_k: 2, layers: [1, 3], jitter_eps: 0, dispatch_dtype: 'fp32' },
+  moe: { ...usualMoe, num_experts: 3, top_k: 2, layers: [1, 3], jitter_eps: 0, dispatch_dtype: 'fp32' },
 };
 export const tinyMoe = tinyConfig.moe!;
 export const denseConfig: ModelConfig = { ...tinyConfig, family: 'transformer', moe: null };
@@ -32,7 +35,6 @@ export const tinySettings: TraceSettings = {
   segments: false,
   taps: false,
   precision: 'f32',
-  maxCapacity: 8,
   objective: nextToken,
 };
 

@@ -18,10 +18,13 @@ const [R, E, K, capacity] = [9, 3, 2, 6];
 const rule = { experts: E, topK: K, capacity };
 
 const hand = { kind: 'hand', to: 'model.layers.1.mlp', gives: 'h', takes: 'moe' } as const;
-const settings = { ...tinySettings, batch: 1, sequence: R, maxCapacity: capacity };
+const settings = { ...tinySettings, batch: 1, sequence: R };
 
 const programsOf = (more: Partial<MixtureConfig> = {}) =>
-  mixtureBlock({ shape: tinyShape, moe: { ...tinyMoe, ...more }, settings, feedForward: reluFfn }).at(hand, 1).programs;
+  mixtureBlock({ shape: tinyShape, moe: { ...tinyMoe, ...more }, settings, feedForward: reluFfn }).at(
+    { hand, part: 'mlp', before: 0 },
+    1,
+  ).programs;
 
 const random = (salt: number, length: number, size = 1): Float32Array =>
   Float32Array.from({ length }, (_, i) => size * (2 * unit(salt, i) - 1));

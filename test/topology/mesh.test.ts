@@ -39,7 +39,8 @@ test('microbatches of all ranks are numbered rank by rank', () => {
 
 test('a mesh lists its stage ranks pipeline-major and its expert groups by layer', () => {
   const text = 'parallelism: { data_parallel: 2, pipeline_parallel: 2, expert_parallel: 2, micro_batches: 2 }';
-  const mesh = meshOf(parseTopology(text, 'run.yaml'), [1, 3]);
+  const mixtures = [1, 3].map((layer) => ({ name: `${layer}`, layer, experts: 8 }));
+  const mesh = meshOf(parseTopology(text, 'run.yaml'), mixtures);
   expect(mesh.stages).toEqual([
     { role: 'stage-p0-d0', pipelineRank: 0, dataRank: 0, layers: [0, 1], isFirst: true, isLast: false },
     { role: 'stage-p0-d1', pipelineRank: 0, dataRank: 1, layers: [0, 1], isFirst: true, isLast: false },
@@ -47,10 +48,10 @@ test('a mesh lists its stage ranks pipeline-major and its expert groups by layer
     { role: 'stage-p1-d1', pipelineRank: 1, dataRank: 1, layers: [2, 3], isFirst: false, isLast: true },
   ]);
   expect(mesh.expertGroups).toEqual([
-    { role: 'experts-l1-g0', layer: 1, group: 0, experts: [0, 1, 2, 3] },
-    { role: 'experts-l1-g1', layer: 1, group: 1, experts: [4, 5, 6, 7] },
-    { role: 'experts-l3-g0', layer: 3, group: 0, experts: [0, 1, 2, 3] },
-    { role: 'experts-l3-g1', layer: 3, group: 1, experts: [4, 5, 6, 7] },
+    { role: 'experts-l1-g0', mixture: '1', group: 0, experts: [0, 1, 2, 3] },
+    { role: 'experts-l1-g1', mixture: '1', group: 1, experts: [4, 5, 6, 7] },
+    { role: 'experts-l3-g0', mixture: '3', group: 0, experts: [0, 1, 2, 3] },
+    { role: 'experts-l3-g1', mixture: '3', group: 1, experts: [4, 5, 6, 7] },
   ]);
   expect(mesh.moeLayers).toEqual([1, 3]);
   expect(mesh.globalMicrobatches).toBe(4);

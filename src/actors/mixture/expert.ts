@@ -13,7 +13,8 @@ import type { ExpertCore } from './expert_core.ts';
 type Messages = typeof expertProtocol;
 
 export interface ExpertPlace {
-  readonly layer: number;
+  /** Name of the mixture. */
+  readonly mixture: string;
   readonly group: number;
 }
 
@@ -26,7 +27,7 @@ export class Expert extends Shareholder implements Actor<Messages> {
   private voting: Promise<void> = Promise.resolve();
 
   constructor(core: ExpertCore, place: ExpertPlace, scope: ActorScope) {
-    const group = scope.ref(expertGroupProtocol, groupAddress(place.layer, place.group));
+    const group = scope.ref(expertGroupProtocol, groupAddress(place.mixture, place.group));
     // The group speaks for its experts, so it must know which parameters they have reached.
     const setParamsVersion = (version: number | null): void => {
       scope.setParamsVersion(version);
@@ -59,7 +60,7 @@ export class Expert extends Shareholder implements Actor<Messages> {
 
   override report(): Omit<Vote, 'squares'> {
     this.isSummed = false;
-    return { ...emptyVote, processed: { [this.place.layer]: this.core.endPass() } };
+    return { ...emptyVote, processed: { [this.place.mixture]: this.core.endPass() } };
   }
 
   override forget(): void {

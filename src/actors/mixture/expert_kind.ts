@@ -18,12 +18,11 @@ import type { CastEntry, Host } from '../placement/cast_entry.ts';
 import type { RunSpec } from '../placement/run_spec.ts';
 import { expertGroupProtocol, expertProtocol } from '../protocol/expert.ts';
 import { weightBindings } from '../stage/bindings.ts';
-import { mixturesByLayer, type PlacedMixture } from '../stage/rank_part.ts';
+import { mixturesByName, type PlacedMixture } from '../stage/rank_part.ts';
 import { Expert } from './expert.ts';
 import { createExpertContexts, ExpertCore } from './expert_core.ts';
 import { ExpertGroup } from './expert_group.ts';
 import { ExpertPrograms } from './expert_programs.ts';
-import { moeOf } from './router_kind.ts';
 import { numberOf } from '../stage/program_number.ts';
 
 interface Made {
@@ -32,14 +31,14 @@ interface Made {
 }
 
 export function expertGroups(runSpec: RunSpec): CastEntry[] {
-  const mixtures = mixturesByLayer(runSpec);
-  return runSpec.mesh.expertGroups.flatMap((group) => groupEntries(runSpec, group, mixtures.get(group.layer)!));
+  const mixtures = mixturesByName(runSpec);
+  return runSpec.mesh.expertGroups.flatMap((group) => groupEntries(runSpec, group, mixtures.get(group.mixture)!));
 }
 
 function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture): CastEntry[] {
   const { topology } = runSpec;
   const { mixture } = placed;
-  const { role, layer, group, experts } = place;
+  const { role, mixture: name, group, experts } = place;
   const underWay = topology.parallelism.data_parallel * placed.window;
   const made = new WeakMap<Host, Promise<Made>>();
   const madeOn = (host: Host): Promise<Made> => {
@@ -47,7 +46,7 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture
     made.set(host, known);
     return known;
   };
-  const address = groupAddress(layer, group);
+  const address = groupAddress(name, group);
   const flops = flopsOfExpert(runSpec, mixture);
   const groupEntry: CastEntry = {
     address,
@@ -67,7 +66,7 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture
     },
   };
   const expertEntries = experts.map((expert, at): CastEntry => {
-    const own = expertAddress(layer, expert);
+    const own = expertAddress(name, expert);
     return {
       address: own,
       role,
@@ -81,7 +80,7 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture
       build: async (host) => {
         const { cores } = await madeOn(host);
         return actor(expertProtocol, own, (scope) => {
-          return new Expert(cores[at], { layer, group }, scope);
+          return new Expert(cores[at], { mixture: name, group }, scope);
         });
       },
     };
@@ -90,9 +89,9 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture
 }
 
 /** An expert is nobody else's, and makes the leaves of all microbatches. */
-function shareOf({ topology, mesh }: RunSpec, { layer, expert }: Mixture, index: number): Share {
+function shareOf({ topology, mesh }: RunSpec, { name, expert }: Mixture, index: number): Share {
   const { data_parallel, micro_batches } = topology.parallelism;
-  const address = expertAddress(layer, index);
+  const address = expertAddress(name, index);
   return {
     address,
     holdings: holdingsOf(expert(index), [address]),
@@ -109,17 +108,17 @@ async function make(
   runSpec: RunSpec,
   { place, mixture, underWay }: { place: GroupPlace; mixture: Mixture; underWay: number },
 ): Promise<Made> {
-  const { layer, group, experts } = place;
+  const { group, experts } = place;
   const { topology, mesh, model } = runSpec;
-  const { top_k, num_experts } = moeOf(topology);
+  const { name } = mixture;
   const programs = await ExpertPrograms.compile(device, mixture.programs.expert, {
     count: experts.length,
-    rows: (model.batch * model.sequence * top_k) / num_experts,
+    rows: (model.batch * model.sequence * mixture.moe.top_k) / mixture.experts,
   });
   const cores = await alikeInTurn(device, experts.length, async (at) => {
     const expert = experts[at];
-    const bank = { bank: groupAddress(layer, group), count: experts.length, at };
-    const slice = device.slice(expertAddress(layer, expert), topology.cluster.memory_per_worker, bank);
+    const bank = { bank: groupAddress(name, group), count: experts.length, at };
+    const slice = device.slice(expertAddress(name, expert), topology.cluster.memory_per_worker, bank);
     const weights = mixture.expert(expert);
     const share = await createShare(device, slice, shareOf(runSpec, mixture, expert));
     const tensors = weightBindings(weights, share.parameters.values);
@@ -130,11 +129,10 @@ async function make(
 }
 
 /** Of an expert in a training step, if all experts of its layer get the same. */
-function flopsOfExpert({ topology }: RunSpec, { programs }: Mixture): number {
+function flopsOfExpert({ topology }: RunSpec, { programs, moe, experts }: Mixture): number {
   const program = programs.expert;
   const [rows] = typeOf(program, 'rows_SD').shape;
-  const { top_k, num_experts } = moeOf(topology);
   const { global_batch_size, sequence_length } = topology.training;
   const perRow = flopsOf(program) / maxElements([rows]);
-  return (TRAINING_PASSES * perRow * global_batch_size * sequence_length * top_k) / num_experts;
+  return (TRAINING_PASSES * perRow * global_batch_size * sequence_length * moe.top_k) / experts;
 }

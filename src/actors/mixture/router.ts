@@ -4,9 +4,8 @@
  * microbatch; it goes on when every group has answered, and combines in top-k order, so arrival order cannot matter.
  */
 import type { Device, Tensor } from '../../kernels/device.ts';
-import type { HandStep, Weights } from '../../models/model.ts';
+import type { Mixture } from '../../models/model.ts';
 import type { Actor, ActorScope, ArgsOf } from '../../runtime/index.ts';
-import type { MoeSection } from '../../topology/index.ts';
 import { groupAddress, stageAddress } from '../placement/addresses.ts';
 import { weightBindings } from '../stage/bindings.ts';
 import { expertGroupProtocol } from '../protocol/expert.ts';
@@ -29,10 +28,7 @@ type Messages = typeof routerProtocol;
 export interface RouterParts {
   readonly device: Device;
   readonly port: RowsPort;
-  readonly weights: Weights;
-  /** The stage's step that hands it rows. */
-  readonly hand: HandStep;
-  readonly moe: MoeSection;
+  readonly mixture: Mixture;
   readonly place: RouterPlace;
   readonly programs: RouterPrograms;
   /** One for each microbatch that may be under way at once. */
@@ -47,7 +43,6 @@ export interface RouterParts {
 }
 
 export interface RouterPlace {
-  readonly layer: number;
   readonly pipelineRank: number;
   readonly dataRank: number;
   /** Microbatches of a step on this rank. */
@@ -82,17 +77,17 @@ export class Router extends Shareholder implements Actor<Messages> {
 
   constructor(parts: RouterParts, share: Shareholding, scope: ActorScope) {
     super(share);
-    const { moe, place } = parts;
+    const { mixture, place } = parts;
     this.parts = parts;
     this.scope = scope;
     this.idle = [...parts.contexts];
     this.scores = new RouterScores(parts);
-    const groups = Array.from({ length: place.groups }, (_, group) => groupAddress(place.layer, group));
-    this.rows = new RowExchange(parts.port, moe.num_experts, groups, parts);
+    const groups = Array.from({ length: place.groups }, (_, group) => groupAddress(mixture.name, group));
+    this.rows = new RowExchange(parts.port, mixture.experts, groups, parts);
   }
 
   async route({ rows, live_R: mask, ...unit }: ArgsOf<Messages, 'route'>): Promise<void> {
-    const { device, port, programs, moe, capacity } = this.parts;
+    const { device, port, programs, mixture, capacity } = this.parts;
     const context = this.idle.pop();
     if (context === undefined) throw new Error(`${this.scope.address}: more microbatches under way than contexts`);
     const tokens = rows.shape[0];
@@ -101,7 +96,7 @@ export class Router extends Shareholder implements Actor<Messages> {
     const live_R = mask === undefined ? null : Uint8Array.from(mask.data);
     port.scatter(rows, [{ tensor: context.score.h_RD, rows: tokens }]);
     const scores = await this.scores.score(unit, context, tokens);
-    const rule = { experts: moe.num_experts, topK: moe.top_k, capacity: capacity(tokens, isTraining) };
+    const rule = { experts: mixture.experts, topK: mixture.moe.top_k, capacity: capacity(tokens, isTraining) };
     const routing = route(scores.probs_RE, rule, live_R);
     const slots = routing.order_S.length;
     device.write(context.dispatch.order_S, routing.order_S);
@@ -121,12 +116,12 @@ export class Router extends Shareholder implements Actor<Messages> {
     const { combine } = context;
     this.rows.receive(unit, 'forward', routing.kept_E, group, rows, combine.outputs_SD);
     if (routed.owing.size > 0) return;
-    const { device, programs, hand } = this.parts;
+    const { device, programs, mixture } = this.parts;
     device.write(combine.gates_RK, routing.gates_RK);
     device.write(combine.slots_RK, routing.slots_RK);
     await programs.combine.forward.run(combine, { tokens, slots });
     if (unit.kind !== 'train') this.end(routed);
-    this.stage().tell.stream({ ...unit, name: hand.takes, rows: await this.toStage(combine.moe_RD, tokens) });
+    this.stage().tell.stream({ ...unit, name: mixture.hand.takes, rows: await this.toStage(combine.moe_RD, tokens) });
   }
 
   async combineGradient({ rows, lossScale = 1, ...unit }: ArgsOf<Messages, 'combineGradient'>): Promise<void> {
@@ -146,16 +141,16 @@ export class Router extends Shareholder implements Actor<Messages> {
     const { context, tokens, live_R, lossScale, slots, routing } = routed;
     this.rows.receive(unit, 'backward', routing.kept_E, group, rows, context.dispatch.d_rows_SD);
     if (routed.owing.size > 0) return;
-    const { programs, weights, hand } = this.parts;
+    const { programs, mixture } = this.parts;
     await this.scores.writeGradient(context, routing, { tokens, live_R, lossScale });
-    const leaf = weightBindings(weights, this.share.leaves.open(unit.microbatch).views, 'd_');
+    const leaf = weightBindings(mixture.router, this.share.leaves.open(unit.microbatch).views, 'd_');
     await programs.score.backward.run({ ...context.score, ...leaf }, { tokens });
     await programs.dispatch.backward.run(context.dispatch, { tokens, slots });
     await programs.sum.run(context.sum, { tokens });
     this.end(routed);
     this.stage().tell.streamGradient({
       ...unit,
-      name: hand.gives,
+      name: mixture.hand.gives,
       rows: await this.toStage(context.sum.sum_RD, tokens),
     });
     await this.share.leaves.close(unit.microbatch);
@@ -201,10 +196,11 @@ export class Router extends Shareholder implements Actor<Messages> {
   }
 
   private reportOf({ unit, tokens, live_R, slots, routing }: Routed, scores: Scores): RoutingReport {
-    const { moe, place } = this.parts;
-    const routed = liveRows(live_R, tokens) * moe.top_k;
+    const { mixture } = this.parts;
+    const routed = liveRows(live_R, tokens) * mixture.moe.top_k;
     return {
-      layer: place.layer,
+      mixture: mixture.name,
+      order: mixture.number,
       microbatch: unit.microbatch,
       routed,
       sent: slots,
@@ -240,7 +236,7 @@ export class Router extends Shareholder implements Actor<Messages> {
   }
 
   private group(group: number) {
-    return this.scope.ref(expertGroupProtocol, groupAddress(this.parts.place.layer, group));
+    return this.scope.ref(expertGroupProtocol, groupAddress(this.parts.mixture.name, group));
   }
 
   private toStage(tensor: Tensor, rows: number): Promise<Rows> {

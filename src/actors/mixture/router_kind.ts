@@ -1,7 +1,10 @@
 /** The router of one mixture layer and one stage rank as an entry of the cast; it is placed with its stage. */
+import { bytesPerElement } from '../../kernels/dtype.ts';
+import { typeOf } from '../../kernels/program.ts';
+import type { MixtureConfig } from '../../models/config.ts';
 import type { Mixture } from '../../models/model.ts';
 import { actor, type ActorScope, type ChildSpec } from '../../runtime/index.ts';
-import { expertCapacity, type MoeSection, type RowEdge, type Topology } from '../../topology/index.ts';
+import { expertCapacity, type RowEdge } from '../../topology/index.ts';
 import { gradientsAlive } from '../parameters/gradients_alive.ts';
 import { holdingsOf } from '../parameters/holding.ts';
 import type { Share } from '../parameters/share.ts';
@@ -20,7 +23,6 @@ import { compileRouter, createRouterContext } from './router_context.ts';
 
 export function routerEntry(runSpec: RunSpec, own: RankPart, mixture: Mixture): CastEntry {
   const { rank } = own;
-  const { layer } = mixture;
   const share = shareOf(runSpec, rank.dataRank, mixture);
   const { address } = share;
   return {
@@ -34,15 +36,15 @@ export function routerEntry(runSpec: RunSpec, own: RankPart, mixture: Mixture): 
     inPasses: 'follows',
     // Its stage says how many microbatches are under way.
     alike: () => `router ${shareAlike(share)}`,
-    edges: () => edgesOf(runSpec, layer),
+    edges: () => edgesOf(runSpec, mixture),
     build: (host) => build(host, runSpec, own, { mixture, share }),
   };
 }
 
-function shareOf({ topology, mesh }: RunSpec, dataRank: number, { layer, router }: Mixture): Share {
+function shareOf({ topology, mesh }: RunSpec, dataRank: number, { name, router }: Mixture): Share {
   const { parallelism, optimizer, training } = topology;
   const { data_parallel, micro_batches: count } = parallelism;
-  const sharers = Array.from({ length: data_parallel }, (_, rank) => routerAddress(layer, rank));
+  const sharers = Array.from({ length: data_parallel }, (_, rank) => routerAddress(name, rank));
   return {
     address: sharers[dataRank],
     holdings: holdingsOf(router, sharers),
@@ -53,24 +55,24 @@ function shareOf({ topology, mesh }: RunSpec, dataRank: number, { layer, router 
   };
 }
 
-/** To each expert group of its layer. */
-function edgesOf({ topology, mesh, model, config }: RunSpec, layer: number): RowEdge[] {
-  const moe = moeOf(topology);
-  const { num_experts, top_k } = moe;
+/** To each expert group of its mixture. */
+function edgesOf({ mesh, model }: RunSpec, mixture: Mixture): RowEdge[] {
+  const { name, experts, moe, programs } = mixture;
   const tokens = model.batch * model.sequence;
   const capacity = capacityOf(moe, tokens, true);
-  const rowBytes = config.hidden_size * (moe.dispatch_dtype === 'bf16' ? 2 : 4);
+  const { dtype, shape } = typeOf(programs.expert, 'rows_SD');
+  const rowBytes = Number(shape[1]) * bytesPerElement[dtype];
   return mesh.expertGroups
-    .filter((group) => group.layer === layer)
-    .map(({ group, experts: { length: count } }) => ({
-      to: groupAddress(layer, group),
+    .filter((group) => group.mixture === name)
+    .map(({ group, experts: { length: count } }): RowEdge => ({
+      to: groupAddress(name, group),
       cause: 'dispatch',
       // Rows out, outputs back; then their gradients.
       messages: 2,
       rowBytes,
-      even: Math.min((tokens * top_k * count) / num_experts, count * capacity),
+      even: Math.min((tokens * moe.top_k * count) / experts, count * capacity),
       most: count * capacity,
-      together: tokens * top_k,
+      together: tokens * moe.top_k,
     }));
 }
 
@@ -80,24 +82,19 @@ async function build(
   { rank, window }: RankPart,
   { mixture, share }: { mixture: Mixture; share: Share },
 ): Promise<ChildSpec> {
-  const { layer } = mixture;
   const { address } = share;
   const slice = device.slice(address, topology.cluster.memory_per_worker);
-  const { router: weights } = mixture;
   const { training, parallelism } = topology;
-  const moe = moeOf(topology);
+  const { moe } = mixture;
   const shareParts = await createShare(device, slice, share);
   const programs = await compileRouter(device, mixture.programs);
-  const bindings = weightBindings(weights, shareParts.parameters.values);
+  const bindings = weightBindings(mixture.router, shareParts.parameters.values);
   const tokens = mesh.microbatchSequences * training.sequence_length;
   const parts = {
     device,
     port,
-    weights,
-    hand: mixture.hand,
-    moe,
+    mixture,
     place: {
-      layer,
       pipelineRank: rank.pipelineRank,
       dataRank: rank.dataRank,
       groups: parallelism.expert_parallel,
@@ -109,7 +106,7 @@ async function build(
     seed: training.seed,
     capacity: (of: number, isTraining: boolean) => capacityOf(moe, of, isTraining),
     grant: Math.max(capacityOf(moe, tokens, true), capacityOf(moe, tokens, false)),
-    room: groupRows(mixture, moe.num_experts / parallelism.expert_parallel),
+    room: groupRows(mixture, mixture.experts / parallelism.expert_parallel),
   };
   const create = (scope: ActorScope): Router => new Router(parts, new Shareholding(shareParts, scope), scope);
   // Every group may answer for every microbatch under way, both ways.
@@ -118,12 +115,7 @@ async function build(
 }
 
 /** Slots of one expert for a microbatch of so many tokens. */
-function capacityOf(moe: MoeSection, tokens: number, isTraining: boolean): number {
+function capacityOf(moe: MixtureConfig, tokens: number, isTraining: boolean): number {
   const factor = isTraining ? moe.capacity_factor : moe.eval_capacity_factor;
   return expertCapacity(tokens, moe.top_k, moe.num_experts, factor, moe.min_capacity);
-}
-
-export function moeOf({ moe }: Topology): MoeSection {
-  if (moe === undefined) throw new TypeError('a model with mixture layers needs the moe section');
-  return moe;
 }

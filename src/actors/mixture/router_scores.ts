@@ -5,7 +5,7 @@
  */
 import type { Device, Tensor } from '../../kernels/device.ts';
 import { floats } from '../../kernels/dtype.ts';
-import type { MoeSection } from '../../topology/index.ts';
+import type { Mixture } from '../../models/model.ts';
 import { addBalanceGradient, balance, type Balance, type BalanceRule } from './balance.ts';
 import type { Unit } from '../protocol/pass.ts';
 import type { RouterContext, RouterPrograms } from './router_context.ts';
@@ -20,9 +20,9 @@ export interface Scores {
 interface RouterScoresParts {
   readonly device: Device;
   readonly programs: Pick<RouterPrograms, 'score' | 'scoreEvaluation'>;
-  readonly moe: MoeSection;
+  readonly mixture: Pick<Mixture, 'moe' | 'number'>;
   readonly seed: number;
-  readonly place: { readonly layer: number; readonly globalMicrobatches: number };
+  readonly place: { readonly globalMicrobatches: number };
 }
 
 /** Distinguishes the router's noise from other uses of the seed. */
@@ -36,18 +36,18 @@ export class RouterScores {
 
   constructor(parts: RouterScoresParts) {
     this.parts = parts;
-    const { num_experts, aux_loss_coef, z_loss_coef } = parts.moe;
+    const { num_experts, aux_loss_coef, z_loss_coef } = parts.mixture.moe;
     this.rule = { experts: num_experts, auxCoef: aux_loss_coef, zCoef: z_loss_coef };
   }
 
   /** Scores the rows h_RD of a context; in training with noise that the microbatch's identity fixes. */
   async score({ kind, step, microbatch }: Unit, { score }: RouterContext, tokens: number): Promise<Scores> {
-    const { device, programs, seed, place } = this.parts;
+    const { device, programs, seed, mixture } = this.parts;
     if (kind !== 'train') {
       await programs.scoreEvaluation.run(score, { tokens });
     } else {
       if ('key' in score)
-        device.write(score.key, Int32Array.of(seed, jitterPurpose, place.layer, step, microbatch * tokens));
+        device.write(score.key, Int32Array.of(seed, jitterPurpose, mixture.number, step, microbatch * tokens));
       await programs.score.forward.run(score, { tokens });
     }
     return this.read(score, tokens);
@@ -64,8 +64,8 @@ export class RouterScores {
     { experts_RK, first_E }: Routing,
     { tokens, live_R, lossScale }: { tokens: number; live_R: Uint8Array | null; lossScale: number },
   ): Promise<void> {
-    const { device, moe, place } = this.parts;
-    const { num_experts: E, top_k: K } = moe;
+    const { device, mixture, place } = this.parts;
+    const { num_experts: E, top_k: K } = mixture.moe;
     const [{ logits_RE, probs_RE }, dGates_RK] = await Promise.all([
       this.read(score, tokens),
       this.head(combine.d_gates_RK, tokens * K),
@@ -89,7 +89,7 @@ export class RouterScores {
   }
 
   private async read(score: RouterContext['score'], tokens: number): Promise<Scores> {
-    const length = tokens * this.parts.moe.num_experts;
+    const length = tokens * this.parts.mixture.moe.num_experts;
     const [logits_RE, probs_RE] = await Promise.all([
       this.head(score.logits_RE, length),
       this.head(score.probs_RE, length),

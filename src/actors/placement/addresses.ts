@@ -8,6 +8,6 @@ export const eventLogAddress = 'run/event_log';
 export const agentAddress = (system: string): string => `run/agent-${system}`;
 export const stageAddress = (pipelineRank: number, dataRank: number): string =>
   `run/${stageRole(pipelineRank, dataRank)}`;
-export const routerAddress = (layer: number, dataRank: number): string => `run/router-l${layer}-d${dataRank}`;
-export const groupAddress = (layer: number, group: number): string => `run/experts-l${layer}-g${group}`;
-export const expertAddress = (layer: number, expert: number): string => `run/expert-l${layer}-e${expert}`;
+export const routerAddress = (mixture: string, dataRank: number): string => `run/router-l${mixture}-d${dataRank}`;
+export const groupAddress = (mixture: string, group: number): string => `run/experts-l${mixture}-g${group}`;
+export const expertAddress = (mixture: string, expert: number): string => `run/expert-l${mixture}-e${expert}`;

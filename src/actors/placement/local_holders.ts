@@ -47,8 +47,8 @@ export class LocalHolders {
   async vote(): Promise<SystemVote> {
     const votes = await this.all(this.holders, (holder) => holder.ask.prepare(undefined, patience));
     const processed: Record<string, number> = {};
-    for (const [layer, rows] of votes.flatMap((vote) => Object.entries(vote.processed))) {
-      processed[layer] = (processed[layer] ?? 0) + rows;
+    for (const [mixture, rows] of votes.flatMap((vote) => Object.entries(vote.processed))) {
+      processed[mixture] = (processed[mixture] ?? 0) + rows;
     }
     return {
       squares: this.holders.flatMap((entry, i) => squaresOf(entry, votes[i])),

@@ -50,10 +50,7 @@ export async function runSpecOf(source: RunSpecSource): Promise<RunSpec> {
     const single =
       batch === 1 && !settings.segments ? model : build({ ...traceSettingsOf(topology, 1), segments: false });
     const observed = observes ? build({ ...settings, taps: true }) : null;
-    const mesh = meshOf(
-      topology,
-      mixturesOf(model).map(({ layer }) => layer),
-    );
+    const mesh = meshOf(topology, mixturesOf(model));
     return { topology, baseDir, vocabulary, mesh, config, model, single, observed, sublayersDigest: digest };
   } catch (error) {
     const file = sublayersFile(topology, baseDir);

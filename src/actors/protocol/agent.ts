@@ -36,7 +36,7 @@ export const systemVoteSchema = z.object({
   squares: z.array(z.number()),
   sums: z.array(sumSchema),
   routing: z.array(routingReportSchema),
-  /** Rows that experts processed, by layer. */
+  /** Rows that experts processed, by mixture. */
   processed: z.record(z.string(), z.int()),
 });
 export type SystemVote = z.infer<typeof systemVoteSchema>;

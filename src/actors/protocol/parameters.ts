@@ -12,7 +12,7 @@ export const voteSchema = z.object({
   squares: z.record(z.string(), z.number()),
   sums: z.array(sumSchema),
   routing: z.array(routingReportSchema),
-  /** Rows that experts processed, by layer. */
+  /** Rows that experts processed, by mixture. */
   processed: z.record(z.string(), z.int()),
 });
 export type Vote = z.infer<typeof voteSchema>;

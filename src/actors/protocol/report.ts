@@ -23,7 +23,9 @@ export type Output = z.infer<typeof outputSchema>;
 
 /** What one router did with one microbatch. Counts are of (token, choice) pairs; `load` is before dropping. */
 export const routingReportSchema = z.object({
-  layer: z.int(),
+  /** Name of the mixture, and its number, which sums go by. */
+  mixture: z.string(),
+  order: z.int(),
   microbatch: z.int(),
   routed: z.int(),
   sent: z.int(),

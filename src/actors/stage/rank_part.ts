@@ -29,10 +29,10 @@ export interface PlacedMixture {
   readonly window: number;
 }
 
-/** The mixtures of all ranks by their layers. */
-export const mixturesByLayer = (runSpec: RunSpec): Map<number, PlacedMixture> =>
+/** The mixtures of all ranks by name. */
+export const mixturesByName = (runSpec: RunSpec): Map<string, PlacedMixture> =>
   new Map(
     ranksOf(runSpec).flatMap(({ part, window }) =>
-      part.mixtures.map((mixture) => [mixture.layer, { mixture, window }] as const),
+      part.mixtures.map((mixture) => [mixture.name, { mixture, window }] as const),
     ),
   );

@@ -3,7 +3,7 @@
  * microbatch one between its stage and a router or another stage, and one for each group of a layer. Where a family has more
  * under way at once, the others go by value.
  */
-import type { Slice } from '../../kernels/device.ts';
+import type { Slice, Tensor } from '../../kernels/device.ts';
 import { typeOf } from '../../kernels/program.ts';
 import type { Mixture } from '../../models/model.ts';
 import type { Mesh } from '../../topology/index.ts';
@@ -37,10 +37,10 @@ export function alliesOf(
   mesh: Mesh,
   { rank: { dataRank }, part: { mixtures, arrivals, departures } }: RankPart,
 ): Allies {
-  const here = new Map(mixtures.map(({ layer }) => [layer, 0]));
-  for (const { layer, group } of mesh.expertGroups) {
-    const count = here.get(layer);
-    if (count !== undefined && isHere(groupAddress(layer, group))) here.set(layer, count + 1);
+  const here = new Map(mixtures.map(({ name }) => [name, 0]));
+  for (const { mixture, group } of mesh.expertGroups) {
+    const count = here.get(mixture);
+    if (count !== undefined && isHere(groupAddress(mixture, group))) here.set(mixture, count + 1);
   }
   const others = [...arrivals.map(({ from }) => from), ...departures.flatMap(({ to }) => to)];
   return {
@@ -54,14 +54,25 @@ export function reserveRowBuffers(port: RowsPort, slice: Slice, { mesh, own, con
   const { hasNeighbour, groups } = alliesOf(port.isHere, mesh, own);
   for (const { plan, tensors } of contexts) {
     const { steps, arrivals, departures } = plan.part;
-    const hand = steps.find((step) => step.kind === 'hand');
+    const hands = steps.flatMap((step) => (step.kind === 'hand' ? [step.gives] : []));
     const neighbour = hasNeighbour ? (departures[0] ?? arrivals[0])?.stream : undefined;
-    const stream = hand?.gives ?? neighbour;
-    if (stream !== undefined) port.reserve(slice, tensors[stream].dtype, tensors[stream].shape);
+    const streams = hands.length === 0 && neighbour !== undefined ? [neighbour] : hands;
+    for (const { dtype, shape } of shapesOf(streams.map((stream) => tensors[stream])))
+      port.reserve(slice, dtype, shape);
   }
-  const [mixture] = own.part.mixtures;
-  if (mixture === undefined) return;
-  const each = mesh.expertGroups.find(({ layer }) => layer === mixture.layer)!.experts.length;
-  const { dtype, shape } = typeOf(mixture.programs.expert, 'rows_SD');
-  port.reserve(slice, dtype, [groupRows(mixture, each), Number(shape[1])], contexts.length * groups);
+  const ofGroups = own.part.mixtures.flatMap((mixture) => {
+    const { experts } = mesh.expertGroups.find((group) => group.mixture === mixture.name)!;
+    return ['rows_SD', 'outputs_SD'].map((name) => {
+      const { dtype, shape } = typeOf(mixture.programs.expert, name);
+      return { dtype, shape: [groupRows(mixture, experts.length), Number(shape[1])] };
+    });
+  });
+  for (const { dtype, shape } of shapesOf(ofGroups)) port.reserve(slice, dtype, shape, contexts.length * groups);
 }
+
+type Room = Pick<Tensor, 'dtype' | 'shape'>;
+
+/** One of each type and shape. */
+const shapesOf = (rooms: readonly Room[]): Room[] => [
+  ...new Map(rooms.map(({ dtype, shape }) => [`${dtype} ${shape.join()}`, { dtype, shape }] as const)).values(),
+];

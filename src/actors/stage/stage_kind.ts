@@ -112,8 +112,8 @@ function edgesOf({ rank: { dataRank }, part }: RankPart): RowEdge[] {
       }),
     ),
     // Out and back, forward and backward.
-    ...part.mixtures.map(({ layer, hand }): RowEdge => {
-      return { to: routerAddress(layer, dataRank), cause: 'handOver', messages: 2, ...rowsOf(hand.gives) };
+    ...part.mixtures.map(({ name, hand }): RowEdge => {
+      return { to: routerAddress(name, dataRank), cause: 'handOver', messages: 2, ...rowsOf(hand.gives) };
     }),
   ];
 }
@@ -156,7 +156,7 @@ async function build(
     batches,
     objective: model.objective,
     peers: new Map<Peer, string>([
-      ...part.mixtures.map(({ id, layer }) => [id, routerAddress(layer, dataRank)] as const),
+      ...part.mixtures.map(({ id, name }) => [id, routerAddress(name, dataRank)] as const),
       ...others.map((other) => [other, stageAddress(other, dataRank)] as const),
     ]),
   };

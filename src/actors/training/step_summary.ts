@@ -1,6 +1,6 @@
 /**
  * A step summary is what the votes of a step add up to, in an order that arrival cannot change: losses by microbatch,
- * balance losses by layer and microbatch, norms by tensor name.
+ * balance losses by mixture and microbatch, norms by tensor name.
  */
 import { globalNorm } from '../parameters/gradient_norm.ts';
 import type { Vote } from '../protocol/parameters.ts';
@@ -8,24 +8,28 @@ import type { RoutingReport, Sum } from '../protocol/report.ts';
 import { denominatorName } from '../stage/microbatch_sums.ts';
 import { lossesOf, type Losses } from './losses.ts';
 
-export interface StepSummary extends Losses {
+export interface StepSummary extends Losses, RowCounts {
   readonly auxLoss: number;
   readonly zLoss: number;
   readonly gradNorm: number;
+  /** Choices of each expert before dropping, by mixture. */
+  readonly load: Readonly<Record<string, readonly number[]>>;
+}
+
+/** (Token, choice) pairs of one mixture in one step. */
+export interface RowCounts {
   readonly routed: number;
   readonly processed: number;
   readonly spilled: number;
   readonly dropped: number;
-  /** Choices of each expert before dropping, by layer. */
-  readonly load: Readonly<Record<string, readonly number[]>>;
 }
 
 /** Rows were lost or made on their way: a bug, never a number. */
 export class RowsNotConserved extends Error {
   readonly tag = 'RowsNotConserved';
-  constructor(step: number, layer: number, routed: number, processed: number, spilled: number, dropped: number) {
+  constructor(step: number, mixture: string, { routed, processed, spilled, dropped }: RowCounts) {
     super(
-      `step ${step}, layer ${layer}: ${routed} rows routed, but ${processed} processed + ${spilled} spilled + ` +
+      `step ${step}, mixture ${mixture}: ${routed} rows routed, but ${processed} processed + ${spilled} spilled + ` +
         `${dropped} dropped; the step is not applied`,
     );
     this.name = 'RowsNotConserved';
@@ -49,21 +53,21 @@ export function summarise(step: number, votes: readonly Vote[], microbatches: nu
   checkDenominator(step, sums);
   const reports = votes
     .flatMap((vote) => vote.routing)
-    .sort((a, b) => a.layer - b.layer || a.microbatch - b.microbatch);
-  const layers = [...new Set(reports.map((report) => report.layer))];
-  const perLayer = layers.map((layer) => layerSummary(step, layer, reports, votes));
-  const sum = (of: (layer: (typeof perLayer)[number]) => number): number =>
-    perLayer.reduce((total, layer) => total + of(layer), 0);
+    .sort((a, b) => a.order - b.order || a.microbatch - b.microbatch);
+  const mixtures = [...new Set(reports.map(({ mixture }) => mixture))];
+  const each = mixtures.map((mixture) => mixtureSummary(step, mixture, reports, votes));
+  const sum = (of: (mixture: (typeof each)[number]) => number): number =>
+    each.reduce((total, mixture) => total + of(mixture), 0);
   return {
     ...lossesOf(sums),
-    auxLoss: sum((layer) => layer.auxLoss / microbatches),
-    zLoss: sum((layer) => layer.zLoss / microbatches),
+    auxLoss: sum((mixture) => mixture.auxLoss / microbatches),
+    zLoss: sum((mixture) => mixture.zLoss / microbatches),
     gradNorm: globalNorm(Object.assign({}, ...votes.map((vote) => vote.squares)) as Record<string, number>) / lossScale,
-    routed: sum((layer) => layer.routed),
-    processed: sum((layer) => layer.processed),
-    spilled: sum((layer) => layer.spilled),
-    dropped: sum((layer) => layer.dropped),
-    load: Object.fromEntries(perLayer.map(({ layer, load }) => [layer, load])),
+    routed: sum((mixture) => mixture.routed),
+    processed: sum((mixture) => mixture.processed),
+    spilled: sum((mixture) => mixture.spilled),
+    dropped: sum((mixture) => mixture.dropped),
+    load: Object.fromEntries(each.map(({ mixture, load }) => [mixture, load])),
   };
 }
 
@@ -74,18 +78,18 @@ function checkDenominator(step: number, sums: readonly Sum[]): void {
   if (wrong !== undefined) throw new DenominatorsDiffer(step, wrong.sum, weight);
 }
 
-function layerSummary(step: number, layer: number, reports: readonly RoutingReport[], votes: readonly Vote[]) {
-  const own = reports.filter((report) => report.layer === layer);
+function mixtureSummary(step: number, mixture: string, reports: readonly RoutingReport[], votes: readonly Vote[]) {
+  const own = reports.filter((report) => report.mixture === mixture);
   const sum = (of: (report: RoutingReport) => number): number => own.reduce((total, report) => total + of(report), 0);
   const routed = sum((report) => report.routed);
   const spilled = sum((report) => report.spilled);
   const dropped = sum((report) => report.dropped);
-  const processed = votes.reduce((total, vote) => total + (vote.processed[layer] ?? 0), 0);
+  const processed = votes.reduce((total, vote) => total + (vote.processed[mixture] ?? 0), 0);
   if (routed !== processed + spilled + dropped)
-    throw new RowsNotConserved(step, layer, routed, processed, spilled, dropped);
+    throw new RowsNotConserved(step, mixture, { routed, processed, spilled, dropped });
   const load = own.reduce<number[]>((total, report) => report.load.map((n, e) => n + (total[e] ?? 0)), []);
   return {
-    layer,
+    mixture,
     routed,
     processed,
     spilled,

@@ -12,10 +12,13 @@ import { gatherRows } from '../../kernels/ops/gather_rows.ts';
 import { jitter } from '../../kernels/ops/jitter.ts';
 import { softmax } from '../../kernels/ops/softmax.ts';
 import { dynamic } from '../../kernels/shape.ts';
-import { bf16, f32, i32, trace, weight, type Values } from '../../kernels/trace.ts';
+import { typeOf } from '../../kernels/program.ts';
+import { bf16, f32, i32, trace, weight } from '../../kernels/trace.ts';
+import { expertCapacity } from '../../topology/index.ts';
 import type { LayerShape, MixtureConfig } from '../config.ts';
 import type { TraceSettings } from '../trace_settings.ts';
-import type { HandStep, Mixture, MixturePrograms, Weights } from '../model.ts';
+import type { MixturePlace } from '../layer_builder.ts';
+import type { Mixture, MixturePrograms, Weights } from '../model.ts';
 import { matrix } from '../parameter.ts';
 import type { FeedForward } from '../sublayer.ts';
 import { tracedBlock } from '../traced_block.ts';
@@ -26,22 +29,29 @@ export interface MixtureParts {
   readonly shape: LayerShape;
   readonly moe: MixtureConfig;
   readonly settings: TraceSettings;
-  /** What each expert is made of. */
+  /** What each expert is made of; its rows are as wide as `shape.hidden`, and what it makes of them as wide as it likes. */
   readonly feedForward: FeedForward;
 }
 
 /** A mixture of one shape, which stands at many places of a model. */
 export interface MixtureBlock {
-  at(hand: HandStep, layer: number): Mixture;
+  at(place: MixturePlace, layer: number): Mixture;
 }
+
+/** More than any model has, so that the numbers of mixtures differ. */
+const LAYERS = 2 ** 16;
 
 export function mixtureBlock(parts: MixtureParts): MixtureBlock {
   const { shape, moe, feedForward } = parts;
   const programs = tracePrograms(parts);
   return {
-    at: (hand, layer) => ({
+    at: ({ hand, part, before }, layer) => ({
       id: hand.to,
+      name: part === 'mlp' ? `${layer}` : `${layer}.${part}`,
+      number: layer + before * LAYERS,
       layer,
+      experts: moe.num_experts,
+      moe,
       hand,
       programs,
       router: { router_ED: matrix(`${hand.to}.router.weight`, moe.num_experts, shape.hidden, { isHidden: false }) },
@@ -59,7 +69,7 @@ function tracePrograms({ shape, moe, settings, feedForward }: MixtureParts): Mix
   const rows = settings.batch * settings.sequence;
   const R = dynamic('tokens', rows);
   const S = dynamic('slots', rows * K);
-  const C = dynamic('rows', Math.max(settings.maxCapacity, 2));
+  const C = dynamic('rows', Math.max(mostRowsOf(moe, rows), 2));
   const { send, receive, spec } = crossing(moe.dispatch_dtype);
   const scores = (h_RD: Value, router_ED: Value) => {
     const logits_RE = linear(h_RD, router_ED);
@@ -71,27 +81,34 @@ function tracePrograms({ shape, moe, settings, feedForward }: MixtureParts): Mix
   const score = trace('score_jittered', { h_RD: f32([R, D]), key: i32([5]), router_ED: weight([E, D]) }, (w) =>
     scores(jitter(w.h_RD, w.key, jitterEps), w.router_ED),
   );
-  const expert = (w: Values<string>) => ({
-    outputs_SD: send(feedForward.apply(receive(w.rows_SD), weightsUnder('ffn', w), shape, ops)),
+  const { program: expert } = tracedBlock({
+    name: 'expert',
+    reads: { rows_SD: spec([C, D]) },
+    weightsAt: (place) => expertWeights(feedForward, shape, place),
+    apply: (w) => ({ outputs_SD: send(feedForward.apply(receive(w.rows_SD), weightsUnder('ffn', w), shape, ops)) }),
+    precision: settings.precision,
   });
+  const [, width] = typeOf(expert, 'outputs_SD').shape;
   return {
     score: jitterEps > 0 ? score : scoreEvaluation,
     scoreEvaluation,
     dispatch: trace('dispatch', { h_RD: f32([R, D]), order_S: i32([S]) }, (w) => ({
       rows_SD: send(gatherRows(w.h_RD, w.order_S)),
     })),
-    combine: trace('combine', { outputs_SD: spec([S, D]), gates_RK: f32([R, K]), slots_RK: i32([R, K]) }, (w) => ({
+    combine: trace('combine', { outputs_SD: spec([S, width]), gates_RK: f32([R, K]), slots_RK: i32([R, K]) }, (w) => ({
       moe_RD: combine(receive(w.outputs_SD), w.gates_RK, w.slots_RK),
     })),
-    expert: tracedBlock({
-      name: 'expert',
-      reads: { rows_SD: spec([C, D]) },
-      weightsAt: (place) => expertWeights(feedForward, shape, place),
-      apply: expert,
-      precision: settings.precision,
-    }).program,
+    expert,
   };
 }
+
+/** Most rows that an expert gets of a microbatch of so many tokens, in any pass. */
+const mostRowsOf = (moe: MixtureConfig, tokens: number): number =>
+  Math.max(
+    ...[moe.capacity_factor, moe.eval_capacity_factor].map((factor) =>
+      expertCapacity(tokens, moe.top_k, moe.num_experts, factor, moe.min_capacity),
+    ),
+  );
 
 /** How rows cross: packed in bf16 by the sender, or as they are. The gradient of each side is the other side. */
 function crossing(dtype: 'bf16' | 'fp32') {

@@ -22,7 +22,7 @@ export const switchTransformer: Family = ({ config, settings, sublayers }) => {
     const ffn = config.intermediate_size[index];
     if (!moe.layers.includes(index)) return layer.run(dense(ffn), { x_RD }).y_RD;
     const { y_RD, h_RD } = layer.run(sparse, { x_RD });
-    const moe_RD = layer.hand(h_RD, (hand) => mixture(ffn).at(hand, index));
+    const moe_RD = layer.hand(h_RD, (place) => mixture(ffn).at(place, index));
     return layer.run(merge, { x_RD: y_RD, moe_RD }).y_RD;
   });
 };

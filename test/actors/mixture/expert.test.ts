@@ -22,7 +22,7 @@ afterAll(async () => {
 const voterProtocol = defineProtocol('expert_voter', { prepare: ask({ reply: voteSchema }) });
 
 it('whose squares fail refuses the vote with the reason', async () => {
-  const address = expertAddress(0, 0);
+  const address = expertAddress('0', 0);
   const weights = { w: matrix('w', 8, 16) };
   const share = await createShare(device, device.slice('expert', 2 ** 20), {
     address,
@@ -34,7 +34,7 @@ it('whose squares fail refuses the vote with the reason', async () => {
   });
   const core = new ExpertCore({ expert: 0, share, weights, contexts: [{}] }, 1);
   const voter = system.spawn(voterProtocol, address, (scope) => {
-    const expert = new Expert(core, { layer: 0, group: 0 }, scope);
+    const expert = new Expert(core, { mixture: '0', group: 0 }, scope);
     return { prepare: (_, ctx) => expert.prepare(undefined, ctx) };
   });
 

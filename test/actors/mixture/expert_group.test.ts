@@ -29,13 +29,13 @@ it('an expert that says twice that it has reached a version does not speak for a
   const programs = await ExpertPrograms.compile(device, mixturesOf(model)[0].programs.expert, { count: 2, rows: 4 });
   const cores: ExpertCore[] = [];
   for (const expert of [0, 1]) {
-    const address = expertAddress(1, expert);
+    const address = expertAddress('1', expert);
     const range = { first: 0, count: 1, of: 1 };
     const slice = device.slice(address, 2 ** 20);
     const share = await createShare(device, slice, { address, holdings: [], range, alive: 1, optimizer, seed: 1 });
     cores.push(new ExpertCore({ expert, share, weights: {}, contexts: [] }, 1));
   }
-  const group = system.spawn(groupProtocol, groupAddress(1, 0), (scope) => {
+  const group = system.spawn(groupProtocol, groupAddress('1', 0), (scope) => {
     const made = new ExpertGroup({ group: 0, cores, programs, port: new RowsPort(device, () => true) }, scope);
     return {
       advanced: (args, ctx) => {
@@ -45,7 +45,7 @@ it('an expert that says twice that it has reached a version does not speak for a
     };
   });
   const [first, second] = [0, 1].map((expert) =>
-    system.spawn(speakerProtocol, expertAddress(1, expert), (scope: ActorScope) => ({
+    system.spawn(speakerProtocol, expertAddress('1', expert), (scope: ActorScope) => ({
       reached: (args) => scope.ref(groupProtocol, group.address).ask.advanced(args),
     })),
   );

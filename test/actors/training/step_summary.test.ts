@@ -6,7 +6,8 @@ import { RowsNotConserved, summarise } from '../../../src/actors/training/step_s
 import { unit } from '../../../src/runtime/testing/index.ts';
 
 const report = (layer: number, microbatch: number): RoutingReport => ({
-  layer,
+  mixture: `${layer}`,
+  order: layer,
   microbatch,
   routed: 10,
   sent: 8,
@@ -104,13 +105,15 @@ describe('a step summary', () => {
   it.each([
     ['lost', 10],
     ['made', 12],
-  ])('refuses a step with rows %s on their way, naming step, layer and counts', (_what, processed) => {
+  ])('refuses a step with rows %s on their way, naming step, mixture and counts', (_what, processed) => {
     const wrong = votes.map((vote) =>
       '3' in vote.processed && vote.processed[3] === 11 ? { ...vote, processed: { 3: processed } } : vote,
     );
-    expect(() => summarise(7, wrong, 3)).toThrow(new RowsNotConserved(7, 3, 30, 13 + processed, 0, 6));
     expect(() => summarise(7, wrong, 3)).toThrow(
-      `step 7, layer 3: 30 rows routed, but ${13 + processed} processed + 0 spilled + 6 dropped; the step is not applied`,
+      new RowsNotConserved(7, '3', { routed: 30, processed: 13 + processed, spilled: 0, dropped: 6 }),
+    );
+    expect(() => summarise(7, wrong, 3)).toThrow(
+      `step 7, mixture 3: 30 rows routed, but ${13 + processed} processed + 0 spilled + 6 dropped; the step is not applied`,
     );
   });
 
