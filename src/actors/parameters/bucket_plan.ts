@@ -37,17 +37,33 @@ interface Placed {
  */
 export function bucketsOf(holdings: readonly Holding[], optimizer: RuleChoice): BucketPlan[] {
   const groups = new Map<string, { at: number; holding: Holding }[]>();
+  const numberOf = numberedLists();
   for (const [at, holding] of holdings.entries()) {
     const { parameter, holders, learns } = holding;
     const rule = learns ? ruleOf(parameter, optimizer).name : 'none';
     // Two parameters that one sharer uses alike may be used otherwise by another: all uses count, not its own.
-    const key = JSON.stringify([rule, parameter.decays, holders]);
+    const key = [rule, parameter.decays, ...holders.map(numberOf)].join(' ');
     const group = groups.get(key) ?? [];
     group.push({ at, holding });
     groups.set(key, group);
   }
   const placed = [...groups.values()].flatMap((group) => cut(group, optimizer));
   return placed.sort((a, b) => b.at - a.at).map(({ plan }) => plan);
+}
+
+/** Numbers lists of names, equal ones alike: each list is read once, since one of a thousand replicas is long. */
+function numberedLists(): (list: readonly string[]) => number {
+  const known = new Map<readonly string[], number>();
+  const equal = new Map<string, number>();
+  return (list) => {
+    const seen = known.get(list);
+    if (seen !== undefined) return seen;
+    const text = JSON.stringify(list);
+    const number = equal.get(text) ?? equal.size;
+    equal.set(text, number);
+    known.set(list, number);
+    return number;
+  };
 }
 
 /** Elements of a bucket's arena, where 64 bytes are between parameters at most. */
