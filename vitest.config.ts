@@ -9,31 +9,35 @@ import { SlowestFirst } from './test/slowest_first.ts';
 // The many processes that tests start, and the nodes and threads of those, load the same modules: see compile_cache.ts.
 keepCompiled(process.env);
 
-/** What starts no program and does not change its environment. */
+/** What leaves its process as it was, for the next file. */
 const plain = [
   'actors',
   'checkpoints',
-  'cli/checks',
+  'cli',
   'data',
   'kernels',
   'models',
-  'runtime/system',
-  'runtime/testing',
+  'run',
+  'runtime',
   'structure',
   'telemetry',
   'topology',
 ].map((folder) => `test/${folder}/**/*.test.ts`);
 
-/** Of these, what opens a GPU, puts another module in a module's place, or weighs its process. */
+/** Of these, what opens a GPU, hides it, puts another module in a module's place, or weighs its process. */
 const alone = [
   'test/actors/absent_dawn.test.ts',
   'test/actors/auto_device.test.ts',
   'test/actors/leased_rows.test.ts',
   'test/actors/**/*webgpu*',
   'test/cli/checks/gpu.test.ts',
+  'test/cli/device_line.test.ts',
   'test/kernels/memory.test.ts',
   'test/kernels/precision.test.ts',
   'test/kernels/webgpu/**',
+  'test/run/muon.test.ts',
+  'test/run/open_device.test.ts',
+  'test/runtime/transport/thread_transport.test.ts',
 ];
 
 /** What takes many seconds a file: `npm run test:long`, and not `npm test`. */

@@ -31,6 +31,7 @@ export interface Ended {
   readonly exitCode: number | null;
 }
 
+/** Of the file that is run by now: it makes it, and removes it in the end. */
 export const folder = mkdtempSync(join(tmpdir(), 'troupe-train-'));
 export const at = (...path: string[]): string => join(folder, ...path);
 
@@ -48,7 +49,7 @@ export const launch = (runDir: string, ...more: string[]): Ended =>
 
 /** Fills the folder: the topology, its texts, and a folder that is none of ours. */
 export function prepareFolder(): void {
-  mkdirSync(at('texts'));
+  mkdirSync(at('texts'), { recursive: true });
   for (const [name, word] of [
     ['a.txt', 'line'],
     ['b.txt', 'row'],

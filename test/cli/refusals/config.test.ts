@@ -80,7 +80,7 @@ const overrides: readonly (readonly [argument: string, line: string])[] = [
 ];
 
 beforeAll(() => {
-  mkdirSync(at('texts'));
+  mkdirSync(at('texts'), { recursive: true });
   writeFileSync(at('good.yaml'), 'name: good\n');
   writeFileSync(at('more.yaml'), 'training: { steps: 0, seed: -1 }\nnmae: a\n');
   for (const [, file, content] of faults) if (content !== null) writeFileSync(at(file), content);

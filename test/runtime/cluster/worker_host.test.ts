@@ -161,7 +161,7 @@ test('a worker that throws since memory was refused says that, too', async () =>
   );
 });
 
-const lookoutProtocol = defineProtocol('lookout', { start: tell() });
+const lookoutProtocol = defineProtocol('worker-lookout', { start: tell() });
 
 /** The end of the actor at `address`, as an actor of the main thread is told. */
 function watchFor({ system }: Threads, address: string): Promise<Down> {

@@ -15,7 +15,7 @@ import {
   type TensorPayload,
 } from '../../../src/runtime/index.ts';
 
-export const sinkProtocol = defineProtocol('sink', {
+export const sinkProtocol = defineProtocol('thread-sink', {
   put: tell({ lane: 'data', args: z.object({ x: tensorSchema }) }),
   mark: tell({ lane: 'data', args: z.object({ n: z.number() }) }),
   note: tell({ args: z.object({ n: z.number() }) }),
