@@ -5,7 +5,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { at, contentsOf, copyOf, damage, folder, launch, prepareFolder, text, troupe } from '../training.ts';
-import { plainly, refusalOf } from './refusal.ts';
+import { plainly, refusalHere, refusalOf } from './refusal.ts';
 
 const newer = 'step-000004.g1';
 const older = 'step-000002.g1';
@@ -70,9 +70,9 @@ describe('generate', () => {
       (name: string) => rmSync(inCheckpoint(name, 'manifest.json')),
       `no checkpoint to open in DIR/spoilt/checkpoints/${newer}: it holds none; start a new run or name another directory`,
     ],
-  ])('refuses a checkpoint with %s', (what, spoil, line) => {
+  ])('refuses a checkpoint with %s', async (what, spoil, line) => {
     spoilt('spoilt', spoil, 2, 4);
-    const { lines, ...rest } = refusalOf(generate(`spoilt/checkpoints/${newer}`));
+    const { lines, ...rest } = await refusalHere(generate(`spoilt/checkpoints/${newer}`));
     expect(lines).toEqual([typeof line === 'string' ? `troupe: ${line}` : expect.stringMatching(line)]);
     expect(rest).toEqual({ exitCode: what === 'no manifest' ? 2 : 1, changed: [], made: [] });
     rmSync(at('spoilt'), { recursive: true });
@@ -82,9 +82,21 @@ describe('generate', () => {
     ['letters', 'it holds none'],
     ['nowhere', 'there is no such folder'],
     ['tiny.yaml', 'it is no folder'],
-  ])('refuses what holds no checkpoint: %s', (name, reason) => {
+  ])('refuses what holds no checkpoint: %s', async (name, reason) => {
     const line = `troupe: no checkpoint to open in DIR/${name}: ${reason}; start a new run or name another directory`;
-    expect(refusalOf(generate(name))).toEqual(plainly(line, 2));
+    expect(await refusalHere(generate(name))).toEqual(plainly(line, 2));
+  });
+
+  test('refuses them in a process of its own too', () => {
+    const name = spoilt('short', (run) => writeFileSync(inCheckpoint(run, shard), 'short'), 4);
+    for (const [checkpoint, exitCode] of [
+      [name, 1],
+      ['letters', 2],
+    ] as const)
+      expect(refusalOf(generate(checkpoint))).toEqual({
+        ...plainly('', exitCode),
+        lines: [expect.stringMatching(/^troupe: .+; (start a new run|remove that checkpoint) /)],
+      });
   });
 });
 

@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { at, folder, main, prepareFolder } from '../training.ts';
-import { plainly, refusalOf } from './refusal.ts';
+import { plainly, refusalHere, refusalOf } from './refusal.ts';
 
 const help = '(troupe --help lists what there is)';
 const config = 'for example configs/quickstart.yaml';
@@ -22,7 +22,7 @@ beforeAll(() => {
   writeFileSync(at('coded', 'config.yaml'), 'model: { sublayers: ../mine.ts }\n');
   mkdirSync(at('busy'));
   writeFileSync(at('busy', 'config.yaml'), 'name: tiny\n');
-  writeFileSync(at('busy', 'lock'), `${process.pid}\n`);
+  writeFileSync(at('busy', 'lock'), `${process.ppid}\n`);
   mkdirSync(at('closed'));
   writeFileSync(at('closed', 'secret.yaml'), 'name: secret\n');
   chmodSync(at('closed', 'secret.yaml'), 0);
@@ -91,8 +91,24 @@ describe('a command line is refused with 2 and one line', () => {
     ],
     ['doctor', ['now'], `too many arguments for 'doctor'. Expected 0 arguments but got 1: now. ${help}`],
     ['completion', ['csh'], 'completion: found csh, allowed: bash, zsh, fish'],
-  ])('%s %j', (verb, args, line) => {
-    expect(refusalOf([verb, ...args])).toEqual(plainly(`troupe: ${line}`, 2));
+  ])('%s %j', async (verb, args, line) => {
+    expect(await refusalHere([verb, ...args])).toEqual(plainly(`troupe: ${line}`, 2));
+  });
+
+  test.each([
+    [['lunch']],
+    [['launch']],
+    [['launch', '--resume', 'coded']],
+    [['launch', 'tiny.yaml', '--run-dir', 'letters']],
+    [['plan', 'none.yaml']],
+    [['generate', '--checkpoint', 'x', '--prompt', 'x', '--seed', '1.5']],
+    [['init', 'tiny.yaml']],
+    [['doctor', 'now']],
+    [['completion', 'csh']],
+  ])('in a process of its own too: %j', async (args) => {
+    const inProcess = refusalOf(args);
+    expect(inProcess).toEqual({ ...plainly('', 2), lines: [expect.stringMatching(/^troupe: /)] });
+    expect(inProcess).toEqual(await refusalHere(args));
   });
 });
 
@@ -115,12 +131,13 @@ describe('a run directory is refused with 2 and one line, by a dry run too', () 
       'in use',
       'busy',
       ['--resume'],
-      `is in use by process ${process.pid} (busy/lock); wait for it, stop it, or give another --run-dir`,
+      `is in use by process ${process.ppid} (busy/lock); wait for it, stop it, or give another --run-dir`,
     ],
-  ])('%s', (_what, directory, more, reason) => {
+  ])('%s', async (_what, directory, more, reason) => {
     const line = `troupe: run directory ${directory}: ${reason}`;
     const mode = directory === 'letters' ? [] : ['--dry-run'];
-    expect(refusalOf(['launch', 'tiny.yaml', '--run-dir', directory, ...more, ...mode])).toEqual(plainly(line, 2));
+    const args = ['launch', 'tiny.yaml', '--run-dir', directory, ...more, ...mode];
+    expect(await refusalHere(args)).toEqual(plainly(line, 2));
   });
 });
 

@@ -5,7 +5,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { at, folder } from '../training.ts';
-import { plainly, refusalOf } from './refusal.ts';
+import { plainly, refusalHere, refusalOf } from './refusal.ts';
 
 const sections =
   'name, from, cluster, model, moe, parallelism, training, objective, optimizer, data, evaluations, checkpoint, recovery';
@@ -88,9 +88,9 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('a topology file is refused with 2 and one line', () => {
-  test.each(faults)('%s', (_what, file, _content, line) => {
+  test.each(faults)('%s', async (_what, file, _content, line) => {
     const separator = /^\d/.test(line) ? ':' : ': ';
-    expect(refusalOf(['launch', file])).toEqual(plainly(`troupe: ${file}${separator}${line}`, 2));
+    expect(await refusalHere(['launch', file])).toEqual(plainly(`troupe: ${file}${separator}${line}`, 2));
   });
 
   test('or as many lines as it has faults', () => {
@@ -115,15 +115,15 @@ describe('a topology file is refused with 2 and one line', () => {
 });
 
 describe('an argument is refused with 2 and one line that shows it', () => {
-  test.each(overrides)('--set %s', (argument, line) => {
-    expect(refusalOf(['plan', 'good.yaml', '--set', argument])).toEqual(
+  test.each(overrides)('--set %s', async (argument, line) => {
+    expect(await refusalHere(['plan', 'good.yaml', '--set', argument])).toEqual(
       plainly(`troupe: --set ${argument}: ${line}`, 2),
     );
   });
 
-  test('--set, of a long value the beginning', () => {
+  test('--set, of a long value the beginning', async () => {
     const argument = 'data.blend=[{ name: a, glob: texts/one/*.txt }, { name: a, glob: texts/two/*.txt }]';
-    expect(refusalOf(['plan', 'good.yaml', '--set', argument])).toEqual(
+    expect(await refusalHere(['plan', 'good.yaml', '--set', argument])).toEqual(
       plainly(
         'troupe: --set data.blend=[{ name: a, glob: texts/one/*.txt }, { …: data.blend.1.name: another corpus of the blend is named "a" too; names must differ',
         2,

@@ -5,7 +5,7 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { at, folder, prepareFolder } from '../training.ts';
-import { plainly, refusalOf } from './refusal.ts';
+import { plainly, refusalHere, refusalOf } from './refusal.ts';
 
 const json = ', format: json_strings';
 
@@ -35,10 +35,10 @@ describe('a dry run and a launch hear of', () => {
       'nothing is left of 3 files (1 empty, 1 over 1048576 bytes, 1 not UTF-8)',
     ],
     ['a link to nowhere', 'odd/*.link', 'nothing is left of 1 file (1 not a file, or gone)'],
-  ])('%s', (_what, glob, reason) => {
+  ])('%s', async (_what, glob, reason) => {
     const remedy = reason.startsWith('nothing') ? '; point its glob at text files or raise max_file_bytes' : '';
     const line = `troupe: corpus 'a' is empty: ${reason}${remedy}`;
-    expect(refusalOf(['launch', 'tiny.yaml', '--dry-run', '--set', blendOf(glob)])).toEqual(plainly(line, 1));
+    expect(await refusalHere(['launch', 'tiny.yaml', '--dry-run', '--set', blendOf(glob)])).toEqual(plainly(line, 1));
   });
 
   test.each([
@@ -63,10 +63,20 @@ describe('a dry run and a launch hear of', () => {
       'other.json',
       'DIR/other.json is not understood: Token `b` out of vocabulary at line 1 column 56; use a fast tokenizer file',
     ],
-  ])('a tokenizer that %s, as does plan', (_what, file, reason) => {
+  ])('a tokenizer that %s, as does plan', async (_what, file, reason) => {
     const verb = file === 'none.json' ? ['launch', 'tiny.yaml', '--run-dir', 'new'] : ['plan', 'tiny.yaml'];
     const line = `troupe: tokenizer 'hf:${file}': ${reason}`;
-    expect(refusalOf([...verb, '--set', `data.tokenizer=hf:${file}`])).toEqual(plainly(line, 1));
+    expect(await refusalHere([...verb, '--set', `data.tokenizer=hf:${file}`])).toEqual(plainly(line, 1));
+  });
+
+  test.each([
+    ['launch', ['--dry-run'], blendOf('odd/*.txt')],
+    ['plan', [], 'data.tokenizer=hf:other.json'],
+  ])('it in a process of its own too: %s %j --set %s', async (verb, more, set) => {
+    const args = [verb, 'tiny.yaml', ...more, '--set', set];
+    const inProcess = refusalOf(args);
+    expect(inProcess).toEqual({ ...plainly('', 1), lines: [expect.stringMatching(/^troupe: /)] });
+    expect(inProcess).toEqual(await refusalHere(args));
   });
 });
 
@@ -94,7 +104,7 @@ describe('a launch, and if it writes nothing a dry run, hears of', () => {
         /^troupe: cannot write the packed corpus below DIR\/tiny\.yaml\/[0-9a-f]{64}: ENOTDIR: .+; remove what is in its place, or set data\.cache_dir to another folder$/,
       ),
     ],
-  ])('%s', (_what, set, line) => {
+  ])('%s', async (_what, set, line) => {
     const { lines, exitCode, changed, made } = refusalOf([
       'launch',
       'tiny.yaml',
@@ -107,7 +117,8 @@ describe('a launch, and if it writes nothing a dry run, hears of', () => {
     expect(lines).toEqual([typeof line === 'string' ? `troupe: ${line}` : line]);
     expect([exitCode, changed]).toEqual([1, []]);
     if (typeof line === 'string') {
-      expect(refusalOf(['launch', 'tiny.yaml', '--dry-run', '--set', set])).toEqual(plainly(`troupe: ${line}`, 1));
+      const dry = await refusalHere(['launch', 'tiny.yaml', '--dry-run', '--set', set]);
+      expect(dry).toEqual(plainly(`troupe: ${line}`, 1));
     }
     expect(made.filter((name) => !name.startsWith('.corpora/'))).toEqual([
       ...['run/', 'run/checkpoints/', 'run/config.yaml', 'run/events.jsonl', 'run/metrics.jsonl'],

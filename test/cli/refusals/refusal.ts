@@ -1,10 +1,13 @@
 /**
  * A command that is refused, as a user sees it: its lines on standard error, its exit code, and what it did to the folder
- * that it was called in. Nothing there may be changed or gone; what is new is told.
+ * that it was called in. Nothing there may be changed or gone; what is new is told. A list of refusals is called here, by
+ * what the process calls, and those of each kind in a process too: `refusalHere` and `refusalOf` say the same of them.
  */
 import { spawnSync } from 'node:child_process';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { vi } from 'vitest';
+import { runProgram } from '../../../src/cli/program.ts';
 import { codeOf } from '../../../src/system_error.ts';
 import { hangMs } from '../../hang.ts';
 import { folder, main } from '../training.ts';
@@ -19,7 +22,7 @@ export interface Refusal {
   readonly made: readonly string[];
 }
 
-/** `command` is what the arguments are given to; default: the source on this Node. */
+/** Of a command in a process of its own. `command` is what the arguments are given to; default: the source on this Node. */
 export function refusalOf(args: readonly string[], command: readonly string[] = [process.execPath, main]): Refusal {
   const before = everythingIn(folder);
   const [program, ...first] = command;
@@ -29,10 +32,46 @@ export function refusalOf(args: readonly string[], command: readonly string[] = 
     timeout: hangMs,
     env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', TROUPE_NATS_TOKEN: undefined },
   });
+  return refusal(before, stderr, status);
+}
+
+/** Of a command in this process. */
+export async function refusalHere(args: readonly string[]): Promise<Refusal> {
+  const before = everythingIn(folder);
+  const cwd = process.cwd();
+  const listeners = process.listeners('SIGUSR1');
+  const written = [process.stderr, process.stdout].map(writtenTo);
+  for (const [name, value] of [['NO_COLOR', '1'], ['TROUPE_NATS_TOKEN']] as const) vi.stubEnv(name, value);
+  process.chdir(folder);
+  try {
+    const exitCode = await runProgram(args);
+    return refusal(before, written[0].text(), exitCode);
+  } finally {
+    process.chdir(cwd);
+    vi.unstubAllEnvs();
+    for (const { restore } of written) restore();
+    for (const listener of process.listeners('SIGUSR1').slice(listeners.length)) process.off('SIGUSR1', listener);
+  }
+}
+
+/** What is written to a stream, which gets none of it, until it is restored. */
+function writtenTo(stream: NodeJS.WriteStream): { text: () => string; restore: () => void } {
+  const written: string[] = [];
+  const write = vi
+    .spyOn(stream, 'write')
+    .mockImplementation((text: string | Uint8Array, taken?: string | (() => void)) => {
+      written.push(String(text));
+      if (typeof taken === 'function') taken();
+      return true;
+    });
+  return { text: () => written.join(''), restore: () => write.mockRestore() };
+}
+
+function refusal(before: ReadonlyMap<string, string>, stderr: string, exitCode: number | null): Refusal {
   const after = everythingIn(folder);
   return {
     lines: stderr.replaceAll(folder, 'DIR').split('\n').slice(0, -1),
-    exitCode: status,
+    exitCode,
     changed: [...before].flatMap(([name, content]) => (after.get(name) === content ? [] : [name])),
     made: [...after.keys()].filter((name) => !before.has(name)),
   };
