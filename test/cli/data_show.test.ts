@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { troupeHere } from './here.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const golden = fileURLToPath(new URL('../data/golden/chat/zephyr_bars/tokenizer.json', import.meta.url));
@@ -46,13 +47,25 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function show(args: string, env: NodeJS.ProcessEnv = { NO_COLOR: '1' }) {
+interface Shown {
+  readonly out: string[];
+  readonly error: string;
+  readonly exitCode: number | null;
+}
+
+/** In a process of its own, by a shell. */
+function show(args: string, env: NodeJS.ProcessEnv = { NO_COLOR: '1' }): Shown {
   const { stdout, stderr, status } = spawnSync('bash', ['-o', 'pipefail', '-c', `"$NODE" "$MAIN" data show ${args}`], {
     cwd: folder,
     encoding: 'utf8',
     env: { ...process.env, NODE_OPTIONS: '', NODE: process.execPath, MAIN: main, ...env },
   });
   return { out: stdout.trimEnd().split('\n'), error: stderr.trimEnd().replaceAll(folder, 'DIR'), exitCode: status };
+}
+
+async function showHere(args: string): Promise<Shown> {
+  const { stdout, stderr, exitCode } = await troupeHere(folder, ['data', 'show', ...args.split(' ')]);
+  return { out: stdout.trimEnd().split('\n'), error: stderr.trimEnd().replaceAll(folder, 'DIR'), exitCode };
 }
 
 test('a chat is shown as its template writes it, what is learnt in brackets, and all rows are counted', () => {
@@ -81,8 +94,8 @@ test('what is learnt is underlined where there are colours', () => {
   expect(out).toContain('\u001b[4m\u001b[32m4<|im_end|>\u001b[39m\u001b[24m');
 });
 
-test('a pair is shown with both of its answers, and that nothing learns from it yet', () => {
-  expect(show('pairs.jsonl').out.slice(1)).toEqual([
+test('a pair is shown with both of its answers, and that nothing learns from it yet', async () => {
+  expect((await showHere('pairs.jsonl')).out.slice(1)).toEqual([
     'no objective learns from pairs yet',
     '',
     'row 1, line 1: chosen: 9 tokens, 4 learnt; reward 3',
@@ -97,14 +110,14 @@ test('a pair is shown with both of its answers, and that nothing learns from it 
   ]);
 });
 
-test('an answer with attributes is shown with its labels, and obeys no terminal', () => {
-  const { out } = show('rated.jsonl');
+test('an answer with attributes is shown with its labels, and obeys no terminal', async () => {
+  const { out } = await showHere('rated.jsonl');
   expect(out[2]).toBe('row 1, line 1: 38 tokens; helpfulness 3, correctness -, coherence -, complexity -, verbosity 0');
   expect(out[6]).toBe('Boil\\x1b[31m it.<|im_end|>');
 });
 
-test('texts of a blend are a stream, shown with their ids, their key as the topology names it', () => {
-  expect(show('texts.jsonl --rows 1 --topology mine.yaml').out).toEqual([
+test('texts of a blend are a stream, shown with their ids, their key as the topology names it', async () => {
+  expect((await showHere('texts.jsonl --rows 1 --topology mine.yaml')).out).toEqual([
     'texts.jsonl: rows of the kind text; tokenizer bytes; one stream of texts, cut into sequences wherever they end',
     '',
     'row 1, line 1: 7 tokens',
@@ -117,8 +130,8 @@ test('texts of a blend are a stream, shown with their ids, their key as the topo
   ]);
 });
 
-test('a topology decides the tokenizer, its template, what is learnt and where rows are cut', () => {
-  const { out, error, exitCode } = show('chats.jsonl --rows 20 --json --topology chat.yaml');
+test('a topology decides the tokenizer, its template, what is learnt and where rows are cut', async () => {
+  const { out, error, exitCode } = await showHere('chats.jsonl --rows 20 --json --topology chat.yaml');
   expect([error, exitCode]).toEqual(['', 0]);
   const shown = JSON.parse(out[0]) as {
     rows: { samples: { text: string; ids: number[]; learnt: number[]; tokens_before_cut: number }[] }[];
@@ -131,8 +144,8 @@ test('a topology decides the tokenizer, its template, what is learnt and where r
   expect(last.tokens_before_cut).toBeGreaterThan(64);
 });
 
-test('a file that no corpus of the topology has, and a kind that its objective does not learn from, are told', () => {
-  expect(show('rated.jsonl --rows 0 --topology chat.yaml').out.slice(1, 3)).toEqual([
+test('a file that no corpus of the topology has, and a kind that its objective does not learn from, are told', async () => {
+  expect((await showHere('rated.jsonl --rows 0 --topology chat.yaml')).out.slice(1, 3)).toEqual([
     'no corpus of the topology has this file',
     'objective.kind chat does not learn from them',
   ]);
@@ -156,8 +169,8 @@ test.each([
     2,
     "troupe: option '--rows <N>' argument '-1' is invalid. Allowed: a whole number, 0 or more. (troupe --help lists what there is)",
   ],
-])('%s ends with %i and one line', (args, exitCode, error) => {
-  expect(show(args)).toMatchObject({ exitCode, error });
+])('%s ends with %i and one line', async (args, exitCode, error) => {
+  expect(await showHere(args)).toMatchObject({ exitCode, error });
 });
 
 test('a reader that goes away is no failure', () => {

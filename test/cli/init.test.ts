@@ -1,10 +1,11 @@
-/** `troupe init`, `launch --dry-run` and `completion`, as a user runs them. */
+/** `troupe init`, `launch --dry-run` and `completion`, as a user runs them; each in a process of its own at least once. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { troupeHere } from './here.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 let folder: string;
@@ -15,7 +16,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-function troupe(...args: string[]): { out: string[]; error: string; exitCode: number | null } {
+interface Said {
+  readonly out: string[];
+  readonly error: string;
+  readonly exitCode: number | null;
+}
+
+function troupe(...args: string[]): Said {
   const env = { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '' };
   const { stdout, stderr, status } = spawnSync(process.execPath, [main, ...args], {
     cwd: folder,
@@ -23,6 +30,11 @@ function troupe(...args: string[]): { out: string[]; error: string; exitCode: nu
     env,
   });
   return { out: stdout.trimEnd().split('\n'), error: stderr.trimEnd(), exitCode: status };
+}
+
+async function here(...args: string[]): Promise<Said> {
+  const { stdout, stderr, exitCode } = await troupeHere(folder, args);
+  return { out: stdout.trimEnd().split('\n'), error: stderr.trimEnd(), exitCode };
 }
 
 describe('init', () => {
@@ -46,27 +58,27 @@ describe('init', () => {
     expect([existsSync(join(folder, 'runs')), existsSync(join(folder, '.corpora'))]).toEqual([false, false]);
   });
 
-  test('refuses a folder and a glob without a match at once, and says which glob would match', () => {
+  test('refuses a folder and a glob without a match at once, and says which glob would match', async () => {
     writeFileSync(join(folder, 'notes.md'), 'x');
-    const refusal = (data: string): string => {
-      const { error, exitCode } = troupe('init', '--data', data);
+    const refusal = async (data: string): Promise<string> => {
+      const { error, exitCode } = await here('init', '--data', data);
       expect(exitCode).toBe(2);
       return error.replaceAll(folder, 'DIR');
     };
-    expect(refusal('texts')).toBe(
+    expect(await refusal('texts')).toBe(
       "troupe: --data texts: is a folder; give a glob of the files in it: 'texts/**/*.txt' would match",
     );
-    expect(refusal('texts/*.md')).toBe(
+    expect(await refusal('texts/*.md')).toBe(
       "troupe: --data texts/*.md: matches no file below DIR; name your texts by a glob: 'texts/**/*.txt' would match",
     );
-    expect(refusal('none/*.txt')).toMatch(/; name your texts by a glob: '\*\*\/\*\.(?:md|txt)' would match$/);
-    expect(refusal('{a,b}'.repeat(21))).toMatch(
+    expect(await refusal('none/*.txt')).toMatch(/; name your texts by a glob: '\*\*\/\*\.(?:md|txt)' would match$/);
+    expect(await refusal('{a,b}'.repeat(21))).toMatch(
       /\{a,b\}: stands for more than 4096 patterns; name your texts by a glob: /,
     );
     expect(existsSync(join(folder, 'troupe.yaml'))).toBe(false);
   });
 
-  test('tells the kind of rows, and writes a file that trains on them', () => {
+  test('tells the kind of rows, and writes a file that trains on them', async () => {
     const write = (name: string, row: (i: number) => object): void =>
       writeFileSync(join(folder, name), Array.from({ length: 40 }, (_, i) => `${JSON.stringify(row(i))}\n`).join(''));
     write('chats.jsonl', (i) => ({
@@ -81,11 +93,11 @@ describe('init', () => {
       ['rated.ndjson', 'kind: attributes'],
       ['texts.jsonl', 'format: jsonl'],
     ]) {
-      const { out, error, exitCode } = troupe('init', `${data}.yaml`, '--data', data);
+      const { out, error, exitCode } = await here('init', `${data}.yaml`, '--data', data);
       expect([error, exitCode]).toEqual(['', 0]);
       said.push(out[0]);
       expect(readFileSync(join(folder, `${data}.yaml`), 'utf8')).toContain(key);
-      const dry = troupe('launch', `${data}.yaml`, '--dry-run');
+      const dry = await here('launch', `${data}.yaml`, '--dry-run');
       expect([dry.error, dry.exitCode]).toEqual(['', 0]);
     }
     expect(said).toEqual([
@@ -96,44 +108,46 @@ describe('init', () => {
     // Its line about another model is one that can be used.
     const chat = readFileSync(join(folder, 'chats.jsonl.yaml'), 'utf8').replace('# from: ', 'from: ');
     writeFileSync(join(folder, 'from.yaml'), chat);
-    expect(troupe('launch', 'from.yaml', '--dry-run').error).toMatch(/runs\/base: there is no such folder/);
+    expect((await here('launch', 'from.yaml', '--dry-run')).error).toMatch(/runs\/base: there is no such folder/);
   });
 
-  test('refuses pairs, which nothing learns from yet, and rows of no kind', () => {
+  test('refuses pairs, which nothing learns from yet, and rows of no kind', async () => {
     writeFileSync(join(folder, 'pairs.jsonl'), '{"prompt": "a", "chosen": "b", "rejected": "c"}\n');
     writeFileSync(join(folder, 'other.jsonl'), '{"title": "a"}\n');
-    expect(troupe('init', '--data', 'pairs.jsonl')).toMatchObject({
+    expect(await here('init', '--data', 'pairs.jsonl')).toMatchObject({
       exitCode: 2,
       error:
         'troupe: --data pairs.jsonl: its rows are pairs of answers, which no objective learns from yet; give chats, attributes or texts',
     });
-    const { error, exitCode } = troupe('init', '--data', 'other.jsonl');
+    const { error, exitCode } = await here('init', '--data', 'other.jsonl');
     expect([error, exitCode]).toEqual([expect.stringMatching(/other\.jsonl:1: the row has "title"; a row has /), 1]);
     expect(existsSync(join(folder, 'troupe.yaml'))).toBe(false);
   });
 
-  test('takes JSON that is no array of rows for a text', () => {
+  test('takes JSON that is no array of rows for a text', async () => {
     writeFileSync(join(folder, 'a.json'), '{"name": "a", "list": [1, 2]}\n');
-    expect(troupe('init', '--data', '*.json').out[0]).toBe('wrote troupe.yaml: a small Switch Transformer on *.json');
+    expect((await here('init', '--data', '*.json')).out[0]).toBe(
+      'wrote troupe.yaml: a small Switch Transformer on *.json',
+    );
   });
 
-  test('says that no text is there yet, where none was named', () => {
+  test('says that no text is there yet, where none was named', async () => {
     rmSync(join(folder, 'texts'), { recursive: true });
-    const { out, exitCode } = troupe('init');
+    const { out, exitCode } = await here('init');
     expect(out).toContain(
       'no file matches texts/**/*.txt yet: put your texts there, or name others by data.blend[0].glob',
     );
     expect(exitCode).toBe(0);
   });
 
-  test('takes a name that YAML would read as a number', () => {
-    expect(troupe('init', '--name', '12').exitCode).toBe(0);
-    expect(troupe('plan', 'troupe.yaml').out[0]).toMatch(/^12: /);
+  test('takes a name that YAML would read as a number', async () => {
+    expect((await here('init', '--name', '12')).exitCode).toBe(0);
+    expect((await here('plan', 'troupe.yaml')).out[0]).toMatch(/^12: /);
   });
 
-  test('takes the name from the folder, and globs as seen from where it is called', () => {
+  test('takes the name from the folder, and globs as seen from where it is called', async () => {
     mkdirSync(join(folder, 'configs'));
-    expect(troupe('init', 'configs/mine.yaml', '--data', 'texts/**').exitCode).toBe(0);
+    expect((await here('init', 'configs/mine.yaml', '--data', 'texts/**')).exitCode).toBe(0);
     const text = readFileSync(join(folder, 'configs', 'mine.yaml'), 'utf8');
     expect(text).toContain('glob: "../texts/**"');
     expect(text).toMatch(/^name: troupe-init-/m);
@@ -151,29 +165,33 @@ describe('launch --dry-run says what a launch would', () => {
 
 describe('completion', () => {
   test('completes verbs, options and files in bash', () => {
-    const complete = (...words: string[]): string => {
-      const script = [
-        `eval "$('${process.execPath}' '${main}' completion bash)"`,
-        `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')})`,
-        `COMP_CWORD=${words.length - 1}`,
+    const completed = [
+      [['la'], 'launch'],
+      [['launch', '--dr'], '--dry-run'],
+      [['launch', 'te'], 'texts'],
+      [['completion', 'f'], 'fish'],
+      [['data', ''], 'show'],
+      [['data', 'show', '--to'], '--topology'],
+      [['data', 'show', 'te'], 'texts'],
+    ] as const;
+    const script = [
+      `eval "$('${process.execPath}' '${main}' completion bash)"`,
+      ...completed.flatMap(([words]) => [
+        `COMP_WORDS=(troupe ${words.map((word) => `'${word}'`).join(' ')})`,
+        `COMP_CWORD=${words.length}`,
+        'COMPREPLY=()',
         '_troupe',
         'echo "${COMPREPLY[*]}"',
-      ].join('\n');
-      return spawnSync('bash', ['-c', script], { cwd: folder, encoding: 'utf8' }).stdout.trim();
-    };
-    expect(complete('troupe', 'la')).toBe('launch');
-    expect(complete('troupe', 'launch', '--dr')).toBe('--dry-run');
-    expect(complete('troupe', 'launch', 'te')).toBe('texts');
-    expect(complete('troupe', 'completion', 'f')).toBe('fish');
-    expect(complete('troupe', 'data', '')).toBe('show');
-    expect(complete('troupe', 'data', 'show', '--to')).toBe('--topology');
-    expect(complete('troupe', 'data', 'show', 'te')).toBe('texts');
+      ]),
+    ];
+    const { stdout } = spawnSync('bash', ['-c', script.join('\n')], { cwd: folder, encoding: 'utf8' });
+    expect(stdout.trim().split('\n')).toEqual(completed.map(([, word]) => word));
   });
 
-  test('has every verb for fish and zsh', () => {
-    const fish = troupe('completion', 'fish').out;
+  test('has every verb for fish and zsh', async () => {
+    const fish = (await here('completion', 'fish')).out;
     for (const verb of ['init', 'launch', 'plan', 'generate', 'data', 'doctor', 'completion'])
       expect(fish.some((line) => line.includes(`-a ${verb} `))).toBe(true);
-    expect(troupe('completion', 'zsh').out[0]).toBe('autoload -Uz bashcompinit && bashcompinit');
+    expect((await here('completion', 'zsh')).out[0]).toBe('autoload -Uz bashcompinit && bashcompinit');
   });
 });

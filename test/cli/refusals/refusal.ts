@@ -6,10 +6,9 @@
 import { spawnSync } from 'node:child_process';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { vi } from 'vitest';
-import { runProgram } from '../../../src/cli/program.ts';
 import { codeOf } from '../../../src/system_error.ts';
 import { hangMs } from '../../hang.ts';
+import { troupeHere } from '../here.ts';
 import { folder, main } from '../training.ts';
 
 export interface Refusal {
@@ -38,33 +37,8 @@ export function refusalOf(args: readonly string[], command: readonly string[] = 
 /** Of a command in this process. */
 export async function refusalHere(args: readonly string[]): Promise<Refusal> {
   const before = everythingIn(folder);
-  const cwd = process.cwd();
-  const listeners = process.listeners('SIGUSR1');
-  const written = [process.stderr, process.stdout].map(writtenTo);
-  for (const [name, value] of [['NO_COLOR', '1'], ['TROUPE_NATS_TOKEN']] as const) vi.stubEnv(name, value);
-  process.chdir(folder);
-  try {
-    const exitCode = await runProgram(args);
-    return refusal(before, written[0].text(), exitCode);
-  } finally {
-    process.chdir(cwd);
-    vi.unstubAllEnvs();
-    for (const { restore } of written) restore();
-    for (const listener of process.listeners('SIGUSR1').slice(listeners.length)) process.off('SIGUSR1', listener);
-  }
-}
-
-/** What is written to a stream, which gets none of it, until it is restored. */
-function writtenTo(stream: NodeJS.WriteStream): { text: () => string; restore: () => void } {
-  const written: string[] = [];
-  const write = vi
-    .spyOn(stream, 'write')
-    .mockImplementation((text: string | Uint8Array, taken?: string | (() => void)) => {
-      written.push(String(text));
-      if (typeof taken === 'function') taken();
-      return true;
-    });
-  return { text: () => written.join(''), restore: () => write.mockRestore() };
+  const { stderr, exitCode } = await troupeHere(folder, args);
+  return refusal(before, stderr, exitCode);
 }
 
 function refusal(before: ReadonlyMap<string, string>, stderr: string, exitCode: number | null): Refusal {
