@@ -8,10 +8,7 @@ import { exitCodes } from './failure.ts';
 import type { Finish } from './finish.ts';
 import { stdout } from './output.ts';
 import { pathArgument } from './path_argument.ts';
-import { rowLines, rowsHead, statisticsLines } from './row_lines.ts';
-import { rowJson, rowsJson } from './row_json.ts';
 import { screenOf } from './screen.ts';
-import { readTopology } from './topology_file.ts';
 import { wholeNumber } from './whole_number.ts';
 
 interface ShowFlags {
@@ -44,7 +41,9 @@ export function addData(program: Command, finish: Finish): void {
 
 async function show(file: string, { topology, rows: most, json }: ShowFlags): Promise<number> {
   const { openRows } = await import('../run/shown_rows.ts');
-  const rows = await openRows(file, topology === undefined ? null : placed(topology));
+  const { rowLines, rowsHead, statisticsLines } = await import('./row_lines.ts');
+  const { rowJson, rowsJson } = await import('./row_json.ts');
+  const rows = await openRows(file, topology === undefined ? null : await placed(topology));
   const print = (line: string): void => {
     if (json !== true) stdout.print(line);
   };
@@ -67,7 +66,7 @@ async function show(file: string, { topology, rows: most, json }: ShowFlags): Pr
   return exitCodes.done;
 }
 
-const placed = (file: string): PlacedTopology => ({
-  topology: readTopology(file, {}),
-  baseDir: dirname(resolve(file)),
-});
+async function placed(file: string): Promise<PlacedTopology> {
+  const { readTopology } = await import('./topology_file.ts');
+  return { topology: readTopology(file, {}), baseDir: dirname(resolve(file)) };
+}

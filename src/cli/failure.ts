@@ -2,7 +2,7 @@
  * A failure as the command line tells it: a line for each fault, and an exit code. Every layer's errors are tagged and say
  * what to do; an error without a tag is our own fault, and its line says how to see more.
  */
-import { ConfigError } from '../topology/index.ts';
+import { ConfigError } from '../topology/config_error.ts';
 import { visibleText } from '../visible_text.ts';
 import { memoryRemedy, openFilesRemedy } from './exhausted.ts';
 import type { Output } from './output.ts';

@@ -4,7 +4,6 @@ import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { codeOf } from '../system_error.ts';
-import { parseTopology } from '../topology/index.ts';
 import { examples } from './examples.ts';
 import { exitCodes } from './failure.ts';
 import type { Finish } from './finish.ts';
@@ -42,6 +41,7 @@ export function addInit(program: Command, finish: Finish): void {
 async function init(file: string, { data: given, name = nameOf(resolve('.')) }: InitFlags): Promise<number> {
   const { checkMatches, matchesNothing } = await import('./matching_texts.ts');
   const { kindOfData } = await import('./kind_of_data.ts');
+  const { parseTopology } = await import('../topology/index.ts');
   if (given !== undefined) checkMatches(given, resolve('.'));
   const data = given ?? usualTexts;
   const kind = given === undefined ? 'files' : await kindOfData(given, resolve('.'));

@@ -6,7 +6,6 @@ import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { RunEvent } from '../run/run_port.ts';
 import type { Topology } from '../topology/index.ts';
-import { RunDirectory } from '../telemetry/index.ts';
 import { continueLine } from './continue_line.ts';
 import { endEarly, hearPending } from './early_interrupt.ts';
 import { examples } from './examples.ts';
@@ -17,12 +16,10 @@ import { stderr, stdout } from './output.ts';
 import { watchedParent, watchParent } from './parent.ts';
 import { launchTarget } from './launch_target.ts';
 import { pathArgument } from './path_argument.ts';
-import { checkFits } from './preflight.ts';
 import { Progress } from './progress.ts';
-import { rehearse } from './rehearse.ts';
 import { screenOf } from './screen.ts';
 import { summaryLines } from './summary.ts';
-import { readTopology, setOption, stepsOption, type TopologyFlags } from './topology_file.ts';
+import { setOption, stepsOption, type TopologyFlags } from './topology_options.ts';
 
 /** The parent at the start: by the time that a run begins it may be gone. */
 const parentPid = process.ppid;
@@ -76,8 +73,10 @@ export function addLaunch(program: Command, finish: Finish): void {
 async function train(named: string | undefined, flags: LaunchFlags): Promise<number> {
   const { file, runDir: directory, resume, isOfRun } = launchTarget(named, flags);
   const nowMs = Date.now();
+  const { RunDirectory } = await import('../telemetry/index.ts');
   // Before its config is read, which says less of what is wrong.
   if (isOfRun) RunDirectory.check({ directory: directory ?? null, parent: 'runs', name: '', resume, nowMs });
+  const { readTopology } = await import('./topology_file.ts');
   const topology = readTopology(file, flags);
   const baseDir = dirname(resolve(file));
   const place = { directory: directory ?? null, parent: 'runs', name: topology.name, resume, nowMs };
@@ -88,8 +87,10 @@ async function train(named: string | undefined, flags: LaunchFlags): Promise<num
     await hearPending();
     // It has threads and native code, which an exit would end in the midst of their work; a signal itself does not.
     endEarly();
+    const { rehearse } = await import('./rehearse.ts');
     return await rehearse({ topology, baseDir, runDir, sublayersDigest });
   }
+  const { checkFits } = await import('./preflight.ts');
   const warning = await checkFits(topology, baseDir, sublayersDigest);
   await hearPending();
 

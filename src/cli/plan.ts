@@ -4,19 +4,10 @@
  */
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Plan } from '../run/plan.ts';
-import type { Topology } from '../topology/index.ts';
 import { examples } from './examples.ts';
-import { exitCodes } from './failure.ts';
 import type { Finish } from './finish.ts';
-import { stdout } from './output.ts';
 import { pathArgument } from './path_argument.ts';
-import { idleWorkers } from './idle_workers.ts';
-import { planJson } from './plan_json.ts';
-import { planLines } from './plan_tables.ts';
-import { planOf } from './preflight.ts';
-import { estimateStep, type StepEstimate } from './step_estimate.ts';
-import { readTopology, setOption, stepsOption, type TopologyFlags } from './topology_file.ts';
+import { setOption, stepsOption, type TopologyFlags } from './topology_options.ts';
 
 interface PlanFlags extends TopologyFlags {
   readonly json?: true;
@@ -44,29 +35,11 @@ export function addPlan(program: Command, finish: Finish): void {
 }
 
 async function plan(file: string, flags: PlanFlags): Promise<number> {
+  const { readTopology } = await import('./topology_file.ts');
   const topology = readTopology(file, flags);
   const baseDir = dirname(resolve(file));
   const { checkStart } = await import('../run/starting_point.ts');
   await checkStart(topology, baseDir);
+  const { showPlan } = await import('./show_plan.ts');
   return await showPlan(topology, baseDir, flags);
-}
-
-/** Prints the plan; returns the exit code that says whether it fits. Throws `BadTokenizer`. */
-export async function showPlan(
-  topology: Topology,
-  baseDir: string,
-  { json, sublayersDigest }: { readonly json?: true; readonly sublayersDigest?: string | null } = {},
-): Promise<number> {
-  const planned = await planOf(topology, baseDir, sublayersDigest);
-  const estimate = await estimateStep(planned);
-  const text = json === true ? planJson(planned, estimate) : linesOf(planned, estimate).join('\n');
-  stdout.write(`${text}\n`);
-  return planned.workers.every(({ fits }) => fits) ? exitCodes.done : exitCodes.failed;
-}
-
-/** The tables, a warning if there is one, and the verdict, which is the last line. */
-function linesOf(planned: Plan, estimate: StepEstimate | null): string[] {
-  const lines = planLines(planned, estimate);
-  const warning = idleWorkers(planned);
-  return warning === null ? lines : lines.toSpliced(-1, 0, warning);
 }

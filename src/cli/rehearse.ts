@@ -8,7 +8,7 @@ import type { Topology } from '../topology/index.ts';
 import { visibleText } from '../visible_text.ts';
 import { byteUnit, count, inUnit, percent } from './figures.ts';
 import { stdout } from './output.ts';
-import { showPlan } from './plan.ts';
+import { showPlan } from './show_plan.ts';
 import { numbers, table, words } from './table.ts';
 
 interface Rehearsed {

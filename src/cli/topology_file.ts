@@ -3,25 +3,11 @@
  * checked. Every command that takes a FILE.yaml reads it here, so that a fault in it reads the same everywhere.
  */
 import { isUtf8 } from 'node:buffer';
-import { readUpTo } from '../data/index.ts';
+import { readUpTo } from '../data/small_text.ts';
 import { codeOf } from '../system_error.ts';
 import { parseOverride, parseTopology, type Override, type Topology } from '../topology/index.ts';
+import type { TopologyFlags } from './topology_options.ts';
 import { UsageError } from './usage_error.ts';
-
-/** Options that change a topology file. */
-export interface TopologyFlags {
-  readonly set?: readonly string[];
-  readonly steps?: string;
-}
-
-/** How a command declares `--set`, as commander wants it: flags, description, collector. */
-export const setOption = [
-  '--set <KEY=VALUE>',
-  'set a key for this run, for example training.steps=100',
-  (value: string, before: readonly string[] = []): readonly string[] => [...before, value],
-] as const;
-
-export const stepsOption = ['--steps <N>', 'short for --set training.steps=N'] as const;
 
 /** Reads and checks the file. Throws `UsageError` where it cannot be read, `ConfigError` where it is wrong. */
 export function readTopology(file: string, flags: TopologyFlags): Topology {
