@@ -11,7 +11,6 @@ import type { SystemHolders } from '../actors/placement/system_holders.ts';
 import { startLocalCluster, type Cluster } from './cluster.ts';
 import { MemoryDecisionStore, type DecisionStore } from '../actors/training/decision_store.ts';
 import type { Evaluation } from '../actors/training/evaluation.ts';
-import { startNodeCluster } from './node_cluster.ts';
 import type { NodeClusterOptions } from './node_processes.ts';
 import { startThreadCluster } from './thread_cluster.ts';
 
@@ -51,10 +50,15 @@ export class Run {
     failed.catch(() => undefined);
     const options = { runSpec, gen, evaluations, onFailure: reject };
     const isPacked = 'folders' in batches;
-    const cluster = await (() => {
-      if (isPacked && nodes !== undefined) return startNodeCluster(options, batches, nodes);
-      if (isPacked && topology.cluster.workers_per_node > 1) return startThreadCluster(options, batches, decisions);
-      return startLocalCluster(options, isPacked ? openBatches(batches, topology) : batches, decisions, system);
+    const cluster = await (async () => {
+      if (isPacked && nodes !== undefined) {
+        // Only now: it loads the client of NATS, which a run in one process can do without.
+        const { startNodeCluster } = await import('./node_cluster.ts');
+        return await startNodeCluster(options, batches, nodes);
+      }
+      if (isPacked && topology.cluster.workers_per_node > 1)
+        return await startThreadCluster(options, batches, decisions);
+      return await startLocalCluster(options, isPacked ? openBatches(batches, topology) : batches, decisions, system);
     })();
     return new Run(runSpec.mesh, cluster, failed);
   }

@@ -1,11 +1,10 @@
 /**
  * The NATS server of a run is one of its own, started on loopback with a store in the run directory; or one that runs
- * elsewhere; or none, where a single node needs none and none is to be had.
+ * elsewhere; or none, where a single node needs none and none is to be had. A run without one does not load the client.
  */
 import { resolve } from 'node:path';
-import { checkPort, findNatsServer, NatsServerMissing } from '../runtime/cluster/nats.ts';
+import { NatsServerMissing } from '../runtime/cluster/nats_server_errors.ts';
 import type { Topology } from '../topology/index.ts';
-import { OwnServer } from './own_server.ts';
 import type { RunServer } from './run_server_port.ts';
 import { tokenOf } from './server_token.ts';
 
@@ -26,6 +25,7 @@ export async function checkRunServer({ cluster }: Topology, baseDir: string): Pr
   const { url, port } = cluster.nats;
   if (url === 'none') return;
   if (url !== 'auto') return void tokenOf(cluster.nats, baseDir);
+  const { checkPort, findNatsServer } = await import('../runtime/cluster/nats.ts');
   try {
     findNatsServer();
   } catch (error) {
@@ -48,6 +48,7 @@ export async function openRunServer({ cluster }: Topology, options: RunServerOpt
     const address = token === undefined || token === '' ? { url } : { url, token };
     return { address, own: null, failed: new Promise(() => undefined), close: () => Promise.resolve() };
   }
+  const { OwnServer } = await import('./own_server.ts');
   try {
     const startMs = cluster.wait * 1000;
     const ports = port === undefined ? {} : { port };

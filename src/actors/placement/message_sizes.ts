@@ -1,6 +1,6 @@
 /** The largest message of a run, and what has to have room for it: shared memory between threads, links between nodes. */
 import { elements } from '../../kernels/shape.ts';
-import { LINK_LIMITS, type LinkLimits } from '../../runtime/cluster/nats.ts';
+import { LINK_LIMITS, type LinkLimits } from '../../runtime/transport/link_limits.ts';
 import { SLOTS, type SlotClass } from '../../runtime/index.ts';
 import { SUM_PART_ELEMENTS } from '../../topology/index.ts';
 import { storedNames } from '../parameters/rules.ts';
