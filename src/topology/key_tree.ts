@@ -34,15 +34,17 @@ const uses: readonly Fp32Use[] = ['number', 'decay', 'spread'];
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
-/** The root of the tree: the whole file. */
-export const keyTree: KeyNode = nodeOf(
-  z.toJSONSchema(topologySchema, { io: 'input' }),
-  z.toJSONSchema(topologySchema, { io: 'output' }),
-);
+let tree: KeyNode | null = null;
+
+/** The root of the tree: the whole file. Drawn up when it is first asked for: most threads read no file. */
+export function keyTree(): KeyNode {
+  tree ??= nodeOf(z.toJSONSchema(topologySchema, { io: 'input' }), z.toJSONSchema(topologySchema, { io: 'output' }));
+  return tree;
+}
 
 /** The node that speaks for a path: the key itself, or the list that holds an item. */
 export function nodeAt(path: readonly string[]): KeyNode | null {
-  let node = keyTree;
+  let node = keyTree();
   for (const segment of path) {
     const next = node.keys.get(segment) ?? (/^\d+$/.test(segment) ? (node.item ?? node) : null);
     if (next === null) return null;
@@ -52,7 +54,7 @@ export function nodeAt(path: readonly string[]): KeyNode | null {
 }
 
 /** Every path of the tree that ends in `key`, for keys written in the wrong section. */
-export function pathsOfKey(key: string, node: KeyNode = keyTree, prefix: readonly string[] = []): string[] {
+export function pathsOfKey(key: string, node: KeyNode = keyTree(), prefix: readonly string[] = []): string[] {
   return [...node.keys].flatMap(([name, child]) => {
     const path = [...prefix, name];
     return [...(name === key ? [path.join('.')] : []), ...pathsOfKey(key, child, path)];

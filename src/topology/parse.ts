@@ -21,7 +21,7 @@ import { readYaml } from './yaml_text.ts';
 export function parseTopology(text: string, file: string, overrides: readonly Override[] = []): Topology {
   // Some editors begin a file with a byte order mark; it is no column.
   const source = readSource(text.replace(/^\ufeff/, ''), file);
-  const root = fillEmptySections(applyOverrides(source.root, overrides), keyTree);
+  const root = fillEmptySections(applyOverrides(source.root, overrides), keyTree());
   const result = topologySchema.safeParse(root);
   if (!result.success) throw report(problemsOf(result.error.issues, root), source, overrides);
 

@@ -43,7 +43,7 @@ export function problemsOf(issues: readonly z.core.$ZodIssue[], root: unknown): 
 }
 
 function unknownKey(key: string, section: readonly string[]): string {
-  const known = [...(nodeAt(section) ?? keyTree).keys.keys()];
+  const known = [...(nodeAt(section) ?? keyTree()).keys.keys()];
   const suggestion = nearest(key, known) ?? pathsOfKey(key).at(0);
   const isDotted = section.length === 0 && key.includes('.') && nodeAt(key.split('.')) !== null;
   const hint = isDotted ? dottedHint(key) : suggestion === undefined ? '' : `did you mean ${suggestion}? `;
@@ -57,7 +57,7 @@ function dottedHint(key: string): string {
 }
 
 function badValue(path: readonly string[], value: unknown): string {
-  const node = nodeAt(path) ?? keyTree;
+  const node = nodeAt(path) ?? keyTree();
   if (value === undefined) return `missing; allowed: ${node.allowed}`;
   const text = `found ${describeValue(value)}, allowed: ${node.allowed}`;
   return `${text}${reasonFor(node, value)}`;

@@ -27,8 +27,8 @@ This page is made from the schema (\`node src/topology/reference.ts\`).`;
 /** The whole page, as Markdown. */
 export function topologyReference(): string {
   const defaults = toPlain(parseTopology('', 'defaults'));
-  const values = [...keyTree.keys].filter(([, node]) => (node.item ?? node).keys.size === 0);
-  return [introduction, table(new Map(values), [], defaults), ...sections('', keyTree.keys, [], defaults)]
+  const values = [...keyTree().keys].filter(([, node]) => (node.item ?? node).keys.size === 0);
+  return [introduction, table(new Map(values), [], defaults), ...sections('', keyTree().keys, [], defaults)]
     .join('\n\n')
     .concat('\n');
 }

@@ -31,7 +31,7 @@ function numericKeys(node: KeyNode, path: readonly string[] = []): string[] {
   });
 }
 
-const keys = numericKeys(keyTree);
+const keys = numericKeys(keyTree());
 const values = ['1e9', '1e15', String(2 ** 53)];
 
 /** The line of the refusal, or the last line of the plan; `vocabulary` is the tokenizer's. */

@@ -15,5 +15,5 @@ test('every key has a description that ends with a full stop', () => {
     ...[...node.keys].flatMap(([key, child]) => undescribed(child, `${path}.${key}`)),
     ...(node.item === null ? [] : undescribed(node.item, `${path}[]`)),
   ];
-  expect(undescribed(keyTree, '')).toEqual([]);
+  expect(undescribed(keyTree(), '')).toEqual([]);
 });
