@@ -3,37 +3,19 @@
  * by weight (`blend`, `draws`), held-out ones (`held_out_sequences`) and the baseline on them (`order1`). Rows of data → samples
  * (`rows/`). Read the files in that order.
  */
+export * from './packed.ts';
 export { findCorpus } from './corpus.ts';
 export type { FindOptions } from './corpus.ts';
 export { skippedText, tableFiles } from './found_corpus.ts';
 export type { CorpusFile, CorpusSpec, FoundCorpus, SkippedFiles } from './found_corpus.ts';
 export type { CorpusFormat, FileFormat } from './corpus_format.ts';
-export { Blend, blendDigest, checkBlend } from './blend.ts';
-export { Draws, type DrawnSequence } from './draws.ts';
-export { AllSequences, evaluatedRows, evaluatedText, HeldOutSequences } from './held_out_sequences.ts';
-export type { EvaluatedSequences, EvaluatedSource } from './held_out_sequences.ts';
-export { openPacked } from './open_packed.ts';
-export type { Sequence, SequenceSource } from './sequence.ts';
-export { textSequences } from './text_sequences.ts';
 export { CHATML_TOKENS } from './rows/chat_template.ts';
-export { packTokenBytes, readTokenBytes, type PackedTokenBytes } from './packed_token_bytes.ts';
 export { packPlacedRows, packRows, placeRows } from './rows/pack_rows.ts';
 export type { PackRowsOptions, PackRowsResult, PlacedRows } from './rows/pack_rows.ts';
 export { checkRows, countRows, findRows, type RowsSpec } from './rows/rows_made.ts';
 export type { RowCounts } from './rows/sampler.ts';
-export { PackedRows } from './rows/packed_rows.ts';
-export { RowSequences, rowSequences } from './rows/row_sequences.ts';
 export type { SampledKind } from './rows/sample_task.ts';
 export { BytesTokenizer } from './tokenizers/bytes_tokenizer.ts';
-export {
-  BadBlend,
-  BadTokenizer,
-  DamagedPack,
-  EmptyCorpus,
-  PackNotWritten,
-  TextNotEncoded,
-  UnreadableFile,
-} from './errors.ts';
 export { hashText, hashU32 } from './hash.ts';
 export { BLOCK_TOKENS, blockTokensFor, splitHeldOut } from './held_out.ts';
 export type { HeldOutSplit, TokenRange } from './held_out.ts';
@@ -47,8 +29,6 @@ export type { PackedBlend, PackBlendOptions, PackProgress } from './pack_blend.t
 export { PackPool } from './pack_pool.ts';
 export { matchedFiles } from './matched_files.ts';
 export type { MatchedFiles } from './matched_files.ts';
-export { PackedCorpus } from './packed_corpus.ts';
-export type { PackedIndex } from './packed_index.ts';
 export { readUpTo } from './small_text.ts';
 export { memoryStream } from './token_stream.ts';
 export type { TokenStream } from './token_stream.ts';

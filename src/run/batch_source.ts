@@ -11,7 +11,7 @@ import {
   rowSequences,
   textSequences,
   type SequenceSource,
-} from '../data/index.ts';
+} from '../data/packed.ts';
 import { globalMicrobatchesOf, type Topology } from '../topology/index.ts';
 import { z } from 'zod';
 import { Batches } from './batches.ts';

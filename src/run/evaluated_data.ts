@@ -12,7 +12,7 @@ import {
   type EvaluatedSequences,
   type EvaluatedSource,
   type PackedRows,
-} from '../data/index.ts';
+} from '../data/packed.ts';
 import { heldOutName, type EvaluationSection, type Topology } from '../topology/index.ts';
 
 /** Packed corpora and their weights, in one order. */
