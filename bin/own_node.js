@@ -2,6 +2,7 @@
 // carries its own Node, so that an older machine works.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import module from 'node:module';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { isNewEnough, tooOld } from './node_version.cjs';
@@ -13,6 +14,7 @@ export async function runOnOwnNode(name) {
   const source = at(`../src/${name}.ts`);
   const ownNode = at('../node_modules/.bin/node');
   if (isNewEnough) {
+    keepCompiled();
     await import(existsSync(source) ? `../src/${name}.ts` : `../dist/${name}.js`);
   } else if (existsSync(source) && existsSync(ownNode)) {
     await runAsChild(ownNode, source);
@@ -68,4 +70,10 @@ function runAsChild(ownNode, source) {
       resolve();
     });
   });
+}
+
+// As `src/cli/compile_cache.ts` does, but before the first module of TypeScript, which then is found without its types too.
+function keepCompiled() {
+  process.env.NODE_COMPILE_CACHE ??= at('../.cache/compiled');
+  module.enableCompileCache(process.env.NODE_COMPILE_CACHE);
 }
