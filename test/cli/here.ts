@@ -11,13 +11,19 @@ export interface Ended {
   readonly exitCode: number;
 }
 
-const environment = [['NO_COLOR', '1'], ['FORCE_COLOR'], ['TROUPE_NATS_TOKEN']] as const;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Calls the command in `folder`, one at a time. */
-export async function troupeHere(folder: string, args: readonly string[]): Promise<Ended> {
+const plainly: Environment = { NO_COLOR: '1', FORCE_COLOR: undefined, TROUPE_NATS_TOKEN: undefined };
+
+/** Calls the command in `folder`, one at a time, with this environment beside the test's own. */
+export async function troupeHere(
+  folder: string,
+  args: readonly string[],
+  environment: Environment = {},
+): Promise<Ended> {
   const before = process.cwd();
   const listeners = process.listeners('SIGUSR1');
-  for (const [name, value] of environment) vi.stubEnv(name, value);
+  for (const [name, value] of Object.entries({ ...plainly, ...environment })) vi.stubEnv(name, value);
   process.chdir(folder);
   const [stdout, stderr] = [process.stdout, process.stderr].map(writtenTo);
   try {

@@ -8,8 +8,9 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NatsServer } from '../../../src/runtime/cluster/nats.ts';
+import type { Environment } from '../here.ts';
 import { at, contentsOf, folder, launch, prepareFolder } from '../training.ts';
-import { expectNothingLeft, onNodes, type Environment } from './on_nodes.ts';
+import { expectNothingLeft, launcherHere, onNodes } from './on_nodes.ts';
 import { PlainServer } from './plain_server.ts';
 
 interface Refusal {
@@ -164,9 +165,10 @@ describe('before texts are packed and a directory is taken, a new run and a dry 
     '$what $more',
     async ({ keys, environment, line, exitCode = 1, more }) => {
       const before = contentsOf(folder);
-      const launched = onNodes('new', { keys: keys(), environment: environment?.() }, ...more);
-      expect(await launched.ended).toBe(exitCode);
-      expect([launched.stdout, launched.stderr]).toEqual([[], [expect.stringMatching(line)]]);
+      const ground = { keys: keys(), environment: environment?.() };
+      const { stdout, stderr, exitCode: found } = await launcherHere('new', ground, ...more);
+      expect(found).toBe(exitCode);
+      expect([stdout, stderr.split('\n')]).toEqual(['', [expect.stringMatching(line), '']]);
       expect(existsSync(at('new'))).toBe(false);
       expect(contentsOf(folder)).toEqual(before);
     },

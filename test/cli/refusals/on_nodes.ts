@@ -3,10 +3,9 @@
  * process, no temporary file, and of the run that it was to go on with every file as it was.
  */
 import { expect } from 'vitest';
+import { troupeHere, type Ended, type Environment } from '../here.ts';
 import { Launched } from '../remains.ts';
-import { at, contentsOf } from '../training.ts';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
+import { at, contentsOf, folder } from '../training.ts';
 
 /** `copy` is one of the run `earlier`; its events may tell of the failure. */
 export async function expectNothingLeft(launched: Launched, copy?: string): Promise<void> {
@@ -26,10 +25,18 @@ export interface Ground {
 }
 
 export function onNodes(runDir: string, { keys, environment }: Ground, ...more: string[]): Launched {
+  return new Launched(argumentsOf(runDir, keys, more), { TROUPE_NATS_TOKEN: undefined, ...environment });
+}
+
+/** The launcher of such a launch in this process, for what is found before it has nodes. */
+export function launcherHere(runDir: string, { keys, environment }: Ground, ...more: string[]): Promise<Ended> {
+  return troupeHere(folder, argumentsOf(runDir, keys, more), environment);
+}
+
+function argumentsOf(runDir: string, keys: Ground['keys'], more: readonly string[]): string[] {
   const settings = Object.entries({ nodes: 2, ...keys }).flatMap(([key, value]) => [
     '--set',
     `cluster.${key}=${value}`,
   ]);
-  const args = ['launch', 'tiny.yaml', '--run-dir', runDir, ...settings, ...more];
-  return new Launched(args, { TROUPE_NATS_TOKEN: undefined, ...environment });
+  return ['launch', 'tiny.yaml', '--run-dir', runDir, ...settings, ...more];
 }
