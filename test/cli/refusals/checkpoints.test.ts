@@ -159,9 +159,9 @@ describe('a resume', () => {
       1,
       'spoilt/metrics.jsonl: cannot be written (EISDIR); remove what is in its place, then continue with --resume',
     ],
-  ])('%s is refused', (_what, spoil, set, exitCode, line) => {
+  ])('%s is refused', async (_what, spoil, set, exitCode, line) => {
     spoilt('spoilt', spoil, 2, 4);
-    const { lines, changed, ...rest } = refusalOf([
+    const { lines, changed, ...rest } = await refusalHere([
       'launch',
       'tiny.yaml',
       '--quiet',
