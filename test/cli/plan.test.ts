@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { idleWorkers } from '../../src/cli/idle_workers.ts';
+import { troupeHere } from './here.ts';
 import { planOf, two } from './planned.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
@@ -41,15 +42,14 @@ describe('workers without a role are warned of, with the keys that give them one
     expect(idleWorkers(await planOf(text))).toBe(warning);
   });
 
-  test('above the verdict', () => {
+  test('above the verdict', async () => {
     const fewRoles = ['parallelism.data_parallel=1', 'parallelism.expert_parallel=1', 'model.num_hidden_layers=2'];
     const idle = ['cluster.workers_per_node=3', ...fewRoles].flatMap((key) => ['--set', key]);
-    expect(
-      troupe('plan', 'two.yaml', ...idle)
-        .stdout.trimEnd()
-        .split('\n')
-        .slice(-2),
-    ).toEqual([expect.stringMatching(/^1 of 3 workers has nothing to do; raise /), expect.stringMatching(/^fits: /)]);
+    const { stdout } = await troupeHere(folder, ['plan', 'two.yaml', ...idle]);
+    expect(stdout.trimEnd().split('\n').slice(-2)).toEqual([
+      expect.stringMatching(/^1 of 3 workers has nothing to do; raise /),
+      expect.stringMatching(/^fits: /),
+    ]);
   });
 });
 
@@ -66,9 +66,13 @@ describe('the command', () => {
     expect(JSON.parse(lacking.stdout)).toMatchObject({ fits: false });
   });
 
-  test('ends with 2 where the run would begin with a model that is not there', () => {
+  test('ends with 2 where the run would begin with a model that is not there', async () => {
     const line = `troupe: no checkpoint to open in ${join(folder, 'base')}: there is no such folder; start a new run or name another directory\n`;
-    expect(troupe('plan', 'two.yaml', '--set', 'from=base')).toEqual({ stdout: '', stderr: line, exitCode: 2 });
+    expect(await troupeHere(folder, ['plan', 'two.yaml', '--set', 'from=base'])).toEqual({
+      stdout: '',
+      stderr: line,
+      exitCode: 2,
+    });
   });
 
   test('writes no colours and no files', () => {
