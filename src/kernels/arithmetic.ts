@@ -23,6 +23,10 @@ export interface Arithmetic<T> {
   exp?(x: T): T;
   /** x · 2ⁿ of `shifted` = n + `POWER_SHIFT`, for results that are normal numbers. */
   timesPower2(x: T, shifted: T): T;
+  /** The natural logarithm, where the arithmetic has one of its own. */
+  log?(x: T): T;
+  /** Of a normal number x > 0 the n of x = 2ⁿ · m with √½ ≤ m < √2, about, and that m. */
+  splitPower2(x: T): { readonly power: T; readonly fraction: T };
   /** x where a < b, else y: also where one of them is NaN. */
   whereLess(a: T, b: T, x: T, y: T): T;
   /** Rounded to what bf16 can hold: to nearest, ties to even, every NaN to 0x7fc0. */
@@ -34,6 +38,9 @@ export const POWER_SHIFT = 1.5 * 2 ** 23;
 
 /** An element of an op's outputs from those of its inputs, in any arithmetic. */
 export type Formula = <T>(f: Arithmetic<T>, ...inputs: readonly T[]) => T;
+
+/** The bits of the smallest m of `splitPower2`: √½ in fp32. */
+export const LEAST_FRACTION_BITS = 0x3f3504f3;
 
 const { fround } = Math;
 const scratch = new Float32Array(1);
@@ -60,6 +67,12 @@ export const numbers: Arithmetic<number> = {
   smaller: (a, b) => (a < b ? a : b),
   larger: (a, b) => (b < a ? a : b),
   timesPower2: (x, shifted) => x * 2 ** (shifted - POWER_SHIFT),
+  splitPower2: (x) => {
+    scratch[0] = x;
+    const above = (bits[0] - LEAST_FRACTION_BITS) >> 23;
+    bits[0] -= above << 23;
+    return { power: above, fraction: scratch[0] };
+  },
   whereLess: (a, b, x, y) => (a < b ? x : y),
   roundBf16: (x) => {
     scratch[0] = x;

@@ -36,6 +36,36 @@ export function exp<T>(f: Arithmetic<T>, x: T): T {
   return f.whereLess(x, lowest, f.constant(0), f.whereLess(x, f.constant(expAbove), y, beyond));
 }
 
+/** The smallest normal number, and what lifts a subnormal one above it. */
+const leastNormal = 2 ** -126;
+const lift = 25;
+
+/** ln x, within 1 unit in the last place; −∞ of 0, NaN below it. */
+export function log<T>(f: Arithmetic<T>, x: T): T {
+  if (f.log !== undefined) return f.log(x);
+  const zero = f.constant(0);
+  const least = f.constant(leastNormal);
+  const lifted = f.whereLess(x, least, f.mul(x, f.constant(2 ** lift)), x);
+  const { power, fraction } = f.splitPower2(lifted);
+  const n = f.sub(power, f.whereLess(x, least, f.constant(lift), zero));
+  const r = f.sub(fraction, f.constant(1));
+  const square = f.mul(r, r);
+  const tail = polynomial(
+    f,
+    r,
+    [
+      0.3333333134651184, -0.2500081956386566, 0.20001226663589478, -0.16623356938362122, 0.14201758801937103,
+      -0.13160182535648346, 0.12761574983596802, -0.07634492963552475,
+    ],
+  );
+  const low = f.add(f.mul(f.mul(r, square), tail), f.mul(n, f.constant(ln2Low)));
+  const y = f.add(f.add(r, f.sub(low, f.mul(f.constant(0.5), square))), f.mul(n, f.constant(ln2High)));
+  const infinite = f.constant(Infinity);
+  // Infinity and NaN are their own logarithms; what is neither above nor below 0 is 0 or NaN.
+  const positive = f.whereLess(zero, x, f.whereLess(x, infinite, y, x), f.sub(x, infinite));
+  return f.whereLess(x, zero, f.constant(NaN), positive);
+}
+
 /** 1 / (1 + e⁻ˣ), within 3 units in the last place. */
 export function sigmoid<T>(f: Arithmetic<T>, x: T): T {
   return f.div(f.constant(1), f.add(f.constant(1), exp(f, f.negate(x))));

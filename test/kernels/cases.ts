@@ -93,6 +93,7 @@ export const cases: readonly Case[] = [
   dynamicRows('neg', x16, ({ x }) => k.neg(x)),
   dynamicRows('scale', x16, ({ x }) => k.scale(x, 0.3)),
   dynamicRows('exp', x16, ({ x }) => k.exp(x)),
+  dynamicRows('log', x16, ({ x }) => k.log(x), { x: positive }),
   dynamicRows('sqrt', x16, ({ x }) => k.sqrt(x), { x: positive }),
   dynamicRows('sigmoid', x16, ({ x }) => k.sigmoid(x)),
   dynamicRows('tanh', x16, ({ x }) => k.tanh(x)),

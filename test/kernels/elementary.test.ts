@@ -1,7 +1,7 @@
 /** Elementary functions against the engine's own, which are right to float64. */
 import { describe, expect, it } from 'vitest';
 import { numbers, POWER_SHIFT } from '../../src/kernels/arithmetic.ts';
-import { erf, exp, sigmoid, tanh } from '../../src/kernels/elementary.ts';
+import { erf, exp, log, sigmoid, tanh } from '../../src/kernels/elementary.ts';
 import { erf as preciseErf } from '../../src/kernels/normal.ts';
 
 const grid = (low: number, high: number, count = 20_001): number[] =>
@@ -16,6 +16,15 @@ const worst = (xs: readonly number[], of: (x: number) => number, precise: (x: nu
 it('exp is within 1 ulp', () => {
   expect(worst(grid(-87.3, 88.7), (x) => exp(numbers, x), Math.exp)).toBeLessThan(1);
   expect(worst(grid(-1, 1), (x) => exp(numbers, x), Math.exp)).toBeLessThan(1);
+});
+
+it('log is within 1 ulp, of subnormal numbers too', () => {
+  const of = (x: number): number => log(numbers, x);
+  expect(worst(grid(0.5, 2), of, Math.log)).toBeLessThan(1);
+  expect(worst(grid(0.999, 1.001), of, Math.log)).toBeLessThan(1);
+  expect(worst(grid(1e-3, 1e3), of, Math.log)).toBeLessThan(1);
+  const everyPower = Array.from({ length: 276 * 7 }, (_, i) => Math.fround((1 + (i % 7) / 7) * 2 ** (i / 7 - 149)));
+  expect(worst(everyPower, of, Math.log)).toBeLessThan(1);
 });
 
 it('sigmoid and tanh are within 3 ulp', () => {
@@ -45,6 +54,19 @@ it.each([
       [-1e30, 0],
       [88.7229, Infinity],
       [0, 1],
+      [NaN, NaN],
+    ],
+  },
+  {
+    name: 'log',
+    of: log,
+    cases: [
+      [Infinity, Infinity],
+      [0, -Infinity],
+      [-0, -Infinity],
+      [-1, NaN],
+      [-Infinity, NaN],
+      [1, 0],
       [NaN, NaN],
     ],
   },

@@ -97,6 +97,7 @@ export const f32x4 = {
   neg: unary('v128', 'f32x4.neg'),
   abs: unary('v128', 'f32x4.abs'),
   convertI32x4U: unary('v128', 'f32x4.convert_i32x4_u'),
+  convertI32x4S: unary('v128', 'f32x4.convert_i32x4_s'),
 };
 
 export const i32x4 = {
@@ -110,6 +111,8 @@ export const i32x4 = {
   mul: binary('v128', 'i32x4.mul'),
   shl: shift('i32x4.shl'),
   shrU: shift('i32x4.shr_u'),
+  shrS: shift('i32x4.shr_s'),
+  sub: binary('v128', 'i32x4.sub'),
   gtS: binary('v128', 'i32x4.gt_s'),
   extendLowI16x8U: unary('v128', 'i32x4.extend_low_i16x8_u'),
 };

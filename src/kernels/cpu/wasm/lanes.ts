@@ -1,5 +1,5 @@
 /** Arithmetic in generated code: of formulas on four lanes, of 32-bit words on one and on four. Results go into locals. */
-import type { Arithmetic } from '../../arithmetic.ts';
+import { LEAST_FRACTION_BITS, type Arithmetic } from '../../arithmetic.ts';
 import type { Words } from '../../random.ts';
 import type { WasmFunction } from './function.ts';
 import { f32x4, i32, i32x4, v128, type I32, type V128 } from './instructions.ts';
@@ -24,6 +24,12 @@ export function lanesOf(fn: WasmFunction): Arithmetic<V128> {
     larger: into((a, b) => f32x4.pmax(b, a)),
     // A number plus 1.5 · 2²³ has it in its low bits, and these shifted are those of an exponent.
     timesPower2: into((x, shifted) => i32x4.add(x, i32x4.shl(shifted, i32.const(23)))),
+    splitPower2: (x) => {
+      const least = fn.constant(i32x4.all(LEAST_FRACTION_BITS));
+      const power = fn.let(i32x4.shrS(i32x4.sub(x, least), i32.const(23)));
+      const fraction = fn.let(i32x4.sub(x, i32x4.shl(power, i32.const(23))));
+      return { power: fn.let(f32x4.convertI32x4S(power)), fraction };
+    },
     whereLess: into((a, b, x, y) => v128.bitselect(x, y, f32x4.lt(a, b))),
     roundBf16: into((x) => i32x4.shl(nearestBf16(fn, x), i32.const(16))),
   };

@@ -62,6 +62,10 @@ export function arithmeticOf(statements: Statements, lanes: Lanes): Arithmetic<s
     smaller: (a, b) => make(`select(${b}, ${a}, ${a} < ${b})`),
     larger: (a, b) => make(`select(${b}, ${a}, ${b} < ${a})`),
     exp: (x) => make(`exp(${x})`),
+    log: (x) => make(`log(${x})`),
+    splitPower2: () => {
+      throw new Error('WGSL has a logarithm of its own');
+    },
     timesPower2: () => {
       throw new Error('WGSL has an exponential of its own');
     },
