@@ -157,6 +157,18 @@ export const cases: readonly Case[] = [
     { index: (i) => ((i * 5) % 10) - 1 },
   ),
   dynamicRows(
+    'gatherColumns',
+    (r) => ({ x: k.f32([r, 12]), columns: k.i32([r, 3]) }),
+    ({ x, columns }) => k.gatherColumns(x, columns),
+    { columns: (i) => ((i * 5) % 13) - 1 },
+  ),
+  dynamicRows(
+    'scatterColumns, some twice',
+    (r) => ({ x: k.f32([r, 3]), columns: k.i32([r, 3]) }),
+    ({ x, columns }) => k.scatterColumns(x, columns, 8),
+    { columns: (i) => ((i * i) % 9) - 1 },
+  ),
+  dynamicRows(
     'embedding',
     (r) => ({ table: k.weight([11, 16]), ids: k.i32([r]) }),
     ({ table, ids }) => k.embedding(table, ids),

@@ -9,6 +9,7 @@ export { div } from './div.ts';
 export { embedding } from './embedding.ts';
 export { exp } from './exp.ts';
 export { fromBf16, toBf16 } from './bf16_cast.ts';
+export { gatherColumns, scatterColumns } from './gather_columns.ts';
 export { gatherRows, segmentSum } from './gather_rows.ts';
 export { gelu } from './gelu.ts';
 export { jitter } from './jitter.ts';
