@@ -1,7 +1,9 @@
 /** Picking and gathering: ties, nobody's rows, rows that do not exist, and the routing vectors of the papers. */
 import { afterAll, expect, it } from 'vitest';
+import { tablesOf } from '../../src/kernels/cpu/wasm/lower.ts';
 import * as k from '../../src/kernels/index.ts';
-import { inputsOf, onDevice } from './kit.ts';
+import { inputsOf, onDevice, onReference } from './kit.ts';
+import { runTopK, topKCases, topKProgram } from './top_k.ts';
 
 const device = new k.CpuDevice({ bytes: 2 ** 26 });
 afterAll(() => device.close());
@@ -17,6 +19,43 @@ it('takes the largest first, and of equal ones the lowest index', async () => {
   expect([...indices]).toEqual([1, 2, 4, 0, 1, 2, 0, 2, 4]);
   expect([...values]).toEqual([3, 3, 2, 7, 7, 7, -1, -1, -1]);
   expect((await run(program, { x }, { rows: 0 })).indices).toHaveLength(0);
+});
+
+it.each(topKCases)('takes $count of $width as sorting does, of $keep of $groups groups, and NaN last', async (each) => {
+  for (const on of [run, onReference]) {
+    const { actual, expected } = await runTopK(on, each, 9);
+    expect(actual).toEqual(expected);
+  }
+});
+
+it('has code for what is chosen from whole vectors', () => {
+  const [node] = topKProgram({ width: 256, count: 8, groups: 8, keep: 4 }, 9).nodes;
+  expect(tablesOf(node)).toEqual([]);
+});
+
+it.each([
+  [9, { groups: 2, keep: 1 }, 'top_k: 2 groups do not divide 9'],
+  [8, { groups: 2, keep: 3 }, 'top_k: cannot keep 3 of 2 groups'],
+  [8, { groups: 4, keep: 1 }, 'top_k: cannot take 3 of 2'],
+])('refuses groups that do not fit %i', (width, limit, message) => {
+  expect(() => k.trace('top', { x: k.f32([2, width]) }, ({ x }) => ({ ...k.topK(x, 3, limit) }))).toThrow(message);
+});
+
+it('adds what falls into one column in the order of the picks', async () => {
+  const scatter = k.trace('scatter', { x: k.f32([1, 4]), columns: k.i32([1, 4]) }, ({ x, columns }) => ({
+    y: k.scatterColumns(x, columns, 4),
+  }));
+  const columns = Int32Array.of(1, 1, 1, 1);
+  // In fp32, 1e8 + 1 − 1e8 is 0, and 1 counts only where it is added last.
+  expect([...(await run(scatter, { x: Float32Array.of(1e8, 1, -1e8, 1), columns }, {})).y]).toEqual([0, 1, 0, 0]);
+});
+
+it('refuses a column that is none', async () => {
+  const gather = k.trace('gather', { x: k.f32([2, 2]), columns: k.i32([2, 1]) }, ({ x, columns }) => ({
+    y: k.gatherColumns(x, columns),
+  }));
+  const inputs = inputsOf(gather, { columns: (at) => at * 2 });
+  await expect(run(gather, inputs, {})).rejects.toThrow('gather_columns: column 2 of row 1 is outside of 2 columns');
 });
 
 it('sends the gradient of a maximum to the first of equal elements', async () => {

@@ -72,9 +72,12 @@ export const v128 = {
     wat: `(v128.load64_zero offset=${offset} ${address.wat})`,
   }),
   and: binary('v128', 'v128.and'),
+  or: binary('v128', 'v128.or'),
   xor: binary('v128', 'v128.xor'),
   /** Bits of `x` where `mask` is set, else of `y`. */
   bitselect: (x: V128, y: V128, mask: V128): V128 => of('v128', 'v128.bitselect')(x, y, mask),
+  /** 1 where any bit is set, else 0. */
+  anyTrue: (x: V128): I32 => of('i32', 'v128.any_true')(x),
 };
 
 export const f32x4 = {
