@@ -31,7 +31,6 @@ const alone = [
   'test/actors/leased_rows.test.ts',
   'test/actors/**/*webgpu*',
   'test/cli/checks/gpu.test.ts',
-  'test/cli/device_line.test.ts',
   'test/kernels/memory.test.ts',
   'test/kernels/precision.test.ts',
   'test/kernels/webgpu/**',
