@@ -3,39 +3,12 @@
  * dimension where the op takes one, else a number: then the program is traced anew for every size.
  */
 import * as k from '../../src/kernels/index.ts';
-import { Graph } from '../../src/kernels/graph.ts';
-import type { Dim, InputSpec, Program, Value } from '../../src/kernels/index.ts';
+import type { Dim } from '../../src/kernels/index.ts';
+import { dynamicRows, staticRows, type Body, type Case, type Specs } from './case.ts';
 import type { Fill } from './kit.ts';
+import { routerCases } from './router_cases.ts';
 
-export interface Case {
-  readonly name: string;
-  readonly rows: 'dynamic' | 'static';
-  readonly fill: Fill;
-  readonly build: (rows: Dim) => Program;
-}
-
-type Specs = Readonly<Record<string, InputSpec>>;
-type Body = (inputs: Readonly<Record<string, Value>>) => Value | Readonly<Record<string, Value>>;
-
-function make(rows: Case['rows'], name: string, specs: (rows: Dim) => Specs, body: Body, fill: Fill = {}): Case {
-  return {
-    name,
-    rows,
-    fill,
-    build: (dim) =>
-      k.trace(name, specs(dim), (inputs) => {
-        const made = body(inputs);
-        return isValue(made) ? { y: made } : made;
-      }),
-  };
-}
-
-function isValue(made: ReturnType<Body>): made is Value {
-  return made.graph instanceof Graph;
-}
-
-const dynamicRows = make.bind(null, 'dynamic');
-const staticRows = make.bind(null, 'static');
+export type { Case };
 
 const x16 = (rows: Dim): Specs => ({ x: k.f32([rows, 16]) });
 const pair = (rows: Dim): Specs => ({ a: k.f32([rows, 16]), b: k.f32([rows, 16]) });
@@ -81,7 +54,6 @@ const scan =
   });
 const selectiveScan: Body = ({ u, delta, a, b, c, d }) => k.selectiveScan(u, delta, a, b, c, d);
 const scanFill: Fill = { delta: positive, a: (i) => -positive(i) };
-
 export const cases: readonly Case[] = [
   dynamicRows('add', pair, ({ a, b }) => k.add(a, b)),
   dynamicRows('add, a vector', withVector, ({ a, b }) => k.add(a, b)),
@@ -168,6 +140,7 @@ export const cases: readonly Case[] = [
     ({ x, columns }) => k.scatterColumns(x, columns, 8),
     { columns: (i) => ((i * i) % 9) - 1 },
   ),
+  ...routerCases,
   dynamicRows(
     'embedding',
     (r) => ({ table: k.weight([11, 16]), ids: k.i32([r]) }),

@@ -107,3 +107,5 @@ export function topK(
   const [values, indices] = op([x], { k, groups, keep });
   return { values, indices };
 }
+
+export type { GroupLimit };
