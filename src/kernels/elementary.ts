@@ -71,6 +71,16 @@ export function sigmoid<T>(f: Arithmetic<T>, x: T): T {
   return f.div(f.constant(1), f.add(f.constant(1), exp(f, f.negate(x))));
 }
 
+/** ln(1 + eˣ), within 3 units in the last place. */
+export function softplus<T>(f: Arithmetic<T>, x: T): T {
+  const one = f.constant(1);
+  const u = exp(f, f.negate(f.absolute(x)));
+  const w = f.add(one, u);
+  // What 1 + u lost in rounding counts by the slope of the logarithm.
+  const lost = f.div(f.sub(u, f.sub(w, one)), w);
+  return f.add(f.larger(x, f.constant(0)), f.add(log(f, w), lost));
+}
+
 const tanhSmall = 0.625;
 
 /** tanh x, within 3 units in the last place. */

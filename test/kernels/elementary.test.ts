@@ -1,7 +1,7 @@
 /** Elementary functions against the engine's own, which are right to float64. */
 import { describe, expect, it } from 'vitest';
 import { numbers, POWER_SHIFT } from '../../src/kernels/arithmetic.ts';
-import { erf, exp, log, sigmoid, tanh } from '../../src/kernels/elementary.ts';
+import { erf, exp, log, sigmoid, softplus, tanh } from '../../src/kernels/elementary.ts';
 import { erf as preciseErf } from '../../src/kernels/normal.ts';
 
 const grid = (low: number, high: number, count = 20_001): number[] =>
@@ -37,6 +37,12 @@ it('sigmoid and tanh are within 3 ulp', () => {
   ).toBeLessThan(3);
   expect(worst(grid(-10, 10), (x) => tanh(numbers, x), Math.tanh)).toBeLessThan(3);
   expect(worst(grid(-1e-3, 1e-3), (x) => tanh(numbers, x), Math.tanh)).toBeLessThan(3);
+});
+
+it('softplus is within 3 ulp', () => {
+  const precise = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+  expect(worst(grid(-80, 80), (x) => softplus(numbers, x), precise)).toBeLessThan(3);
+  expect(worst(grid(-2, 2), (x) => softplus(numbers, x), precise)).toBeLessThan(3);
 });
 
 it('erf is within 2e-7', () => {
@@ -77,6 +83,16 @@ it.each([
       [Infinity, 1],
       [-Infinity, 0],
       [0, 0.5],
+      [NaN, NaN],
+    ],
+  },
+  {
+    name: 'softplus',
+    of: softplus,
+    cases: [
+      [Infinity, Infinity],
+      [-Infinity, 0],
+      [100, 100],
       [NaN, NaN],
     ],
   },

@@ -36,6 +36,7 @@ export { sigmoid } from './sigmoid.ts';
 export { silu } from './silu.ts';
 export { pad, slice } from './slice.ts';
 export { softmax } from './softmax.ts';
+export { logSigmoid, softplus } from './softplus.ts';
 export { sqrt } from './sqrt.ts';
 export { sub } from './sub.ts';
 export { sumTo } from './sum_to.ts';
