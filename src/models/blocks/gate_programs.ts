@@ -1,8 +1,8 @@
 /**
- * A router as two programs after its logits: `choose` makes what the host decides by, `gates` what the host decided into
- * gates and auxiliary losses, differentiable by the logits. A microbatch of R × E logits is passed over, forward, once by
- * `gates`, and by `choose` twice (scores made, and looked at) or four times (a biased copy beside them); backward
- * once, which writes as many gradients. No other array of R × E is made. Shape suffixes: R tokens, E experts, K experts
+ * A router as two programs after its logits: `choose` makes what the host decides by, `gates` makes what the host decided into
+ * gates and auxiliary losses, differentiable by the logits (`vjp` with respect to them alone). Passes over R × E numbers:
+ * `gates` one forward and one backward, which makes nothing of that size but the gradient; `choose` two, one that makes scores
+ * and one that looks at them, and of a biased softmax a third between them. Shape suffixes: R tokens, E experts, K experts
  * that take a token, P experts that the host may choose from, G groups of tokens.
  */
 import { add } from '../../kernels/ops/add.ts';
