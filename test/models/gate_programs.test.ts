@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { CpuDevice, type Data } from '../../src/kernels/index.ts';
 import { gatePrograms, type GateRule } from '../../src/models/blocks/gate_programs.ts';
 import { onDevice } from '../kernels/kit.ts';
-import { bothWays, largestError, someRules, titleOf, usualRule } from './gates.ts';
+import { bothWays, largestError, microbatch, someRules, titleOf, usualRule } from './gates.ts';
 
 const device = new CpuDevice({ bytes: 2 ** 28 });
 afterAll(() => device.close());
@@ -93,4 +93,10 @@ it('chooses from the groups whose two best are worth most', async () => {
 it('refuses groups that do not divide what they are groups of', () => {
   expect(() => gatePrograms({ ...usualRule, auxGroups: 5 }, 12)).toThrow('5 groups do not divide 12 rows');
   expect(() => gatePrograms({ ...usualRule, groups: 3 }, 12)).toThrow('3 groups do not divide 8');
+});
+
+it('refuses an expert that is none', async () => {
+  const inputs = { ...microbatch(usualRule), taken_RK: new Int32Array(24).fill(8) };
+  const message = 'router_scores: column 8 of row 0 is outside of 8 columns';
+  await expect(gatesOf(usualRule, inputs, 12)).rejects.toThrow(message);
 });
