@@ -76,9 +76,13 @@ export const batchStreams = {
 
 /** The programs of one mixture-of-experts layer; layers of the same shape share them. */
 export interface MixturePrograms {
-  /** h_RD, key, router_ED → logits_RE, probs_RE. Without `key` when there is no jitter (evaluation). */
+  /** h_RD, key, router_ED → logits_RE. Without `key` when there is no jitter (evaluation). */
   readonly score: Program;
   readonly scoreEvaluation: Program;
+  /** logits_RE, and where experts are balanced by it bias_E → choices_RP, scores_RP: all that the host reads. */
+  readonly choose: Program;
+  /** logits_RE, taken_RK, live_R1, load_GE, z_weight_1 → gates_RK, aux_1, z_1, see `gate_programs.ts`. */
+  readonly gates: Program;
   /** h_RD, order_S → rows_SD: the rows of the chosen tokens, packed by expert, in the dispatch's precision. */
   readonly dispatch: Program;
   /** outputs_SD, gates_RK, slots_RK → moe_RD: gate times expert output, summed in top-k order. */

@@ -28,8 +28,10 @@ export interface StepMetrics {
   readonly processed: number;
   readonly spilled: number;
   readonly dropped: number;
-  /** Tokens that chose each expert, by layer index. */
+  /** Tokens that chose each expert, by mixture: the number of its layer, or that and a name where a layer has several. */
   readonly expert_load: Readonly<Record<string, readonly number[]>>;
+  /** Milliseconds that rows waited for credit of each expert group that let them wait. */
+  readonly credit_wait_ms: Readonly<Record<string, number>>;
   /** Bytes sent in the step, by transport: `local`, `thread`, `nats`. */
   readonly bytes_sent: Readonly<Record<string, number>>;
   /** CPU time of each thread in the step, in ms, by system: a node's main thread, its workers, the launcher. */

@@ -1,14 +1,50 @@
 /** Capacity bounds what a router may send an expert of one microbatch, and so what memory the expert takes. */
+import type { MoeSection } from './schema.ts';
 
-/** Slots of one expert for a microbatch: `ceil(factor * tokens * topK / experts)`, at least `minCapacity`, at most all. */
-export function expertCapacity(
-  tokens: number,
-  topK: number,
-  experts: number,
-  capacityFactor: number,
-  minCapacity: number,
-): number {
-  // Rounded to 1e-9 first: a float's last bit must not add a slot.
-  const share = Math.round(((capacityFactor * tokens * topK) / experts) * 1e9) / 1e9;
-  return Math.min(tokens, Math.max(Math.ceil(share), minCapacity));
+export type CapacityRule = Pick<
+  MoeSection,
+  | 'num_experts'
+  | 'top_k'
+  | 'capacity_factor'
+  | 'eval_capacity_factor'
+  | 'capacity_rounding'
+  | 'min_capacity'
+  | 'group_size'
+  | 'overflow'
+>;
+
+export interface Capacity {
+  /** Groups of tokens, equal runs of a microbatch, that slots are given out in. */
+  readonly groups: number;
+  /** Slots of one expert in each. */
+  readonly slots: number;
 }
+
+/**
+ * Slots of one expert for a microbatch of so many tokens. In each group of S tokens `factor · S · top_k / num_experts`, rounded,
+ * at least `min_capacity`, at most S (arXiv 2101.03961 eq. 3); dropless S, since a token visits an expert once.
+ */
+export function capacityOf(rule: CapacityRule, tokens: number, isTraining: boolean): Capacity {
+  const size = rule.group_size ?? tokens;
+  const groups = tokens / size;
+  if (rule.overflow === 'dropless') return { groups, slots: size };
+  const factor = isTraining ? rule.capacity_factor : rule.eval_capacity_factor;
+  // Rounded to 1e-9 first: a float's last bit must not add a slot.
+  const share = Math.round(((factor * size * rule.top_k) / rule.num_experts) * 1e9) / 1e9;
+  const rounded = rule.capacity_rounding === 'ceil' ? Math.ceil(share) : Math.floor(share);
+  return { groups, slots: Math.min(size, Math.max(rounded, rule.min_capacity)) };
+}
+
+/** Most rows that an expert gets of a microbatch of so many tokens, in any pass. */
+export const mostRowsOf = (rule: CapacityRule, tokens: number): number =>
+  Math.max(
+    ...[true, false]
+      .map((isTraining) => capacityOf(rule, tokens, isTraining))
+      .map(({ groups, slots }) => groups * slots),
+  );
+
+/** Choices that a token may try: those that it visits, and where they spill those after. */
+export const choicesOf = ({ top_k: K, overflow, spill_choices: most, num_experts: E }: ChoicesRule): number =>
+  overflow === 'spill' ? Math.min(E, Math.max(K, most)) : K;
+
+type ChoicesRule = Pick<MoeSection, 'top_k' | 'overflow' | 'spill_choices' | 'num_experts'>;

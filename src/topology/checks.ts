@@ -6,13 +6,14 @@ import { blendRules } from './blend_rules.ts';
 import { dataRules } from './data_rules.ts';
 import { decaySteps } from './decay_steps.ts';
 import { evaluationRules } from './evaluation_rules.ts';
+import { moeRules } from './moe_rules.ts';
 import { problem, type Problem, type Rule } from './problem.ts';
 import type { Topology } from './schema.ts';
 import { sizeLimits } from './size_limits.ts';
 
 /** Every rule that the topology breaks, in the order of the sections. */
 export function checkTopology(topology: Topology): Problem[] {
-  return [...rules, ...dataRules, ...blendRules, ...evaluationRules, ...sizeLimits].flatMap(
+  return [...rules, ...moeRules, ...dataRules, ...blendRules, ...evaluationRules, ...sizeLimits].flatMap(
     (rule) => rule(topology) ?? [],
   );
 }
@@ -53,44 +54,6 @@ const rules: readonly Rule[] = [
             `it must be a multiple of ${widthMultiple}`,
           'model.num_attention_heads',
           'model.hidden_size',
-        )
-      : null,
-
-  ({ model, moe }) =>
-    model.architecture === 'transformer' && moe !== undefined
-      ? problem('a transformer has no experts; remove the section, or set model.architecture: switch', 'moe')
-      : null,
-
-  ({ moe }) =>
-    moe !== undefined && moe.top_k > moe.num_experts
-      ? problem(`top_k ${moe.top_k} exceeds num_experts ${moe.num_experts}`, 'moe.top_k', 'moe.num_experts')
-      : null,
-
-  ({ moe, model }) =>
-    moe !== undefined && moe.every_n_layers > model.num_hidden_layers
-      ? problem(
-          `every_n_layers ${moe.every_n_layers} exceeds model.num_hidden_layers ${model.num_hidden_layers}, ` +
-            'so that no layer would have experts',
-          'moe.every_n_layers',
-          'model.num_hidden_layers',
-        )
-      : null,
-
-  ({ moe, parallelism: { expert_parallel: groups } }) =>
-    moe !== undefined && moe.num_experts % groups !== 0
-      ? problem(
-          `moe.num_experts ${moe.num_experts} cannot be divided into expert_parallel ${groups} equal groups`,
-          'parallelism.expert_parallel',
-          'moe.num_experts',
-        )
-      : null,
-
-  ({ moe, parallelism: { expert_parallel: groups } }) =>
-    moe === undefined && groups > 1
-      ? problem(
-          `expert_parallel ${groups} needs experts, and a transformer has none; set it to 1`,
-          'parallelism.expert_parallel',
-          'model.architecture',
         )
       : null,
 

@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { keyTree, nodeAt, pathsOfKey, type KeyNode } from './key_tree.ts';
 import { lostInFp32 } from './fp32.ts';
 import { nearest } from './nearest.ts';
+import { ourNameOf } from './other_names.ts';
 import { describeValue, valueAt } from './plain.ts';
 import type { Topology } from './schema.ts';
 
@@ -44,7 +45,11 @@ export function problemsOf(issues: readonly z.core.$ZodIssue[], root: unknown): 
 
 function unknownKey(key: string, section: readonly string[]): string {
   const known = [...(nodeAt(section) ?? keyTree()).keys.keys()];
-  const suggestion = nearest(key, known) ?? pathsOfKey(key).at(0);
+  const other = ourNameOf(key);
+  // In the section of its key the last word of the path says enough.
+  const isHere = section.length > 0 && other?.startsWith(`${section.join('.')}.`);
+  const ours = isHere ? other?.split('.').at(-1) : other;
+  const suggestion = ours ?? nearest(key, known) ?? pathsOfKey(key).at(0);
   const isDotted = section.length === 0 && key.includes('.') && nodeAt(key.split('.')) !== null;
   const hint = isDotted ? dottedHint(key) : suggestion === undefined ? '' : `did you mean ${suggestion}? `;
   return `unknown key; ${hint}allowed here: ${known.join(', ')}`;

@@ -1,7 +1,7 @@
 /** The programs of a decoder, chained, against the same model written again in float64. */
 import { describe, expect, it } from 'vitest';
-import { route } from '../../src/actors/mixture/routing.ts';
-import { allocate, floats, type Data } from '../../src/kernels/dtype.ts';
+import { admit } from '../../src/actors/mixture/admission.ts';
+import { allocate, floats, ints, type Data } from '../../src/kernels/dtype.ts';
 import type { Program } from '../../src/kernels/program.ts';
 import { runReference } from '../../src/kernels/reference.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
@@ -34,9 +34,18 @@ function mix(mixture: Mixture, h_RD: Data, values: Values, config: ModelConfig):
   const { programs } = mixture;
   const { num_experts: experts, top_k: topK } = config.moe!;
   const D = config.hidden_size;
-  const scores = runReference(programs.score, { h_RD, ...bound(mixture.router, values) }, { tokens: R });
-  const routing = route(floats('probs', scores.probs_RE), { experts, topK, capacity });
-  const { order_S, gates_RK, slots_RK, kept_E } = routing;
+  const { logits_RE } = runReference(programs.score, { h_RD, ...bound(mixture.router, values) }, { tokens: R });
+  const chosen = runReference(programs.choose, { logits_RE }, { tokens: R });
+  const [choices_RP, scores_RP] = [ints('choices', chosen.choices_RP), floats('scores', chosen.scores_RP)];
+  const rule = { experts, topK, choices: topK, groups: 1, slots: capacity, order: 'position' } as const;
+  const routing = admit({ choices_RP, scores_RP, live_R: null }, rule);
+  const { order_S, slots_RK, kept_E, experts_RK: taken_RK } = routing;
+  const balance = {
+    live_R1: new Float32Array(R).fill(1),
+    load_GE: new Float32Array(experts),
+    z_weight_1: new Float32Array(1),
+  };
+  const { gates_RK } = runReference(programs.gates, { logits_RE, taken_RK, ...balance }, { tokens: R });
   const slots = order_S.length;
   const { rows_SD } = runReference(programs.dispatch, { h_RD, order_S }, { tokens: R, slots });
   const outputs_SD = allocate('f32', slots * D);

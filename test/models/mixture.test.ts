@@ -1,7 +1,7 @@
 /** The programs of a mixture: their gradients against finite differences in float64, and where numbers are rounded. */
 import { describe, expect, it } from 'vitest';
-import { route, startsOf } from '../../src/actors/mixture/routing.ts';
-import { allocate, floats, type Data } from '../../src/kernels/dtype.ts';
+import { admit, startsOf } from '../../src/actors/mixture/admission.ts';
+import { allocate, floats, ints, type Data } from '../../src/kernels/dtype.ts';
 import { runReference } from '../../src/kernels/reference.ts';
 import type { LiveSizes } from '../../src/kernels/shape.ts';
 import { vjp } from '../../src/kernels/vjp.ts';
@@ -16,7 +16,6 @@ import { matrixOf, mixture } from './plain_decoder.ts';
 const { hidden: D, ffn: F } = tinyShape;
 const [R, E, K, capacity] = [9, 3, 2, 6];
 const rule = { experts: E, topK: K, capacity };
-
 const hand = { kind: 'hand', to: 'model.layers.1.mlp', gives: 'h', takes: 'moe' } as const;
 const settings = { ...tinySettings, batch: 1, sequence: R };
 
@@ -35,18 +34,23 @@ const experts = Array.from({ length: E }, (_, e) => ({
   ffn_up_FD: random(3 + e, F * D),
   ffn_down_DF: random(30 + e, D * F),
 }));
+/** All rows are tokens, and no auxiliary loss counts. */
+const [live_R1, load_GE, z_weight_1] = [new Float32Array(R).fill(1), new Float32Array(E), new Float32Array(1)];
+const unbalanced = { live_R1, load_GE, z_weight_1 };
 /** d(loss)/d(moe): the loss is the output weighted by this. */
 const d_moe_RD = random(99, R * D);
 
+type Values = Readonly<Record<string, Data>>;
+
 /** Forward by program, then backward with its residuals: all that both give. */
-function differentiate(program: Program, inputs: Readonly<Record<string, Data>>, live: LiveSizes) {
-  const { forward, backward, backwardInput, backwardWeight } = vjp(program);
+function differentiate(program: Program, inputs: Values, live: LiveSizes, constants: string[] = []) {
+  const { forward, backward, backwardInput, backwardWeight } = vjp(program, { constants });
   const made = { ...inputs, ...runReference(forward, inputs, live) };
   return {
     made,
     /** From cotangents, whole or split. */
-    whole: (d: Readonly<Record<string, Data>>) => runReference(backward, { ...made, ...d }, live),
-    split: (d: Readonly<Record<string, Data>>) => {
+    whole: (d: Values) => runReference(backward, { ...made, ...d }, live),
+    split: (d: Values) => {
       const carried = runReference(backwardInput, { ...made, ...d }, live);
       return { ...carried, ...runReference(backwardWeight, { ...made, ...d, ...carried }, live) };
     },
@@ -55,9 +59,15 @@ function differentiate(program: Program, inputs: Readonly<Record<string, Data>>,
 
 /** Output and all gradients of a mixture, the way that router and experts chain the programs. */
 function chain(programs: ReturnType<typeof programsOf>) {
-  const score = differentiate(programs.score, { h_RD, router_ED }, { tokens: R });
-  const routing = route(floats('probs', score.made.probs_RE), rule);
-  const { order_S, gates_RK, slots_RK, kept_E, experts_RK } = routing;
+  const tokens = { tokens: R };
+  const score = differentiate(programs.score, { h_RD, router_ED }, tokens);
+  const { logits_RE } = score.made;
+  const { choices_RP, scores_RP } = runReference(programs.choose, { logits_RE }, tokens);
+  const choices = { choices_RP: ints('choices', choices_RP), scores_RP: floats('scores', scores_RP), live_R: null };
+  const routing = admit(choices, { experts: E, topK: K, choices: K, groups: 1, slots: capacity, order: 'position' });
+  const { order_S, slots_RK, kept_E, experts_RK: taken_RK } = routing;
+  const gates = differentiate(programs.gates, { logits_RE, taken_RK, ...unbalanced }, tokens, Object.keys(unbalanced));
+  const { gates_RK } = gates.made;
   const live = { tokens: R, slots: order_S.length };
   const dispatch = differentiate(programs.dispatch, { h_RD, order_S }, live);
   const { rows_SD } = dispatch.made;
@@ -77,9 +87,8 @@ function chain(programs: ReturnType<typeof programsOf>) {
   const d_experts = ran.map(({ split }, e) => split({ d_outputs_SD: part(d_outputs_SD, e) }));
   const d_rows_SD = joined(d_experts.map((d) => d.d_rows_SD));
   const throughRows = dispatch.whole({ d_rows_SD }).d_h_RD;
-  const d_probs_RE = new Float32Array(R * E);
-  for (const [i, d] of d_gates_RK.entries()) d_probs_RE[Math.floor(i / K) * E + experts_RK[i]] = d;
-  const { d_h_RD, d_router_ED } = score.whole({ d_probs_RE, d_logits_RE: new Float32Array(R * E) });
+  const { d_logits_RE } = gates.whole({ d_gates_RK, d_aux_1: z_weight_1, d_z_1: z_weight_1 });
+  const { d_h_RD, d_router_ED } = score.whole({ d_logits_RE });
   return {
     routing,
     rows_SD,

@@ -18,7 +18,7 @@ import { Run } from '../../src/run/run.ts';
 import { Scorer, type MicrobatchScores, type ScoredData } from '../../src/run/scorer.ts';
 import { ask, defineProtocol, HeapFramePool, type LocalSystemOptions } from '../../src/runtime/index.ts';
 import { FaultPlan } from '../../src/runtime/testing/index.ts';
-import { expertCapacity, heldOutName, type Topology } from '../../src/topology/index.ts';
+import { capacityOf, heldOutName, type Topology } from '../../src/topology/index.ts';
 import { denseTopology, drawn, hashedBatches, smallTopology as sparseTopology } from '../actors/kit.ts';
 import { plainOf } from '../models/kit.ts';
 import { decode, softmax } from '../models/plain_decoder.ts';
@@ -137,7 +137,7 @@ it.each([
     epsilon: model.rms_norm_eps,
     sequence: 16,
     sparse: moe === undefined ? [] : [1, 3],
-    rule: { experts: 4, topK: 1, capacity: moe === undefined ? 0 : expertCapacity(32, 1, 4, 2, moe.min_capacity) },
+    rule: { experts: 4, topK: 1, capacity: moe === undefined ? 0 : capacityOf(moe, 32, false).slots },
   };
   for (const { microbatch, logProbs_R } of scores) {
     const { tensors } = hashedBatches(topology).microbatch({ kind: 'score', data: 'some', step: 0, microbatch });

@@ -1,11 +1,35 @@
-/** The capacity of an expert. */
+/** Capacity, by hand. */
 import { expect, test } from 'vitest';
-import { expertCapacity } from '../../src/topology/index.ts';
+import { capacityOf, choicesOf, mostRowsOf } from '../../src/topology/index.ts';
+import { moeSchema } from '../../src/topology/schema/moe.ts';
 
-test('capacity is the fair share times the factor, rounded up, within the least and all tokens', () => {
-  expect(expertCapacity(2048, 1, 8, 1.25, 4)).toBe(320);
-  expect(expertCapacity(100, 1, 8, 1.25, 4)).toBe(16);
-  expect(expertCapacity(8, 1, 8, 1.25, 4)).toBe(4);
-  expect(expertCapacity(3, 1, 8, 1.25, 4)).toBe(3);
-  expect(expertCapacity(1000, 2, 4, 1.1, 4)).toBe(550);
+const rule = (more: Record<string, unknown>) => moeSchema.parse(more);
+
+test.each([
+  [{}, 2048, 320],
+  [{}, 100, 16],
+  [{}, 8, 4],
+  [{}, 3, 3],
+  [{ num_experts: 4, top_k: 2, capacity_factor: 1.1 }, 1000, 550],
+  [{ capacity_rounding: 'floor' }, 100, 15],
+  [{ capacity_rounding: 'floor', min_capacity: 0 }, 6, 0],
+])('of %j and %i tokens an expert takes %i', (more, tokens, slots) => {
+  expect(capacityOf(rule(more), tokens, true)).toEqual({ groups: 1, slots });
+});
+
+test('is of each group of tokens, and an expert has memory for all groups of the larger factor', () => {
+  expect(capacityOf(rule({ group_size: 512 }), 2048, true)).toEqual({ groups: 4, slots: 80 });
+  expect(mostRowsOf(rule({ group_size: 512 }), 2048)).toBe(4 * 128);
+});
+
+test('is none where no token is dropped', () => {
+  expect(capacityOf(rule({ overflow: 'dropless' }), 2048, true)).toEqual({ groups: 1, slots: 2048 });
+});
+
+test.each([
+  [{ top_k: 2 }, 2],
+  [{ overflow: 'spill' }, 4],
+  [{ overflow: 'spill', top_k: 5, spill_choices: 6 }, 6],
+])('with %j a token may try %i experts', (more, choices) => {
+  expect(choicesOf(rule(more))).toBe(choices);
 });

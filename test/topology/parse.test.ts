@@ -130,14 +130,14 @@ describe('a faulty file is refused in one line that names place, key, what was f
       'run.yaml:1:20: cluster.device: found 1, allowed: auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter; or a list with one for each node',
     ],
     [
-      'an overflow policy of a later version',
-      'moe: { overflow: dropless }',
-      'run.yaml:1:18: moe.overflow: found "dropless", allowed: drop (dropless arrives in a later version)',
+      'a balance of a later version',
+      'moe: { aux_loss: global }',
+      'run.yaml:1:18: moe.aux_loss: found "global", allowed: local or sequence (global arrives in a later version)',
     ],
     [
-      'a score order of a later version',
-      'moe: { score_order: post_softmax }',
-      'run.yaml:1:21: moe.score_order: found "post_softmax", allowed: pre_softmax (post_softmax arrives in a later version)',
+      'a score order that there is not',
+      'moe: { score_order: topk_sofmax }',
+      'run.yaml:1:21: moe.score_order: found "topk_sofmax", allowed: pre_softmax or topk_softmax (did you mean topk_softmax?)',
     ],
     [
       'another router precision',

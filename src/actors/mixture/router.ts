@@ -1,10 +1,12 @@
 /**
- * The router of one mixture layer and one stage rank: it scores tokens, decides where they go, sends the rows of all
- * experts of a group in one envelope, and combines what comes back. A message-driven state machine with one context a
+ * The router of one mixture and one stage rank scores tokens, decides where they go, sends the rows of all experts of a
+ * group in one envelope, and combines what comes back. It is a message-driven state machine with one context a
  * microbatch; it goes on when every group has answered, and combines in top-k order, so arrival order cannot matter.
  */
 import type { Device, Tensor } from '../../kernels/device.ts';
+import { draw, streamOf } from '../../kernels/random.ts';
 import type { Mixture } from '../../models/model.ts';
+import { expertGroupRole } from '../../topology/index.ts';
 import type { Actor, ActorScope, ArgsOf } from '../../runtime/index.ts';
 import { groupAddress, stageAddress } from '../placement/addresses.ts';
 import { weightBindings } from '../stage/bindings.ts';
@@ -18,8 +20,9 @@ import { emptyVote, type Vote } from '../protocol/parameters.ts';
 import { Shareholder } from '../parameters/shareholder.ts';
 import type { Shareholding } from '../parameters/shareholding.ts';
 import type { RouterContext, RouterPrograms } from './router_context.ts';
-import { RouterScores, type Scores } from './router_scores.ts';
-import { liveRows, route, type Routing } from './routing.ts';
+import { RouterGates, type AuxiliaryLosses } from './router_gates.ts';
+import { admit, type AdmissionRule, type Chance, type Routing } from './admission.ts';
+import type { Grant } from './credits.ts';
 import { RowExchange } from './row_exchange.ts';
 import type { RowsPort } from '../stage/rows_port.ts';
 
@@ -34,10 +37,10 @@ export interface RouterParts {
   /** One for each microbatch that may be under way at once. */
   readonly contexts: readonly RouterContext[];
   readonly seed: number;
-  /** Slots of one expert for a microbatch of so many tokens. */
-  readonly capacity: (tokens: number, isTraining: boolean) => number;
-  /** Most slots of one expert that any pass grants. */
-  readonly grant: number;
+  /** How choices are admitted. */
+  readonly admission: (isTraining: boolean) => AdmissionRule;
+  /** What it may have under way with each group. */
+  readonly grant: Grant;
   /** Rows that memory for the rows of one group has, see `row_buffers.ts`. */
   readonly room: number;
 }
@@ -51,24 +54,24 @@ export interface RouterPlace {
   readonly globalMicrobatches: number;
 }
 
+/** Distinguishes second choices from other uses of the seed. */
+const choicePurpose = 2;
+
 /** A microbatch between `route` and its last message. */
 interface Routed {
   readonly unit: Unit;
   readonly tokens: number;
-  readonly live_R: Uint8Array | null;
   readonly slots: number;
   readonly context: RouterContext;
   readonly routing: Routing;
   /** Groups whose rows have not come back. */
   owing: Set<number>;
-  /** What the gradients on the way back are multiplied by. */
-  lossScale: number;
 }
 
 export class Router extends Shareholder implements Actor<Messages> {
   private readonly parts: RouterParts;
   private readonly scope: ActorScope;
-  private readonly scores: RouterScores;
+  private readonly gates: RouterGates;
   private readonly rows: RowExchange;
   private idle: RouterContext[];
   private readonly routed = new Map<string, Routed>();
@@ -77,48 +80,45 @@ export class Router extends Shareholder implements Actor<Messages> {
 
   constructor(parts: RouterParts, share: Shareholding, scope: ActorScope) {
     super(share);
-    const { mixture, place } = parts;
+    const { mixture, place, port, room, grant } = parts;
     this.parts = parts;
     this.scope = scope;
     this.idle = [...parts.contexts];
-    this.scores = new RouterScores(parts);
+    this.gates = new RouterGates(parts);
     const groups = Array.from({ length: place.groups }, (_, group) => groupAddress(mixture.name, group));
-    this.rows = new RowExchange(parts.port, mixture.experts, groups, parts);
+    const now = (): number => scope.clock.now();
+    this.rows = new RowExchange({ port, experts: mixture.experts, groups, room, grant, now });
   }
 
   async route({ rows, live_R: mask, ...unit }: ArgsOf<Messages, 'route'>): Promise<void> {
-    const { device, port, programs, mixture, capacity } = this.parts;
+    const { device, port, programs, admission } = this.parts;
     const context = this.idle.pop();
     if (context === undefined) throw new Error(`${this.scope.address}: more microbatches under way than contexts`);
     const tokens = rows.shape[0];
-    const isTraining = unit.kind === 'train';
     // The message's tensors end with this handler.
     const live_R = mask === undefined ? null : Uint8Array.from(mask.data);
     port.scatter(rows, [{ tensor: context.score.h_RD, rows: tokens }]);
-    const scores = await this.scores.score(unit, context, tokens);
-    const rule = { experts: mixture.experts, topK: mixture.moe.top_k, capacity: capacity(tokens, isTraining) };
-    const routing = route(scores.probs_RE, rule, live_R);
+    const choices = await this.gates.choose(unit, context, { tokens, live_R });
+    const routing = admit(choices, admission(unit.kind === 'train'), this.chanceOf(unit));
     const slots = routing.order_S.length;
     device.write(context.dispatch.order_S, routing.order_S);
     await programs.dispatch.forward.run(context.dispatch, { tokens, slots });
-
     const owing = await this.rows.send(unit, 'forward', routing.kept_E, context.dispatch.rows_SD, (group, message) =>
       this.group(group).tell.dispatch(message),
     );
-    const routed = { unit, tokens, live_R, slots, context, routing, owing, lossScale: 1 };
-    this.routed.set(keyOf(unit), routed);
-    if (unit.kind !== 'decode') this.routingReports.push(this.reportOf(routed, scores));
+    this.routed.set(keyOf(unit), { unit, tokens, slots, context, routing, owing });
+    // While the rows are away.
+    const losses = await this.gates.gate(context, choices, routing);
+    if (unit.kind !== 'decode') this.routingReports.push(this.reportOf(unit, routing, losses));
   }
 
   async outputs({ group, rows, ...unit }: ArgsOf<Messages, 'outputs'>): Promise<void> {
     const routed = this.owed(unit, group);
     const { routing, context, tokens, slots } = routed;
     const { combine } = context;
-    this.rows.receive(unit, 'forward', routing.kept_E, group, rows, combine.outputs_SD);
+    await this.rows.receive(unit, 'forward', routing.kept_E, { group, rows, target_SD: combine.outputs_SD });
     if (routed.owing.size > 0) return;
-    const { device, programs, mixture } = this.parts;
-    device.write(combine.gates_RK, routing.gates_RK);
-    device.write(combine.slots_RK, routing.slots_RK);
+    const { programs, mixture } = this.parts;
     await programs.combine.forward.run(combine, { tokens, slots });
     if (unit.kind !== 'train') this.end(routed);
     this.stage().tell.stream({ ...unit, name: mixture.hand.takes, rows: await this.toStage(combine.moe_RD, tokens) });
@@ -126,25 +126,25 @@ export class Router extends Shareholder implements Actor<Messages> {
 
   async combineGradient({ rows, lossScale = 1, ...unit }: ArgsOf<Messages, 'combineGradient'>): Promise<void> {
     const routed = this.find(unit);
-    routed.lossScale = lossScale;
     const { tokens, slots, routing, context } = routed;
-    this.parts.port.scatter(rows, [{ tensor: context.combine.d_moe_RD, rows: tokens }]);
-    await this.parts.programs.combine.backward.run(context.combine, { tokens, slots });
+    const { port, programs, mixture } = this.parts;
+    port.scatter(rows, [{ tensor: context.combine.d_moe_RD, rows: tokens }]);
+    await programs.combine.backward.run(context.combine, { tokens, slots });
     const { d_outputs_SD } = context.combine;
     routed.owing = await this.rows.send(unit, 'backward', routing.kept_E, d_outputs_SD, (group, message) =>
       this.group(group).tell.outputsGradient(message),
     );
+    // While the gradients are away.
+    const leaf = weightBindings(mixture.router, this.share.leaves.open(unit.microbatch).views, 'd_');
+    await this.gates.backward(context, leaf, { routing, tokens, lossScale });
   }
 
   async rowsGradient({ group, rows, ...unit }: ArgsOf<Messages, 'rowsGradient'>): Promise<void> {
     const routed = this.owed(unit, group);
-    const { context, tokens, live_R, lossScale, slots, routing } = routed;
-    this.rows.receive(unit, 'backward', routing.kept_E, group, rows, context.dispatch.d_rows_SD);
+    const { context, tokens, slots, routing } = routed;
+    await this.rows.receive(unit, 'backward', routing.kept_E, { group, rows, target_SD: context.dispatch.d_rows_SD });
     if (routed.owing.size > 0) return;
     const { programs, mixture } = this.parts;
-    await this.scores.writeGradient(context, routing, { tokens, live_R, lossScale });
-    const leaf = weightBindings(mixture.router, this.share.leaves.open(unit.microbatch).views, 'd_');
-    await programs.score.backward.run({ ...context.score, ...leaf }, { tokens });
     await programs.dispatch.backward.run(context.dispatch, { tokens, slots });
     await programs.sum.run(context.sum, { tokens });
     this.end(routed);
@@ -164,10 +164,9 @@ export class Router extends Shareholder implements Actor<Messages> {
 
   report(): Omit<Vote, 'squares'> {
     this.closed = 0;
-    return { ...emptyVote, routing: this.takeReports() };
+    return { ...emptyVote, routing: this.takeReports(), creditWaitMs: this.waits() };
   }
 
-  /** Asked when its stage is done with the pass. */
   finish(): PassReport {
     return { ...emptyReport, routing: this.takeReports() };
   }
@@ -179,6 +178,13 @@ export class Router extends Shareholder implements Actor<Messages> {
     this.routingReports = [];
     this.closed = 0;
     this.idle = [...this.parts.contexts];
+  }
+
+  /** By expert group, those that let rows wait. */
+  private waits(): Record<string, number> {
+    const { name } = this.parts.mixture;
+    const waited = this.rows.takeWaitedMs().map((ms, group) => [expertGroupRole(name, group), ms] as const);
+    return Object.fromEntries(waited.filter(([, ms]) => ms > 0));
   }
 
   /** All microbatches of this rank have gone forth and back. */
@@ -195,20 +201,19 @@ export class Router extends Shareholder implements Actor<Messages> {
     return routingReports;
   }
 
-  private reportOf({ unit, tokens, live_R, slots, routing }: Routed, scores: Scores): RoutingReport {
-    const { mixture } = this.parts;
-    const routed = liveRows(live_R, tokens) * mixture.moe.top_k;
-    return {
-      mixture: mixture.name,
-      order: mixture.number,
-      microbatch: unit.microbatch,
-      routed,
-      sent: slots,
-      spilled: 0,
-      dropped: routed - slots,
-      load: Array.from(routing.routed_E),
-      ...this.scores.losses(scores, routing, live_R),
-    };
+  private reportOf({ microbatch }: Unit, routing: Routing, losses: AuxiliaryLosses): RoutingReport {
+    const { name: mixture, number: order } = this.parts.mixture;
+    const { routed, spilled, dropped, routed_E, order_S } = routing;
+    const load = Array.from(routed_E);
+    return { mixture, order, microbatch, routed, sent: order_S.length, spilled, dropped, load, ...losses };
+  }
+
+  /** Of choices after the first, in training, where these are made at random. */
+  private chanceOf({ kind, step, microbatch }: Unit): Chance {
+    const { seed, mixture } = this.parts;
+    if (kind !== 'train' || mixture.moe.second_choice === 'always') return null;
+    const { a, b } = streamOf([seed, choicePurpose, mixture.number, step, microbatch]);
+    return (row, choice) => draw(a, b, row * mixture.moe.top_k + choice) / 2 ** 32;
   }
 
   private find(unit: Unit): Routed {

@@ -4,7 +4,7 @@
  */
 import type { Bindings, Device, Executable, Slice, Tensor } from '../../kernels/device.ts';
 import { add } from '../../kernels/ops/add.ts';
-import { typeOf } from '../../kernels/program.ts';
+import { typeOf, type Program } from '../../kernels/program.ts';
 import { f32, trace } from '../../kernels/trace.ts';
 import type { MixturePrograms } from '../../models/model.ts';
 import { tensorFor } from '../stage/bindings.ts';
@@ -13,6 +13,8 @@ import { differentiate, type Differentiated } from '../stage/differentiated.ts';
 export interface RouterPrograms {
   readonly score: Differentiated;
   readonly scoreEvaluation: Executable;
+  readonly choose: Executable;
+  readonly gates: Differentiated;
   readonly dispatch: Differentiated;
   readonly combine: Differentiated;
   /** a_RD, b_RD → sum_RD: the two gradients of the rows that the stage handed over. */
@@ -22,6 +24,8 @@ export interface RouterPrograms {
 /** Bindings of each program, over tensors that the programs share by name. */
 export interface RouterContext {
   readonly score: Bindings;
+  readonly choose: Bindings;
+  readonly gates: Bindings;
   readonly dispatch: Bindings;
   readonly combine: Bindings;
   readonly sum: Bindings;
@@ -35,32 +39,40 @@ export async function compileRouter(device: Device, programs: MixturePrograms): 
   return {
     score: await differentiate(device, programs.score),
     scoreEvaluation: await device.compile(programs.scoreEvaluation),
+    choose: await device.compile(programs.choose),
+    gates: await differentiate(device, programs.gates, { constants: ['load_GE', 'z_weight_1'] }),
     dispatch: await differentiate(device, programs.dispatch),
     combine: await differentiate(device, programs.combine),
     sum: await device.compile(sum),
   };
 }
 
+/** Tensors that several of the programs have, by these names. */
+const common = ['h_RD', 'logits_RE', 'd_logits_RE', 'gates_RK', 'd_gates_RK'];
+
 /** Takes the memory of one microbatch from the router's slice. Throws `OutOfSliceMemory`. */
 export function createRouterContext(slice: Slice, programs: RouterPrograms, weights: Bindings): RouterContext {
-  const h_RD = tensorFor(slice, 'h_RD', typeOf(programs.dispatch.vjp.forward, 'h_RD'));
-  const bind = ({ vjp }: Differentiated): Record<string, Tensor> => {
-    const bindings: Record<string, Tensor> = { h_RD };
-    for (const program of [vjp.forward, vjp.backward]) {
+  const shared: Record<string, Tensor> = {};
+  const bind = (bound: readonly Program[]): Record<string, Tensor> => {
+    const bindings: Record<string, Tensor> = {};
+    for (const program of bound) {
       for (const { name, value } of [...program.inputs, ...program.outputs]) {
         // Gradients of weights are bound to a leaf when the backward runs.
-        const isWeight = weights[name.replace(/^d_/, '')] !== undefined;
-        if (!isWeight) bindings[name] ??= tensorFor(slice, name, value.type);
+        if (weights[name.replace(/^d_/, '')] !== undefined) continue;
+        const own = common.includes(name) ? shared : bindings;
+        bindings[name] = own[name] ??= tensorFor(slice, name, value.type);
       }
     }
     return { ...bindings, ...weights };
   };
-  const score = bind(programs.score);
-  const dispatch = bind(programs.dispatch);
+  const both = ({ vjp: { forward, backward } }: Differentiated): readonly Program[] => [forward, backward];
+  const score = bind(both(programs.score));
+  const dispatch = bind(both(programs.dispatch));
   const sum = {
     a_RD: dispatch.d_h_RD,
     b_RD: score.d_h_RD,
     sum_RD: tensorFor(slice, 'sum_RD', typeOf(programs.dispatch.vjp.forward, 'h_RD')),
   };
-  return { score, dispatch, combine: bind(programs.combine), sum };
+  const choose = bind([programs.choose.program]);
+  return { score, choose, gates: bind(both(programs.gates)), dispatch, combine: bind(both(programs.combine)), sum };
 }

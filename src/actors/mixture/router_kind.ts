@@ -4,7 +4,7 @@ import { typeOf } from '../../kernels/program.ts';
 import type { MixtureConfig } from '../../models/config.ts';
 import type { Mixture } from '../../models/model.ts';
 import { actor, type ActorScope, type ChildSpec } from '../../runtime/index.ts';
-import { expertCapacity, type RowEdge } from '../../topology/index.ts';
+import { capacityOf, choicesOf, mostRowsOf, type RowEdge } from '../../topology/index.ts';
 import { gradientsAlive } from '../parameters/gradients_alive.ts';
 import { holdingsOf } from '../parameters/holding.ts';
 import type { Share } from '../parameters/share.ts';
@@ -19,6 +19,7 @@ import { weightBindings } from '../stage/bindings.ts';
 import { groupRows } from '../stage/row_buffers.ts';
 import type { RankPart } from '../stage/rank_part.ts';
 import { Router } from './router.ts';
+import type { AdmissionRule } from './admission.ts';
 import { compileRouter, createRouterContext } from './router_context.ts';
 
 export function routerEntry(runSpec: RunSpec, own: RankPart, mixture: Mixture): CastEntry {
@@ -59,7 +60,8 @@ function shareOf({ topology, mesh }: RunSpec, dataRank: number, { name, router }
 function edgesOf({ mesh, model }: RunSpec, mixture: Mixture): RowEdge[] {
   const { name, experts, moe, programs } = mixture;
   const tokens = model.batch * model.sequence;
-  const capacity = capacityOf(moe, tokens, true);
+  const { groups, slots } = capacityOf(moe, tokens, true);
+  const capacity = groups * slots;
   const { dtype, shape } = typeOf(programs.expert, 'rows_SD');
   const rowBytes = Number(shape[1]) * bytesPerElement[dtype];
   return mesh.expertGroups
@@ -104,8 +106,8 @@ async function build(
     programs,
     contexts: alike(device, window, () => createRouterContext(slice, programs, bindings)),
     seed: training.seed,
-    capacity: (of: number, isTraining: boolean) => capacityOf(moe, of, isTraining),
-    grant: Math.max(capacityOf(moe, tokens, true), capacityOf(moe, tokens, false)),
+    admission: (isTraining: boolean) => admissionOf(moe, tokens, isTraining),
+    grant: { rows: mostRowsOf(moe, tokens), microbatches: window, bytes: moe.credit_bytes },
     room: groupRows(mixture, mixture.experts / parallelism.expert_parallel),
   };
   const create = (scope: ActorScope): Router => new Router(parts, new Shareholding(shareParts, scope), scope);
@@ -114,8 +116,7 @@ async function build(
   return actor(routerProtocol, address, create, { dataCapacity });
 }
 
-/** Slots of one expert for a microbatch of so many tokens. */
-function capacityOf(moe: MixtureConfig, tokens: number, isTraining: boolean): number {
-  const factor = isTraining ? moe.capacity_factor : moe.eval_capacity_factor;
-  return expertCapacity(tokens, moe.top_k, moe.num_experts, factor, moe.min_capacity);
+function admissionOf(moe: MixtureConfig, tokens: number, isTraining: boolean): AdmissionRule {
+  const capacity = capacityOf(moe, tokens, isTraining);
+  return { experts: moe.num_experts, topK: moe.top_k, choices: choicesOf(moe), order: moe.drop_order, ...capacity };
 }

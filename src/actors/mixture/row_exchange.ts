@@ -1,84 +1,132 @@
 /**
- * The rows of a router between it and the expert groups of its layer: out in one envelope a group, back at their place
- * among all rows, each dispatch against a credit. Both ways work alike, forward with rows and backward with gradients.
+ * The rows of a router between it and the expert groups of its mixture: out in one envelope a group, back at their place among all
+ * rows, each dispatch against a credit. What finds no credit waits in the queue of its group, gradients before rows, and leaves as
+ * soon as something comes back. Both ways work alike, forward with rows and backward with gradients.
  */
 import type { Tensor } from '../../kernels/device.ts';
+import { bytesPerElement } from '../../kernels/dtype.ts';
 import type { ArgsOf } from '../../runtime/index.ts';
-import { CreditLedger, type Phase } from './credits.ts';
 import type { expertGroupProtocol } from '../protocol/expert.ts';
 import type { Unit } from '../protocol/pass.ts';
 import type { Rows } from '../protocol/rows.ts';
-import { startsOf } from './routing.ts';
 import type { RowsPort } from '../stage/rows_port.ts';
+import { startsOf } from './admission.ts';
+import { CreditLedger, type Claim, type Grant, type Phase } from './credits.ts';
 
 export type Dispatch = ArgsOf<typeof expertGroupProtocol, 'dispatch'>;
 
+export interface ExchangeParts {
+  readonly port: RowsPort;
+  readonly experts: number;
+  /** Addresses of the expert groups, in order. */
+  readonly groups: readonly string[];
+  /** Rows that memory for one of them has. */
+  readonly room: number;
+  readonly grant: Grant;
+  readonly now: () => number;
+}
+
+/** Tells a group. */
+export type Teller = (group: number, message: Dispatch) => void;
+
+interface Waiting {
+  readonly claim: Claim;
+  readonly rows: { readonly tensor: Tensor; readonly at: number; readonly rows: number };
+  readonly tell: Teller;
+  /** Since when it waits; null while nobody knows whether it has to. */
+  sinceMs: number | null;
+}
+
 export class RowExchange {
-  private readonly port: RowsPort;
-  private readonly experts: number;
-  private readonly groups: readonly string[];
-  private readonly room: number;
+  private readonly parts: ExchangeParts;
   private readonly credits: CreditLedger;
+  /** By group. */
+  private queues: Waiting[][];
+  private waitedMs: number[];
 
-  /**
-   * `groups`: addresses of the expert groups, in order; `room`: rows that memory for one of them has; `grant`: most rows of one
-   * dispatch to one expert.
-   */
-  constructor(
-    port: RowsPort,
-    experts: number,
-    groups: readonly string[],
-    { room, grant }: { readonly room: number; readonly grant: number },
-  ) {
-    this.port = port;
-    this.experts = experts;
-    this.groups = groups;
-    this.room = room;
-    this.credits = new CreditLedger(grant);
+  constructor(parts: ExchangeParts) {
+    this.parts = parts;
+    this.credits = new CreditLedger(parts.grant);
+    this.queues = parts.groups.map(() => []);
+    this.waitedMs = parts.groups.map(() => 0);
   }
 
-  /** Dispatches whose rows have not come back. */
+  /** Dispatches that wait, or whose rows have not come back. */
   get outstanding(): number {
-    return this.credits.size;
+    return this.queues.reduce((sum, queue) => sum + queue.length, this.credits.size);
   }
 
   /**
-   * Sends the rows of `rows_SD`, packed by expert, to their groups; a group without rows hears so too. Returns the
-   * groups that owe an answer. Throws `CreditError`.
+   * Sends the rows of `rows_SD`, packed by expert, to their groups; a group without rows hears so too. They stay where they are
+   * until the last of them has left. Returns the groups that owe an answer. Throws `CreditError`.
    */
-  async send(
+  async send(unit: Unit, phase: Phase, kept_E: Int32Array, rows_SD: Tensor, tell: Teller): Promise<Set<number>> {
+    const { experts, groups, now } = this.parts;
+    const each = experts / groups.length;
+    const starts = startsOf(kept_E);
+    const rowBytes = rows_SD.shape[1] * bytesPerElement[rows_SD.dtype];
+    for (const group of groups.keys()) {
+      const counts = Array.from(kept_E.subarray(group * each, (group + 1) * each));
+      const total = counts.reduce((sum, count) => sum + count, 0);
+      const rows = { tensor: rows_SD, at: starts[group * each], rows: total };
+      const waiting: Waiting = {
+        claim: { unit, phase, group, counts, bytes: total * rowBytes },
+        rows,
+        tell,
+        sinceMs: null,
+      };
+      const queue = this.queues[group];
+      const firstForward = queue.findIndex(({ claim }) => claim.phase === 'forward');
+      if (phase === 'forward' || firstForward < 0) queue.push(waiting);
+      else queue.splice(firstForward, 0, waiting);
+    }
+    await Promise.all([...groups.keys()].map((group) => this.pump(group)));
+    const sinceMs = now();
+    for (const queue of this.queues) for (const waiting of queue) waiting.sinceMs ??= sinceMs;
+    return new Set(groups.keys());
+  }
+
+  /** Lays a group's rows at their place in `target_SD`, and lets go what has waited for their credit. Throws `CreditError`. */
+  async receive(
     unit: Unit,
     phase: Phase,
     kept_E: Int32Array,
-    rows_SD: Tensor,
-    tell: (group: number, message: Dispatch) => void,
-  ): Promise<Set<number>> {
-    const each = this.experts / this.groups.length;
-    const starts = startsOf(kept_E);
-    const dispatches = await Promise.all(
-      this.groups.map(async (address, group) => {
-        const counts = Array.from(kept_E.subarray(group * each, (group + 1) * each));
-        const total = counts.reduce((sum, count) => sum + count, 0);
-        const own = { tensor: rows_SD, at: starts[group * each], rows: total };
-        return { ...unit, counts, rows: await this.port.gather([own], address, this.room) };
-      }),
-    );
-    for (const [group, dispatch] of dispatches.entries()) {
-      this.credits.take(unit.microbatch, phase, group, dispatch.counts);
-      tell(group, dispatch);
-    }
-    return new Set(this.groups.keys());
+    { group, rows, target_SD }: { readonly group: number; readonly rows: Rows; readonly target_SD: Tensor },
+  ): Promise<void> {
+    const { port, experts, groups } = this.parts;
+    this.credits.settle(unit, phase, group, rows.shape[0]);
+    const start = startsOf(kept_E)[(group * experts) / groups.length];
+    port.scatter(rows, [{ tensor: target_SD, at: start, rows: rows.shape[0] }]);
+    await this.pump(group);
+  }
+
+  /** Milliseconds that dispatches have waited for credit since this was asked last, by group. */
+  takeWaitedMs(): number[] {
+    const { waitedMs } = this;
+    this.waitedMs = waitedMs.map(() => 0);
+    return waitedMs;
   }
 
   /** Forgets all dispatches: their rows will not come back. */
   abandon(): void {
     this.credits.clear();
+    this.queues = this.queues.map(() => []);
   }
 
-  /** Lays a group's rows at their place in `target_SD` and returns the credit. Throws `CreditError`. */
-  receive(unit: Unit, phase: Phase, kept_E: Int32Array, group: number, rows: Rows, target_SD: Tensor): void {
-    this.credits.settle(unit.microbatch, phase, group, rows.shape[0]);
-    const start = startsOf(kept_E)[(group * this.experts) / this.groups.length];
-    this.port.scatter(rows, [{ tensor: target_SD, at: start, rows: rows.shape[0] }]);
+  /** Sends what of a group's queue has credit, in order. */
+  private async pump(group: number): Promise<void> {
+    const { port, groups, room, now } = this.parts;
+    const queue = this.queues[group];
+    // A gen may end while rows are read.
+    const isOver = (): boolean => this.queues[group] !== queue;
+    for (let first = queue.at(0); first !== undefined && !isOver(); first = queue.at(0)) {
+      if (!this.credits.take(first.claim)) return;
+      queue.shift();
+      const { claim, rows, tell, sinceMs } = first;
+      const { unit, counts } = claim;
+      if (sinceMs !== null) this.waitedMs[group] += now() - sinceMs;
+      const message = { ...unit, counts: [...counts], rows: await port.gather([rows], groups[group], room) };
+      if (!isOver()) tell(group, message);
+    }
   }
 }

@@ -91,15 +91,21 @@ export class ParameterSet {
     for (const bucket of this.learning) bucket.reserveGradients(count * bucket.plan.uses.own.length);
   }
 
-  /** Sums of squares of the tensors of a gradient, by parameter name; of those of `names` that learn. */
+  /** Sums of squares of the tensors of a gradient, by parameter name; of those of `names` that learn. What is no gradient has 0. */
   async squares(gradient: Gradient, names: readonly string[]): Promise<Record<string, number>> {
-    const tensors = names.flatMap((name) => {
-      const arena = gradient.get(this.bucketOf.get(name)!);
-      return arena === undefined ? [] : [[name, arena.views[name]] as const];
-    });
-    if (this.parts.deviceSquares !== null) return await this.parts.deviceSquares.of(Object.fromEntries(tensors));
+    const learning = names.filter((name) => gradient.has(this.bucketOf.get(name)!));
+    const isOfLoss = (name: string): boolean => this.bucketOf.get(name)?.plan.rule?.isOfLoss ?? true;
+    const none = Object.fromEntries(learning.filter((name) => !isOfLoss(name)).map((name) => [name, 0]));
+    const tensors = learning
+      .filter(isOfLoss)
+      .map((name) => [name, gradient.get(this.bucketOf.get(name)!)!.views[name]] as const);
+    if (this.parts.deviceSquares !== null)
+      return { ...none, ...(await this.parts.deviceSquares.of(Object.fromEntries(tensors))) };
     const values = await this.readAll(tensors);
-    return Object.fromEntries(values.map(([name, data]) => [name, sumOfSquares(floats('squares', data))]));
+    return {
+      ...none,
+      ...Object.fromEntries(values.map(([name, data]) => [name, sumOfSquares(floats('squares', data))])),
+    };
   }
 
   /** One update by a reduced gradient, as decided, each parameter by its rule. */

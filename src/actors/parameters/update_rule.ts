@@ -8,7 +8,9 @@ import type { OptimizerSection } from '../../topology/index.ts';
 import type { Decision } from '../protocol/parameters.ts';
 
 export interface UpdateRule {
-  readonly name: OptimizerSection['name'];
+  readonly name: OptimizerSection['name'] | 'balance';
+  /** Whether what it is given is a gradient of the loss, which counts in the gradient norm; default: yes. */
+  readonly isOfLoss?: boolean;
   /** What it keeps of a parameter, each f32 of the parameter's shape and 0 at first; checkpoints have it as `<parameter>.<state>`. */
   readonly states: readonly string[];
   /**

@@ -8,6 +8,7 @@ import type { SystemVote } from '../protocol/agent.ts';
 import { expertGroupProtocol } from '../protocol/expert.ts';
 import { parametersProtocol, type Decision, type Vote } from '../protocol/parameters.ts';
 import type { Pass } from '../protocol/pass.ts';
+import { added } from '../protocol/added.ts';
 import { passProtocol, type PassReport } from '../protocol/report.ts';
 import { holdersOf } from './cast.ts';
 import type { CastEntry, Holder } from './cast_entry.ts';
@@ -46,15 +47,12 @@ export class LocalHolders {
   /** Asks all for their votes on the training step that is under way, and adds them to one. */
   async vote(): Promise<SystemVote> {
     const votes = await this.all(this.holders, (holder) => holder.ask.prepare(undefined, patience));
-    const processed: Record<string, number> = {};
-    for (const [mixture, rows] of votes.flatMap((vote) => Object.entries(vote.processed))) {
-      processed[mixture] = (processed[mixture] ?? 0) + rows;
-    }
     return {
       squares: this.holders.flatMap((entry, i) => squaresOf(entry, votes[i])),
       sums: votes.flatMap(({ sums }) => sums),
       routing: votes.flatMap(({ routing }) => routing),
-      processed,
+      processed: added(votes.map((vote) => vote.processed)),
+      creditWaitMs: added(votes.map((vote) => vote.creditWaitMs)),
     };
   }
 

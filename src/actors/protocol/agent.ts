@@ -38,6 +38,8 @@ export const systemVoteSchema = z.object({
   routing: z.array(routingReportSchema),
   /** Rows that experts processed, by mixture. */
   processed: z.record(z.string(), z.int()),
+  /** Milliseconds that rows waited for credit, by expert group. */
+  creditWaitMs: z.record(z.string(), z.number()),
 });
 export type SystemVote = z.infer<typeof systemVoteSchema>;
 

@@ -27,6 +27,7 @@ export const stepMetricsSchema = z.object({
   spilled: z.int(),
   dropped: z.int(),
   expert_load: z.record(z.string(), z.array(z.int()).readonly()),
+  credit_wait_ms: counts,
   nodes: z.int(),
   workers: z.int(),
   eval_loss: z.number().exactOptional(),

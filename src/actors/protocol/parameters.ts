@@ -14,10 +14,12 @@ export const voteSchema = z.object({
   routing: z.array(routingReportSchema),
   /** Rows that experts processed, by mixture. */
   processed: z.record(z.string(), z.int()),
+  /** Milliseconds that rows waited for credit, by expert group. */
+  creditWaitMs: z.record(z.string(), z.number()),
 });
 export type Vote = z.infer<typeof voteSchema>;
 
-export const emptyVote: Vote = { squares: {}, sums: [], routing: [], processed: {} };
+export const emptyVote: Vote = { squares: {}, sums: [], routing: [], processed: {}, creditWaitMs: {} };
 
 /** What gradients are multiplied by while they are made, and the steps since it changed that did not overflow. */
 export const lossScaleSchema = z.object({ scale: z.number(), cleanSteps: z.int() });

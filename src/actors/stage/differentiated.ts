@@ -13,13 +13,18 @@ export interface Differentiated {
 
 const derivatives = new WeakMap<Program, Vjp>();
 
-/**
- * The derivative of a program, but for what it only reports, and the mask of that; layers that share a program share it, and so the device compiles
- * it once.
- */
-export function derivativeOf(program: Program, reports: readonly string[] = []): Vjp {
+/** What of a program has no part in its derivative. */
+export interface Unlearnt {
+  /** Outputs that are only reported. */
+  readonly reports?: readonly string[];
+  /** Inputs that no gradient is asked for, beside the mask of what is reported. */
+  readonly constants?: readonly string[];
+}
+
+/** The derivative of a program; layers that share a program share it, and so the device compiles it once. */
+export function derivativeOf(program: Program, { reports = [], constants = [] }: Unlearnt = {}): Vjp {
   const from = reports.length === 0 ? {} : { from: learntFrom(program, reports) };
-  const known = derivatives.get(program) ?? vjp(program, { ...from, constants: [LIVE] });
+  const known = derivatives.get(program) ?? vjp(program, { ...from, constants: [LIVE, ...constants] });
   derivatives.set(program, known);
   return known;
 }
@@ -27,12 +32,8 @@ export function derivativeOf(program: Program, reports: readonly string[] = []):
 const learntFrom = ({ outputs }: Program, reports: readonly string[]): string[] =>
   outputs.flatMap(({ name }) => (reports.includes(name) ? [] : [name]));
 
-export async function differentiate(
-  device: Device,
-  program: Program,
-  reports?: readonly string[],
-): Promise<Differentiated> {
-  const derivative = derivativeOf(program, reports);
+export async function differentiate(device: Device, program: Program, unlearnt?: Unlearnt): Promise<Differentiated> {
+  const derivative = derivativeOf(program, unlearnt);
   return {
     vjp: derivative,
     forward: await device.compile(derivative.forward),

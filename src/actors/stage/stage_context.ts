@@ -35,7 +35,7 @@ export async function compileStage(device: Device, plan: StagePlan): Promise<Sta
   const lives = livesOf(plan);
   const shapes = new Map(lives.map(({ key, type }) => [key, type.shape]));
   for (const [at, step] of plan.part.steps.entries()) {
-    if (step.kind === 'run') steps.set(at, await differentiate(device, step.program, step.reports));
+    if (step.kind === 'run') steps.set(at, await differentiate(device, step.program, step));
   }
   for (const [stream, readers] of plan.readers) {
     const shape = shapes.get(gradientKey(stream));

@@ -61,7 +61,7 @@ export function livesOf(plan: StagePlan): TensorLife[] {
     else {
       const { at, step } = action;
       for (const name of [...Object.values(step.reads), ...Object.values(step.writes)]) stream(name, time);
-      for (const { name, type } of derivativeOf(step.program, step.reports).residuals)
+      for (const { name, type } of derivativeOf(step.program, step).residuals)
         touch(residualKey(at, step, name), type, time);
     }
   }
@@ -73,7 +73,7 @@ export function livesOf(plan: StagePlan): TensorLife[] {
       touch(handKey(plan, action), types.get(action.step.gives)!, time);
     } else {
       const { at, step } = action;
-      const { kept, residuals } = derivativeOf(step.program, step.reports);
+      const { kept, residuals } = derivativeOf(step.program, step);
       for (const input of kept) stream(step.reads[input], time);
       for (const { name, type } of residuals) touch(residualKey(at, step, name), type, time);
       for (const name of learntFrom(step)) gradients(name, time);

@@ -43,6 +43,7 @@ export function stepMetrics(
     spilled: found.spilled,
     dropped: found.dropped,
     expert_load: found.load,
+    credit_wait_ms: found.creditWaitMs,
     nodes: cluster.nodes,
     workers: cluster.nodes * cluster.workers_per_node,
     ...evaluationMetrics(evaluations),

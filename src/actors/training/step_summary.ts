@@ -5,6 +5,7 @@
 import { globalNorm } from '../parameters/gradient_norm.ts';
 import type { Vote } from '../protocol/parameters.ts';
 import type { RoutingReport, Sum } from '../protocol/report.ts';
+import { added } from '../protocol/added.ts';
 import { denominatorName } from '../stage/microbatch_sums.ts';
 import { lossesOf, type Losses } from './losses.ts';
 
@@ -12,6 +13,8 @@ export interface StepSummary extends Losses, RowCounts {
   readonly auxLoss: number;
   readonly zLoss: number;
   readonly gradNorm: number;
+  /** Milliseconds that rows waited for credit, by expert group. */
+  readonly creditWaitMs: Readonly<Record<string, number>>;
   /** Choices of each expert before dropping, by mixture. */
   readonly load: Readonly<Record<string, readonly number[]>>;
 }
@@ -67,6 +70,7 @@ export function summarise(step: number, votes: readonly Vote[], microbatches: nu
     processed: sum((mixture) => mixture.processed),
     spilled: sum((mixture) => mixture.spilled),
     dropped: sum((mixture) => mixture.dropped),
+    creditWaitMs: added(votes.map((vote) => vote.creditWaitMs)),
     load: Object.fromEntries(each.map(({ mixture, load }) => [mixture, load])),
   };
 }
@@ -84,7 +88,8 @@ function mixtureSummary(step: number, mixture: string, reports: readonly Routing
   const routed = sum((report) => report.routed);
   const spilled = sum((report) => report.spilled);
   const dropped = sum((report) => report.dropped);
-  const processed = votes.reduce((total, vote) => total + (vote.processed[mixture] ?? 0), 0);
+  // What experts had of tokens that had spilled is told apart.
+  const processed = votes.reduce((total, vote) => total + (vote.processed[mixture] ?? 0), 0) - spilled;
   if (routed !== processed + spilled + dropped)
     throw new RowsNotConserved(step, mixture, { routed, processed, spilled, dropped });
   const load = own.reduce<number[]>((total, report) => report.load.map((n, e) => n + (total[e] ?? 0)), []);

@@ -61,6 +61,19 @@ export function sparseBlock(parts: LayerParts): TracedBlock {
   });
 }
 
+/** x_RD, h_RD → y_RD: x + what `count` experts that every token visits make of h, one network as wide as all of them. */
+export function sharedBlock({ shape, settings, sublayers: { feedForward } }: LayerParts, count: number): TracedBlock {
+  const { x_RD } = readsOf({ shape, settings });
+  const wide = { ...shape, ffn: count * shape.ffn };
+  return tracedBlock({
+    name: 'shared_experts',
+    reads: { x_RD, h_RD: x_RD },
+    weightsAt: (place) => weightsOf(feedForward, wide, 'ffn', `${place}.mlp.shared_experts`),
+    apply: (w) => ({ y_RD: add(w.x_RD, feedForward.apply(w.h_RD, weightsUnder('ffn', w), wide, ops)) }),
+    precision: settings.precision,
+  });
+}
+
 /** x_RD, moe_RD → y_RD: their sum. */
 export function mergeBlock(parts: Pick<LayerParts, 'shape' | 'settings'>): TracedBlock {
   const { x_RD } = readsOf(parts);

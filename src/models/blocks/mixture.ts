@@ -10,19 +10,19 @@ import { combine } from '../../kernels/ops/combine.ts';
 import { fromBf16, toBf16 } from '../../kernels/ops/bf16_cast.ts';
 import { gatherRows } from '../../kernels/ops/gather_rows.ts';
 import { jitter } from '../../kernels/ops/jitter.ts';
-import { softmax } from '../../kernels/ops/softmax.ts';
 import { dynamic } from '../../kernels/shape.ts';
 import { typeOf } from '../../kernels/program.ts';
 import { bf16, f32, i32, trace, weight } from '../../kernels/trace.ts';
-import { expertCapacity } from '../../topology/index.ts';
+import { choicesOf, mostRowsOf } from '../../topology/index.ts';
 import type { LayerShape, MixtureConfig } from '../config.ts';
 import type { TraceSettings } from '../trace_settings.ts';
 import type { MixturePlace } from '../layer_builder.ts';
 import type { Mixture, MixturePrograms, Weights } from '../model.ts';
-import { matrix } from '../parameter.ts';
+import { balanceBias, matrix } from '../parameter.ts';
 import type { FeedForward } from '../sublayer.ts';
 import { tracedBlock } from '../traced_block.ts';
 import { weightsOf, weightsUnder } from '../weights_of.ts';
+import { gatePrograms, type GateRule } from './gate_programs.ts';
 import { linear } from './linear.ts';
 
 export interface MixtureParts {
@@ -36,6 +36,13 @@ export interface MixtureParts {
 /** A mixture of one shape, which stands at many places of a model. */
 export interface MixtureBlock {
   at(place: MixturePlace, layer: number): Mixture;
+}
+
+/** The router's matrix, and where experts are balanced by it a bias for each. */
+function routerWeights(moe: MixtureConfig, { hidden }: LayerShape, place: string): Weights {
+  const { num_experts: E, load_balance_coeff: rate } = moe;
+  const router_ED = matrix(`${place}.router.weight`, E, hidden, { isHidden: false });
+  return rate === 0 ? { router_ED } : { router_ED, bias_E: balanceBias(`${place}.router.expert_bias`, E, rate) };
 }
 
 /** More than any model has, so that the numbers of mixtures differ. */
@@ -54,7 +61,7 @@ export function mixtureBlock(parts: MixtureParts): MixtureBlock {
       moe,
       hand,
       programs,
-      router: { router_ED: matrix(`${hand.to}.router.weight`, moe.num_experts, shape.hidden, { isHidden: false }) },
+      router: routerWeights(moe, shape, hand.to),
       expert: (index) => expertWeights(feedForward, shape, `${hand.to}.experts.${index}`),
     }),
   };
@@ -71,16 +78,12 @@ function tracePrograms({ shape, moe, settings, feedForward }: MixtureParts): Mix
   const S = dynamic('slots', rows * K);
   const C = dynamic('rows', Math.max(mostRowsOf(moe, rows), 2));
   const { send, receive, spec } = crossing(moe.dispatch_dtype);
-  const scores = (h_RD: Value, router_ED: Value) => {
-    const logits_RE = linear(h_RD, router_ED);
-    return { logits_RE, probs_RE: softmax(logits_RE) };
-  };
-  const scoreEvaluation = trace('score', { h_RD: f32([R, D]), router_ED: weight([E, D]) }, (w) =>
-    scores(w.h_RD, w.router_ED),
-  );
-  const score = trace('score_jittered', { h_RD: f32([R, D]), key: i32([5]), router_ED: weight([E, D]) }, (w) =>
-    scores(jitter(w.h_RD, w.key, jitterEps), w.router_ED),
-  );
+  const score = trace('score', { h_RD: f32([R, D]), router_ED: weight([E, D]) }, (w) => ({
+    logits_RE: linear(w.h_RD, w.router_ED),
+  }));
+  const jittered = trace('score_jittered', { h_RD: f32([R, D]), key: i32([5]), router_ED: weight([E, D]) }, (w) => ({
+    logits_RE: linear(jitter(w.h_RD, w.key, jitterEps), w.router_ED),
+  }));
   const { program: expert } = tracedBlock({
     name: 'expert',
     reads: { rows_SD: spec([C, D]) },
@@ -90,8 +93,9 @@ function tracePrograms({ shape, moe, settings, feedForward }: MixtureParts): Mix
   });
   const [, width] = typeOf(expert, 'outputs_SD').shape;
   return {
-    score: jitterEps > 0 ? score : scoreEvaluation,
-    scoreEvaluation,
+    score: jitterEps > 0 ? jittered : score,
+    scoreEvaluation: score,
+    ...gatePrograms(gateRuleOf(moe, settings), rows),
     dispatch: trace('dispatch', { h_RD: f32([R, D]), order_S: i32([S]) }, (w) => ({
       rows_SD: send(gatherRows(w.h_RD, w.order_S)),
     })),
@@ -102,13 +106,21 @@ function tracePrograms({ shape, moe, settings, feedForward }: MixtureParts): Mix
   };
 }
 
-/** Most rows that an expert gets of a microbatch of so many tokens, in any pass. */
-const mostRowsOf = (moe: MixtureConfig, tokens: number): number =>
-  Math.max(
-    ...[moe.capacity_factor, moe.eval_capacity_factor].map((factor) =>
-      expertCapacity(tokens, moe.top_k, moe.num_experts, factor, moe.min_capacity),
-    ),
-  );
+function gateRuleOf(moe: MixtureConfig, { batch }: TraceSettings): GateRule {
+  return {
+    experts: moe.num_experts,
+    topK: moe.top_k,
+    choices: choicesOf(moe),
+    scoreFunc: moe.score_func,
+    scoreOrder: moe.score_order,
+    routeNorm: moe.route_norm,
+    routeScale: moe.route_scale,
+    isBiased: moe.load_balance_coeff > 0,
+    groups: moe.num_expert_groups,
+    limitedGroups: moe.num_limited_groups,
+    auxGroups: moe.aux_loss === 'sequence' ? batch : 1,
+  };
+}
 
 /** How rows cross: packed in bf16 by the sender, or as they are. The gradient of each side is the other side. */
 function crossing(dtype: 'bf16' | 'fp32') {

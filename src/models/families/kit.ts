@@ -2,7 +2,7 @@
 export * as ops from '../../kernels/ops/index.ts';
 export { f32, i32, type InputSpec, type Values } from '../../kernels/trace.ts';
 export { decoder } from '../blocks/decoder.ts';
-export { denseBlock, mergeBlock, sparseBlock } from '../blocks/decoder_layer.ts';
+export { denseBlock, mergeBlock, sharedBlock, sparseBlock } from '../blocks/decoder_layer.ts';
 export { linear } from '../blocks/linear.ts';
 export { mixtureBlock } from '../blocks/mixture.ts';
 export { layerShape } from '../config.ts';

@@ -107,6 +107,7 @@ it('adds the votes on a step to one, in the order of the cast, without names and
     squares: squares[address] ?? {},
     sums: address.endsWith('d1') ? [{ name: 'loss', corpus: '', microbatch: 1, sum: 5, weight: 2 }] : [],
     processed: address.includes('expert') ? { 1: 8 } : {},
+    creditWaitMs: address.includes('router') ? { 'experts-l1-g0': 3 } : {},
   });
   await as(trainerAddress, async (scope) => {
     const agent = scope.ref(agentProtocol, agentAddress('node-0'));
@@ -115,6 +116,7 @@ it('adds the votes on a step to one, in the order of the cast, without names and
       sums: [{ name: 'loss', corpus: '', microbatch: 1, sum: 5, weight: 2 }],
       routing: [],
       processed: { 1: 16 },
+      creditWaitMs: {},
     });
   });
 });

@@ -140,6 +140,7 @@ describe('a step summary', () => {
       zLoss: 0,
       routed: 0,
       processed: 0,
+      creditWaitMs: {},
       spilled: 0,
       dropped: 0,
       load: {},

@@ -1,0 +1,166 @@
+/** Rules that concern mixtures of experts: what tokens may choose from, and among whom slots are given out. */
+import { capacityOf } from './capacity.ts';
+import { microbatchSequencesOf } from './mesh.ts';
+import { problem, type Problem, type Rule } from './problem.ts';
+import type { MoeSection, Topology } from './schema.ts';
+
+/** A rule for whoever has experts. */
+type MoeRule = (moe: MoeSection, topology: Topology) => Problem | null;
+
+const enoughExperts: MoeRule = ({ top_k: k, num_experts: experts }) =>
+  k > experts ? problem(`top_k ${k} exceeds num_experts ${experts}`, 'moe.top_k', 'moe.num_experts') : null;
+
+const someLayer: MoeRule = ({ every_n_layers: n }, { model }) =>
+  n > model.num_hidden_layers
+    ? problem(
+        `every_n_layers ${n} exceeds model.num_hidden_layers ${model.num_hidden_layers}, ` +
+          'so that no layer would have experts',
+        'moe.every_n_layers',
+        'model.num_hidden_layers',
+      )
+    : null;
+
+const equalGroups: MoeRule = ({ num_experts: experts }, { parallelism: { expert_parallel: groups } }) =>
+  experts % groups !== 0
+    ? problem(
+        `moe.num_experts ${experts} cannot be divided into expert_parallel ${groups} equal groups`,
+        'parallelism.expert_parallel',
+        'moe.num_experts',
+      )
+    : null;
+
+const limitedChoice: MoeRule = ({
+  num_experts: experts,
+  num_expert_groups: groups,
+  num_limited_groups: most,
+  top_k: k,
+}) => {
+  if (experts % groups !== 0 || (groups > 1 && experts / groups < 2)) {
+    return problem(
+      `num_experts ${experts} cannot be divided into num_expert_groups ${groups} equal groups of two experts or more`,
+      'moe.num_expert_groups',
+      'moe.num_experts',
+    );
+  }
+  if (most > groups) {
+    return problem(
+      `num_limited_groups ${most} exceeds num_expert_groups ${groups}`,
+      'moe.num_limited_groups',
+      'moe.num_expert_groups',
+    );
+  }
+  const left = (experts / groups) * most;
+  return k > left && k <= experts
+    ? problem(
+        `top_k ${k} exceeds the ${left} experts of num_limited_groups ${most}`,
+        'moe.top_k',
+        'moe.num_limited_groups',
+        'moe.num_expert_groups',
+      )
+    : null;
+};
+
+const gatesOfLogits: MoeRule = ({ score_order: order, score_func: func }) =>
+  order === 'topk_softmax' && func !== 'softmax'
+    ? problem(
+        `topk_softmax makes gates of logits, and score_func is ${func}; set score_order: pre_softmax`,
+        'moe.score_order',
+        'moe.score_func',
+      )
+    : null;
+
+const gatesThatLearn: MoeRule = ({ score_order: order, route_norm: normed, top_k: k }) => {
+  if (k > 1 || (order === 'pre_softmax' && !normed)) return null;
+  const key = order === 'topk_softmax' ? 'score_order' : 'route_norm';
+  return problem(
+    `with top_k 1 it makes every gate 1, and the router learns nothing of the loss; ` +
+      (key === 'score_order' ? 'set it to pre_softmax' : 'set it to false'),
+    `moe.${key}`,
+    'moe.top_k',
+  );
+};
+
+const secondChoices: MoeRule = ({ second_choice: made, top_k: k }) =>
+  made === 'random' && k < 2
+    ? problem(`it is for top_k 2 or more, and top_k is ${k}; set it to always`, 'moe.second_choice', 'moe.top_k')
+    : null;
+
+const choicesToSpill: MoeRule = ({ overflow, spill_choices: most, top_k: k, num_experts: experts }) => {
+  if (overflow !== 'spill' || k > experts) return null;
+  if (most > experts) {
+    return problem(`spill_choices ${most} exceeds num_experts ${experts}`, 'moe.spill_choices', 'moe.num_experts');
+  }
+  return most <= k
+    ? problem(
+        `spill_choices ${most} with top_k ${k} leaves no other choice to spill to; raise it, or set overflow: drop`,
+        'moe.spill_choices',
+        'moe.top_k',
+      )
+    : null;
+};
+
+const wholeGroups: MoeRule = ({ group_size: size }, topology) => {
+  const tokens = microbatchSequencesOf(topology) * topology.training.sequence_length;
+  return size !== undefined && Number.isInteger(tokens) && tokens % size !== 0
+    ? problem(
+        `group_size ${size} does not divide the ${tokens} tokens of a microbatch (training.global_batch_size x ` +
+          'training.sequence_length / microbatches); set it to a divisor of them',
+        'moe.group_size',
+        'training.global_batch_size',
+        'training.sequence_length',
+      )
+    : null;
+};
+
+const someSlots: MoeRule = (moe, topology) => {
+  const tokens = microbatchSequencesOf(topology) * topology.training.sequence_length;
+  for (const [isTraining, key] of [
+    [true, 'capacity_factor'],
+    [false, 'eval_capacity_factor'],
+  ] as const) {
+    if (tokens >= 1 && capacityOf(moe, tokens, isTraining).slots < 1) {
+      return problem(
+        `${key} ${moe[key]} of ${moe.group_size ?? tokens} tokens x top_k ${moe.top_k} / num_experts ${moe.num_experts} is a ` +
+          `capacity of 0, so that every token would be dropped; raise it, or moe.min_capacity`,
+        `moe.${key}`,
+        'moe.min_capacity',
+      );
+    }
+  }
+  return null;
+};
+
+const rules: readonly MoeRule[] = [
+  enoughExperts,
+  someLayer,
+  equalGroups,
+  limitedChoice,
+  gatesOfLogits,
+  gatesThatLearn,
+  secondChoices,
+  choicesToSpill,
+  wholeGroups,
+  someSlots,
+];
+
+export const moeRules: readonly Rule[] = [
+  ({ model, moe }) =>
+    model.architecture === 'transformer' && moe !== undefined
+      ? problem('a transformer has no experts; remove the section, or set model.architecture: switch', 'moe')
+      : null,
+
+  ({ moe, parallelism: { expert_parallel: groups } }) =>
+    moe === undefined && groups > 1
+      ? problem(
+          `expert_parallel ${groups} needs experts, and a transformer has none; set it to 1`,
+          'parallelism.expert_parallel',
+          'model.architecture',
+        )
+      : null,
+
+  ...rules.map(
+    (rule): Rule =>
+      (topology) =>
+        topology.moe === undefined ? null : rule(topology.moe, topology),
+  ),
+];
