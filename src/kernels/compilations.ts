@@ -1,16 +1,14 @@
-/** What a device has compiled: each program once, also when it is asked for again while that goes on. */
-import type { Program } from './program.ts';
+/** What a device has compiled: each program or group once, also when it is asked for again while that goes on. */
+export class Compilations<P, E> {
+  private readonly build: (program: P) => Promise<E>;
+  private readonly known = new Map<P, Promise<E>>();
 
-export class Compilations<E> {
-  private readonly build: (program: Program) => Promise<E>;
-  private readonly known = new Map<Program, Promise<E>>();
-
-  constructor(build: (program: Program) => Promise<E>) {
+  constructor(build: (program: P) => Promise<E>) {
     this.build = build;
   }
 
   /** Throws what `build` throws; it may be asked again then. */
-  async of(program: Program): Promise<E> {
+  async of(program: P): Promise<E> {
     const known = this.known.get(program) ?? this.build(program);
     this.known.set(program, known);
     try {

@@ -43,6 +43,42 @@ export interface Executable {
   runLater(bindings: Bindings, live?: LiveSizes): Promise<void>;
 }
 
+/** How many owners a group has, and how many rows. */
+export interface GroupSize {
+  readonly count: number;
+  /** Of all owners together at most: what the slab has. */
+  readonly rows: number;
+  /** What each is expected to have. */
+  readonly each: number;
+}
+
+/** What a group runs over. */
+export interface GroupBindings {
+  /** Tensors of the inputs and outputs that have rows, [S, …]: those of owner 0, then those of owner 1, and so on. */
+  readonly slab: Bindings;
+  /** Tensors of all other inputs and outputs, by owner: weights, gradients of weights. */
+  readonly own: (owner: number) => Bindings;
+  /** How many rows each owner has. */
+  readonly rows: ArrayLike<number>;
+}
+
+/**
+ * A program made ready for the rows of several owners, which lie one behind another in a slab. Each owner gets the bits that
+ * the program gives alone, over tensors of its own.
+ */
+export interface GroupExecutable {
+  readonly program: Program;
+  readonly size: GroupSize;
+  /** Device memory that it takes while it runs. */
+  readonly scratchBytes: number;
+  /** Owners that are run at once, for so many rows of each: every owner is in one of the batches. */
+  batches(rows: ArrayLike<number>): readonly (readonly number[])[];
+  /** Runs all owners. Nothing else runs between them. */
+  run(group: GroupBindings): Promise<void>;
+  /** Runs one of the batches, which nobody waits for: see `Executable.runLater`. */
+  runLater(group: GroupBindings, batch: readonly number[]): Promise<void>;
+}
+
 /** Where the time of a program's runs went: in the native library, in generated code, and in plain host code. */
 export interface RunTimes {
   runs: number;

@@ -10,12 +10,15 @@ import { Arena } from '../arena.ts';
 import { Compilations } from '../compilations.ts';
 import type { Data } from '../dtype.ts';
 import { checkCopy } from '../copy.ts';
-import type { Device, Executable, Slice, Tensor, TensorCopy } from '../device.ts';
+import type { Device, Executable, GroupExecutable, GroupSize, Slice, Tensor, TensorCopy } from '../device.ts';
 import type { Value } from '../graph.ts';
+import { groupProgram, type GroupProgram } from '../group_program.ts';
 import type { Program } from '../program.ts';
 import type { Range } from '../ranges.ts';
 import { CpuExecutable } from './executable.ts';
-import { BESIDE_ROWS, planned } from './planned.ts';
+import { CpuGroup } from './group.ts';
+import { BESIDE_ROWS, groupPrograms, pairRoom, scratchBytesOf } from './group_programs.ts';
+import { planned } from './planned.ts';
 import { valueBytes, type ScratchPlan } from './scratch.ts';
 import { makeRunnable } from './segments.ts';
 import { CpuSlice } from './slice.ts';
@@ -44,7 +47,8 @@ export class CpuDevice implements Device {
   readonly numericsClass: string;
   private readonly arena: Arena;
   private readonly wasm: boolean;
-  private readonly compiled = new Compilations<CpuExecutable>((program) => this.queue.do(() => this.build(program)));
+  private readonly compiled = new Compilations((program: Program) => this.queue.do(() => this.build(program)));
+  private readonly groups = new Compilations((group: GroupProgram) => this.buildGroup(group));
   private readonly tables = new Map<string, number>();
   private scratchRange: Range | null = null;
   private scratchViews = new WeakMap<ScratchPlan, ReadonlyMap<Value, CpuTensor>>();
@@ -62,6 +66,11 @@ export class CpuDevice implements Device {
 
   compile(program: Program): Promise<Executable> {
     return this.compiled.of(program);
+  }
+
+  /** For a group of owners. Throws `ProgramError` where the program has not one dynamic dimension: the rows. */
+  compileGroup(program: Program, size: GroupSize): Promise<GroupExecutable> {
+    return this.groups.of(groupProgram(program, size));
   }
 
   executables(): Promise<readonly Executable[]> {
@@ -98,6 +107,7 @@ export class CpuDevice implements Device {
     await this.queue.idle();
     for (const executable of await this.compiled.all()) await executable.release();
     this.compiled.clear();
+    this.groups.clear();
   }
 
   private async build(program: Program): Promise<CpuExecutable> {
@@ -107,6 +117,17 @@ export class CpuDevice implements Device {
     const addressOf = ({ name }: Table): number => this.tables.get(name)!;
     const runnable = await makeRunnable(program, segments, { memory: this.arena.memory, addressOf });
     return new CpuExecutable(program, runnable, plan, (p) => this.scratchOf(p), this.queue);
+  }
+
+  private async buildGroup(group: GroupProgram): Promise<CpuGroup> {
+    const programs = groupPrograms(group);
+    const alone = await this.compiled.of(programs.alone);
+    const beside = new Map<number, CpuExecutable>();
+    for (const [count, program] of programs.beside) beside.set(count, await this.compiled.of(program));
+    const pairs = pairRoom(group, programs, scratchBytesOf([alone, ...beside.values()]));
+    await this.queue.do(() => Promise.resolve(this.reserveScratch(group.program.name, pairs.plan.bytes)));
+    const { fewRows } = programs;
+    return new CpuGroup(group, { alone, beside, fewRows, pairs, scratch: (p) => this.scratchOf(p), queue: this.queue });
   }
 
   /** Puts a table into the arena, if it is not there. */

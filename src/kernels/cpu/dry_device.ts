@@ -3,15 +3,16 @@
  * compiled. It allocates as the real one does, in the same order and from the same allocator, so that what the
  * roles of a worker take is known to the byte before anybody has it. What was asked of it can be asked again of another worker's memory.
  */
-import type { Device, DryBook, Executable, FlatArena, Slice, Tensor } from '../device.ts';
+import type { Device, DryBook, Executable, FlatArena, GroupExecutable, GroupSize, Slice, Tensor } from '../device.ts';
 import { bytesPerElement, type Data, type DType } from '../dtype.ts';
 import { ProgramError } from '../errors.ts';
 import { flatLayout } from '../flat_layout.ts';
+import { groupProgram, type GroupProgram } from '../group_program.ts';
 import type { Program } from '../program.ts';
 import { rangeBytes } from '../ranges.ts';
 import { elements } from '../shape.ts';
-import { DryMemory, measured, type Taking } from './dry_memory.ts';
-import { BESIDE_ROWS } from './planned.ts';
+import { BESIDE_ROWS } from './group_programs.ts';
+import { DryMemory, measured, measuredGroup, type Taking } from './dry_memory.ts';
 
 export class DryDevice implements Device {
   readonly kind = 'cpu';
@@ -22,6 +23,7 @@ export class DryDevice implements Device {
   /** Every slice that was made, in that order; of alike ones the first. */
   readonly slices: DrySlice[] = [];
   private readonly compiled = new Map<Program, Executable>();
+  private readonly groups = new Map<GroupProgram, GroupExecutable>();
   /** What was asked for; above it the repetitions that have not ended, the innermost last. */
   private readonly books: { readonly count: number; readonly takings: Taking[] }[] = [{ count: 1, takings: [] }];
 
@@ -45,6 +47,13 @@ export class DryDevice implements Device {
   compile(program: Program): Promise<Executable> {
     const known = this.compiled.get(program) ?? this.measure(program);
     this.compiled.set(program, known);
+    return Promise.resolve(known);
+  }
+
+  compileGroup(program: Program, size: GroupSize): Promise<GroupExecutable> {
+    const group = groupProgram(program, size);
+    const known = this.groups.get(group) ?? this.measureGroup(group);
+    this.groups.set(group, known);
     return Promise.resolve(known);
   }
 
@@ -88,9 +97,15 @@ export class DryDevice implements Device {
       program,
       scratchBytes: measured(program).scratchBytes,
       times: { runs: 0, nativeMs: 0, wasmMs: 0, hostMs: 0 },
-      run: () => Promise.reject(new ProgramError(program.name, 'a dry device runs nothing')),
-      runLater: () => Promise.reject(new ProgramError(program.name, 'a dry device runs nothing')),
+      ...runsNothing(program),
     };
+  }
+
+  private measureGroup(group: GroupProgram): GroupExecutable {
+    this.book({ kind: 'group', group });
+    const { program, size } = group;
+    const { scratchBytes } = measuredGroup(group);
+    return { program, size, scratchBytes, batches: () => [], ...runsNothing(program) };
   }
 
   /** How many times is booked what is asked for now. */
@@ -111,6 +126,11 @@ export class DryDevice implements Device {
     this.book({ kind: 'repeat', count, takings });
   }
 }
+
+const runsNothing = ({ name }: Program) => {
+  const refuse = (): Promise<void> => Promise.reject(new ProgramError(name, 'a dry device runs nothing'));
+  return { run: refuse, runLater: refuse };
+};
 
 interface SliceBook {
   readonly alike: number;

@@ -4,16 +4,19 @@
  * many times is booked at once, as soon as no hole that scratch left behind could take any of it.
  */
 import { bytesPerElement } from '../dtype.ts';
+import type { GroupProgram } from '../group_program.ts';
 import type { Program } from '../program.ts';
 import { BOUNDLESS_BYTES, rangeBytes, Ranges, type Range } from '../ranges.ts';
 import type { Table } from '../table.ts';
+import { groupPrograms, pairRoom, scratchBytesOf } from './group_programs.ts';
 import { planned } from './planned.ts';
 import { hasWasm } from './wasm/support.ts';
 
-/** What is asked of a worker's memory: a range, the scratch and tables of a program, or all of some takings, `count` times. */
+/** What is asked of a worker's memory: a range, scratch and tables of a program or a group, or some takings, `count` times. */
 export type Taking =
   | { readonly kind: 'range'; readonly what: string; readonly bytes: number }
   | { readonly kind: 'program'; readonly program: Program }
+  | { readonly kind: 'group'; readonly group: GroupProgram }
   | { readonly kind: 'repeat'; readonly count: number; readonly takings: readonly Taking[] };
 
 export class DryMemory {
@@ -40,6 +43,7 @@ export class DryMemory {
   take(owner: string, taking: Taking): void {
     if (taking.kind === 'range') this.ranges.take(owner, taking.what, taking.bytes);
     else if (taking.kind === 'program') this.compile(taking.program);
+    else if (taking.kind === 'group') this.compileGroup(taking.group);
     else this.takeRepeated(owner, taking);
   }
 
@@ -67,6 +71,12 @@ export class DryMemory {
     }
   }
 
+  private compileGroup(group: GroupProgram): void {
+    const { programs, scratchBytes } = measuredGroup(group);
+    for (const program of programs) this.compile(program);
+    this.reserveScratch(group.program.name, scratchBytes);
+  }
+
   /** As `CpuDevice` does. */
   private reserveScratch(program: string, bytes: number): void {
     if (bytes <= this.scratchBytes) return;
@@ -92,7 +102,7 @@ function sizeOf(takings: readonly Taking[]): Size {
 }
 
 function sizeOfOne(taking: Taking): Size {
-  if (taking.kind === 'program') return { total: 0, least: Infinity };
+  if (taking.kind === 'program' || taking.kind === 'group') return { total: 0, least: Infinity };
   if (taking.kind === 'repeat') {
     const { total, least } = sizeOf(taking.takings);
     return { total: total * taking.count, least };
@@ -116,4 +126,11 @@ export function measured(program: Program): MeasuredProgram {
   const made = { scratchBytes: scratch.bytes, tables };
   known.set(program, made);
   return made;
+}
+
+/** The programs of a group in the order in which they are compiled, and the scratch that it takes with them. */
+export function measuredGroup(group: GroupProgram): { programs: readonly Program[]; scratchBytes: number } {
+  const all = groupPrograms(group);
+  const programs = [all.alone, ...all.beside.values()];
+  return { programs, scratchBytes: pairRoom(group, all, scratchBytesOf(programs.map(measured))).plan.bytes };
 }

@@ -51,7 +51,8 @@ export class CpuExecutable implements Executable {
     return this.queue.doLater(() => this.runNow(bindings, live));
   }
 
-  private async runNow(bindings: Bindings, live: LiveSizes): Promise<void> {
+  /** Runs within a turn of the queue that the caller has. */
+  async runNow(bindings: Bindings, live: LiveSizes): Promise<void> {
     const { bound, copies } = this.bind(bindings, live);
     const sizes = Object.values(live);
     if (sizes.length > 0 && sizes.every((n) => n === 0)) {

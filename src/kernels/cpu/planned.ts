@@ -9,9 +9,6 @@ import { planScratch, type ScratchPlan } from './scratch.ts';
 import type { Table } from '../table.ts';
 import { tablesOf, valuesInside } from './wasm/lower.ts';
 
-/** Rows up to which the price of a run is more than that of its arithmetic. */
-export const BESIDE_ROWS = 32;
-
 export interface PlannedProgram {
   readonly segments: readonly PlannedSegment[];
   readonly scratch: ScratchPlan;

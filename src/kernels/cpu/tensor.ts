@@ -30,6 +30,12 @@ export class CpuTensor implements Tensor {
     this.data = view(dtype, buffer, byteOffset, capacity);
   }
 
+  /** A part of the tensor, from element `at` on, as one over the same memory. */
+  part(at: number, shape: readonly number[]): CpuTensor {
+    const { buffer, byteOffset, BYTES_PER_ELEMENT } = this.data;
+    return new CpuTensor(buffer, byteOffset + at * BYTES_PER_ELEMENT, this.dtype, shape);
+  }
+
   /** The head of the tensor as an operand of the given shape. */
   operand(shape: readonly number[]): Operand {
     const length = elements(shape);

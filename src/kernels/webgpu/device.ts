@@ -58,7 +58,7 @@ export class WebGpuDevice implements Device {
   private readonly readback: Readback;
   private readonly refusal: GPUBuffer;
   private readonly compiler: Compiler;
-  private readonly compiled = new Compilations<GpuExecutable | OneByOne>((program) => this.build(program));
+  private readonly compiled = new Compilations((program: Program) => this.build(program));
   private readonly ready: GpuExecutable[] = [];
   /** Programs that may have refused operands since the last read. */
   private readonly suspects = new Set<string>();
