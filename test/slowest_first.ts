@@ -11,7 +11,7 @@ const slow = [
   'cli/nodes',
   'kernels/precision',
   'kernels/ops',
-  'kernels/webgpu/beside',
+  'kernels/webgpu/group',
   'docs/tutorial',
   'cli/parent',
   'cli/refusals/cluster',

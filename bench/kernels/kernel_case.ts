@@ -1,5 +1,6 @@
 /** One operation to time: its program, what it has to do at least, and what it is called in PyTorch. */
 import { bytesPerElement } from '../../src/kernels/dtype.ts';
+import type { GroupSize } from '../../src/kernels/device.ts';
 import type { Program } from '../../src/kernels/program.ts';
 import { maxElements, type LiveSizes } from '../../src/kernels/shape.ts';
 
@@ -17,6 +18,8 @@ export interface KernelCase {
   readonly shape: string;
   readonly program: Program;
   readonly live: LiveSizes;
+  /** Where it is run for the owners of a group, all with as many rows. */
+  readonly group?: GroupSize;
   readonly fill: Fill;
   /** What bounds it: arithmetic (FLOPs), or memory (bytes). */
   readonly bound: 'flops' | 'bytes';

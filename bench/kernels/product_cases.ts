@@ -7,7 +7,6 @@ import type { Precision } from '../../src/kernels/precision.ts';
 import { causalAttention, linearCrossEntropy, matmul, relu } from '../../src/kernels/ops/index.ts';
 import { flopsOf, type Program } from '../../src/kernels/program.ts';
 import { dynamic } from '../../src/kernels/shape.ts';
-import { nameBeside, sideBySide } from '../../src/kernels/side_by_side.ts';
 import { f32, i32, trace, weight } from '../../src/kernels/trace.ts';
 import { vjp } from '../../src/kernels/vjp.ts';
 import type { KernelCase } from './kernel_case.ts';
@@ -49,12 +48,11 @@ function expertCases({ count, rows, hidden, inner }: Scale['experts'], precision
     { precision },
   );
   const { forward, backward } = vjp(expert);
-  const live = Object.fromEntries(Array.from({ length: count }, (_, i) => [nameBeside('rows', i), rows]));
   return [forward, backward].map((program, pass) => ({
-    name: `${count} experts side by side, ${passes[pass]}`,
+    name: `${count} experts of a group, ${passes[pass]}`,
     shape: `${rows} rows, ${hidden} x ${inner}`,
-    ...ofFlops(sideBySide(program, count, rows), count * flopsOf(program)),
-    live,
+    ...ofFlops(program, count * flopsOf(program)),
+    group: { count, rows: count * rows, each: rows },
     peer: { op: 'experts', backward: pass === 1, count, rows, hidden, inner },
   }));
 }

@@ -4,14 +4,13 @@
  */
 import { allocate, type Data } from '../../src/kernels/dtype.ts';
 import type { Slice, Tensor } from '../../src/kernels/device.ts';
+import { groupProgram } from '../../src/kernels/group_program.ts';
 import type { Program } from '../../src/kernels/program.ts';
 import { draw } from '../../src/kernels/random.ts';
-import { elements } from '../../src/kernels/shape.ts';
-import { nameBeside } from '../../src/kernels/side_by_side.ts';
-import type { Type } from '../../src/kernels/type.ts';
+import { elements, type Dim } from '../../src/kernels/shape.ts';
 import type { WebGpuDevice } from '../../src/kernels/webgpu/device.ts';
 import { median } from '../report.ts';
-import type { Fill, KernelCase } from './kernel_case.ts';
+import type { KernelCase } from './kernel_case.ts';
 
 /** The device's own memory is what limits it. */
 export const DEVICE_BYTES = 2 ** 36;
@@ -28,21 +27,14 @@ export const timing = (isSoftware: boolean): string =>
     : `median of ${BATCHES} batches of ${BATCH_MS} ms or more (${MOST_RUNS} runs at most), a word read at the end of each`;
 
 /** Milliseconds of a run. Rejects with what the device says of the program. */
-export async function msOf(
-  device: WebGpuDevice,
-  { program, live, fill }: KernelCase,
-  isSoftware: boolean,
-): Promise<number> {
-  const slices = slicesFor(program, device);
+export async function msOf(device: WebGpuDevice, each: KernelCase, isSoftware: boolean): Promise<number> {
+  const slices: Slice[] = [];
   try {
-    const tensors = tensorsOf(program, device, slices, fill);
-    const executable = await device.compile(program);
-    const written = program.outputs[0] ?? program.inputs.find(({ role }) => role === 'state');
+    const { run, written } = await (each.group === undefined ? runOf : groupRunOf)(device, each, slices);
     const batch = async (runs: number): Promise<number> => {
       const startMs = performance.now();
-      const submitted = Array.from({ length: runs }, () => executable.run(tensors, live));
-      await Promise.all(submitted);
-      await device.read(tensors[written.name], 1);
+      await Promise.all(Array.from({ length: runs }, run));
+      await device.read(written, 1);
       return performance.now() - startMs;
     };
     await batch(2);
@@ -55,6 +47,47 @@ export async function msOf(
   }
 }
 
+interface Run {
+  readonly run: () => Promise<void>;
+  /** A tensor that it writes. */
+  readonly written: Tensor;
+}
+
+/** Slices that are taken go to `slices`. */
+async function runOf(device: WebGpuDevice, { program, live, fill }: KernelCase, slices: Slice[]): Promise<Run> {
+  const { inputs, outputs } = program;
+  const slice = device.slice('bench', DEVICE_BYTES);
+  slices.push(slice);
+  const tensors = tensorsOf(slice, [...inputs, ...outputs]);
+  inputs.forEach(({ name }, at) => filled(device, tensors[name], fill[name] ?? noise(at)));
+  const executable = await device.compile(program);
+  const written = outputs[0] ?? inputs.find(({ role }) => role === 'state');
+  return { run: () => executable.run(tensors, live), written: tensors[written.name] };
+}
+
+/** The same over a slab, and over the weights of each owner in a bank. */
+async function groupRunOf(device: WebGpuDevice, { program, group, fill }: KernelCase, slices: Slice[]): Promise<Run> {
+  const size = group!;
+  const { slab, own } = groupProgram(program, size);
+  const ofSlab = device.slice('bench', DEVICE_BYTES);
+  slices.push(ofSlab);
+  const rows = tensorsOf(ofSlab, slab, size.rows);
+  const owners = Array.from({ length: size.count }, (_, at) => {
+    const slice = device.slice('bench', DEVICE_BYTES, { bank: program.name, count: size.count, at });
+    slices.push(slice);
+    return tensorsOf(slice, own);
+  });
+  program.inputs.forEach(({ name }, at) => {
+    for (const { [name]: tensor } of [rows, ...owners]) {
+      if ((tensor as Tensor | undefined) !== undefined) filled(device, tensor, fill[name] ?? noise(at));
+    }
+  });
+  const executable = await device.compileGroup(program, size);
+  const given = { slab: rows, own: (owner: number) => owners[owner], rows: owners.map(() => size.each) };
+  const [{ name }] = program.outputs;
+  return { run: () => executable.run(given), written: { ...rows, ...owners[0] }[name] };
+}
+
 /** How many runs make a batch: found twice, since the first, short one is mostly its read. */
 async function runsOf(batch: (runs: number) => Promise<number>): Promise<number> {
   let runs = 1;
@@ -65,43 +98,18 @@ async function runsOf(batch: (runs: number) => Promise<number>): Promise<number>
   return runs;
 }
 
-/** One, or one for each of the copies of what is run side by side, as experts have them. */
-function slicesFor({ name, copies }: Program, device: WebGpuDevice): Slice[] {
-  if (copies === undefined) return [device.slice('bench', DEVICE_BYTES)];
-  const { count } = copies;
-  return Array.from({ length: count }, (_, at) => device.slice('bench', DEVICE_BYTES, { bank: name, count, at }));
+/** As large as can be; `rows` where the first dimension is dynamic and the tensor is a slab's. */
+function tensorsOf(slice: Slice, bindings: Program['outputs'], rows?: number): Record<string, Tensor> {
+  const sizeOf = (dim: Dim): number => (typeof dim === 'number' ? dim : (rows ?? dim.max));
+  return Object.fromEntries(
+    bindings.map(({ name, value: { type } }) => [name, slice.tensor(name, type.dtype, type.shape.map(sizeOf))]),
+  );
 }
 
-function tensorsOf(
-  { inputs, outputs, copies }: Program,
-  device: WebGpuDevice,
-  slices: readonly Slice[],
-  fill: Fill,
-): Record<string, Tensor> {
-  const place = (slice: Slice, name: string, { dtype, shape }: Type): Tensor =>
-    slice.tensor(
-      name,
-      dtype,
-      shape.map((dim) => (typeof dim === 'number' ? dim : dim.max)),
-    );
-  const one = copies?.of ?? { inputs, outputs };
-  const tensors = Object.fromEntries(
-    slices.flatMap((slice, i) =>
-      [...one.inputs, ...one.outputs].map(({ name, value }) => [
-        copies === undefined ? name : nameBeside(name, i),
-        place(slice, name, value.type),
-      ]),
-    ),
-  );
-  inputs.forEach(({ name }, at) => {
-    const tensor = tensors[name];
-    const count = elements(tensor.shape);
-    const data = patternOf(tensor, Math.min(count, PATTERN), fill[name] ?? noise(at));
-    for (let from = 0; from < count; from += data.length) {
-      device.write(tensor, data.subarray(0, count - from), from);
-    }
-  });
-  return tensors;
+function filled(device: WebGpuDevice, tensor: Tensor, value: (i: number) => number): void {
+  const count = elements(tensor.shape);
+  const data = patternOf(tensor, Math.min(count, PATTERN), value);
+  for (let from = 0; from < count; from += data.length) device.write(tensor, data.subarray(0, count - from), from);
 }
 
 function patternOf({ dtype }: Tensor, length: number, value: (i: number) => number): Data {

@@ -105,7 +105,7 @@ export interface Slice {
 
 /**
  * The place of a slice among several that take the same tensors in the same order. Where a device can, it lays tensors of one
- * name out in one bank, so that programs side by side reach those of all slices at once.
+ * name out in one bank, so that a group reaches those of all its owners at once.
  */
 export interface BankPlace {
   /** No other bank of the device has its name. */
@@ -152,6 +152,8 @@ export interface Device {
   /** Everything compiled so far, with its times. */
   executables(): Promise<readonly Executable[]>;
   compile(program: Program): Promise<Executable>;
+  /** For a group of owners. Throws `ProgramError` where the program has not one dynamic dimension: the rows. */
+  compileGroup(program: Program, size: GroupSize): Promise<GroupExecutable>;
   slice(owner: string, budgetBytes: number, place?: BankPlace): Slice;
   /**
    * Copies host data into `tensor` from element `at` on (default: from the first). What `read` gave of the same place is

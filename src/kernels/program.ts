@@ -21,14 +21,6 @@ export interface Program {
   readonly inputs: readonly Binding[];
   readonly outputs: readonly Omit<Binding, 'role'>[];
   readonly nodes: readonly Node[];
-  /** What it has side by side (`side_by_side.ts`), for a device that runs all copies of an op at once. */
-  readonly copies?: Copies;
-}
-
-/** Inputs, outputs and dynamic dimensions of copy `i` are named by `nameBeside`. */
-export interface Copies {
-  readonly of: Program;
-  readonly count: number;
 }
 
 /**

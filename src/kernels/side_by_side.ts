@@ -10,19 +10,18 @@ import { dynamic, type Dim } from './shape.ts';
 export const nameBeside = (name: string, i: number): string => `${name}.${i}`;
 
 /**
- * `count` copies of `program`, in the same bits as apart. Dynamic dimensions have a maximum of `most` at most, for devices
- * that keep the intermediates of all copies at once.
+ * `count` copies of `program`, in the same bits as apart. Dynamic dimensions have a maximum of `most` at most, since the
+ * intermediates of all copies are kept at once.
  */
 export function sideBySide(program: Program, count: number, most: number): Program {
   const graph = new Graph();
   const copies = Array.from({ length: count }, (_, i) => copyOf(program, graph, i, most));
-  const beside = extract(
+  return extract(
     `${program.name}.beside_${count}`,
     copies.flatMap(({ inputs }) => inputs),
     copies.flatMap(({ outputs }) => outputs),
     graph.nodes.filter(({ writes }) => writes.length > 0),
   );
-  return { ...beside, copies: { of: program, count } };
 }
 
 function copyOf(program: Program, graph: Graph, i: number, most: number): Pick<Program, 'inputs' | 'outputs'> {

@@ -68,7 +68,6 @@ export class CpuDevice implements Device {
     return this.compiled.of(program);
   }
 
-  /** For a group of owners. Throws `ProgramError` where the program has not one dynamic dimension: the rows. */
   compileGroup(program: Program, size: GroupSize): Promise<GroupExecutable> {
     return this.groups.of(groupProgram(program, size));
   }

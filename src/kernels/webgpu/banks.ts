@@ -1,6 +1,6 @@
 /**
- * Buffers of which several slices have parts: their tensors of one name, one after another, so that programs side by side
- * bind those of all slices as one.
+ * Buffers of which several slices have parts: their tensors of one name, one after another, so that a group binds those of
+ * all its owners as one.
  */
 import type { BankPlace } from '../device.ts';
 import type { Buffers } from './buffers.ts';

@@ -14,7 +14,7 @@ const usage = (): number => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | G
 export class Buffers implements BufferSource {
   readonly alignment: number;
   private readonly device: GPUDevice;
-  private readonly adapter: string;
+  readonly adapter: string;
   private readonly bytes: number;
   private readonly onGone: () => void;
   private readonly taken = new Set<GPUBuffer>();

@@ -1,14 +1,17 @@
 /** Makes a program ready for a WebGPU device: plans its passes, takes the fastest of their forms, compiles their shaders. */
 import { dumpOf } from '../dump.ts';
+import type { GroupProgram } from '../group_program.ts';
 import { show, type Program } from '../program.ts';
 import type { Dim } from '../shape.ts';
 import type { Buffers } from './buffers.ts';
+import { LimitExceeded } from './errors.ts';
+import { GpuGroup, OWNER_BYTES } from './group.ts';
+import { GroupPlan } from './group_plan.ts';
 import { dispatch, GpuExecutable, liveSizesBuffer, type Ground } from './executable.ts';
 import type { AdapterTraits } from './lowering.ts';
-import { OneByOne, type Runnable } from './one_by_one.ts';
 import type { Pass } from './pass.ts';
 import type { Pipelines } from './pipelines.ts';
-import { planPasses } from './plan.ts';
+import { planPasses, type PassLimits, type PlannedPasses } from './plan.ts';
 import { shaderText } from './shader.ts';
 import type { Tuning } from './tuning.ts';
 
@@ -28,30 +31,53 @@ export class Compiler {
     this.parts = parts;
   }
 
-  /**
-   * `compiled` gives the program that another has copies of. Throws `ProgramError`, `ShaderRefused`, `LimitExceeded`,
-   * `OutOfSliceMemory`.
-   */
-  async make(program: Program, compiled: (single: Program) => Promise<Runnable>): Promise<GpuExecutable | OneByOne> {
+  /** Throws `ProgramError`, `ShaderRefused`, `LimitExceeded`, `OutOfSliceMemory`. */
+  async make(program: Program): Promise<GpuExecutable> {
     const { traits, buffers, pipelines, ground } = this.parts;
-    const { of: single, count } = program.copies ?? { of: program, count: 1 };
-    // Element-wise ops refuse nothing, so that a chain has them all.
-    const limits = { buffers: ground.device.limits.maxStorageBuffersPerShaderStage };
-    const planned = planPasses(single, traits, limits);
-    const dims = dimsOf(single);
+    const planned = planPasses(program, traits, this.limits);
+    const dims = dimsOf(program);
     const names = [...dims.keys()];
-    const passes = await this.chosen(single, planned.passes, dims);
-    const dump = dumpOf(program);
-    dump('.txt', show(program));
-    dump('.wgsl', passes.map((pass) => shaderText(pass, names, count)).join('\n'));
-    const slotBytes = planned.slotBytes.map((bytes) => bytes * count);
-    const apart = program.copies === undefined ? null : new OneByOne(program, await compiled(single), names);
-    // All copies at once take more memory than one after another.
-    if (apart !== null && !buffers.hasScratch(slotBytes)) return apart;
-    buffers.reserveScratch(program.name, slotBytes);
-    const made = await Promise.all(passes.map((pass) => pipelines.of(program.name, pass, names, count)));
-    const ready = { planned: { ...planned, passes }, pipelines: made, copies: count, dims: names, apart };
-    return new GpuExecutable(program, ready, ground);
+    const passes = await this.chosen(program, planned.passes, dims);
+    dumpPasses(
+      program,
+      passes.map((pass) => shaderText(pass, names)),
+    );
+    buffers.reserveScratch(program.name, planned.slotBytes);
+    const made = await Promise.all(passes.map((pass) => pipelines.of(program.name, pass, names)));
+    return new GpuExecutable(program, { planned: { ...planned, passes }, pipelines: made, dims: names }, ground);
+  }
+
+  /** Throws the same. */
+  async makeGroup(group: GroupProgram): Promise<GpuGroup> {
+    const { buffers, pipelines, ground } = this.parts;
+    const { program, size, dim } = group;
+    const { maxUniformBufferBindingSize: most } = ground.device.limits;
+    const limit = 'maxUniformBufferBindingSize';
+    if (size.count * OWNER_BYTES > most)
+      throw new LimitExceeded(buffers.adapter, limit, `rows of ${size.count} owners`, size.count * OWNER_BYTES, most);
+    const all = this.planGroup(group, true);
+    // All owners at once take more memory than one after another.
+    const { plan, planned } = buffers.hasScratch(all.planned.slotBytes) ? all : this.planGroup(group, false);
+    const passes = await this.chosen(program, planned.passes, dimsOf(program));
+    const shaders = passes.map((pass) => ({ count: size.count, origins: plan.origins(pass, planned) }));
+    dumpPasses(
+      { ...program, name: `${program.name}.group_${size.count}` },
+      passes.map((pass, i) => shaderText(pass, [dim.name], shaders[i])),
+    );
+    buffers.reserveScratch(program.name, planned.slotBytes);
+    const made = await Promise.all(passes.map((pass, i) => pipelines.of(program.name, pass, [dim.name], shaders[i])));
+    return new GpuGroup(plan, { planned: { ...planned, passes }, pipelines: made, shaders }, ground);
+  }
+
+  // Element-wise ops refuse nothing, so that a chain has them all.
+  private get limits(): PassLimits {
+    return { buffers: this.parts.ground.device.limits.maxStorageBuffersPerShaderStage };
+  }
+
+  private planGroup(group: GroupProgram, isAtOnce: boolean): { plan: GroupPlan; planned: PlannedPasses } {
+    const plan = new GroupPlan(group, isAtOnce);
+    const planned = planPasses(group.program, this.parts.traits, this.limits, (value) => plan.scratchBytes(value));
+    return { plan, planned };
   }
 
   /** The fastest forms of the passes, tried on buffers of their own; the first ones where nothing is timed. */
@@ -61,7 +87,7 @@ export class Compiler {
       return passes.map((pass) => pass.choice?.forms[0].pass ?? pass);
     }
     const { device } = ground;
-    const sizes = liveSizesBuffer(device, program.name, [[...dims.values()]]);
+    const sizes = liveSizesBuffer(device, program.name, [...dims.values()]);
     const sizeOf = (dim: Dim): number => (typeof dim === 'number' ? dim : dim.max);
     const recorder = async (pass: Pass, buffers: readonly GPUBuffer[]) => {
       const { pipeline, layout } = await pipelines.of(program.name, pass, [...dims.keys()]);
@@ -78,6 +104,12 @@ export class Compiler {
     sizes?.destroy();
     return chosen;
   }
+}
+
+function dumpPasses(program: Program, shaders: readonly string[]): void {
+  const dump = dumpOf(program);
+  dump('.txt', show(program));
+  dump('.wgsl', shaders.join('\n'));
 }
 
 /** The program's dynamic dimensions and their maxima, in the order in which they first appear. */

@@ -4,9 +4,19 @@
  */
 import { Compilations } from '../compilations.ts';
 import { checkCopy } from '../copy.ts';
-import type { BankPlace, Device, Executable, Slice, Tensor, TensorCopy } from '../device.ts';
+import type {
+  BankPlace,
+  Device,
+  Executable,
+  GroupExecutable,
+  GroupSize,
+  Slice,
+  Tensor,
+  TensorCopy,
+} from '../device.ts';
 import { bytesPerElement, type Data } from '../dtype.ts';
 import { ProgramError } from '../errors.ts';
+import { groupProgram, type GroupProgram } from '../group_program.ts';
 import type { Program } from '../program.ts';
 import { elements } from '../shape.ts';
 import { openAdapter, type OpenAdapter } from './adapters.ts';
@@ -14,8 +24,8 @@ import { Banks } from './banks.ts';
 import { Buffers } from './buffers.ts';
 import { Compiler } from './compiler.ts';
 import { DeviceLost } from './errors.ts';
-import { GpuExecutable, type Ground } from './executable.ts';
-import type { OneByOne } from './one_by_one.ts';
+import type { GpuExecutable, Ground } from './executable.ts';
+import type { GpuGroup } from './group.ts';
 import { Pipelines } from './pipelines.ts';
 import { Readback } from './readback.ts';
 import { numericsClassOf, requestDevice } from './request_device.ts';
@@ -44,8 +54,7 @@ export interface WebGpuDeviceOptions {
 export class WebGpuDevice implements Device {
   readonly kind = 'webgpu';
   readonly sharesMemory = false;
-  /** A dispatch costs the same for one copy and for all. */
-  readonly besideRows = Infinity;
+  readonly besideRows = 0;
   readonly adapterName: string;
   readonly numericsClass: string;
   private readonly device: GPUDevice;
@@ -59,7 +68,8 @@ export class WebGpuDevice implements Device {
   private readonly refusal: GPUBuffer;
   private readonly compiler: Compiler;
   private readonly compiled = new Compilations((program: Program) => this.build(program));
-  private readonly ready: GpuExecutable[] = [];
+  private readonly groups = new Compilations((group: GroupProgram) => this.buildGroup(group));
+  private readonly ready: (GpuExecutable | GpuGroup)[] = [];
   /** Programs that may have refused operands since the last read. */
   private readonly suspects = new Set<string>();
   private failure: Error | null = null;
@@ -147,6 +157,10 @@ export class WebGpuDevice implements Device {
     return this.compiled.of(program);
   }
 
+  compileGroup(program: Program, size: GroupSize): Promise<GroupExecutable> {
+    return this.groups.of(groupProgram(program, size));
+  }
+
   executables(): Promise<readonly Executable[]> {
     return this.compiled.all();
   }
@@ -197,6 +211,7 @@ export class WebGpuDevice implements Device {
     this.ready.forEach((executable) => executable.release());
     this.ready.length = 0;
     this.compiled.clear();
+    this.groups.clear();
     this.readback.release();
     this.buffers.release();
     this.refusal.destroy();
@@ -204,12 +219,20 @@ export class WebGpuDevice implements Device {
     await this.device.lost;
   }
 
-  private async build(program: Program): Promise<GpuExecutable | OneByOne> {
+  private async build(program: Program): Promise<GpuExecutable> {
     this.check();
-    const executable = await this.compiler.make(program, (single) => this.compiled.of(single));
-    if (executable instanceof GpuExecutable) this.ready.push(executable);
+    return this.keep(await this.compiler.make(program));
+  }
+
+  private async buildGroup(group: GroupProgram): Promise<GpuGroup> {
+    this.check();
+    return this.keep(await this.compiler.makeGroup(group));
+  }
+
+  private keep<E extends GpuExecutable | GpuGroup>(made: E): E {
+    this.ready.push(made);
     if (this.autotunes) this.tuningFile?.keep(this.numericsClass, this.tuning.choices);
-    return executable;
+    return made;
   }
 
   private check(): void {

@@ -8,6 +8,15 @@ import type { Typed } from '../type.ts';
 /** How a shader sees the elements of a buffer. bf16 lies packed in u32, two to a word. */
 export type Element = 'f32' | 'vec4<f32>' | 'u32' | 'vec2<u32>' | 'i32' | 'atomic<u32>';
 
+export const elementBytes = {
+  f32: 4,
+  'vec4<f32>': 16,
+  u32: 4,
+  'vec2<u32>': 8,
+  i32: 4,
+  'atomic<u32>': 4,
+} as const satisfies Record<Element, number>;
+
 export interface PassBinding {
   readonly name: string;
   readonly value: Typed;

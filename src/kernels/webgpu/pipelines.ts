@@ -1,12 +1,12 @@
 /** Pipelines of a WebGPU device, by the text of their shaders: layers, experts and programs share what they have alike. */
 import { LimitExceeded, ShaderRefused } from './errors.ts';
 import type { Pass } from './pass.ts';
-import { shaderText } from './shader.ts';
+import { shaderText, type GroupShader } from './shader.ts';
 
 export interface Pipeline {
   readonly pipeline: GPUComputePipeline;
   /**
-   * Buffers in the order of the pass, then the live sizes if the program has any, the origins of copies if there are several,
+   * Buffers in the order of the pass, then the live sizes if the program has any, the place of its owners if it is for a group,
    * and the refusal if it can refuse.
    */
   readonly layout: GPUBindGroupLayout;
@@ -22,13 +22,11 @@ export class Pipelines {
     this.adapter = adapter;
   }
 
-  /**
-   * `dims`: names of the program's dynamic dimensions; `copies`: how many it has side by side. Throws `ShaderRefused` or
-   * `LimitExceeded`.
-   */
-  of(program: string, pass: Pass, dims: readonly string[], copies = 1): Promise<Pipeline> {
-    const code = shaderText(pass, dims, copies);
-    const known = this.known.get(code) ?? this.make(program, pass, code, Number(dims.length > 0) + Number(copies > 1));
+  /** `dims`: names of the program's dynamic dimensions. Throws `ShaderRefused` or `LimitExceeded`. */
+  of(program: string, pass: Pass, dims: readonly string[], group: GroupShader | null = null): Promise<Pipeline> {
+    const code = shaderText(pass, dims, group);
+    const uniforms = Number(dims.length > 0) + Number(group !== null);
+    const known = this.known.get(code) ?? this.make(program, pass, code, uniforms);
     this.known.set(code, known);
     return known;
   }

@@ -27,13 +27,21 @@ export interface PlannedPasses {
   readonly slotBytes: readonly number[];
 }
 
+/** Bytes that an intermediate takes of a scratch buffer. */
+export type ScratchBytes = (value: Typed) => number;
+
 /** Buffers of one chain at most. */
 export interface PassLimits {
   readonly buffers: number;
 }
 
 /** Throws `ProgramError` for an op that has no lowering for its types. */
-export function planPasses(program: Program, traits: AdapterTraits, limits: PassLimits): PlannedPasses {
+export function planPasses(
+  program: Program,
+  traits: AdapterTraits,
+  limits: PassLimits,
+  bytesOf: ScratchBytes = bytesAtMost,
+): PlannedPasses {
   const graph = program.nodes[0]?.outputs[0]?.graph ?? program.inputs[0]?.value.graph;
   const fork = graph?.fork() ?? new Graph();
   const lowering = new Lowering((type) => fork.value(type), traits);
@@ -50,16 +58,29 @@ export function planPasses(program: Program, traits: AdapterTraits, limits: Pass
     return input === undefined ? value : rootOf(input);
   };
   const { passes, tables } = lowering;
-  return { passes, rootOf, tables, ...planSlots(program, passes, rootOf, (value) => tables.has(value)) };
+  const plan = { program, passes, rootOf, isKept: (value: Typed) => tables.has(value), bytesOf };
+  return { passes, rootOf, tables, ...planSlots(plan) };
 }
 
+interface SlotOptions {
+  readonly program: Program;
+  readonly passes: readonly Pass[];
+  readonly rootOf: (value: Typed) => Typed;
+  readonly isKept: (value: Typed) => boolean;
+  readonly bytesOf: ScratchBytes;
+}
+
+const bytesAtMost: ScratchBytes = ({ type: { shape, dtype } }) =>
+  boundBytes(maxElements(shape) * bytesPerElement[dtype]);
+
 /** A value that is not bound lives from the pass that writes it first to the one that reads it last. */
-function planSlots(
-  program: Program,
-  passes: readonly Pass[],
-  rootOf: (value: Typed) => Typed,
-  isKept: (value: Typed) => boolean,
-): Pick<PlannedPasses, 'slots' | 'slotBytes'> {
+function planSlots({
+  program,
+  passes,
+  rootOf,
+  isKept,
+  bytesOf,
+}: SlotOptions): Pick<PlannedPasses, 'slots' | 'slotBytes'> {
   const bound = new Set<Typed>([...program.inputs, ...program.outputs].map((b) => b.value));
   const lives = new Map<Typed, { first: number; last: number }>();
   passes.forEach(({ bindings }, at) => {
@@ -78,8 +99,7 @@ function planSlots(
   }
   const slots: { bytes: number; freeAfter: number; values: Typed[] }[] = [];
   for (const [value, { first, last }] of lives) {
-    const { shape, dtype } = value.type;
-    const bytes = boundBytes(maxElements(shape) * bytesPerElement[dtype]);
+    const bytes = bytesOf(value);
     const free = slots.filter((slot) => slot.freeAfter < first);
     const roomy = free.filter((slot) => slot.bytes >= bytes).sort((a, b) => a.bytes - b.bytes)[0];
     const slot = roomy ?? free.sort((a, b) => b.bytes - a.bytes)[0] ?? { bytes: 0, freeAfter: -1, values: [] };

@@ -1,10 +1,12 @@
 /** All shaders, of both forms, through Dawn's null backend: is it WGSL, for an adapter that has every feature? */
 import { afterAll, expect, it } from 'vitest';
 import { dynamic, f32, matmul, trace, vjp, weight, type Program } from '../../../src/kernels/index.ts';
+import { groupProgram } from '../../../src/kernels/group_program.ts';
 import { openNull } from '../../../src/kernels/webgpu/adapters.ts';
 import { pin } from '../../../src/kernels/webgpu/dawn.ts';
 import { dimsOf } from '../../../src/kernels/webgpu/compiler.ts';
 import type { AdapterTraits } from '../../../src/kernels/webgpu/lowering.ts';
+import { GroupPlan } from '../../../src/kernels/webgpu/group_plan.ts';
 import { planPasses } from '../../../src/kernels/webgpu/plan.ts';
 import { shaderText } from '../../../src/kernels/webgpu/shader.ts';
 import { cases } from '../cases.ts';
@@ -33,13 +35,20 @@ const traits: readonly AdapterTraits[] = [
   { isSerial: false, features, subgroupMatrix: { edge: 8, lanes: 32 } },
 ];
 
-/** Each alone, and for copies side by side. */
+/** Each alone, and for a group where the program is one that groups take. */
 const shadersOf = (program: Program): string[] =>
-  traits.flatMap((each) =>
-    planPasses(program, each, { buffers: 8 }).passes.flatMap((pass) =>
-      [1, 3].map((copies) => shaderText(pass, [...dimsOf(program).keys()], copies)),
-    ),
-  );
+  traits.flatMap((each) => {
+    const dims = [...dimsOf(program).keys()];
+    const limits = { buffers: 8 };
+    const alone = planPasses(program, each, limits).passes.map((pass) => shaderText(pass, dims));
+    if (dims.length !== 1) return alone;
+    const plan = new GroupPlan(groupProgram(program, { count: 3, rows: 50, each: 4 }), true);
+    const planned = planPasses(program, each, limits, (value) => plan.scratchBytes(value));
+    const ofGroup = planned.passes.map((pass) =>
+      shaderText(pass, dims, { count: 3, origins: plan.origins(pass, planned) }),
+    );
+    return [...alone, ...ofGroup];
+  });
 
 it('tells what is no WGSL', async () => {
   expect(await complaint('fn main( {')).toMatch(/WGSL/);

@@ -1,6 +1,6 @@
 /**
- * Shaders of copies that run side by side: the same statements for each, over its own part of every buffer. Where the part
- * begins is looked up on the device; statements stay as they were written, but that each index counts from there.
+ * Shaders of the owners of a group: the same statements for each, over its own part of every buffer. Where the part
+ * begins is found on the device; statements stay as they were written, but that each index counts from there.
  */
 
 /** `code` with every index into one of `buffers` counted from its origin, a member of `origin`. */
@@ -23,10 +23,10 @@ export function fromOrigins(code: string, buffers: readonly string[], origin = '
  * Functions beside the entry point do not see its constants, and read copies of them: variables, which WGSL lets no barrier
  * depend on.
  */
-export const privateName = (name: string): string => `${name}_of_copy`;
+export const privateName = (name: string): string => `${name}_of_owner`;
 
-/** Functions that are called by a shader of copies, see `privateName`. */
-export const functionsOfCopy = (code: string, buffers: readonly string[]): string =>
+/** Functions that are called by a shader of owners, see `privateName`. */
+export const functionsOfOwner = (code: string, buffers: readonly string[]): string =>
   fromOrigins(code, buffers, privateName('origin')).replaceAll(/\blive\./g, `${privateName('live')}.`);
 
 /** Where the bracket that was opened before `start` closes. */
