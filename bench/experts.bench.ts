@@ -1,67 +1,125 @@
-/** What it is worth to run the experts of a group side by side: 32 experts, one by one and as one program, by rows of each. */
-import { ExpertPrograms, type ExpertPart, type ExpertRun } from '../src/actors/mixture/expert_programs.ts';
+/**
+ * The experts of a group over a few rows each: all in one call of the device beside one by one, and beside the time in which
+ * their weights could be copied once. First at one size of an expert, then at one size of all experts together.
+ */
+import { compileExperts, type ExpertPart } from '../src/actors/mixture/expert_programs.ts';
+import { createGroupContexts, type GroupContext } from '../src/actors/mixture/group_context.ts';
 import { tensorFor } from '../src/actors/stage/bindings.ts';
-import { bf16, CpuDevice, dynamic, matmul, relu, trace, weight, type Tensor } from '../src/kernels/index.ts';
+import { groupProgram } from '../src/kernels/group_program.ts';
+import { bf16, CpuDevice, dynamic, matmul, relu, trace, weight } from '../src/kernels/index.ts';
+import type { Bindings, Executable, GroupExecutable, Slice } from '../src/kernels/index.ts';
 import { fromBf16, toBf16 } from '../src/kernels/ops/bf16_cast.ts';
-import { machine, median } from './report.ts';
+import { machine, median, roundsOf } from './report.ts';
 
-const EXPERTS = 32;
-const ROUNDS = 25;
-const BYTES = 2 ** 30;
+const BYTES = 2 ** 31;
+const COPIED = 2 ** 27;
+const HIDDEN = 128;
+const ROWS = 4;
+const COUNTS = [8, 64, 256, 2048];
 const parts: readonly ExpertPart[] = ['forward', 'backwardInput', 'backwardWeight'];
 
-export async function run(): Promise<void> {
-  console.log(`experts: ${machine()}, ${EXPERTS} experts of a group, one thread, medians of ${ROUNDS}`);
-  for (const [hidden, inner] of [
-    [128, 256],
-    [256, 512],
-  ]) {
-    const device = new CpuDevice({ bytes: BYTES });
-    const { programs, tensors } = await experts(device, hidden, inner);
-    for (const part of parts) {
-      const times: string[] = [];
-      for (const rows of [1, 4, 16, 32]) {
-        const runs = tensors.map((bindings): ExpertRun => ({ bindings, rows }));
-        const alone = runs.map((each) => [each]);
-        const batched = programs.batches(runs).map((batch) => batch.map((i) => runs[i]));
-        const [apart, beside] = [await time(programs, part, alone), await time(programs, part, batched)];
-        times.push(`${rows} rows ${apart.toFixed(2)} -> ${beside.toFixed(2)} ms`);
-      }
-      console.log(`  ${hidden} x ${inner}, ${part}: ${times.join(', ')}`);
-    }
-    await device.close();
-  }
+interface Sizes {
+  readonly count: number;
+  readonly inner: number;
+  /** One in so many experts has rows. */
+  readonly oneIn?: number;
 }
 
-async function experts(device: CpuDevice, hidden: number, inner: number) {
+export async function run([argument]: readonly string[]): Promise<void> {
+  const rounds = roundsOf(argument, 15);
+  const bytesPerMs = copySpeed(rounds);
+  const speed = (bytesPerMs / 1e6).toFixed(1);
+  console.log(`experts: ${machine()}, one thread, ${ROWS} rows each, medians of ${rounds}`);
+  console.log(`  a copy moves ${speed} GB/s, read and written`);
+  const sizes: Sizes[] = [
+    ...COUNTS.map((count) => ({ count, inner: 256 })),
+    { count: 2048, inner: 256, oneIn: 4 },
+    ...COUNTS.map((count) => ({ count, inner: (2048 * 32) / count })),
+  ];
+  for (const each of sizes) await measure(each, rounds, bytesPerMs);
+}
+
+/** Bytes that a copy within memory reads and writes in a millisecond. */
+function copySpeed(rounds: number): number {
+  const [from, to] = [new Uint8Array(COPIED).fill(1), new Uint8Array(COPIED)];
+  const times = Array.from({ length: rounds }, () => {
+    const startMs = performance.now();
+    to.set(from);
+    return performance.now() - startMs;
+  });
+  return (2 * COPIED) / median(times);
+}
+
+async function measure({ count, inner, oneIn = 1 }: Sizes, rounds: number, bytesPerMs: number): Promise<void> {
+  const device = new CpuDevice({ bytes: BYTES });
+  const program = expertOf(inner);
+  const size = { count, rows: count * ROWS, each: ROWS };
+  const programs = await compileExperts(device, program, size);
+  const slice = device.slice('bench', BYTES);
+  const weights = Array.from({ length: count }, () => tensorsOf(slice, programs.backwardWeight, programs.forward));
+  const [context] = createGroupContexts(device, slice, { programs, weights, count: 1 });
+  const rows = weights.map((_, i) => (i % oneIn === 0 ? ROWS : 0));
+  const live = rows.filter((own) => own > 0).length;
+  const weightBytes = live * 2 * HIDDEN * inner * 4;
+  const some = oneIn === 1 ? '' : `, of whom one in ${oneIn} has rows`;
+  const least = (weightBytes / bytesPerMs).toFixed(2);
+  console.log(`  ${count} experts of ${HIDDEN} x ${inner}${some}; weights copied once: ${least} ms`);
+  const given = { slab: context.slab, own: (owner: number) => context.own[owner], rows };
+  for (const part of parts) {
+    await programs[part].run(given);
+    const before = await inPrograms(device);
+    const together = await time(rounds, () => programs[part].run(given));
+    const own = together.total - ((await inPrograms(device)) - before);
+    const alone = await device.compile(programs[part].program);
+    await oneByOne(alone, context, rows);
+    const apart = await time(rounds, () => oneByOne(alone, context, rows));
+    const [ms, apartMs] = [median(together.times), median(apart.times)];
+    console.log(
+      `    ${part}: ${ms.toFixed(2)} ms, ${((ms * 1000) / live).toFixed(1)} µs an expert, of which ` +
+        `${((own * 1000) / live / together.times.length).toFixed(1)} to lay it out; one by one ${apartMs.toFixed(2)} ms, ` +
+        `${(apartMs / ms).toFixed(2)} x; of the copy ${(ms / (weightBytes / bytesPerMs)).toFixed(2)} x`,
+    );
+  }
+  await device.close();
+}
+
+function expertOf(inner: number) {
   const specs = {
-    rows_SD: bf16([dynamic('rows', 64), hidden]),
-    up: weight([inner, hidden]),
-    down: weight([hidden, inner]),
+    rows_SD: bf16([dynamic('rows', 64), HIDDEN]),
+    up: weight([inner, HIDDEN]),
+    down: weight([HIDDEN, inner]),
   };
-  const program = trace('expert', specs, ({ rows_SD, up, down }) => {
+  return trace('expert', specs, ({ rows_SD, up, down }) => {
     const hiddenRows = relu(matmul(fromBf16(rows_SD), up, { transposeB: true }));
     return { outputs_SD: toBf16(matmul(hiddenRows, down, { transposeB: true })) };
   });
-  const programs = await ExpertPrograms.compile(device, program, { count: EXPERTS, rows: 1 });
-  const slice = device.slice('bench', BYTES / 2);
-  const { forward, backwardInput, backwardWeight } = programs.derivative;
-  const tensors = Array.from({ length: EXPERTS }, () => {
-    const bindings: Record<string, Tensor> = {};
-    for (const { inputs, outputs } of [forward, backwardInput, backwardWeight]) {
-      for (const { name, value } of [...inputs, ...outputs]) bindings[name] ??= tensorFor(slice, name, value.type);
-    }
-    return bindings;
-  });
-  return { programs, tensors };
 }
 
-async function time(programs: ExpertPrograms, part: ExpertPart, batches: readonly (readonly ExpertRun[])[]) {
+/** What an owner has for itself in some programs. */
+function tensorsOf(slice: Slice, ...groups: readonly GroupExecutable[]): Bindings {
+  const own = groups.flatMap(({ program, size }) => groupProgram(program, size).own);
+  return Object.fromEntries(own.map(({ name, value }) => [name, tensorFor(slice, name, value.type)]));
+}
+
+/** Milliseconds in native, generated and plain code of all programs so far. */
+async function inPrograms(device: CpuDevice): Promise<number> {
+  const executables = await device.executables();
+  return executables.reduce((sum, { times: { nativeMs, wasmMs, hostMs } }) => sum + nativeMs + wasmMs + hostMs, 0);
+}
+
+async function time(rounds: number, run: () => Promise<unknown>) {
   const times: number[] = [];
-  for (let i = 0; i < ROUNDS; i++) {
+  for (let i = 0; i < rounds; i++) {
     const startMs = performance.now();
-    await Promise.all(batches.map((batch) => programs.run(part, batch)));
+    await run();
     times.push(performance.now() - startMs);
   }
-  return median(times);
+  return { times, total: times.reduce((sum, ms) => sum + ms, 0) };
+}
+
+/** Each expert that has rows, over the first of the slab: where they lie makes no difference. */
+function oneByOne(alone: Executable, { slab, own }: GroupContext, rows: readonly number[]) {
+  return Promise.all(
+    rows.flatMap((count, i) => (count === 0 ? [] : [alone.run({ ...own[i], ...slab }, { rows: count })])),
+  );
 }

@@ -140,11 +140,6 @@ export interface Device {
    * can be folded on the device should be.
    */
   readonly sharesMemory: boolean;
-  /**
-   * Live size of a program's dynamic dimensions up to which copies of it are faster side by side (`side_by_side.ts`) than one
-   * after another.
-   */
-  readonly besideRows: number;
   /** Which of several forms of equal bits it took by timing them, by what for; absent where there is nothing to choose. */
   readonly choices?: Readonly<Record<string, string>>;
   /** Of one that measures only: nothing is stored, so that initial values need not be made, and what is alike is made once. */

@@ -10,7 +10,7 @@ export { dynamic, elements, maxElements, type Dim, type DynamicDim, type LiveSiz
 export { allocate, bytesPerElement, type Data, type DType } from './dtype.ts';
 export type { Value } from './graph.ts';
 export type { Type } from './type.ts';
-export type { Bindings, Device, Executable, FlatArena, Slice, Tensor } from './device.ts';
+export type { Bindings, Device, Executable, FlatArena, GroupExecutable, GroupSize, Slice, Tensor } from './device.ts';
 export { DTypeError, OutOfSliceMemory, ProgramError, ShapeError } from './errors.ts';
 export { CpuDevice, type CpuDeviceOptions } from './cpu/device.ts';
 export { draw, fillTruncatedNormal, fillUniform, streamOf, substream, type Stream } from './random.ts';

@@ -15,7 +15,7 @@ import {
 } from '../../src/kernels/index.ts';
 import type { Data } from '../../src/kernels/dtype.ts';
 import { fromBf16, toBf16 } from '../../src/kernels/ops/bf16_cast.ts';
-import { nameBeside, sideBySide } from '../../src/kernels/side_by_side.ts';
+import { nameBeside, sideBySide } from '../../src/kernels/cpu/side_by_side.ts';
 import { inputsOf, onDevice } from './kit.ts';
 
 const device = new CpuDevice({ bytes: 2 ** 26 });

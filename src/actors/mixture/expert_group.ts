@@ -1,60 +1,73 @@
 /**
- * The experts of one layer that live on one worker, as seen by the routers: one address for their rows. The group runs
- * each expert over its own rows, side by side where they are few, and answers with one envelope. It owns nothing: state is the experts'.
+ * The experts of one layer that live on one worker, as seen by the routers: one address for their rows. The group runs all
+ * experts over the rows that came for each, where they lie one behind another, and answers with one envelope. It owns the memory
+ * of the microbatches that are with it; parameters and gradients are the experts'.
  */
 import type { Actor, ActorScope, ArgsOf, Context } from '../../runtime/index.ts';
 import type { ExpertCore } from './expert_core.ts';
-import type { ExpertPart, ExpertPrograms, ExpertRun } from './expert_programs.ts';
+import type { ExpertPrograms } from './expert_programs.ts';
+import type { GroupContext } from './group_context.ts';
 import { expertGroupProtocol } from '../protocol/expert.ts';
-import type { Unit } from '../protocol/pass.ts';
+import { keyOf, type Unit } from '../protocol/pass.ts';
 import { routerProtocol } from '../protocol/router.ts';
 import type { RowRange, RowsPort } from '../stage/rows_port.ts';
 
 type Messages = typeof expertGroupProtocol;
 
+/** A microbatch with the group. */
+interface Held {
+  readonly context: GroupContext;
+  /** Rows of each expert. */
+  readonly counts: readonly number[];
+}
+
 export class ExpertGroup implements Actor<Messages> {
-  private readonly group: number;
-  private readonly cores: readonly ExpertCore[];
-  private readonly programs: ExpertPrograms;
-  private readonly port: RowsPort;
+  private readonly parts: ExpertGroupParts;
   private readonly scope: ActorScope;
+  private idle: GroupContext[];
+  private readonly held = new Map<string, Held>();
   /** By version above the group's: the experts that have said that they reached it. */
   private readonly reached = new Map<number, Set<string>>();
   /** The gradients of weights that are being made, beside the messages that come. */
   private weighing: Promise<void> = Promise.resolve();
   private failure: Error | null = null;
 
-  constructor({ group, cores, programs, port }: ExpertGroupParts, scope: ActorScope) {
-    this.group = group;
-    this.cores = cores;
-    this.programs = programs;
-    this.port = port;
+  constructor(parts: ExpertGroupParts, scope: ActorScope) {
+    this.parts = parts;
     this.scope = scope;
+    this.idle = [...parts.contexts];
     scope.setParamsVersion(0);
   }
 
   async dispatch({ counts, rows, ...unit }: ArgsOf<Messages, 'dispatch'>, ctx: Context): Promise<void> {
+    const { programs, port, cores } = this.parts;
     // Memory that only gradients of weights keep is free once these are made.
-    if (this.cores.some((core) => core.isFull)) await this.weighing;
-    const runs = this.cores.map((core, i) => core.admit(counts[i]));
-    this.port.scatter(rows, rangesOf(runs, 'rows_SD'));
-    await this.runAll('forward', runs);
-    this.cores.forEach((core, i) => core.hold(unit, runs[i]));
-    const outputs = await this.port.gather(rangesOf(runs, 'outputs_SD'), ctx.sender);
-    this.router(ctx).tell.outputs({ ...unit, group: this.group, rows: outputs });
+    if (this.idle.length === 0) await this.weighing;
+    const context = this.idle.pop();
+    if (context === undefined) throw new Error(`${this.scope.address}: more microbatches under way than contexts`);
+    const held = { context, counts };
+    port.scatter(rows, [rowsOf(held, 'rows_SD')]);
+    await programs.forward.run(groupOf(held));
+    if (unit.kind === 'train') {
+      this.held.set(keyOf(unit), held);
+      cores.forEach((core, i) => core.count(counts[i]));
+    } else this.idle.push(context);
+    const outputs = await port.gather([rowsOf(held, 'outputs_SD')], ctx.sender);
+    this.router(ctx).tell.outputs({ ...unit, group: this.parts.group, rows: outputs });
   }
 
   async outputsGradient(
     { counts: _counts, rows, ...unit }: ArgsOf<Messages, 'outputsGradient'>,
     ctx: Context,
   ): Promise<void> {
-    const runs = this.cores.map((core) => core.heldOf(unit));
-    this.port.scatter(rows, rangesOf(runs, 'd_outputs_SD'));
-    await this.runAll('backwardInput', runs);
-    const gradients = await this.port.gather(rangesOf(runs, 'd_rows_SD'), ctx.sender);
-    this.router(ctx).tell.rowsGradient({ ...unit, group: this.group, rows: gradients });
+    const { programs, port, group } = this.parts;
+    const held = this.heldOf(unit);
+    port.scatter(rows, [rowsOf(held, 'd_outputs_SD')]);
+    await programs.backwardInput.run(groupOf(held));
+    const gradients = await port.gather([rowsOf(held, 'd_rows_SD')], ctx.sender);
+    this.router(ctx).tell.rowsGradient({ ...unit, group, rows: gradients });
     // Nobody waits for the gradients of weights but the vote: rows of others go before them.
-    this.weighing = this.weighing.then(() => this.weigh(unit, runs));
+    this.weighing = this.weighing.then(() => this.weigh(unit, held));
   }
 
   /** What went wrong beside the messages ends the group as if it had been a message. */
@@ -65,7 +78,7 @@ export class ExpertGroup implements Actor<Messages> {
   advanced({ version }: ArgsOf<Messages, 'advanced'>, ctx: Context): void {
     const there = this.reached.get(version) ?? new Set();
     this.reached.set(version, there.add(ctx.sender));
-    if (there.size < this.cores.length) return;
+    if (there.size < this.parts.cores.length) return;
     this.reached.delete(version);
     this.scope.setParamsVersion(version);
   }
@@ -74,25 +87,30 @@ export class ExpertGroup implements Actor<Messages> {
   async abandon(): Promise<void> {
     await this.weighing;
     this.weightsFailed();
-    for (const core of this.cores) core.abandon();
-    this.port.abandon(this.scope.address);
+    this.held.clear();
+    this.idle = [...this.parts.contexts];
+    for (const core of this.parts.cores) core.abandon();
+    this.parts.port.abandon(this.scope.address);
   }
 
-  /** All at once: the device runs them in order, and nothing of its worker's own comes between. */
-  private async runAll(part: ExpertPart, runs: readonly ExpertRun[]): Promise<void> {
-    const batches = this.programs.batches(runs).map((batch) => batch.map((i) => runs[i]));
-    await Promise.all(batches.map((batch) => this.programs.run(part, batch)));
+  private heldOf(unit: Unit): Held {
+    const held = this.held.get(keyOf(unit));
+    if (held === undefined) throw new Error(`${this.scope.address}: a gradient of ${keyOf(unit)}, which it never saw`);
+    return held;
   }
 
   /** The leaves of a microbatch, one batch of experts after another, in the gaps that rows leave. */
-  private async weigh(unit: Unit, runs: readonly ExpertRun[]): Promise<void> {
+  private async weigh(unit: Unit, held: Held): Promise<void> {
+    const { cores, programs } = this.parts;
+    const { context, counts } = held;
     try {
-      for (const batch of this.programs.batches(runs)) {
-        const cores = batch.map((i) => this.cores[i]);
-        const leaves = cores.map((core) => core.openLeaf(unit));
-        await this.programs.run('backwardWeight', leaves, 'later');
-        for (const core of cores) await core.closeLeaf(unit);
+      for (const batch of programs.backwardWeight.batches(counts)) {
+        const leaves = new Map(batch.map((i) => [i, { ...context.own[i], ...cores[i].openLeaf(unit) }]));
+        await programs.backwardWeight.runLater({ ...groupOf(held), own: (i) => leaves.get(i)! }, batch);
+        for (const i of batch) await cores[i].closeLeaf(unit);
       }
+      this.held.delete(keyOf(unit));
+      this.idle.push(context);
     } catch (error) {
       this.failure = error instanceof Error ? error : new Error(String(error));
       this.scope.ref(expertGroupProtocol, this.scope.address).tell.weightsFailed();
@@ -109,8 +127,14 @@ export interface ExpertGroupParts {
   readonly cores: readonly ExpertCore[];
   readonly programs: ExpertPrograms;
   readonly port: RowsPort;
+  /** Of the microbatches that may be with it at once. */
+  readonly contexts: readonly GroupContext[];
 }
 
-/** The live rows that each run has of a tensor. */
-const rangesOf = (runs: readonly ExpertRun[], name: string): RowRange[] =>
-  runs.map(({ bindings, rows }) => ({ tensor: bindings[name], rows }));
+const groupOf = ({ context: { slab, own }, counts }: Held) => ({ slab, own: (i: number) => own[i], rows: counts });
+
+/** The rows of all experts, in a tensor of the slab. */
+const rowsOf = ({ context, counts }: Held, name: string): RowRange => ({
+  tensor: context.slab[name],
+  rows: counts.reduce((sum, count) => sum + count, 0),
+});

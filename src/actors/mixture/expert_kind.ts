@@ -1,6 +1,6 @@
 /**
  * The expert groups of a run as entries of its cast, each followed by its experts. A group makes the cores of its experts, since
- * their memory lies side by side; the experts are the actors that answer for them.
+ * they run as one; the experts are the actors that answer for them.
  */
 import { maxElements } from '../../kernels/shape.ts';
 import { flopsOf, typeOf } from '../../kernels/program.ts';
@@ -17,17 +17,19 @@ import { alikeInTurn } from '../placement/alike.ts';
 import type { CastEntry, Host } from '../placement/cast_entry.ts';
 import type { RunSpec } from '../placement/run_spec.ts';
 import { expertGroupProtocol, expertProtocol } from '../protocol/expert.ts';
-import { weightBindings } from '../stage/bindings.ts';
 import { mixturesByName, type PlacedMixture } from '../stage/rank_part.ts';
 import { Expert } from './expert.ts';
-import { createExpertContexts, ExpertCore } from './expert_core.ts';
+import { ExpertCore } from './expert_core.ts';
 import { ExpertGroup } from './expert_group.ts';
-import { ExpertPrograms } from './expert_programs.ts';
+import { compileExperts, type ExpertPrograms } from './expert_programs.ts';
+import { createGroupContexts, type GroupContext } from './group_context.ts';
 import { numberOf } from '../stage/program_number.ts';
+import { groupRows } from '../stage/row_buffers.ts';
 
 interface Made {
   readonly programs: ExpertPrograms;
   readonly cores: readonly ExpertCore[];
+  readonly contexts: readonly GroupContext[];
 }
 
 export function expertGroups(runSpec: RunSpec): CastEntry[] {
@@ -51,7 +53,7 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture
   const groupEntry: CastEntry = {
     address,
     role,
-    slice: null,
+    slice: address,
     share: null,
     flops: 0,
     runsFirst: true,
@@ -59,8 +61,8 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture
     alike: () => `experts ${experts.length}, ${underWay}, ${numberOf(mixture.programs.expert)}`,
     edges: () => [],
     build: async (host) => {
-      const { programs, cores } = await madeOn(host);
-      const create = (scope: ActorScope) => new ExpertGroup({ group, cores, programs, port: host.port }, scope);
+      const made = await madeOn(host);
+      const create = (scope: ActorScope) => new ExpertGroup({ group, port: host.port, ...made }, scope);
       // Every router of the layer may have as many dispatches here as microbatches under way, both ways.
       return actor(expertGroupProtocol, address, create, { dataCapacity: DATA_CAPACITY + 2 * underWay });
     },
@@ -102,7 +104,7 @@ function shareOf({ topology, mesh }: RunSpec, { name, expert }: Mixture, index: 
   };
 }
 
-/** Takes the memory of all experts of a group. Throws `OutOfSliceMemory`. */
+/** Takes the memory of a group and of all its experts. Throws `OutOfSliceMemory`. */
 async function make(
   { device }: Host,
   runSpec: RunSpec,
@@ -111,21 +113,22 @@ async function make(
   const { group, experts } = place;
   const { topology, mesh, model } = runSpec;
   const { name } = mixture;
-  const programs = await ExpertPrograms.compile(device, mixture.programs.expert, {
+  const budget = topology.cluster.memory_per_worker;
+  const slice = device.slice(groupAddress(name, group), budget);
+  const programs = await compileExperts(device, mixture.programs.expert, {
     count: experts.length,
-    rows: (model.batch * model.sequence * mixture.moe.top_k) / mixture.experts,
+    rows: groupRows(mixture, experts.length),
+    each: (model.batch * model.sequence * mixture.moe.top_k) / mixture.experts,
   });
   const cores = await alikeInTurn(device, experts.length, async (at) => {
     const expert = experts[at];
     const bank = { bank: groupAddress(name, group), count: experts.length, at };
-    const slice = device.slice(expertAddress(name, expert), topology.cluster.memory_per_worker, bank);
-    const weights = mixture.expert(expert);
-    const share = await createShare(device, slice, shareOf(runSpec, mixture, expert));
-    const tensors = weightBindings(weights, share.parameters.values);
-    const contexts = createExpertContexts(device, underWay, { slice, programs, weights: tensors });
-    return new ExpertCore({ expert, share, weights, contexts }, mesh.globalMicrobatches);
+    const own = device.slice(expertAddress(name, expert), budget, bank);
+    const share = await createShare(device, own, shareOf(runSpec, mixture, expert));
+    return new ExpertCore({ expert, share, weights: mixture.expert(expert) }, mesh.globalMicrobatches);
   });
-  return { programs, cores };
+  const weights = cores.map(({ values }) => values);
+  return { programs, cores, contexts: createGroupContexts(device, slice, { programs, weights, count: underWay }) };
 }
 
 /** Of an expert in a training step, if all experts of its layer get the same. */

@@ -4,7 +4,8 @@
  * under way at once, the others go by value.
  */
 import type { Slice, Tensor } from '../../kernels/device.ts';
-import { typeOf } from '../../kernels/program.ts';
+import { typeOf, type Program } from '../../kernels/program.ts';
+import { maxElements } from '../../kernels/shape.ts';
 import type { Mixture } from '../../models/model.ts';
 import type { Mesh } from '../../topology/index.ts';
 import { groupAddress, stageAddress } from '../placement/addresses.ts';
@@ -12,10 +13,12 @@ import type { RankPart } from './rank_part.ts';
 import type { RowsPort } from './rows_port.ts';
 import type { StageContext } from './stage_context.ts';
 
-/** Rows that memory for a group of so many experts has. */
+/** Rows that a group of so many experts may get of a microbatch: as many as each may, but no token goes to one twice. */
 export function groupRows({ programs }: Mixture, experts: number): number {
-  const [rows] = typeOf(programs.expert, 'rows_SD').shape;
-  return experts * (typeof rows === 'number' ? rows : rows.max);
+  const most = (program: Program, name: string): number => maxElements(typeOf(program, name).shape.slice(0, 1));
+  const tokens = most(programs.dispatch, 'h_RD');
+  const choices = most(programs.dispatch, 'order_S') / tokens;
+  return Math.min(experts * most(programs.expert, 'rows_SD'), tokens * Math.min(choices, experts));
 }
 
 export interface RowBufferOptions {

@@ -17,7 +17,7 @@ import type { Program } from '../program.ts';
 import type { Range } from '../ranges.ts';
 import { CpuExecutable } from './executable.ts';
 import { CpuGroup } from './group.ts';
-import { BESIDE_ROWS, groupPrograms, pairRoom, scratchBytesOf } from './group_programs.ts';
+import { groupPrograms, pairRoom, scratchBytesOf } from './group_programs.ts';
 import { planned } from './planned.ts';
 import { valueBytes, type ScratchPlan } from './scratch.ts';
 import { makeRunnable } from './segments.ts';
@@ -43,7 +43,6 @@ export function numericsClassOf(wasm = hasWasm()): string {
 export class CpuDevice implements Device {
   readonly kind = 'cpu';
   readonly sharesMemory: boolean = true;
-  readonly besideRows = BESIDE_ROWS;
   readonly numericsClass: string;
   private readonly arena: Arena;
   private readonly wasm: boolean;

@@ -11,13 +11,11 @@ import { groupProgram, type GroupProgram } from '../group_program.ts';
 import type { Program } from '../program.ts';
 import { rangeBytes } from '../ranges.ts';
 import { elements } from '../shape.ts';
-import { BESIDE_ROWS } from './group_programs.ts';
 import { DryMemory, measured, measuredGroup, type Taking } from './dry_memory.ts';
 
 export class DryDevice implements Device {
   readonly kind = 'cpu';
   readonly sharesMemory: boolean;
-  readonly besideRows = BESIDE_ROWS;
   readonly dry: DryBook = { begin: (count) => this.begin(count), end: () => this.end() };
   readonly numericsClass = 'dry';
   /** Every slice that was made, in that order; of alike ones the first. */

@@ -8,7 +8,7 @@ import type { Value } from '../graph.ts';
 import { firstRows, type GroupProgram } from '../group_program.ts';
 import type { Program } from '../program.ts';
 import { elements } from '../shape.ts';
-import { nameBeside } from '../side_by_side.ts';
+import { nameBeside } from './side_by_side.ts';
 import type { CpuExecutable } from './executable.ts';
 import { batchesOf, type GroupPrograms, type PairRoom } from './group_programs.ts';
 import type { JobQueue } from './job_queue.ts';

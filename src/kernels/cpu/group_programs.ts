@@ -8,12 +8,12 @@ import type { GroupProgram } from '../group_program.ts';
 import type { Program } from '../program.ts';
 import { align } from '../ranges.ts';
 import { elements } from '../shape.ts';
-import { sideBySide } from '../side_by_side.ts';
+import { sideBySide } from './side_by_side.ts';
 import type { Type } from '../type.ts';
 import type { ScratchPlan } from './scratch.ts';
 
 /** Rows up to which the price of a run is more than that of its arithmetic. */
-export const BESIDE_ROWS = 32;
+const BESIDE_ROWS = 32;
 
 /** Owners that one program runs at most: a function of generated code has room for the addresses of as many. */
 const MOST_BESIDE = 32;

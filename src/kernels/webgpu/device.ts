@@ -54,7 +54,6 @@ export interface WebGpuDeviceOptions {
 export class WebGpuDevice implements Device {
   readonly kind = 'webgpu';
   readonly sharesMemory = false;
-  readonly besideRows = 0;
   readonly adapterName: string;
   readonly numericsClass: string;
   private readonly device: GPUDevice;

@@ -32,14 +32,13 @@ it('whose squares fail refuses the vote with the reason', async () => {
     optimizer: smallTopology().optimizer,
     seed: 1,
   });
-  const core = new ExpertCore({ expert: 0, share, weights, contexts: [{}] }, 1);
+  const core = new ExpertCore({ expert: 0, share, weights }, 1);
   const voter = system.spawn(voterProtocol, address, (scope) => {
     const expert = new Expert(core, { mixture: '0', group: 0 }, scope);
     return { prepare: (_, ctx) => expert.prepare(undefined, ctx) };
   });
 
   const unit = { ...trainingPass(0), microbatch: 0 };
-  core.hold(unit, core.admit(0));
   core.openLeaf(unit);
   await core.closeLeaf(unit);
   vi.spyOn(share.parameters, 'squares').mockRejectedValue(new Error('the device is gone'));

@@ -3,7 +3,7 @@ import { afterAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ExpertCore } from '../../../src/actors/mixture/expert_core.ts';
 import { ExpertGroup } from '../../../src/actors/mixture/expert_group.ts';
-import { ExpertPrograms } from '../../../src/actors/mixture/expert_programs.ts';
+import { compileExperts } from '../../../src/actors/mixture/expert_programs.ts';
 import { createShare } from '../../../src/actors/parameters/share_parts.ts';
 import { expertAddress, groupAddress } from '../../../src/actors/placement/addresses.ts';
 import { RowsPort } from '../../../src/actors/stage/rows_port.ts';
@@ -26,17 +26,19 @@ const speakerProtocol = defineProtocol('speaker', {
 it('an expert that says twice that it has reached a version does not speak for another', async () => {
   const { optimizer } = smallTopology();
   const { model } = await drawn(smallTopology());
-  const programs = await ExpertPrograms.compile(device, mixturesOf(model)[0].programs.expert, { count: 2, rows: 4 });
+  const size = { count: 2, rows: 8, each: 4 };
+  const programs = await compileExperts(device, mixturesOf(model)[0].programs.expert, size);
   const cores: ExpertCore[] = [];
   for (const expert of [0, 1]) {
     const address = expertAddress('1', expert);
     const range = { first: 0, count: 1, of: 1 };
     const slice = device.slice(address, 2 ** 20);
     const share = await createShare(device, slice, { address, holdings: [], range, alive: 1, optimizer, seed: 1 });
-    cores.push(new ExpertCore({ expert, share, weights: {}, contexts: [] }, 1));
+    cores.push(new ExpertCore({ expert, share, weights: {} }, 1));
   }
   const group = system.spawn(groupProtocol, groupAddress('1', 0), (scope) => {
-    const made = new ExpertGroup({ group: 0, cores, programs, port: new RowsPort(device, () => true) }, scope);
+    const parts = { group: 0, cores, programs, port: new RowsPort(device, () => true), contexts: [] };
+    const made = new ExpertGroup(parts, scope);
     return {
       advanced: (args, ctx) => {
         made.advanced(args, ctx);

@@ -2,9 +2,9 @@
  * Several copies of a program as one, each with tensors and dynamic dimensions of its own: what many small experts have to
  * run is then one run of the device, whose price does not grow with their number.
  */
-import { Graph, type Value } from './graph.ts';
-import { extract, type Binding, type Program } from './program.ts';
-import { dynamic, type Dim } from './shape.ts';
+import { Graph, type Value } from '../graph.ts';
+import { extract, type Binding, type Program } from '../program.ts';
+import { dynamic, type Dim } from '../shape.ts';
 
 /** What copy `i` calls an input, an output or a dimension named `name`. */
 export const nameBeside = (name: string, i: number): string => `${name}.${i}`;
