@@ -1,6 +1,6 @@
 /**
  * The experts of a group over a few rows each: all in one call of the device beside one by one, and beside the time in which
- * their weights could be copied once. First at one size of an expert, then at one size of all experts together.
+ * their weights can be read once. First at one size of an expert, then at one size of all experts together.
  */
 import { compileExperts, type ExpertPart } from '../src/actors/mixture/expert_programs.ts';
 import { createGroupContexts, type GroupContext } from '../src/actors/mixture/group_context.ts';
@@ -63,7 +63,7 @@ async function measure({ count, inner, oneIn = 1 }: Sizes, rounds: number, bytes
   const weightBytes = live * 2 * HIDDEN * inner * 4;
   const some = oneIn === 1 ? '' : `, of whom one in ${oneIn} has rows`;
   const least = (weightBytes / bytesPerMs).toFixed(2);
-  console.log(`  ${count} experts of ${HIDDEN} x ${inner}${some}; weights copied once: ${least} ms`);
+  console.log(`  ${count} experts of ${HIDDEN} x ${inner}${some}; weights read once at that speed: ${least} ms`);
   const given = { slab: context.slab, own: (owner: number) => context.own[owner], rows };
   for (const part of parts) {
     await programs[part].run(given);
@@ -76,8 +76,8 @@ async function measure({ count, inner, oneIn = 1 }: Sizes, rounds: number, bytes
     const [ms, apartMs] = [median(together.times), median(apart.times)];
     console.log(
       `    ${part}: ${ms.toFixed(2)} ms, ${((ms * 1000) / live).toFixed(1)} µs an expert, of which ` +
-        `${((own * 1000) / live / together.times.length).toFixed(1)} to lay it out; one by one ${apartMs.toFixed(2)} ms, ` +
-        `${(apartMs / ms).toFixed(2)} x; of the copy ${(ms / (weightBytes / bytesPerMs)).toFixed(2)} x`,
+        `${((own * 1000) / live / together.times.length).toFixed(1)} outside of programs; one by one ${apartMs.toFixed(2)} ms, ` +
+        `${(apartMs / ms).toFixed(2)} x; of that ${(ms / (weightBytes / bytesPerMs)).toFixed(2)} x`,
     );
   }
   await device.close();
@@ -117,9 +117,6 @@ async function time(rounds: number, run: () => Promise<unknown>) {
   return { times, total: times.reduce((sum, ms) => sum + ms, 0) };
 }
 
-/** Each expert that has rows, over the first of the slab: where they lie makes no difference. */
-function oneByOne(alone: Executable, { slab, own }: GroupContext, rows: readonly number[]) {
-  return Promise.all(
-    rows.flatMap((count, i) => (count === 0 ? [] : [alone.run({ ...own[i], ...slab }, { rows: count })])),
-  );
-}
+/** Each over the first rows of the slab: where they lie makes no difference. */
+const oneByOne = (alone: Executable, { slab, own }: GroupContext, rows: readonly number[]) =>
+  Promise.all(rows.map((count, i) => alone.run({ ...own[i], ...slab }, { rows: count })));

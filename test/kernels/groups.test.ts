@@ -56,6 +56,23 @@ describe.each([
   });
 });
 
+it('finds its room for single rows again when scratch has moved', async () => {
+  const fresh = new CpuDevice({ bytes: 2 ** 26 });
+  const program = vjp(reluExpert(40)).forward;
+  const counts = [1, 3, 1];
+  const slice = fresh.slice('group', 2 ** 22);
+  const tensors = boundGroup(fresh, program, counts, { slice, owners: counts.map(() => slice) });
+  const group = await fresh.compileGroup(program, { count: 3, rows: 5, each: 2 });
+  const alone = await outputsAlone(device, program, counts);
+  for (const larger of [64, 4096]) {
+    await fresh.compile(gatedExpert(larger, 32, 64));
+    await group.run({ slab: tensors.slab, own: (owner) => tensors.own[owner], rows: counts });
+    const together = await outputsOfGroup(fresh, program, counts, tensors);
+    for (const [i, { y }] of alone.entries()) expect(bytesOf(together[i].y)).toEqual(bytesOf(y));
+  }
+  await fresh.close();
+});
+
 it('runs those with few rows in the least number of programs, those with more alone, and those without last', () => {
   expect(batchesOf([0, 5, 40, 32, 0, 1, 2], 32, 3)).toEqual([[1, 3, 5], [6], [2], [0, 4]]);
   expect(batchesOf([3, 3], 0, 1)).toEqual([[0], [1]]);

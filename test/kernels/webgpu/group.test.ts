@@ -13,6 +13,7 @@ import {
   type Program,
   type Slice,
 } from '../../../src/kernels/index.ts';
+import type { Data } from '../../../src/kernels/dtype.ts';
 import { fromBf16 } from '../../../src/kernels/ops/bf16_cast.ts';
 import { draw } from '../../../src/kernels/random.ts';
 import { elements } from '../../../src/kernels/shape.ts';
@@ -93,6 +94,41 @@ describe.each([
 
 it('has them with shared memory, too', async () => {
   await expectBitsOfAlone(devices.shared, vjp(reluExpert(40)).forward, [5, 17, 32, 0]);
+});
+
+it('binds nothing anew where its owners get other rows', async () => {
+  const device = devices.serial;
+  const program = vjp(reluExpert(40)).forward;
+  const counts = [5, 17, 2, 0];
+  const slice = device.slice('group', 2 ** 22);
+  const owners = bankSlices(device, counts.length);
+  const { own } = boundGroup(device, program, counts, { slice, owners });
+  const group = await device.compileGroup(program, { count: 4, rows: 30, each: 4 });
+  const residuals = program.outputs.filter(({ name }) => name !== 'y');
+  expect(residuals).toHaveLength(1);
+  const slab = {
+    rows: slice.tensor('rows', 'bf16', [26, 16]),
+    y: slice.tensor('y', 'bf16', [26, 16]),
+    [residuals[0].name]: slice.tensor('residual', residuals[0].value.type.dtype, [26, 32]),
+  };
+  const rounds: { counts: readonly number[]; rows: Data; alone: Awaited<ReturnType<typeof outputsAlone>> }[] = [];
+  for (const each of [counts, [0, 2, 1, 20], counts]) {
+    const { slab: filled } = boundGroup(device, program, each, { slice, owners: [] });
+    const rows = await device.read(filled.rows, totalOf(each) * 16);
+    rounds.push({ counts: each, rows, alone: await outputsAlone(device, program, each) });
+  }
+  const made: number[] = [];
+  for (const { counts: each, rows, alone } of rounds) {
+    device.write(slab.rows, rows);
+    const before = device.counts().bindGroups;
+    await group.run({ slab, own: (owner) => own[owner], rows: each });
+    made.push(device.counts().bindGroups - before);
+    const together = await outputsOfGroup(device, program, each, { slab, own });
+    for (const [i, { y }] of alone.entries()) expect(bytesOf(together[i].y)).toEqual(bytesOf(y));
+  }
+  expect(made[0]).toBeGreaterThan(0);
+  expect(made.slice(1)).toEqual([0, 0]);
+  [slice, ...owners].forEach((each) => each.release());
 });
 
 const wide = trace(
