@@ -2,10 +2,10 @@
  * A program for the owners of a slab, and which of its values have rows: those lie one behind another by owner, and all others
  * each owner has for itself.
  */
-import type { GroupBindings, GroupSize } from './device.ts';
+import type { GroupBindings, GroupSize, Tensor } from './device.ts';
 import { ProgramError, ShapeError } from './errors.ts';
 import type { Binding, Program } from './program.ts';
-import type { DynamicDim } from './shape.ts';
+import { elements, maxElements, type DynamicDim } from './shape.ts';
 import type { Type } from './type.ts';
 
 export interface GroupProgram {
@@ -61,4 +61,17 @@ export function firstRows({ program, size, dim }: GroupProgram, rows: GroupBindi
   const all = first[rows.length];
   if (all > size.rows) throw new ShapeError(where, `owners have ${all} rows, the slab has ${size.rows}`);
   return first;
+}
+
+/** Throws `ProgramError` for a tensor of the slab that is of another type, or has not so many rows. */
+export function checkSlab(
+  { program }: GroupProgram,
+  { name, value: { type } }: GroupProgram['slab'][number],
+  { dtype, shape }: Tensor,
+  rows: number,
+): void {
+  if (dtype !== type.dtype) throw new ProgramError(program.name, `${name} is ${dtype}, needs ${type.dtype}`);
+  const needed = rows * maxElements(type.shape.slice(1));
+  const has = elements(shape);
+  if (needed > has) throw new ProgramError(program.name, `${name} has ${has} elements, needs ${needed}`);
 }

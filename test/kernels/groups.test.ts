@@ -2,7 +2,18 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { DryDevice } from '../../src/kernels/cpu/dry_device.ts';
 import { batchesOf } from '../../src/kernels/cpu/group_programs.ts';
-import { CpuDevice, dynamic, f32, matmul, relu, trace, vjp, weight, type Program } from '../../src/kernels/index.ts';
+import {
+  CpuDevice,
+  dynamic,
+  f32,
+  matmul,
+  relu,
+  trace,
+  vjp,
+  weight,
+  type Program,
+  type Tensor,
+} from '../../src/kernels/index.ts';
 import { draw } from '../../src/kernels/random.ts';
 import { boundGroup, gatedExpert, outputsAlone, outputsOfGroup, reluExpert } from './group_kit.ts';
 import { bytesOf } from './kit.ts';
@@ -96,7 +107,7 @@ it('takes the memory of the dry device', async () => {
   await fresh.close();
 });
 
-it('refuses a program with two dynamic dimensions, and rows that it has no room for', async () => {
+it('refuses a program with two dynamic dimensions, and rows that it or its slab has no room for', async () => {
   const specs = { x: f32([dynamic('rows', 8), 4]), z: f32([dynamic('others', 8), 4]), w: weight([4, 4]) };
   const two = trace('two', specs, ({ x, z, w }) => ({ y: relu(matmul(x, w)), v: relu(matmul(z, w)) }));
   const size = { count: 2, rows: 8, each: 2 };
@@ -107,4 +118,10 @@ it('refuses a program with two dynamic dimensions, and rows that it has no room 
   await expect(run([4, 5])).rejects.toThrow('owners have 9 rows, the slab has 8');
   await expect(run([9, 0])).rejects.toThrow('owner 0 has 9 rows, at most 8');
   await expect(run([1])).rejects.toThrow('rows of 1 owners, and it has 2');
+  const slice = device.slice('group', 2 ** 20);
+  const y = slice.tensor('y', 'bf16', [8, 16]);
+  const over = (rows: Tensor) => group.run({ slab: { rows, y }, own: () => ({}), rows: [1, 3] });
+  await expect(over(slice.tensor('few', 'bf16', [3, 16]))).rejects.toThrow('rows has 48 elements, needs 64');
+  await expect(over(slice.tensor('wide', 'f32', [4, 16]))).rejects.toThrow('rows is f32, needs bf16');
+  slice.release();
 });

@@ -5,7 +5,7 @@
  */
 import type { Bindings, GroupBindings, GroupExecutable, GroupSize, Tensor } from '../device.ts';
 import type { Value } from '../graph.ts';
-import { firstRows, type GroupProgram } from '../group_program.ts';
+import { checkSlab, firstRows, type GroupProgram } from '../group_program.ts';
 import type { Program } from '../program.ts';
 import { elements } from '../shape.ts';
 import { nameBeside } from './side_by_side.ts';
@@ -81,7 +81,7 @@ export class CpuGroup implements GroupExecutable {
 
   private async runNow({ slab, own, rows }: GroupBindings, batches: readonly (readonly number[])[]): Promise<void> {
     const first = firstRows(this.group, rows);
-    const tensors = this.slabOf(slab);
+    const tensors = this.slabOf(slab, first[rows.length]);
     for (const batch of batches) {
       const owners = this.makesMore ? batch : batch.filter((owner) => rows[owner] > 0);
       for (let next = 0; next < owners.length;) {
@@ -121,12 +121,8 @@ export class CpuGroup implements GroupExecutable {
       const live: Record<string, number> = {};
       for (const each of placed) {
         const names = this.names[each.at];
-        const add = (given: Bindings): void => {
-          for (const { name } of this.group.own) bindings[names.get(name)!] = given[name];
-        };
-        add(own(each.owner));
-        const views = this.rowsOf(each, tensors);
-        for (const name in views) bindings[names.get(name)!] = views[name];
+        const tensorsOf = { ...own(each.owner), ...this.rowsOf(each, tensors) };
+        for (const name in tensorsOf) bindings[names.get(name) ?? name] = tensorsOf[name];
         live[names.get(dim.name)!] = each.rows;
       }
       await beside.get(placed.length)!.runNow(bindings, live);
@@ -160,13 +156,16 @@ export class CpuGroup implements GroupExecutable {
     return scratch(pairs.plan).get(pairs.values[at].get(name)!)!;
   }
 
-  private slabOf(slab: Bindings): SlabTensor[] {
+  /** Throws `ProgramError` for a tensor of another type or too small: views of it would be of its neighbours. */
+  private slabOf(slab: Bindings, rows: number): SlabTensor[] {
     const pairs = new Map<CpuTensor, string>();
-    return this.group.slab.map(({ name, value: { type } }) => {
+    return this.group.slab.map((binding) => {
+      const { name, value } = binding;
       const tensor = cpuTensor(this.program.name, name, slab[name]);
+      checkSlab(this.group, binding, tensor, rows);
       const pair = pairs.get(tensor) ?? name;
       pairs.set(tensor, pair);
-      const rest = type.shape.slice(1).map(Number);
+      const rest = value.type.shape.slice(1).map(Number);
       return { name, pair, tensor, rest, width: elements(rest) };
     });
   }

@@ -3,10 +3,8 @@
  * themselves can be bound at once. A GPU looks at the live rows of an owner itself, so that nothing is bound anew in a step.
  */
 import type { GroupBindings, GroupExecutable, GroupSize } from '../device.ts';
-import { ProgramError } from '../errors.ts';
-import { firstRows } from '../group_program.ts';
+import { checkSlab, firstRows } from '../group_program.ts';
 import type { Program } from '../program.ts';
-import { elements, maxElements } from '../shape.ts';
 import { uniformOf } from './binder.ts';
 import { dispatch, REMEMBERED, type Ground } from './executable.ts';
 import { GroupBinder, type BoundUnit, type PreparedGroup, type Unit } from './group_binder.ts';
@@ -159,13 +157,10 @@ export class GpuGroup implements GroupExecutable {
   private slabOf(slab: GroupBindings['slab'], rows: number): ReadonlyMap<string, GpuTensor> {
     const { name: program } = this.program;
     return new Map(
-      this.plan.group.slab.map(({ name, value: { type } }) => {
+      this.plan.group.slab.map((binding) => {
+        const { name } = binding;
         const tensor = gpuTensor(program, name, slab[name]);
-        if (tensor.dtype !== type.dtype)
-          throw new ProgramError(program, `${name} is ${tensor.dtype}, needs ${type.dtype}`);
-        const needed = rows * maxElements(type.shape.slice(1));
-        const has = elements(tensor.shape);
-        if (needed > has) throw new ProgramError(program, `${name} has ${has} elements, needs ${needed}`);
+        checkSlab(this.plan.group, binding, tensor, rows);
         return [name, tensor] as const;
       }),
     );
