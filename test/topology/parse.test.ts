@@ -130,9 +130,9 @@ describe('a faulty file is refused in one line that names place, key, what was f
       'run.yaml:1:20: cluster.device: found 1, allowed: auto, cpu, webgpu, or webgpu: and the number or a part of the name of an adapter; or a list with one for each node',
     ],
     [
-      'a balance of a later version',
-      'moe: { aux_loss: global }',
-      'run.yaml:1:18: moe.aux_loss: found "global", allowed: local or sequence (global arrives in a later version)',
+      'a balance that there is not',
+      'moe: { aux_loss: globl }',
+      'run.yaml:1:18: moe.aux_loss: found "globl", allowed: local or sequence or global (did you mean global?)',
     ],
     [
       'a score order that there is not',

@@ -4,11 +4,10 @@
  * microbatch; it goes on when every group has answered, and combines in top-k order, so arrival order cannot matter.
  */
 import type { Device, Tensor } from '../../kernels/device.ts';
-import { draw, streamOf } from '../../kernels/random.ts';
 import type { Mixture } from '../../models/model.ts';
 import { expertGroupRole } from '../../topology/index.ts';
-import type { Actor, ActorScope, ArgsOf } from '../../runtime/index.ts';
-import { groupAddress, stageAddress } from '../placement/addresses.ts';
+import type { Actor, ActorScope, ArgsOf, Context } from '../../runtime/index.ts';
+import { groupAddress, routerAddress, stageAddress } from '../placement/addresses.ts';
 import { weightBindings } from '../stage/bindings.ts';
 import { expertGroupProtocol } from '../protocol/expert.ts';
 import { keyOf, type Unit } from '../protocol/pass.ts';
@@ -20,8 +19,11 @@ import { emptyVote, type Vote } from '../protocol/parameters.ts';
 import { Shareholder } from '../parameters/shareholder.ts';
 import type { Shareholding } from '../parameters/shareholding.ts';
 import type { RouterContext, RouterPrograms } from './router_context.ts';
+import { GlobalLoad } from './global_load.ts';
+import { chanceOf } from './second_choices.ts';
+import { RoutedMicrobatches, type Routed } from './routed.ts';
 import { RouterGates, type AuxiliaryLosses } from './router_gates.ts';
-import { admit, type AdmissionRule, type Chance, type Routing } from './admission.ts';
+import { admit, type AdmissionRule, type Routing } from './admission.ts';
 import type { Grant } from './credits.ts';
 import { RowExchange } from './row_exchange.ts';
 import type { RowsPort } from '../stage/rows_port.ts';
@@ -48,24 +50,11 @@ export interface RouterParts {
 export interface RouterPlace {
   readonly pipelineRank: number;
   readonly dataRank: number;
+  readonly dataRanks: number;
   /** Microbatches of a step on this rank. */
   readonly microbatches: number;
   readonly groups: number;
   readonly globalMicrobatches: number;
-}
-
-/** Distinguishes second choices from other uses of the seed. */
-const choicePurpose = 2;
-
-/** A microbatch between `route` and its last message. */
-interface Routed {
-  readonly unit: Unit;
-  readonly tokens: number;
-  readonly slots: number;
-  readonly context: RouterContext;
-  readonly routing: Routing;
-  /** Groups whose rows have not come back. */
-  owing: Set<number>;
 }
 
 export class Router extends Shareholder implements Actor<Messages> {
@@ -73,9 +62,10 @@ export class Router extends Shareholder implements Actor<Messages> {
   private readonly scope: ActorScope;
   private readonly gates: RouterGates;
   private readonly rows: RowExchange;
-  private idle: RouterContext[];
-  private readonly routed = new Map<string, Routed>();
-  private routingReports: RoutingReport[] = [];
+  /** Null where each microbatch is balanced by itself. */
+  private readonly stepLoad: GlobalLoad | null;
+  private readonly routed: RoutedMicrobatches;
+  private readonly routingReports = new Map<string, RoutingReport>();
   private closed = 0;
 
   constructor(parts: RouterParts, share: Shareholding, scope: ActorScope) {
@@ -83,71 +73,101 @@ export class Router extends Shareholder implements Actor<Messages> {
     const { mixture, place, port, room, grant } = parts;
     this.parts = parts;
     this.scope = scope;
-    this.idle = [...parts.contexts];
+    this.routed = new RoutedMicrobatches(parts.contexts, scope.address);
     this.gates = new RouterGates(parts);
     const groups = Array.from({ length: place.groups }, (_, group) => groupAddress(mixture.name, group));
     const now = (): number => scope.clock.now();
+    this.stepLoad =
+      mixture.moe.aux_loss === 'global' ? new GlobalLoad(mixture.moe, { ...place, ranks: place.dataRanks }) : null;
     this.rows = new RowExchange({ port, experts: mixture.experts, groups, room, grant, now });
   }
 
   async route({ rows, live_R: mask, ...unit }: ArgsOf<Messages, 'route'>): Promise<void> {
-    const { device, port, programs, admission } = this.parts;
-    const context = this.idle.pop();
-    if (context === undefined) throw new Error(`${this.scope.address}: more microbatches under way than contexts`);
+    const { device, port, programs, admission, mixture, seed } = this.parts;
+    const context = this.routed.take();
     const tokens = rows.shape[0];
-    // The message's tensors end with this handler.
     const live_R = mask === undefined ? null : Uint8Array.from(mask.data);
     port.scatter(rows, [{ tensor: context.score.h_RD, rows: tokens }]);
     const choices = await this.gates.choose(unit, context, { tokens, live_R });
-    const routing = admit(choices, admission(unit.kind === 'train'), this.chanceOf(unit));
+    const routing = admit(choices, admission(unit.kind === 'train'), chanceOf(unit, mixture, seed));
     const slots = routing.order_S.length;
     device.write(context.dispatch.order_S, routing.order_S);
     await programs.dispatch.forward.run(context.dispatch, { tokens, slots });
     const owing = await this.rows.send(unit, 'forward', routing.kept_E, context.dispatch.rows_SD, (group, message) =>
       this.group(group).tell.dispatch(message),
     );
-    this.routed.set(keyOf(unit), { unit, tokens, slots, context, routing, owing });
+    this.routed.add({ unit, tokens, slots, context, routing, owing });
     // While the rows are away.
     const losses = await this.gates.gate(context, choices, routing);
-    if (unit.kind !== 'decode') this.routingReports.push(this.reportOf(unit, routing, losses));
+    if (unit.kind !== 'decode') this.routingReports.set(keyOf(unit), this.reportOf(unit, routing, losses));
+    const own = unit.kind === 'train' ? this.stepLoad?.add(unit.step, choices, tokens) : null;
+    if (own) for (const router of this.ranks()) router.tell.load({ step: unit.step, ...own, counts: [...own.counts] });
+  }
+
+  /** What the routers of the mixture have chosen in a step: gradients may have waited for the last of them. */
+  async load({ step, ...load }: ArgsOf<Messages, 'load'>, ctx: Context): Promise<void> {
+    this.stepLoad?.hear(step, ctx.sender, load);
+    for (const routed of this.routed.beforeGates()) {
+      await this.gateBack(routed);
+      if (routed.areGatesBack && routed.owing.size === 0) await this.goBack(routed);
+    }
   }
 
   async outputs({ group, rows, ...unit }: ArgsOf<Messages, 'outputs'>): Promise<void> {
-    const routed = this.owed(unit, group);
+    const routed = this.routed.owed(unit, group);
     const { routing, context, tokens, slots } = routed;
     const { combine } = context;
     await this.rows.receive(unit, 'forward', routing.kept_E, { group, rows, target_SD: combine.outputs_SD });
     if (routed.owing.size > 0) return;
     const { programs, mixture } = this.parts;
     await programs.combine.forward.run(combine, { tokens, slots });
-    if (unit.kind !== 'train') this.end(routed);
+    if (unit.kind !== 'train') this.routed.end(routed);
     this.stage().tell.stream({ ...unit, name: mixture.hand.takes, rows: await this.toStage(combine.moe_RD, tokens) });
   }
 
   async combineGradient({ rows, lossScale = 1, ...unit }: ArgsOf<Messages, 'combineGradient'>): Promise<void> {
-    const routed = this.find(unit);
+    const routed = this.routed.find(unit);
     const { tokens, slots, routing, context } = routed;
-    const { port, programs, mixture } = this.parts;
+    const { port, programs } = this.parts;
     port.scatter(rows, [{ tensor: context.combine.d_moe_RD, rows: tokens }]);
     await programs.combine.backward.run(context.combine, { tokens, slots });
     const { d_outputs_SD } = context.combine;
     routed.owing = await this.rows.send(unit, 'backward', routing.kept_E, d_outputs_SD, (group, message) =>
       this.group(group).tell.outputsGradient(message),
     );
+    routed.lossScale = lossScale;
     // While the gradients are away.
-    const leaf = weightBindings(mixture.router, this.share.leaves.open(unit.microbatch).views, 'd_');
-    await this.gates.backward(context, leaf, { routing, tokens, lossScale });
+    await this.gateBack(routed);
   }
 
   async rowsGradient({ group, rows, ...unit }: ArgsOf<Messages, 'rowsGradient'>): Promise<void> {
-    const routed = this.owed(unit, group);
-    const { context, tokens, slots, routing } = routed;
+    const routed = this.routed.owed(unit, group);
+    const { context, routing } = routed;
     await this.rows.receive(unit, 'backward', routing.kept_E, { group, rows, target_SD: context.dispatch.d_rows_SD });
-    if (routed.owing.size > 0) return;
+    if (routed.owing.size === 0 && routed.areGatesBack) await this.goBack(routed);
+  }
+
+  /** Takes the gradient of a microbatch back through the gates; not yet where the load of its step is to come. */
+  private async gateBack(routed: Routed): Promise<void> {
+    const { unit, context, routing, tokens, lossScale } = routed;
+    if (this.stepLoad !== null) {
+      const load = this.stepLoad.of(unit.step);
+      if (load === null) return;
+      const losses = await this.gates.balance(context, load, tokens);
+      this.routingReports.set(keyOf(unit), this.reportOf(unit, routing, losses));
+    }
+    const leaf = weightBindings(this.parts.mixture.router, this.share.leaves.open(unit.microbatch).views, 'd_');
+    await this.gates.backward(context, leaf, { routing, tokens, lossScale: lossScale ?? 1 });
+    routed.areGatesBack = true;
+  }
+
+  /** All gradients of a microbatch are here: it leaves the router. */
+  private async goBack(routed: Routed): Promise<void> {
+    const { unit, context, tokens, slots } = routed;
     const { programs, mixture } = this.parts;
     await programs.dispatch.backward.run(context.dispatch, { tokens, slots });
     await programs.sum.run(context.sum, { tokens });
-    this.end(routed);
+    this.routed.end(routed);
     this.stage().tell.streamGradient({
       ...unit,
       name: mixture.hand.gives,
@@ -164,6 +184,7 @@ export class Router extends Shareholder implements Actor<Messages> {
 
   report(): Omit<Vote, 'squares'> {
     this.closed = 0;
+    this.stepLoad?.forget();
     return { ...emptyVote, routing: this.takeReports(), creditWaitMs: this.waits() };
   }
 
@@ -175,9 +196,9 @@ export class Router extends Shareholder implements Actor<Messages> {
     this.rows.abandon();
     this.parts.port.abandon(this.scope.address);
     this.routed.clear();
-    this.routingReports = [];
+    this.routingReports.clear();
+    this.stepLoad?.forget();
     this.closed = 0;
-    this.idle = [...this.parts.contexts];
   }
 
   /** By expert group, those that let rows wait. */
@@ -196,9 +217,9 @@ export class Router extends Shareholder implements Actor<Messages> {
     if (this.rows.outstanding > 0) {
       throw new Error(`${this.scope.address}: ${this.rows.outstanding} dispatches have not come back`);
     }
-    const { routingReports } = this;
-    this.routingReports = [];
-    return routingReports;
+    const reports = [...this.routingReports.values()];
+    this.routingReports.clear();
+    return reports;
   }
 
   private reportOf({ microbatch }: Unit, routing: Routing, losses: AuxiliaryLosses): RoutingReport {
@@ -208,32 +229,11 @@ export class Router extends Shareholder implements Actor<Messages> {
     return { mixture, order, microbatch, routed, sent: order_S.length, spilled, dropped, load, ...losses };
   }
 
-  /** Of choices after the first, in training, where these are made at random. */
-  private chanceOf({ kind, step, microbatch }: Unit): Chance {
-    const { seed, mixture } = this.parts;
-    if (kind !== 'train' || mixture.moe.second_choice === 'always') return null;
-    const { a, b } = streamOf([seed, choicePurpose, mixture.number, step, microbatch]);
-    return (row, choice) => draw(a, b, row * mixture.moe.top_k + choice) / 2 ** 32;
-  }
-
-  private find(unit: Unit): Routed {
-    const routed = this.routed.get(keyOf(unit));
-    if (routed === undefined) throw new Error(`${this.scope.address}: ${keyOf(unit)} was not routed here`);
-    return routed;
-  }
-
-  /** The microbatch that a group answers for; the group owes no more. */
-  private owed(unit: Unit, group: number): Routed {
-    const routed = this.find(unit);
-    if (!routed.owing.delete(group)) {
-      throw new Error(`${this.scope.address}: rows of ${keyOf(unit)} from group ${group}, which owes none`);
-    }
-    return routed;
-  }
-
-  private end({ unit, context }: Routed): void {
-    this.routed.delete(keyOf(unit));
-    this.idle.push(context);
+  /** The routers of the mixture, itself among them. */
+  private ranks() {
+    const { mixture, place } = this.parts;
+    const addresses = Array.from({ length: place.dataRanks }, (_, rank) => routerAddress(mixture.name, rank));
+    return addresses.map((address) => this.scope.ref(routerProtocol, address));
   }
 
   private stage() {

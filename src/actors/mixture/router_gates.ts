@@ -9,7 +9,7 @@ import { floats, ints } from '../../kernels/dtype.ts';
 import type { Mixture } from '../../models/model.ts';
 import type { Unit } from '../protocol/pass.ts';
 import { liveRows, type Choices, type Routing } from './admission.ts';
-import { loadOf } from './load.ts';
+import { loadOf, stepLoadOf, type StepLoad } from './load.ts';
 import type { RouterContext, RouterPrograms } from './router_context.ts';
 
 export interface AuxiliaryLosses {
@@ -62,9 +62,12 @@ export class RouterGates {
     return { choices_RP: ints('router', choices).slice(), scores_RP: floats('router', scores).slice(), live_R };
   }
 
-  /** Makes the gates of a microbatch that was admitted, and its auxiliary losses. */
+  /**
+   * Makes the gates of a microbatch that was admitted, and its auxiliary losses, by the load of its own tokens. Where that of the
+   * whole step is to count, `balance` makes the losses again.
+   */
   async gate({ gates, combine }: RouterContext, choices: Choices, routing: Routing): Promise<AuxiliaryLosses> {
-    const { device, programs, mixture } = this.parts;
+    const { device, mixture } = this.parts;
     const { live_R } = choices;
     const tokens = gates.live_R1.shape[0];
     const live = liveRows(live_R, tokens);
@@ -73,9 +76,14 @@ export class RouterGates {
     device.write(gates.live_R1, live_R === null ? new Float32Array(tokens).fill(1) : Float32Array.from(live_R));
     device.write(gates.load_GE, loadOf(choices, mixture.moe, { rows: tokens, parts: gates.load_GE.shape[0] }));
     device.write(gates.z_weight_1, Float32Array.of(live === 0 ? 0 : mixture.moe.z_loss_coef / live));
-    await programs.gates.forward.run(gates, { tokens });
-    const [aux, z] = await Promise.all([device.read(gates.aux_1), device.read(gates.z_1)]);
-    return { auxLoss: floats('router', aux)[0], zLoss: floats('router', z)[0] };
+    return await this.run(gates, tokens);
+  }
+
+  /** Makes gates and losses again, by the load of all tokens of the step. */
+  async balance({ gates }: RouterContext, load: StepLoad, tokens: number): Promise<AuxiliaryLosses> {
+    const { device, mixture, place } = this.parts;
+    device.write(gates.load_GE, stepLoadOf(load, mixture.moe, place.globalMicrobatches));
+    return await this.run(gates, tokens);
   }
 
   /** Makes the gradients of the rows and of the router's weights, into `leaf`, of those of the gates and the auxiliary losses. */
@@ -92,6 +100,13 @@ export class RouterGates {
     device.write(gates.d_z_1, share);
     await programs.gates.backward.run(gates, { tokens });
     await programs.score.backward.run({ ...score, ...leaf }, { tokens });
+  }
+
+  private async run(gates: RouterContext['gates'], tokens: number): Promise<AuxiliaryLosses> {
+    const { device, programs } = this.parts;
+    await programs.gates.forward.run(gates, { tokens });
+    const [aux, z] = await Promise.all([device.read(gates.aux_1), device.read(gates.z_1)]);
+    return { auxLoss: floats('router', aux)[0], zLoss: floats('router', z)[0] };
   }
 
   private head(tensor: Tensor, rows: number) {

@@ -99,6 +99,7 @@ async function build(
     place: {
       pipelineRank: rank.pipelineRank,
       dataRank: rank.dataRank,
+      dataRanks: parallelism.data_parallel,
       groups: parallelism.expert_parallel,
       microbatches: parallelism.micro_batches,
       globalMicrobatches: mesh.globalMicrobatches,

@@ -26,6 +26,8 @@ export const routerProtocol = defineProtocol('router', {
     from: [stages],
     args: unitSchema.extend({ lossScale: z.number().exactOptional(), rows: rowsSchema }),
   }),
+  /** What a router of the mixture has chosen in a step, where the balance is of the whole batch. */
+  load: tell({ from: [routers], args: z.object({ step: z.int(), counts: z.array(z.int()), live: z.int() }) }),
   /** Expert outputs of a group, in the order of the rows sent. */
   outputs: tell({ lane: 'data', from: [expertGroups], args: fromGroup }),
   /** Gradients of the rows sent to a group. */

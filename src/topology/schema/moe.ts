@@ -75,10 +75,10 @@ export const moeSchema = z.strictObject({
     .describe(
       'Step of the biases that balance experts without a loss (arXiv 2408.15664); 0: there are none. They are added to scores for the choice, never to gates.',
     ),
-  aux_loss: choice(['local', 'sequence'], ['global'])
+  aux_loss: choice(['local', 'sequence', 'global'])
     .default('local')
     .describe(
-      'Over what experts are to be loaded evenly: `local`, the tokens of a microbatch; `sequence`, each sequence.',
+      'Over what experts are to be loaded evenly: `local`, the tokens of a microbatch; `sequence`, each sequence; `global`, those of the whole step, for which all microbatches go forward before the first goes back (memory for all of them).',
     ),
   aux_loss_choices: choice(['first', 'all'])
     .default('first')
