@@ -34,7 +34,6 @@ const alone = [
   'test/kernels/memory.test.ts',
   'test/kernels/precision.test.ts',
   'test/kernels/webgpu/**',
-  'test/run/muon.test.ts',
   'test/run/open_device.test.ts',
   'test/runtime/transport/thread_transport.test.ts',
 ];

@@ -1,6 +1,6 @@
 /**
- * Runs on two nodes whose network fails on purpose: what is lost or damaged on the way, a server that is killed and a node
- * that is stopped cost time and never a number.
+ * Runs on two nodes whose network fails on purpose: what is late, doubled, lost or damaged on the way, a cut connection, a server
+ * that is killed and a node that is stopped cost time and never a number.
  */
 // @module-tag nats-server
 import { expect, it } from 'vitest';
@@ -50,5 +50,28 @@ it('a node that is stopped for three seconds goes on where it was', async () => 
     setTimeout(() => process.kill(pid, 'SIGCONT'), 3000);
   };
   const played = await runs.network.playTo(runs.folder, stop);
+  expect(bitsOf(played)).toEqual(bitsOf(runs.alone));
+});
+
+it('data that is late, doubled and out of order is put right without running a step again', async () => {
+  runs.network.proxy.plan = new WirePlan(1, [
+    { fault: { kind: 'duplicate' }, subject: 'troupe.*.v1.data.>', probability: 0.1, times: 100 },
+    { fault: { kind: 'delay', ms: 20, messages: 3 }, subject: 'troupe.*.v1.data.>', probability: 0.1, times: 100 },
+    { fault: { kind: 'reorder', ms: 20 }, subject: 'troupe.*.v1.data.>', probability: 0.1, times: 100 },
+  ]);
+  const played = await runs.network.playTo(runs.folder);
+  expect(runs.network.proxy.plan.events.length).toBeGreaterThan(50);
+  expect(incidents(played)).toEqual([]);
+  expect(bitsOf(played)).toEqual(bitsOf(runs.alone));
+});
+
+it('connections that are cut in the middle of steps cost those steps another try', async () => {
+  runs.network.proxy.plan = new WirePlan(4, [
+    { fault: { kind: 'cut' }, subject: 'troupe.*.v1.data.node-1.>', skip: 40 },
+    { fault: { kind: 'cut' }, subject: 'troupe.*.v1.control.node-1.>', skip: 60 },
+  ]);
+  const played = await runs.network.playTo(runs.folder, () => runs.network.proxy.cut());
+  expect(runs.network.proxy.plan.events).toHaveLength(2);
+  expect(incidents(played).length).toBeGreaterThan(0);
   expect(bitsOf(played)).toEqual(bitsOf(runs.alone));
 });
