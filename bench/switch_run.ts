@@ -62,9 +62,14 @@ export type Settings = Readonly<Record<string, string | number>>;
  * Trains the 10.7 M model in processes of its own, joined by a nats-server of their own, or with `none` in one process;
  * rejects with what it said if it fails.
  */
-export function train(nodes: number, workers: number, nats: 'auto' | 'none' = 'auto'): Promise<Measured> {
+export function train(
+  nodes: number,
+  workers: number,
+  nats: 'auto' | 'none' = 'auto',
+  settings: Settings = {},
+): Promise<Measured> {
   const cluster = { 'cluster.nodes': nodes, 'cluster.workers_per_node': workers, 'cluster.nats.url': nats };
-  return measureRun({ ...model, ...cluster }, WARM_UP);
+  return measureRun({ ...model, ...cluster, ...settings }, WARM_UP);
 }
 
 /** What `train` reaches. */

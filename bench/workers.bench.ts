@@ -1,6 +1,6 @@
 /**
  * What a second worker is worth: the 10.7 M Switch model on one worker, on two threads of a node (1 x 2) and on two nodes
- * (2 x 1), each as a run of the command. The bar is what the machine itself allows: two independent one-worker runs at
+ * (2 x 1), each as a run of the command; and on two threads that share nothing but experts, layers or the batch. The bar is what the machine itself allows: two independent one-worker runs at
  * once, whose tokens a second are added. Prints the share of that which each reaches, and the main threads' share of a step
  * beside it. Medians of interleaved rounds; `npm run bench -- workers ROUNDS` makes another number of them.
  */
@@ -10,8 +10,17 @@ import { STEPS, TOKENS_PER_STEP, train, WARM_UP, type Measured } from './switch_
 
 const ROUNDS = 3;
 
+/** How two workers of a node share a step: experts only, layers, or the batch. Microbatches are the same in all. */
+const divisions = {
+  'ep 2': { 'parallelism.expert_parallel': 2, 'parallelism.data_parallel': 1, 'parallelism.micro_batches': 2 },
+  'pp 2': { 'parallelism.pipeline_parallel': 2, 'parallelism.data_parallel': 1, 'parallelism.micro_batches': 4 },
+  'dp 2': { 'parallelism.data_parallel': 2, 'parallelism.micro_batches': 1 },
+} as const;
+const names = Object.keys(divisions) as (keyof typeof divisions)[];
+
 /** Milliseconds a step. */
 interface Round {
+  readonly divided: Readonly<Record<keyof typeof divisions, Measured>>;
   readonly alone: number;
   /** Of each of two independent runs at once. */
   readonly pair: number;
@@ -30,7 +39,12 @@ export async function run([given]: readonly string[] = []): Promise<void> {
     const pair = await Promise.all([train(1, 1), train(1, 1)]);
     const threads = await train(1, 2);
     const nodes = await train(2, 1);
-    rounds.push({ alone: alone.stepMs, pair: (pair[0].stepMs + pair[1].stepMs) / 2, threads, nodes });
+    const divided = {
+      'ep 2': await train(1, 2, 'auto', divisions['ep 2']),
+      'pp 2': await train(1, 2, 'auto', divisions['pp 2']),
+      'dp 2': await train(1, 2, 'auto', divisions['dp 2']),
+    };
+    rounds.push({ alone: alone.stepMs, pair: (pair[0].stepMs + pair[1].stepMs) / 2, threads, nodes, divided });
   }
   const alone = median(rounds.map((r) => r.alone));
   const pair = median(rounds.map((r) => r.pair));
@@ -42,6 +56,7 @@ export async function run([given]: readonly string[] = []): Promise<void> {
   for (const [name, wanted, of] of [
     ['1 node x 2 workers', 92, (r: Round) => r.threads],
     ['2 nodes x 1 worker', 75, (r: Round) => r.nodes],
+    ...names.map((name) => [`1 node x 2, ${name}  `, 92, (r: Round) => r.divided[name]] as const),
   ] as const) {
     const stepMs = median(rounds.map((r) => of(r).stepMs));
     const mainMs = median(rounds.map((r) => of(r).mainMs));
