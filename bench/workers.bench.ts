@@ -1,8 +1,9 @@
 /**
  * What a second worker is worth: the 10.7 M Switch model on one worker, on two threads of a node (1 x 2) and on two nodes
- * (2 x 1), each as a run of the command; and on two threads that share nothing but experts, layers or the batch. The bar is what the machine itself allows: two independent one-worker runs at
- * once, whose tokens a second are added. Prints the share of that which each reaches, and the main threads' share of a step
- * beside it. Medians of interleaved rounds; `npm run bench -- workers ROUNDS` makes another number of them.
+ * (2 x 1), each as a run of the command, its step divided by batch and experts; and on two threads by the batch alone, or by
+ * layers. The bar is what the machine itself allows: two independent one-worker runs at once, whose tokens a second are added.
+ * Prints the share of that which each reaches, and the main threads' share of a step beside it. Medians of interleaved rounds;
+ * `npm run bench -- workers ROUNDS` makes another number of them.
  */
 import { pathToFileURL } from 'node:url';
 import { machine, median, roundsOf } from './report.ts';
@@ -10,11 +11,15 @@ import { STEPS, TOKENS_PER_STEP, train, WARM_UP, type Measured } from './switch_
 
 const ROUNDS = 3;
 
-/** How two workers of a node share a step: experts only, layers, or the batch. Microbatches are the same in all. */
+/** How two workers of a node share a step, where it is not by batch and experts both: by the batch alone, and by layers. */
 const divisions = {
-  'ep 2': { 'parallelism.expert_parallel': 2, 'parallelism.data_parallel': 1, 'parallelism.micro_batches': 2 },
-  'pp 2': { 'parallelism.pipeline_parallel': 2, 'parallelism.data_parallel': 1, 'parallelism.micro_batches': 4 },
-  'dp 2': { 'parallelism.data_parallel': 2, 'parallelism.micro_batches': 1 },
+  'dp 2, ep 1': { 'parallelism.data_parallel': 2, 'parallelism.expert_parallel': 1 },
+  'pp 2, 8 microbatches': {
+    'parallelism.pipeline_parallel': 2,
+    'parallelism.data_parallel': 1,
+    'parallelism.expert_parallel': 1,
+    'parallelism.micro_batches': 8,
+  },
 } as const;
 const names = Object.keys(divisions) as (keyof typeof divisions)[];
 
@@ -40,9 +45,8 @@ export async function run([given]: readonly string[] = []): Promise<void> {
     const threads = await train(1, 2);
     const nodes = await train(2, 1);
     const divided = {
-      'ep 2': await train(1, 2, 'auto', divisions['ep 2']),
-      'pp 2': await train(1, 2, 'auto', divisions['pp 2']),
-      'dp 2': await train(1, 2, 'auto', divisions['dp 2']),
+      'dp 2, ep 1': await train(1, 2, 'auto', divisions['dp 2, ep 1']),
+      'pp 2, 8 microbatches': await train(1, 2, 'auto', divisions['pp 2, 8 microbatches']),
     };
     rounds.push({ alone: alone.stepMs, pair: (pair[0].stepMs + pair[1].stepMs) / 2, threads, nodes, divided });
   }
@@ -56,7 +60,7 @@ export async function run([given]: readonly string[] = []): Promise<void> {
   for (const [name, wanted, of] of [
     ['1 node x 2 workers', 92, (r: Round) => r.threads],
     ['2 nodes x 1 worker', 75, (r: Round) => r.nodes],
-    ...names.map((name) => [`1 node x 2, ${name}  `, 92, (r: Round) => r.divided[name]] as const),
+    ...names.map((name) => [`1 node x 2, ${name}`, 92, (r: Round) => r.divided[name]] as const),
   ] as const) {
     const stepMs = median(rounds.map((r) => of(r).stepMs));
     const mainMs = median(rounds.map((r) => of(r).mainMs));
