@@ -100,17 +100,18 @@ export class RowExchange {
     await this.pump(group);
   }
 
-  /** Milliseconds that dispatches have waited for credit since this was asked last, by group. */
+  /** Milliseconds that dispatches of training steps have waited for credit since this was asked last, by group. */
   takeWaitedMs(): number[] {
     const { waitedMs } = this;
     this.waitedMs = waitedMs.map(() => 0);
     return waitedMs;
   }
 
-  /** Forgets all dispatches: their rows will not come back. */
+  /** Forgets all dispatches, and how long they waited: their rows will not come back. */
   abandon(): void {
     this.credits.clear();
     this.queues = this.queues.map(() => []);
+    this.takeWaitedMs();
   }
 
   /** Sends what of a group's queue has credit, in order. */
@@ -124,7 +125,7 @@ export class RowExchange {
       queue.shift();
       const { claim, rows, tell, sinceMs } = first;
       const { unit, counts } = claim;
-      if (sinceMs !== null) this.waitedMs[group] += now() - sinceMs;
+      if (sinceMs !== null && unit.kind === 'train') this.waitedMs[group] += now() - sinceMs;
       const message = { ...unit, counts: [...counts], rows: await port.gather([rows], groups[group], room) };
       if (!isOver()) tell(group, message);
     }

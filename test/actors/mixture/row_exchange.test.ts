@@ -106,9 +106,15 @@ describe('rows without credit', () => {
     const setting = new Setting({ microbatches: 1 });
     await setting.send(0);
     await setting.send(1);
+    setting.now = 5;
+    await setting.answer(0, 0);
+    await setting.send(0, 'backward');
+    await setting.answer(0, 0, 'backward');
     setting.exchange.abandon();
     expect(setting.exchange.outstanding).toBe(0);
+    expect(setting.exchange.takeWaitedMs()).toEqual([0, 0]);
+    setting.sent.length = 0;
     await setting.send(2);
-    expect(setting.order).toEqual(['0-0', '0-1', '2-0', '2-1']);
+    expect(setting.order).toEqual(['2-0', '2-1']);
   });
 });
