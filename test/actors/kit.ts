@@ -123,7 +123,7 @@ export interface Incident {
 
 export type Curve = Omit<
   StepMetrics,
-  'tokens_per_second' | 'step_ms' | 'bytes_sent' | 'cpu_ms' | 'nodes' | 'workers' | 'tokens'
+  'tokens_per_second' | 'step_ms' | 'bytes_sent' | 'cpu_ms' | 'credit_wait_ms' | 'nodes' | 'workers' | 'tokens'
 >;
 
 export interface PlayOptions {
@@ -147,12 +147,14 @@ export interface PlayOptions {
   readonly tamper?: (run: Run) => Promise<void>;
   /** Incidents are written here too, where the run does not come to its end. */
   readonly incidents?: Incident[];
+  /** Told of each step, with what depends on time and place. */
+  readonly onStep?: (step: StepMetrics) => void;
 }
 
 /** Trains the topology to its end, or to that of the step `stopAfter`. */
 export async function play(topology: Topology, options: PlayOptions): Promise<Played> {
   const { directory, from, stopAfter, decisions = new MemoryDecisionStore(), incidents = [] } = options;
-  const { keep = 9, syncLogs = () => undefined, onPruned = () => undefined } = options;
+  const { keep = 9, syncLogs = () => undefined, onPruned = () => undefined, onStep = () => undefined } = options;
   const runSpec = await drawn(topology);
   const pool = new HeapFramePool({ poison: true });
   const given = options.batches ?? hashedBatches(topology);
@@ -198,16 +200,10 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
     const curve: Curve[] = [];
     const scaleChanges: LossScaleChange[] = [];
     const observer = {
-      step: ({
-        tokens_per_second: _1,
-        step_ms: _2,
-        bytes_sent: _3,
-        cpu_ms: _7,
-        nodes: _4,
-        workers: _5,
-        tokens: _6,
-        ...line
-      }: StepMetrics) => {
+      step: (step: StepMetrics) => {
+        onStep(step);
+        const { tokens_per_second: _1, step_ms: _2, bytes_sent: _3, cpu_ms: _4, credit_wait_ms: _5, ...rest } = step;
+        const { nodes: _6, workers: _7, tokens: _8, ...line } = rest;
         curve.push(line);
       },
       evaluated: () => undefined,

@@ -28,7 +28,7 @@ cluster: { memory_per_worker: 64MiB, nats: { url: none } }
 data: { held_out: 0.2, blend: [ { name: words, glob: "*.txt" } ] }
 `;
 
-const ofTimeOrPlace = ['tokens_per_second', 'step_ms', 'bytes_sent', 'cpu_ms', 'nodes', 'workers'];
+const ofTimeOrPlace = ['tokens_per_second', 'step_ms', 'bytes_sent', 'cpu_ms', 'credit_wait_ms', 'nodes', 'workers'];
 
 async function main(folder: string): Promise<void> {
   const words = ['actor', 'expert', 'router', 'stage', 'token', 'slot', 'gate', 'loss'];

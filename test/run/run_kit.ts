@@ -109,7 +109,7 @@ export function eventsOf(runDir: string, wanted: string): Record<string, unknown
   return events.filter(({ kind }) => kind === wanted).map(({ time: _time, kind: _kind, ...fields }) => fields);
 }
 
-const ofTimeOrPlace = ['tokens_per_second', 'step_ms', 'bytes_sent', 'cpu_ms', 'nodes', 'workers'];
+const ofTimeOrPlace = ['tokens_per_second', 'step_ms', 'bytes_sent', 'cpu_ms', 'credit_wait_ms', 'nodes', 'workers'];
 
 function curveOf(runDir: string): Line[] {
   const lines = readFileSync(join(runDir, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
