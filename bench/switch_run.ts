@@ -13,10 +13,18 @@ export const STEPS = 16;
 /** 8 sequences of 256. */
 export const TOKENS_PER_STEP = 2048;
 
-const model = {
+/** Keys set as by `--set`. */
+export type Settings = Readonly<Record<string, string | number>>;
+
+/** Makes the quickstart the 10.7 M Switch model, on `TOKENS_PER_STEP`. */
+export const TEN_MILLION: Settings = {
   'model.hidden_size': 256,
   'model.intermediate_size': 1024,
   'training.global_batch_size': 8,
+};
+
+const model: Settings = {
+  ...TEN_MILLION,
   'training.steps': STEPS,
   'training.eval_interval': 0,
   'checkpoint.interval': 0,
@@ -56,8 +64,6 @@ function linesOf(runDir: string): string[] {
   return existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter(Boolean) : [];
 }
 
-export type Settings = Readonly<Record<string, string | number>>;
-
 /**
  * Trains the 10.7 M model in processes of its own, joined by a nats-server of their own, or with `none` in one process;
  * rejects with what it said if it fails.
@@ -79,14 +85,19 @@ export async function reachedBy(nodes: number, workers: number, nats: 'auto' | '
 }
 
 /**
- * A run of the quickstart with keys set as by `--set`, without its first `warmUp` steps. With `until` it is interrupted after
+ * A run of the quickstart, or of its dense twin, with keys set as by `--set`, without its first `warmUp` steps. With `until` it is interrupted after
  * so many: then it writes no sample, which of a large model takes longer than a few steps.
  */
-export async function measureRun(settings: Settings, warmUp: number, until?: number): Promise<Measured> {
+export async function measureRun(
+  settings: Settings,
+  warmUp: number,
+  until?: number,
+  config: 'quickstart' | 'quickstart-dense' = 'quickstart',
+): Promise<Measured> {
   const runDir = mkdtempSync(join(tmpdir(), 'troupe-bench-'));
   const sets = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
   const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-  const args = [at('../src/cli/main.ts'), 'launch', at('../configs/quickstart.yaml'), '--quiet', '--run-dir', runDir];
+  const args = [at('../src/cli/main.ts'), 'launch', at(`../configs/${config}.yaml`), '--quiet', '--run-dir', runDir];
   const child = spawn(process.execPath, [...args, ...sets], { stdio: ['ignore', 'ignore', 'inherit'] });
   const endWatch = watchPeak(child);
   const timer = setInterval(() => {
