@@ -1,5 +1,6 @@
 /** Programs over flat memory: sums of gradients, and their squares. One per length, shared by all roles. */
 import { accumulate } from '../../kernels/ops/accumulate.ts';
+import { chunkSquares } from '../../kernels/ops/chunk_squares.ts';
 import { squareSums } from '../../kernels/ops/square_sums.ts';
 import type { Program } from '../../kernels/program.ts';
 import { dynamic } from '../../kernels/shape.ts';
@@ -44,5 +45,12 @@ export function accumulatePieceProgram(): Program {
 export function squareSumsProgram(length: number): Program {
   return once(`square_sums/${length}`, () =>
     trace('square_sums', { x: f32([length]) }, ({ x }) => ({ parts: squareSums(x) })),
+  );
+}
+
+/** sums = Σ x² of every 65,536 elements, as two words of float64 each, x f32 [length]. */
+export function chunkSquaresProgram(length: number): Program {
+  return once(`chunk_squares/${length}`, () =>
+    trace('chunk_squares', { x: f32([length]) }, ({ x }) => ({ sums: chunkSquares(x) })),
   );
 }

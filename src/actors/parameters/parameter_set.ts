@@ -3,7 +3,7 @@
  * updates, checkpoints. Stages, routers and experts all keep their state this way.
  */
 import { createHash } from 'node:crypto';
-import { floats, type Data } from '../../kernels/dtype.ts';
+import type { Data } from '../../kernels/dtype.ts';
 import type { Bindings, Device, FlatArena, Slice, Tensor } from '../../kernels/device.ts';
 import { elements } from '../../kernels/shape.ts';
 import { initialValues } from '../../models/parameter.ts';
@@ -14,8 +14,8 @@ import { dataOf, payload } from '../protocol/pass.ts';
 import { Bucket } from './bucket.ts';
 import { bucketsOf } from './bucket_plan.ts';
 import { DeviceSquares } from './device_squares.ts';
-import { sumOfSquares } from './gradient_norm.ts';
 import type { Holding } from './holding.ts';
+import { SharedSquares } from './shared_squares.ts';
 import type { UpdateRule } from './update_rule.ts';
 
 /** A gradient of everything that learns, by bucket. */
@@ -32,8 +32,7 @@ interface Parts {
   readonly optimizer: OptimizerSection;
   /** The numbers of an update, by rule. */
   readonly hypers: ReadonlyMap<UpdateRule, Tensor>;
-  /** Null where the host sums the squares, over the device's own memory. */
-  readonly deviceSquares: DeviceSquares | null;
+  readonly sumsOfSquares: DeviceSquares | SharedSquares;
 }
 
 export class ParameterSet {
@@ -65,12 +64,13 @@ export class ParameterSet {
     const buckets: Bucket[] = [];
     for (const plan of bucketsOf(holdings, optimizer)) buckets.push(await Bucket.create(device, slice, plan));
     const learning = holdings.filter(({ learns }) => learns).map(({ parameter }) => parameter);
-    const deviceSquares = device.sharesMemory ? null : await DeviceSquares.create(device, slice, learning);
+    const Squares = device.sharesMemory ? SharedSquares : DeviceSquares;
+    const sumsOfSquares = await Squares.create(device, slice, learning);
     const rules = new Set(buckets.flatMap(({ plan: { rule } }) => (rule === null ? [] : [rule])));
     const hypers = new Map(
       [...rules].map((rule) => [rule, slice.tensor('optimizer settings', 'f32', [rule.hyperLength])]),
     );
-    const set = new ParameterSet(device, { holdings, buckets, optimizer, hypers, deviceSquares });
+    const set = new ParameterSet(device, { holdings, buckets, optimizer, hypers, sumsOfSquares });
     if (device.dry !== undefined) return set;
     for (const { parameter } of holdings) device.write(set.values[parameter.name], initialValues(parameter, seed));
     return set;
@@ -99,13 +99,7 @@ export class ParameterSet {
     const tensors = learning
       .filter(isOfLoss)
       .map((name) => [name, gradient.get(this.bucketOf.get(name)!)!.views[name]] as const);
-    if (this.parts.deviceSquares !== null)
-      return { ...none, ...(await this.parts.deviceSquares.of(Object.fromEntries(tensors))) };
-    const values = await this.readAll(tensors);
-    return {
-      ...none,
-      ...Object.fromEntries(values.map(([name, data]) => [name, sumOfSquares(floats('squares', data))])),
-    };
+    return { ...none, ...(await this.parts.sumsOfSquares.of(Object.fromEntries(tensors))) };
   }
 
   /** One update by a reduced gradient, as decided, each parameter by its rule. */

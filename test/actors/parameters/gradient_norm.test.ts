@@ -1,9 +1,12 @@
 /** The global gradient norm: the order in which it adds up, and what it makes of numbers that are none. */
 import { describe, expect, it } from 'vitest';
-import { clipScale, globalNorm, sumOfParts, sumOfSquares } from '../../../src/actors/parameters/gradient_norm.ts';
+import { clipScale, globalNorm, sumOfChunks, sumOfParts } from '../../../src/actors/parameters/gradient_norm.ts';
+import { chunkSquaresOf } from '../../../src/kernels/ops/chunk_squares.ts';
 import { unit } from '../../../src/runtime/testing/index.ts';
 
 const chunk = 64 * 1024;
+
+const sumOfSquares = (values: Float32Array): number => sumOfChunks(chunkSquaresOf(values));
 
 /** Element i in partial sum i mod 8, what is beyond the last eight in a ninth. */
 function byEights(values: Float32Array): number {

@@ -1,7 +1,8 @@
 /** The squares of a gradient, by a device that shares its memory and by one that does not. */
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { FlatArena } from '../../../src/kernels/device.ts';
-import { sumOfSquares } from '../../../src/actors/parameters/gradient_norm.ts';
+import { sumOfChunks } from '../../../src/actors/parameters/gradient_norm.ts';
+import { chunkSquaresOf } from '../../../src/kernels/ops/chunk_squares.ts';
 import type { Bucket } from '../../../src/actors/parameters/bucket.ts';
 import { payload } from '../../../src/actors/protocol/pass.ts';
 import { holdingsOf } from '../../../src/actors/parameters/holding.ts';
@@ -103,7 +104,7 @@ describe('the squares of a gradient', () => {
     const squares = await set.squares(gradient, set.reportedBy(address));
     expect(Object.keys(squares)).toEqual(Object.keys(shapes));
     for (const [name, sum] of Object.entries(squares))
-      expect(sum).toBe(sumOfSquares(valuesOf(name, views[name].bytes / 4)));
+      expect(sum).toBe(sumOfChunks(chunkSquaresOf(valuesOf(name, views[name].bytes / 4))));
   });
 
   it('are summed on the device where it does not, and a thousandth is read', async () => {
@@ -113,7 +114,7 @@ describe('the squares of a gradient', () => {
     expect(read.mock.calls.map(([{ bytes }]) => bytes / 4)).toEqual([64, 2, 1, 69, 2]);
     read.mockRestore();
     for (const [name, sum] of Object.entries(squares)) {
-      const expected = sumOfSquares(valuesOf(name, views[name].bytes / 4));
+      const expected = sumOfChunks(chunkSquaresOf(valuesOf(name, views[name].bytes / 4)));
       expect(Math.abs(sum / expected - 1), name).toBeLessThan(1e-6);
     }
   });

@@ -120,6 +120,18 @@ export const i32x4 = {
   extendLowI16x8U: unary('v128', 'i32x4.extend_low_i16x8_u'),
 };
 
+/** Two lanes of fp64. */
+export const f64x2 = {
+  const: (value: number): V128 => ({
+    kind: 'v128',
+    wat: `(v128.const f64x2 ${literal(value)} ${literal(value)})`,
+  }),
+  add: binary('v128', 'f64x2.add'),
+  mul: binary('v128', 'f64x2.mul'),
+  /** Of the first two of four fp32. */
+  promoteLowF32x4: unary('v128', 'f64x2.promote_low_f32x4'),
+};
+
 /** Lanes of 16 bits from two times four lanes of 32, which must not be above 65535. */
 export const narrowI32x4U: (a: V128, b: V128) => V128 = of('v128', 'i16x8.narrow_i32x4_u');
 
