@@ -27,10 +27,14 @@ export function compare(before: Played, after: Played): Verdict {
   return { kind: 'equal', lines: before.curve.length };
 }
 
+/** Of time, which the player of an older tree leaves in its lines. */
+const ofTime = 'credit_wait_ms';
+
 /** The first key whose values differ, or that is gone; a line may have keys that it had not. */
 function firstDifference(was: Line, is: Line): string | null {
+  const keys = Object.keys(was).filter((key) => key !== ofTime);
   // JSON writes a double in as many digits as tell it from all others.
-  for (const key of Object.keys(was)) if (JSON.stringify(was[key]) !== JSON.stringify(is[key])) return key;
+  for (const key of keys) if (JSON.stringify(was[key]) !== JSON.stringify(is[key])) return key;
   return null;
 }
 
