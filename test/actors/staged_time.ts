@@ -13,11 +13,12 @@ export class StagedTime implements DeliveryFilter {
   private readonly msOf: (to: Address) => number;
   /** By slow actor: when it is done with each message that it has. */
   private readonly due = new Map<Address, number[]>();
+  private readonly quieting: (() => void)[] = [];
   /** By slow actor: most messages that it had to do at once. */
   readonly most = new Map<Address, number>();
 
   /** `msOf`: what an actor takes for a message on the data lane. */
-  constructor(msOf: (to: Address) => number = () => 0) {
+  constructor(msOf: (to: Address) => number) {
     this.msOf = msOf;
   }
 
@@ -44,9 +45,15 @@ export class StagedTime implements DeliveryFilter {
       await this.settle(jobs);
       const dueMs = [...this.due.keys()].flatMap((address) => this.dueOf(address));
       if (dueMs.length > 0) await this.clock.advance(Math.min(...dueMs) - this.clock.now());
+      else for (const resolve of this.quieting.splice(0)) resolve();
     }
     jobs.mockRestore();
     return await work;
+  }
+
+  /** Resolves when a driven run waits for something that does not come. */
+  quiet(): Promise<void> {
+    return new Promise((resolve) => this.quieting.push(resolve));
   }
 
   private dueOf(address: Address): number[] {

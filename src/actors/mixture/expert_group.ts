@@ -41,6 +41,7 @@ export class ExpertGroup implements Actor<Messages> {
 
   async dispatch({ counts, rows, ...unit }: ArgsOf<Messages, 'dispatch'>, ctx: Context): Promise<void> {
     const { programs, port, cores } = this.parts;
+    if (this.held.has(keyOf(unit))) throw new Error(`${this.scope.address}: rows of ${keyOf(unit)} came twice`);
     // Memory that only gradients of weights keep is free once these are made.
     if (this.idle.length === 0) await this.weighing;
     const context = this.idle.pop();
@@ -61,7 +62,7 @@ export class ExpertGroup implements Actor<Messages> {
     ctx: Context,
   ): Promise<void> {
     const { programs, port, group } = this.parts;
-    const held = this.heldOf(unit);
+    const held = this.takeHeld(unit);
     port.scatter(rows, [rowsOf(held, 'd_outputs_SD')]);
     await programs.backwardInput.run(groupOf(held));
     const gradients = await port.gather([rowsOf(held, 'd_rows_SD')], ctx.sender);
@@ -93,9 +94,12 @@ export class ExpertGroup implements Actor<Messages> {
     this.parts.port.abandon(this.scope.address);
   }
 
-  private heldOf(unit: Unit): Held {
+  /** A microbatch on its way back, which is so once. */
+  private takeHeld(unit: Unit): Held {
     const held = this.held.get(keyOf(unit));
-    if (held === undefined) throw new Error(`${this.scope.address}: a gradient of ${keyOf(unit)}, which it never saw`);
+    if (held === undefined)
+      throw new Error(`${this.scope.address}: a gradient of ${keyOf(unit)}, of which it holds no rows`);
+    this.held.delete(keyOf(unit));
     return held;
   }
 
@@ -109,7 +113,6 @@ export class ExpertGroup implements Actor<Messages> {
         await programs.backwardWeight.runLater({ ...groupOf(held), own: (i) => leaves.get(i)! }, batch);
         for (const i of batch) await cores[i].closeLeaf(unit);
       }
-      this.held.delete(keyOf(unit));
       this.idle.push(context);
     } catch (error) {
       this.failure = error instanceof Error ? error : new Error(String(error));
