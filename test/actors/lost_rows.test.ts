@@ -22,13 +22,14 @@ let count = 0;
 const directory = (): string => join(root, String(count++));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-const topologyOf = (creditBytes: number) =>
-  smallTopology({ ...wide, 'checkpoint.interval': 1, 'moe.credit_bytes': creditBytes });
+type Settings = Readonly<Record<string, unknown>>;
+
+const topologyOf = (settings: Settings = {}) => smallTopology({ ...wide, 'checkpoint.interval': 1, ...settings });
 const outcomeOf = ({ curve, digest, evalLoss }: Played) => ({ curve, digest, evalLoss });
 
 let undisturbed: Played;
 beforeAll(async () => {
-  undisturbed = await play(topologyOf(2 ** 20), { directory: directory() });
+  undisturbed = await play(topologyOf(), { directory: directory() });
 });
 
 /** Loses a message as its rule says, and says so. */
@@ -56,35 +57,62 @@ const messages = [
   ['rowsGradient', 'run/router-l3-d0'],
 ] as const;
 
-/** With dispatches that wait for one another, so that there are some to forget. */
-const creditBytes = 1;
+type Noticed = (time: StagedTime) => Promise<void>;
 
-describe.each([
-  ['at once', (): Promise<void> => Promise.resolve()],
-  ['when nothing more comes', (time: StagedTime): Promise<void> => time.quiet()],
+/** A run that loses a message, of which its link hears as `noticed` says; dispatches wait for one another meanwhile. */
+async function playLosing(settings: Settings, rule: Omit<FaultRule, 'fault'>, noticed: Noticed): Promise<Played> {
+  const time = new StagedTime((to) => (to.startsWith('run/experts-') ? 1 : 0));
+  const decisions = new MemoryDecisionStore();
+  const losing = new Losing(time, rule);
+  const tamper = ({ system }: Run): Promise<void> => {
+    const raise = (gen: number): Promise<number> => Promise.resolve(gen + 1);
+    const enter = (gen: number): void => system.enter(gen);
+    const parts = { systems: [system.name], raise, enter, decisions };
+    system.spawn(recoveryProtocol, recoveryAddress, (scope) => new Recovery(parts, scope));
+    losing.onLost = () => {
+      const broken = { gen: system.gen, what: 'a loss' };
+      void noticed(time).then(() => system.ref(recoveryProtocol, recoveryAddress).tell.broken(broken));
+    };
+    return Promise.resolve();
+  };
+  const system = { clock: time.clock, filter: losing };
+  const topology = topologyOf({ ...settings, 'moe.credit_bytes': 1 });
+  const played = await time.drive(play(topology, { directory: directory(), decisions, system, tamper }));
+  expect(losing.plan.events).toHaveLength(1);
+  return played;
+}
+
+describe.each<[string, Noticed]>([
+  ['at once', () => Promise.resolve()],
+  ['when nothing more comes', (time) => time.quiet()],
 ])('rows whose loss is noticed %s', (_when, noticed) => {
   it.each(messages)('cost a step another try and no bit: %s', async (message, to) => {
-    const time = new StagedTime((to) => (to.startsWith('run/experts-') ? 1 : 0));
-    const decisions = new MemoryDecisionStore();
-    const losing = new Losing(time, { to, message, skip: 5 });
-    const tamper = ({ system }: Run): Promise<void> => {
-      const raise = (gen: number): Promise<number> => Promise.resolve(gen + 1);
-      const enter = (gen: number): void => system.enter(gen);
-      const parts = { systems: [system.name], raise, enter, decisions };
-      system.spawn(recoveryProtocol, recoveryAddress, (scope) => new Recovery(parts, scope));
-      losing.onLost = () => {
-        const broken = { gen: system.gen, what: message };
-        void noticed(time).then(() => system.ref(recoveryProtocol, recoveryAddress).tell.broken(broken));
-      };
-      return Promise.resolve();
-    };
-    const system = { clock: time.clock, filter: losing };
-    const run = play(topologyOf(creditBytes), { directory: directory(), decisions, system, tamper });
-    const played = await time.drive(run);
-    expect(losing.plan.events).toHaveLength(1);
-    expect(played.incidents).toEqual([{ step: 2, remedy: 'running the step again in gen 2', evidence: message }]);
+    const played = await playLosing({}, { to, message, skip: 5 }, noticed);
+    expect(played.incidents).toEqual([{ step: 2, remedy: 'running the step again in gen 2', evidence: 'a loss' }]);
     expect(outcomeOf(played)).toEqual(outcomeOf(undisturbed));
     expect(played.leasedFrames).toBe(0);
+  });
+});
+
+describe('the load of a step that one router tells another', () => {
+  const settings = { 'moe.aux_loss': 'global' };
+  const load = { to: 'run/router-l1-d1', from: 'run/router-l1-d0', message: 'load', skip: 1 };
+  let alone: Played;
+  beforeAll(async () => {
+    alone = await play(topologyOf(settings), { directory: directory() });
+  });
+
+  it('costs a step another try and no bit where it is lost', async () => {
+    const played = await playLosing(settings, load, (time) => time.quiet());
+    expect(played.incidents).toEqual([{ step: 2, remedy: 'running the step again in gen 2', evidence: 'a loss' }]);
+    expect(outcomeOf(played)).toEqual(outcomeOf(alone));
+  });
+
+  it('counts once where it comes twice', async () => {
+    const filter = new FaultPlan(1, [{ fault: { kind: 'duplicate' }, ...load, times: 3 }]);
+    const played = await play(topologyOf(settings), { directory: directory(), system: { filter } });
+    expect(filter.events).toHaveLength(3);
+    expect(outcomeOf(played)).toEqual(outcomeOf(alone));
   });
 });
 
@@ -102,13 +130,13 @@ describe('rows that come twice', () => {
     const filter = new FaultPlan(1, [{ fault: { kind: 'duplicate' }, to, message, skip: 5 }]);
     const system = { filter, logSink: () => undefined };
     const [where, decisions] = [directory(), new MemoryDecisionStore()];
-    await expect(play(topologyOf(2 ** 20), { directory: where, decisions, system })).rejects.toMatchObject({
+    await expect(play(topologyOf(), { directory: where, decisions, system })).rejects.toMatchObject({
       tag: 'RunFailed',
       exitCode: 1,
       message: expect.stringMatching(reason) as unknown,
     });
     const { checkpoint } = await new CheckpointStore(where).openNewestValid();
-    const resumed = await play(topologyOf(2 ** 20), { directory: where, from: checkpoint, decisions });
+    const resumed = await play(topologyOf(), { directory: where, from: checkpoint, decisions });
     expect(outcomeOf(resumed)).toEqual({ ...outcomeOf(undisturbed), curve: undisturbed.curve.slice(1) });
   });
 });
