@@ -95,7 +95,7 @@ export const sizeLimits: readonly Rule[] = [
     return moe.num_experts * sparse > mostExperts
       ? problem(
           `num_experts ${moe.num_experts} x ${sparse} layers of them (num_hidden_layers ${model.num_hidden_layers} / every_n_layers ` +
-            `${moe.every_n_layers}) = ${moe.num_experts * sparse} experts, each an actor with a vote in every step, more ` +
+            `${moe.every_n_layers}) = ${moe.num_experts * sparse} experts, each an actor with a slice of its own, more ` +
             `than ${mostExperts}; lower moe.num_experts`,
           'moe.num_experts',
           'model.num_hidden_layers',

@@ -11,7 +11,12 @@ import { expertGroupProtocol, expertProtocol } from '../../src/actors/protocol/e
 import { recoveryProtocol } from '../../src/actors/protocol/recovery.ts';
 import { routerProtocol } from '../../src/actors/protocol/router.ts';
 import { stageProtocol } from '../../src/actors/protocol/stage.ts';
-import { parametersProtocol, type Decision } from '../../src/actors/protocol/parameters.ts';
+import {
+  parametersProtocol,
+  stateProtocol,
+  stepProtocol,
+  type Decision,
+} from '../../src/actors/protocol/parameters.ts';
 import { checkpointerProtocol, trainerProtocol } from '../../src/actors/protocol/trainer.ts';
 import { agentProtocol } from '../../src/actors/protocol/agent.ts';
 import {
@@ -28,6 +33,8 @@ const tables: readonly AnyProtocol[] = [
   eventLogProtocol,
   expertProtocol,
   parametersProtocol,
+  stateProtocol,
+  stepProtocol,
   expertGroupProtocol,
   recoveryProtocol,
   routerProtocol,
@@ -58,8 +65,6 @@ function open(name: string): ActorSystem {
   const asked = { save: () => ({ tensors: {} }), digest: () => ({}), abandon: () => 0 };
   system.spawn(expertProtocol, expertAddress('1', 0), () => ({
     ...asked,
-    prepare: () => Promise.reject(new RangeError('not asked here')),
-    apply: noting('apply'),
     restore: noting('restore'),
     settle: noting('settle'),
   }));
@@ -106,7 +111,6 @@ test('what a stranger sends to restore, apply, settle or interrupt is refused by
   await expect(expert.ask.restore({ tensors: {}, dataStep: 0 })).rejects.toMatchObject(
     refused('restore', to, '@stranger'),
   );
-  await expect(expert.ask.apply(decision)).rejects.toMatchObject(refused('apply', to, '@stranger'));
   await expect(expert.ask.settle({ decision })).rejects.toMatchObject(refused('settle', to, '@stranger'));
   const agent = system.ref(agentProtocol, agentAddress('stranger'));
   await expect(agent.ask.restore({ tensors: {}, dataStep: 0 })).rejects.toMatchObject(
@@ -127,7 +131,7 @@ test('an actor of the run does not get further than its own part', async () => {
     system.spawn(tryProtocol, address, (scope) => ({
       async all() {
         const expert = scope.ref(expertProtocol, expertAddress('1', 0));
-        await expect(expert.ask.apply(decision)).rejects.toMatchObject({ tag: 'NotAllowed' });
+        await expect(expert.ask.settle({ decision })).rejects.toMatchObject({ tag: 'NotAllowed' });
         await expect(expert.ask.restore({ tensors: {}, dataStep: 0 })).rejects.toMatchObject({ tag: 'NotAllowed' });
         const agent = scope.ref(agentProtocol, agentAddress('node-0'));
         await expect(agent.ask.apply(decision)).rejects.toMatchObject({ tag: 'NotAllowed' });

@@ -8,7 +8,7 @@ import { agentAddress } from '../../src/actors/placement/addresses.ts';
 import { rolesSpec } from '../../src/run/cluster.ts';
 import { MemoryDecisionStore } from '../../src/actors/training/decision_store.ts';
 import { openRoles } from '../../src/run/open_roles.ts';
-import { parametersProtocol } from '../../src/actors/protocol/parameters.ts';
+import { stateProtocol, stepProtocol } from '../../src/actors/protocol/parameters.ts';
 import { Run } from '../../src/run/run.ts';
 import { CheckpointStore } from '../../src/checkpoints/index.ts';
 import { OutOfSliceMemory } from '../../src/kernels/errors.ts';
@@ -33,8 +33,8 @@ beforeAll(async () => {
 
 describe('an actor that ends in the third step', () => {
   it.each([
-    ['run/expert-l1-e0', 'prepare', 2],
-    ['run/expert-l3-e2', 'apply', 2],
+    ['run/experts-l1-g0', 'prepare', 2],
+    ['run/experts-l3-g0', 'apply', 2],
     ['run/experts-l1-g0', 'dispatch', 13],
     ['run/router-l3-d0', 'rowsGradient', 9],
     ['run/stage-p0-d0', 'stream', 27],
@@ -89,12 +89,16 @@ describe('a decision', () => {
     system.start(rolesSpec('w0', specs));
     // Whom the roles take this from.
     const agent = system.spawn(bareAgentProtocol, agentAddress('node-0'), (scope) => ({
-      digest: ({ address }) => scope.ref(parametersProtocol, address).ask.digest(),
-      apply: ({ address }) => scope.ref(parametersProtocol, address).ask.apply(other),
+      digest: ({ address }) => scope.ref(stateProtocol, address).ask.digest(),
+      apply: ({ address }) => scope.ref(stepProtocol, address).ask.apply(other),
     }));
-    for (const address of ['run/stage-p0-d0', 'run/router-l1-d0', 'run/expert-l3-e2']) {
+    for (const [address, speaker = address] of [
+      ['run/stage-p0-d0'],
+      ['run/router-l1-d0'],
+      ['run/expert-l3-e2', 'run/experts-l3-g0'],
+    ]) {
       const before = await agent.ask.digest({ address });
-      await agent.ask.apply({ address });
+      await agent.ask.apply({ address: speaker });
       expect(await agent.ask.digest({ address })).toEqual(before);
       expect(Object.keys(before).length).toBeGreaterThan(0);
     }

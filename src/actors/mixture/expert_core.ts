@@ -1,13 +1,18 @@
 /**
  * What an expert is made of: its parameters, and its gradient. The expert's actor answers for it; its group, on the same
- * worker, runs it, since the rows of all experts of a group travel and lie together.
+ * worker, runs it, and has it vote and apply, since the rows of all experts of a group travel and lie together.
  */
 import type { Bindings } from '../../kernels/device.ts';
 import type { Weights } from '../../models/model.ts';
 import { weightBindings } from '../stage/bindings.ts';
 import type { LeafGradients } from '../parameters/leaf_gradients.ts';
+import type { Shareholding } from '../parameters/shareholding.ts';
 import type { ShareParts } from '../parameters/share_parts.ts';
+import type { Decision } from '../protocol/parameters.ts';
 import type { Unit } from '../protocol/pass.ts';
+
+/** Is told which version of the parameters an expert had, and which it has now. */
+type OnReach = (from: number, to: number) => void;
 
 export class ExpertCore {
   readonly expert: number;
@@ -16,24 +21,37 @@ export class ExpertCore {
   readonly values: Bindings;
   private readonly weights: Weights;
   private readonly leaves: LeafGradients;
-  private readonly expected: number;
-  private closed = 0;
-  private processed = 0;
-  private onComplete: (() => void) | null = null;
+  private reached = 0;
+  private onReach: OnReach = () => undefined;
+  /** Of the actor that answers for it. */
+  private holding: Shareholding | null = null;
 
-  /** `expected` microbatches make a step. */
-  constructor({ expert, share, weights }: ExpertParts, expected: number) {
+  constructor({ expert, share, weights }: ExpertParts) {
     this.expert = expert;
     this.share = share;
     this.weights = weights;
     this.values = weightBindings(weights, share.parameters.values);
     this.leaves = share.leaves;
-    this.expected = expected;
   }
 
-  /** So many rows of a training pass have gone forward. */
-  count(rows: number): void {
-    this.processed += rows;
+  /** The version of its parameters: steps that they have seen. */
+  get version(): number {
+    return this.reached;
+  }
+
+  /** Says which of its lives the actor is in. */
+  holdBy(holding: Shareholding): void {
+    this.holding = holding;
+  }
+
+  whenReached(onReach: OnReach): void {
+    this.onReach = onReach;
+  }
+
+  reach(version: number): void {
+    const { reached } = this;
+    this.reached = version;
+    this.onReach(reached, version);
   }
 
   /** Tensors for the microbatch's leaf of the gradient; nobody waits for it but the step's end. */
@@ -42,31 +60,22 @@ export class ExpertCore {
   }
 
   /** The leaf is made. */
-  async closeLeaf(unit: Unit): Promise<void> {
-    await this.leaves.close(unit.microbatch);
-    this.closed++;
-    if (this.closed === this.expected) this.onComplete?.();
+  closeLeaf(unit: Unit): Promise<void> {
+    return this.leaves.close(unit.microbatch);
   }
 
-  /** Calls `then` once all leaves of the step are there; at once if they are. */
-  whenComplete(then: () => void): void {
-    this.onComplete = then;
-    if (this.closed === this.expected) then();
+  /** Holds on to the gradient of a step, of which all leaves are made; gives its squares by tensor. */
+  vote(): Promise<Readonly<Record<string, number>>> {
+    return this.held().vote();
   }
 
-  /** How many rows the pass had; the next one begins. */
-  endPass(): number {
-    const { processed } = this;
-    this.processed = 0;
-    this.closed = 0;
-    this.onComplete = null;
-    return processed;
+  apply(decision: Decision): Promise<void> {
+    return this.held().apply(decision);
   }
 
-  /** Drops the leaves of the pass; nobody waits for them any more. */
-  abandon(): void {
-    this.leaves.abandon();
-    this.endPass();
+  private held(): Shareholding {
+    if (this.holding === null) throw new Error(`expert ${this.expert}: no actor answers for it yet`);
+    return this.holding;
   }
 }
 

@@ -1,13 +1,15 @@
 /**
  * The experts of one layer that live on one worker, as seen by the routers: one address for their rows. The group runs all
  * experts over the rows that came for each, where they lie one behind another, and answers with one envelope. It owns the memory
- * of the microbatches that are with it; parameters and gradients are the experts'.
+ * of the microbatches that are with it; parameters and gradients are the experts', for whom it votes and applies.
  */
-import type { Actor, ActorScope, ArgsOf, Context } from '../../runtime/index.ts';
+import type { Actor, ActorScope, ArgsOf, Context, Reply } from '../../runtime/index.ts';
 import type { ExpertCore } from './expert_core.ts';
 import type { ExpertPrograms } from './expert_programs.ts';
 import type { GroupContext } from './group_context.ts';
+import { GroupVote } from './group_vote.ts';
 import { expertGroupProtocol } from '../protocol/expert.ts';
+import type { Decision, Vote } from '../protocol/parameters.ts';
 import { keyOf, type Unit } from '../protocol/pass.ts';
 import { routerProtocol } from '../protocol/router.ts';
 import type { RowRange, RowsPort } from '../stage/rows_port.ts';
@@ -26,8 +28,9 @@ export class ExpertGroup implements Actor<Messages> {
   private readonly scope: ActorScope;
   private idle: GroupContext[];
   private readonly held = new Map<string, Held>();
-  /** By version above the group's: the experts that have said that they reached it. */
-  private readonly reached = new Map<number, Set<string>>();
+  private readonly vote: GroupVote;
+  /** How many experts have reached a version of their parameters. */
+  private readonly reached = new Map<number, number>();
   /** The gradients of weights that are being made, beside the messages that come. */
   private weighing: Promise<void> = Promise.resolve();
   private failure: Error | null = null;
@@ -36,11 +39,16 @@ export class ExpertGroup implements Actor<Messages> {
     this.parts = parts;
     this.scope = scope;
     this.idle = [...parts.contexts];
+    this.vote = new GroupVote(parts);
     scope.setParamsVersion(0);
+    for (const core of parts.cores) {
+      this.countAt(core.version, 1);
+      core.whenReached((from, to) => this.advance(from, to));
+    }
   }
 
   async dispatch({ counts, rows, ...unit }: ArgsOf<Messages, 'dispatch'>, ctx: Context): Promise<void> {
-    const { programs, port, cores } = this.parts;
+    const { programs, port } = this.parts;
     if (this.held.has(keyOf(unit))) throw new Error(`${this.scope.address}: rows of ${keyOf(unit)} came twice`);
     // Memory that only gradients of weights keep is free once these are made.
     if (this.idle.length === 0) await this.weighing;
@@ -51,7 +59,7 @@ export class ExpertGroup implements Actor<Messages> {
     await programs.forward.run(groupOf(held));
     if (unit.kind === 'train') {
       this.held.set(keyOf(unit), held);
-      cores.forEach((core, i) => core.count(counts[i]));
+      this.vote.count(rows.shape[0]);
     } else this.idle.push(context);
     const outputs = await port.gather([rowsOf(held, 'outputs_SD')], ctx.sender);
     this.router(ctx).tell.outputs({ ...unit, group: this.parts.group, rows: outputs });
@@ -76,22 +84,35 @@ export class ExpertGroup implements Actor<Messages> {
     if (this.failure !== null) throw this.failure;
   }
 
-  advanced({ version }: ArgsOf<Messages, 'advanced'>, ctx: Context): void {
-    const there = this.reached.get(version) ?? new Set();
-    this.reached.set(version, there.add(ctx.sender));
-    if (there.size < this.parts.cores.length) return;
-    this.reached.delete(version);
-    this.scope.setParamsVersion(version);
+  prepare(_args: undefined, ctx: Context): Reply<Vote> {
+    return this.vote.prepare(ctx);
   }
 
-  /** Waits for the gradients of weights in the making, so that nothing is written any more when it is answered. */
+  apply(decision: Decision): Promise<void> {
+    return this.vote.apply(decision);
+  }
+
+  /** Waits for gradients and a vote in the making, so that nothing is written any more when it is answered. */
   async abandon(): Promise<void> {
     await this.weighing;
     this.weightsFailed();
+    await this.vote.abandon();
     this.held.clear();
     this.idle = [...this.parts.contexts];
-    for (const core of this.parts.cores) core.abandon();
     this.parts.port.abandon(this.scope.address);
+  }
+
+  /** It speaks for its experts, so it has reached a version of the parameters when all of them have. */
+  private advance(from: number, to: number): void {
+    this.countAt(from, -1);
+    if (this.countAt(to, 1) === this.parts.cores.length) this.scope.setParamsVersion(to);
+  }
+
+  private countAt(version: number, change: 1 | -1): number {
+    const count = (this.reached.get(version) ?? 0) + change;
+    if (count === 0) this.reached.delete(version);
+    else this.reached.set(version, count);
+    return count;
   }
 
   /** A microbatch on its way back, which is so once. */
@@ -114,6 +135,7 @@ export class ExpertGroup implements Actor<Messages> {
         for (const i of batch) await cores[i].closeLeaf(unit);
       }
       this.idle.push(context);
+      this.vote.weigh();
     } catch (error) {
       this.failure = error instanceof Error ? error : new Error(String(error));
       this.scope.ref(expertGroupProtocol, this.scope.address).tell.weightsFailed();
@@ -126,8 +148,12 @@ export class ExpertGroup implements Actor<Messages> {
 }
 
 export interface ExpertGroupParts {
+  /** Name of the mixture. */
+  readonly mixture: string;
   readonly group: number;
   readonly cores: readonly ExpertCore[];
+  /** Microbatches that make a step. */
+  readonly microbatches: number;
   readonly programs: ExpertPrograms;
   readonly port: RowsPort;
   /** Of the microbatches that may be with it at once. */

@@ -49,12 +49,14 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture
     return known;
   };
   const address = groupAddress(name, group);
+  const named = { mixture: name, group, microbatches: runSpec.mesh.globalMicrobatches };
   const flops = flopsOfExpert(runSpec, mixture);
   const groupEntry: CastEntry = {
     address,
     role,
     slice: address,
     share: null,
+    speaker: null,
     flops: 0,
     runsFirst: true,
     inPasses: null,
@@ -62,7 +64,7 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture
     edges: () => [],
     build: async (host) => {
       const made = await madeOn(host);
-      const create = (scope: ActorScope) => new ExpertGroup({ group, port: host.port, ...made }, scope);
+      const create = (scope: ActorScope) => new ExpertGroup({ ...named, port: host.port, ...made }, scope);
       // Every router of the layer may have as many dispatches here as microbatches under way, both ways.
       return actor(expertGroupProtocol, address, create, { dataCapacity: DATA_CAPACITY + 2 * underWay });
     },
@@ -74,6 +76,7 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture
       role,
       slice: own,
       share: shareOf(runSpec, mixture, expert),
+      speaker: address,
       flops,
       runsFirst: false,
       inPasses: null,
@@ -81,9 +84,7 @@ function groupEntries(runSpec: RunSpec, place: GroupPlace, placed: PlacedMixture
       edges: () => [],
       build: async (host) => {
         const { cores } = await madeOn(host);
-        return actor(expertProtocol, own, (scope) => {
-          return new Expert(cores[at], { mixture: name, group }, scope);
-        });
+        return actor(expertProtocol, own, (scope) => new Expert(cores[at], scope));
       },
     };
   });
@@ -111,7 +112,7 @@ async function make(
   { place, mixture, underWay }: { place: GroupPlace; mixture: Mixture; underWay: number },
 ): Promise<Made> {
   const { group, experts } = place;
-  const { topology, mesh, model } = runSpec;
+  const { topology, model } = runSpec;
   const { name } = mixture;
   const budget = topology.cluster.memory_per_worker;
   const slice = device.slice(groupAddress(name, group), budget);
@@ -125,7 +126,7 @@ async function make(
     const bank = { bank: groupAddress(name, group), count: experts.length, at };
     const own = device.slice(expertAddress(name, expert), budget, bank);
     const share = await createShare(device, own, shareOf(runSpec, mixture, expert));
-    return new ExpertCore({ expert, share, weights: mixture.expert(expert) }, mesh.globalMicrobatches);
+    return new ExpertCore({ expert, share, weights: mixture.expert(expert) });
   });
   const weights = cores.map(({ values }) => values);
   return { programs, cores, contexts: createGroupContexts(device, slice, { programs, weights, count: underWay }) };

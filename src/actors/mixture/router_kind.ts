@@ -31,6 +31,7 @@ export function routerEntry(runSpec: RunSpec, own: RankPart, mixture: Mixture): 
     role: rank.role,
     slice: address,
     share,
+    speaker: null,
     // Scores are not counted, as the published figures of models have it.
     flops: 0,
     runsFirst: false,

@@ -111,6 +111,14 @@ export class Shareholding implements Handlers<typeof parametersProtocol> {
     }
   }
 
+  /** Takes the gradient of a step, which is whole, for the decision about it; gives its squares to who votes for this holder. */
+  async vote(): Promise<Readonly<Record<string, number>>> {
+    const gradient = this.takeSum();
+    if (gradient === null) throw new Error(`${this.scope.address}: asked for a vote before its gradient is whole`);
+    this.gradient = gradient;
+    return await this.squares();
+  }
+
   /** Refuses the vote that is waited for. */
   refuse(error: unknown): void {
     if (this.waiting?.settled === false) this.waiting.reject(error);

@@ -26,9 +26,11 @@ export interface CastEntry {
   readonly slice: string | null;
   /** What it holds of the model's parameters, and with whom; null where that is nothing. */
   readonly share: Share | null;
+  /** The address of who votes and applies for it; null where it does so itself. */
+  readonly speaker: string | null;
   /** Of a training step: three forward passes, experts evenly loaded. */
   readonly flops: number;
-  /** It is told before others that a pass is over: a group, which must not bring its experts to a vote any more. */
+  /** It is told before others that a pass is over: a group, which must not have its experts vote any more. */
   readonly runsFirst: boolean;
   /** Its part in passes beside training: one is opened, others follow it and are done when it is; null where it reports nothing. */
   readonly inPasses: 'opened' | 'follows' | null;
@@ -39,7 +41,7 @@ export interface CastEntry {
   build(host: Host): Promise<ChildSpec>;
 }
 
-/** An actor that holds parameters: it votes and applies. */
+/** An actor that holds parameters: it votes and applies, or another does for it. */
 export interface Holder extends CastEntry {
   readonly share: Share;
 }

@@ -6,7 +6,7 @@ import type { ActorScope, Ref, TensorPayload } from '../../runtime/index.ts';
 import { storedNames } from '../parameters/rules.ts';
 import type { SystemVote } from '../protocol/agent.ts';
 import { expertGroupProtocol } from '../protocol/expert.ts';
-import { parametersProtocol, type Decision, type Vote } from '../protocol/parameters.ts';
+import { stateProtocol, stepProtocol, type Decision, type Vote } from '../protocol/parameters.ts';
 import type { Pass } from '../protocol/pass.ts';
 import { added } from '../protocol/added.ts';
 import { passProtocol, type PassReport } from '../protocol/report.ts';
@@ -20,13 +20,15 @@ import { reportedBy, votedBy } from './system_holders.ts';
  */
 const patience = { timeoutMs: 14 * 60_000 };
 
-type HolderRef = Ref<typeof parametersProtocol>;
+type HolderRef = Ref<typeof stateProtocol>;
 
 export class LocalHolders {
   private readonly scope: Pick<ActorScope, 'ref'>;
   private readonly cast: readonly CastEntry[];
   private readonly groups: readonly CastEntry[];
   private readonly holders: readonly Holder[];
+  /** The addresses of those that vote and apply, for themselves or for several. */
+  private readonly speakers: readonly string[];
   /** Who holds a parameter or a moment, by its name. */
   private readonly byName = new Map<string, Holder[]>();
 
@@ -36,6 +38,7 @@ export class LocalHolders {
     this.cast = cast;
     this.groups = cast.filter(({ runsFirst }) => runsFirst);
     this.holders = holdersOf(cast);
+    this.speakers = [...new Set(this.holders.map(speakerOf))];
     for (const holder of this.holders) {
       const { holdings, optimizer } = holder.share;
       for (const name of holdings.flatMap((holding) => storedNames(holding, optimizer))) {
@@ -46,9 +49,12 @@ export class LocalHolders {
 
   /** Asks all for their votes on the training step that is under way, and adds them to one. */
   async vote(): Promise<SystemVote> {
-    const votes = await this.all(this.holders, (holder) => holder.ask.prepare(undefined, patience));
+    const votes = await Promise.all(
+      this.speakers.map((address) => this.step(address).ask.prepare(undefined, patience)),
+    );
+    const bySpeaker = new Map(this.speakers.map((address, i) => [address, votes[i]]));
     return {
-      squares: this.holders.flatMap((entry, i) => squaresOf(entry, votes[i])),
+      squares: this.holders.flatMap((entry) => squaresOf(entry, bySpeaker.get(speakerOf(entry))!)),
       sums: votes.flatMap(({ sums }) => sums),
       routing: votes.flatMap(({ routing }) => routing),
       processed: added(votes.map((vote) => vote.processed)),
@@ -72,7 +78,7 @@ export class LocalHolders {
   }
 
   async apply(decision: Decision): Promise<void> {
-    await this.all(this.holders, (holder) => holder.ask.apply(decision, patience));
+    await Promise.all(this.speakers.map((address) => this.step(address).ask.apply(decision, patience)));
   }
 
   /** The named parameters with their moments, of those that are answered for here; holder by holder. */
@@ -114,7 +120,7 @@ export class LocalHolders {
 
   /** Has all drop the pass under way; resolves to their data steps. */
   async abandon(): Promise<number[]> {
-    // Groups first: then no expert comes to its vote any more.
+    // Groups first: then no expert votes any more.
     const groups = this.groups.map(({ address }) => this.scope.ref(expertGroupProtocol, address));
     await Promise.all(groups.map((group) => group.ask.abandon(undefined, patience)));
     return await this.all(this.holders, (holder) => holder.ask.abandon(undefined, patience));
@@ -130,13 +136,19 @@ export class LocalHolders {
   }
 
   private holder({ address }: Holder): HolderRef {
-    return this.scope.ref(parametersProtocol, address);
+    return this.scope.ref(stateProtocol, address);
+  }
+
+  private step(address: string): Ref<typeof stepProtocol> {
+    return this.scope.ref(stepProtocol, address);
   }
 
   private holdersOf(name: string): readonly Holder[] {
     return this.byName.get(name) ?? [];
   }
 }
+
+const speakerOf = ({ address, speaker }: Holder): string => speaker ?? address;
 
 function pushTo<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
   const list = lists.get(key) ?? [];

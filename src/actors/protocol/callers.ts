@@ -13,7 +13,6 @@ export const agents: AddressPattern = agentAddress('*');
 export const stages: AddressPattern = 'run/stage-*';
 export const routers: AddressPattern = 'run/router-*';
 export const expertGroups: AddressPattern = 'run/experts-*';
-export const experts: AddressPattern = 'run/expert-*';
 
 /** Code outside actors in whichever process started the run: the launcher, or the only node where there is none. */
 export const owner: readonly AddressPattern[] = [outsideOf(launcherName), outsideOf(nodeName(0))];

@@ -1,13 +1,13 @@
 /**
- * The experts of one layer. An expert is an actor with its own address, state and vote; the rows of all experts that are
- * placed together travel in one envelope to their group, which runs them.
+ * The experts of one layer. An expert is an actor with its own address and state; the rows of all experts that are placed
+ * together travel in one envelope to their group, which runs them, and votes and applies for them.
  */
 import { z } from 'zod';
 import { ask, defineProtocol, itself, tell } from '../../runtime/index.ts';
-import { experts, routers, agents } from './callers.ts';
+import { routers, agents } from './callers.ts';
 import { unitSchema } from './pass.ts';
 import { rowsSchema } from './rows.ts';
-import { parameterMessages } from './parameters.ts';
+import { stateMessages, stepMessages } from './parameters.ts';
 
 const dispatched = unitSchema.extend({
   /** Rows of each expert of the group, which follow one another in `rows`. */
@@ -15,17 +15,16 @@ const dispatched = unitSchema.extend({
   rows: rowsSchema,
 });
 
-export const expertProtocol = defineProtocol('expert', { ...parameterMessages });
+export const expertProtocol = defineProtocol('expert', { ...stateMessages });
 
 export const expertGroupProtocol = defineProtocol('expert_group', {
+  ...stepMessages,
   /** Rows for the experts of this group. The answer goes to the router that sent them. */
   dispatch: tell({ lane: 'data', from: [routers], args: dispatched }),
   /** Gradients of the outputs of an earlier dispatch. */
   outputsGradient: tell({ lane: 'data', from: [routers], args: dispatched }),
   /** The group tells itself that gradients of weights could not be made. */
   weightsFailed: tell({ from: [itself] }),
-  /** An expert of the group has reached a parameter version, whatever the gen. */
-  advanced: tell({ fenced: false, from: [experts], args: z.object({ version: z.int() }) }),
-  /** Their gen is over: its experts drop what they hold of the pass under way. */
+  /** Its gen is over: the pass under way is dropped, and no vote on it begins any more. */
   abandon: ask({ from: [agents] }),
 });

@@ -1,6 +1,7 @@
 /**
- * The messages of every actor that holds parameters, a stage, a router or an expert: the two phases of a step, and its state
- * for checkpoints. A vote says what it found; nothing changes before `apply`, and `apply` may not fail.
+ * The messages of every actor that holds parameters, a stage, a router or an expert: the two phases of a step, in which a group
+ * speaks for its experts, and its state for checkpoints. A vote says what it found; nothing changes before `apply`, and `apply`
+ * may not fail.
  */
 import { z } from 'zod';
 import { ask, defineProtocol, tensorSchema } from '../../runtime/index.ts';
@@ -44,11 +45,14 @@ export type Decision = z.infer<typeof decisionSchema>;
 
 export const tensorsSchema = z.record(z.string(), tensorSchema);
 
-export const parameterMessages = {
+export const stepMessages = {
   /** Answered when the role has all gradients of the training step that is under way. */
   prepare: ask({ from: [agents], reply: voteSchema }),
   /** Idempotent: a decision of a step that was applied already changes nothing. */
   apply: ask({ from: [agents], args: decisionSchema }),
+};
+
+export const stateMessages = {
   /** The named parameters with their moments, of those that this role answers for: a few at a time. */
   save: ask({
     from: [agents],
@@ -65,5 +69,13 @@ export const parameterMessages = {
   settle: ask({ from: [agents], args: z.object({ decision: decisionSchema.nullable() }) }),
 };
 
+export const parameterMessages = { ...stepMessages, ...stateMessages };
+
 /** For whoever speaks to a holder of parameters without caring which kind it is. */
+export const stateProtocol = defineProtocol('state', stateMessages);
+
+/** For whoever has a step voted on and applied, by a holder or by who speaks for several. */
+export const stepProtocol = defineProtocol('step', stepMessages);
+
+/** What a holder that speaks for itself answers. */
 export const parametersProtocol = defineProtocol('parameters', parameterMessages);

@@ -50,6 +50,7 @@ function stageEntry(runSpec: RunSpec, own: RankPart, share: Share): CastEntry {
     role: rank.role,
     slice: rank.role,
     share,
+    speaker: null,
     flops: TRAINING_PASSES * forward * micro_batches,
     runsFirst: false,
     inPasses: 'opened',

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { byteSize, choice, fraction32, notNegative32, positive, positive32, whole } from './kinds.ts';
 
 export const moeSchema = z.strictObject({
-  num_experts: whole(2, { most: 65_536, because: 'each is an actor, with a vote in every step' })
+  num_experts: whole(2, { most: 65_536, because: 'each is an actor, with a slice of its own' })
     .default(8)
     .describe('Experts of each mixture-of-experts layer.'),
   top_k: whole(1).default(1).describe('Experts that each token visits.'),

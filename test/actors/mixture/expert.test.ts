@@ -1,7 +1,8 @@
-/** An expert whose vote cannot be made says so to whoever waits for it: it is made beside the messages, where nobody else hears. */
+/** A group votes for its experts, beside the messages that come, where nobody else would hear that it could not. */
 import { afterAll, expect, it, vi } from 'vitest';
 import { Expert } from '../../../src/actors/mixture/expert.ts';
 import { ExpertCore } from '../../../src/actors/mixture/expert_core.ts';
+import { GroupVote } from '../../../src/actors/mixture/group_vote.ts';
 import { holdingsOf } from '../../../src/actors/parameters/holding.ts';
 import { createShare } from '../../../src/actors/parameters/share_parts.ts';
 import { expertAddress } from '../../../src/actors/placement/addresses.ts';
@@ -19,28 +20,62 @@ afterAll(async () => {
   await device.close();
 });
 
-const voterProtocol = defineProtocol('expert_voter', { prepare: ask({ reply: voteSchema }) });
+const voterProtocol = defineProtocol('group_voter', { prepare: ask({ reply: voteSchema }), abandon: ask() });
+const answererProtocol = defineProtocol('expert_answerer', {});
 
-it('whose squares fail refuses the vote with the reason', async () => {
-  const address = expertAddress('0', 0);
-  const weights = { w: matrix('w', 8, 16) };
-  const share = await createShare(device, device.slice('expert', 2 ** 20), {
-    address,
-    holdings: holdingsOf(weights, [address]),
-    range: { first: 0, count: 1, of: 1 },
-    alive: 1,
-    optimizer: smallTopology().optimizer,
-    seed: 1,
-  });
-  const core = new ExpertCore({ expert: 0, share, weights }, 1);
-  const voter = system.spawn(voterProtocol, address, (scope) => {
-    const expert = new Expert(core, { mixture: '0', group: 0 }, scope);
-    return { prepare: (_, ctx) => expert.prepare(undefined, ctx) };
-  });
+const unit = { ...trainingPass(0), microbatch: 0 };
 
-  const unit = { ...trainingPass(0), microbatch: 0 };
-  core.openLeaf(unit);
-  await core.closeLeaf(unit);
-  vi.spyOn(share.parameters, 'squares').mockRejectedValue(new Error('the device is gone'));
+/** A group of two experts, each of one matrix, whose gradients are made but of the second. */
+async function group(mixture: string) {
+  const cores: ExpertCore[] = [];
+  for (const expert of [0, 1]) {
+    const address = expertAddress(mixture, expert);
+    const weights = { w: matrix(`w${expert}`, 8, 16) };
+    const share = await createShare(device, device.slice(address, 2 ** 20), {
+      address,
+      holdings: holdingsOf(weights, [address]),
+      range: { first: 0, count: 1, of: 1 },
+      alive: 1,
+      optimizer: smallTopology().optimizer,
+      seed: 1,
+    });
+    const core = new ExpertCore({ expert, share, weights });
+    system.spawn(answererProtocol, address, (scope) => new Expert(core, scope));
+    cores.push(core);
+  }
+  const vote = new GroupVote({ cores, mixture, microbatches: 1 });
+  const voter = system.spawn(voterProtocol, `voter-${mixture}`, () => ({
+    prepare: (_, ctx) => vote.prepare(ctx),
+    abandon: () => vote.abandon(),
+  }));
+  for (const core of cores) device.write(core.openLeaf(unit).d_w, new Float32Array(128).fill(1 + core.expert));
+  vote.count(5);
+  return { cores, vote, voter };
+}
+
+it('a group votes with the squares of all its experts once their gradients are made, and the rows that it had', async () => {
+  const { cores, vote, voter } = await group('0');
+  const voted = voter.ask.prepare();
+  for (const core of cores) await core.closeLeaf(unit);
+  vote.weigh();
+  expect(await voted).toMatchObject({ squares: { w0: 128, w1: 512 }, processed: { 0: 5 } });
+});
+
+it('a group whose squares fail refuses the vote with the reason', async () => {
+  const { cores, vote, voter } = await group('1');
+  for (const core of cores) await core.closeLeaf(unit);
+  vote.weigh();
+  vi.spyOn(cores[1].share.parameters, 'squares').mockRejectedValue(new Error('the device is gone'));
   await expect(voter.ask.prepare()).rejects.toThrow('the device is gone');
+});
+
+it('a group that abandons a pass refuses the vote on it, and begins the next one with nothing', async () => {
+  const { cores, vote, voter } = await group('2');
+  const voted = voter.ask.prepare();
+  const refused = expect(voted).rejects.toThrow('the gen of this pass is over');
+  await voter.ask.abandon();
+  await refused;
+  for (const core of cores) await core.closeLeaf(unit);
+  vote.weigh();
+  expect(await voter.ask.prepare()).toMatchObject({ processed: { 2: 0 } });
 });

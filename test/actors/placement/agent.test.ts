@@ -26,9 +26,10 @@ import { drawn, smallTopology } from '../kit.ts';
 const holderProtocol = defineProtocol('holder', { ...parameterMessages, ...passMessages });
 const callerProtocol = defineProtocol('agent_caller', { call: ask({ fenced: false }) });
 
-/** Two sharers of a stage and two experts, as a run has them. */
+/** Two sharers of a stage, and a group of which two experts are here, as a run has them. */
 const sharers = ['run/stage-p0-d0', 'run/stage-p0-d1'];
-const addresses = [...sharers, 'run/expert-l1-e0', 'run/expert-l1-e1'];
+const group = 'run/experts-l1-g0';
+const addresses = [...sharers, group, 'run/expert-l1-e0', 'run/expert-l1-e1'];
 const cast = castOf(await drawn(smallTopology({ 'parallelism.data_parallel': 2 }))).filter(({ address }) =>
   addresses.includes(address),
 );
@@ -96,17 +97,19 @@ function as(address: string, work: (scope: ActorScope) => Promise<void>): Promis
 
 const decision = { gen: 1, step: 0, verdict: 'commit', updateStep: 1, lr: 1, clip: 1 } as const;
 
-it('adds the votes on a step to one, in the order of the cast, without names and without sharers', async () => {
+it('adds the votes on a step to one, in the order of the cast, without names and without sharers; a group votes for its experts', async () => {
   const [stage, ...experts] = ['run/stage-p0-d0', 'run/expert-l1-e0', 'run/expert-l1-e1'].map(namesOf);
   const squares: Record<string, Record<string, number>> = {
     'run/stage-p0-d0': Object.fromEntries(stage.map((name, i) => [name, i] as const).reverse()),
-    'run/expert-l1-e0': Object.fromEntries(experts[0].map((name) => [name, NaN])),
-    'run/expert-l1-e1': Object.fromEntries(experts[1].map((name) => [name, Infinity])),
+    [group]: Object.fromEntries([
+      ...experts[1].map((name) => [name, Infinity] as const),
+      ...experts[0].map((name) => [name, NaN] as const),
+    ]),
   };
   votes = (address) => ({
     squares: squares[address] ?? {},
     sums: address.endsWith('d1') ? [{ name: 'loss', corpus: '', microbatch: 1, sum: 5, weight: 2 }] : [],
-    processed: address.includes('expert') ? { 1: 8 } : {},
+    processed: address === group ? { 1: 16 } : {},
     creditWaitMs: address.includes('router') ? { 'experts-l1-g0': 3 } : {},
   });
   await as(trainerAddress, async (scope) => {
@@ -136,7 +139,7 @@ it('has all apply a decision, and says what has been counted by then', async () 
     expect(report).toMatchObject({ leased: 0 });
     expect(report.bytesSent.local).toBeGreaterThan(0);
   });
-  expect(asked).toEqual(cast.map(({ address }) => address.replace('run/', 'apply ')));
+  expect(asked).toEqual([...sharers, group].map((address) => address.replace('run/', 'apply ')));
 });
 
 it('says that a holder left out a tensor that it answers for', async () => {
