@@ -1,10 +1,10 @@
 /**
  * What a mixture costs: the experts of a group in one call beside one by one (`calls`), and training steps of the command on one
- * worker: against a dense model of equal active FLOPs (`twins`), by the number of experts at one size of all together (`counts`),
+ * worker: against a dense model of equal active FLOPs (`twins`, `larger-twins`), by the number of experts at one size of all together (`counts`),
  * and at one size of each against the time that memory takes (`sizes`). `npm run bench -- experts [PART ...]`; without one, all.
  */
 import { expertCalls } from './expert_calls.ts';
-import { counts, sizes, twins } from './mixture_steps.ts';
+import { counts, largerTwins, sizes, twins } from './mixture_steps.ts';
 import { machine, median } from './report.ts';
 
 const ROUNDS = 15;
@@ -13,6 +13,7 @@ const COPIED = 2 ** 27;
 const parts: Readonly<Record<string, (bytesPerMs: number) => Promise<void>>> = {
   calls: (bytesPerMs) => expertCalls(ROUNDS, bytesPerMs),
   twins,
+  'larger-twins': largerTwins,
   counts,
   sizes,
 };

@@ -1,11 +1,13 @@
 /**
  * Training steps of mixtures, as runs of the command with one worker in one process: each beside what it is held against, with
- * the ratio that is wanted. All medians of the steps of one run.
+ * the ratio that is wanted. Medians of the steps of a run, and of rounds by turns.
  */
+import { median } from './report.ts';
 import { measureRun, TEN_MILLION, type Settings } from './switch_run.ts';
 
 const WARM_UP = 4;
-const STEPS = 20;
+const STEPS = 16;
+const ROUNDS = 3;
 
 /** The quickstart on one worker. */
 const base: Settings = {
@@ -18,55 +20,96 @@ const base: Settings = {
 
 const dropless: Settings = { 'moe.overflow': 'dropless' };
 
-/** Median milliseconds of a step. */
-async function stepMs(settings: Settings, config: 'quickstart' | 'quickstart-dense' = 'quickstart'): Promise<number> {
+/** Medians of steps, in milliseconds: what passed, and what the worker's thread took of the processor, whoever else is at work. */
+interface Step {
+  readonly stepMs: number;
+  readonly cpuMs: number;
+}
+
+type Config = 'quickstart' | 'quickstart-dense';
+
+async function stepOf(settings: Settings, config: Config = 'quickstart'): Promise<Step> {
   const until = WARM_UP + STEPS;
   const all = { ...base, ...settings, 'training.steps': 2 * until };
-  const { stepMs: ms } = await measureRun(all, WARM_UP, until, config);
-  return ms;
+  return await measureRun(all, WARM_UP, until, config);
 }
+
+/** A mixture beside its dense model, and the ratio of their steps that is wanted. */
+interface Twin {
+  readonly name: string;
+  readonly settings: Settings;
+  readonly wanted: number;
+}
+
+const small: readonly Twin[] = [
+  { name: 'quickstart', settings: {}, wanted: 0.95 },
+  { name: 'quickstart, dropless', settings: dropless, wanted: 1.05 },
+  { name: 'quickstart, dropless, 64 experts', settings: { ...dropless, 'moe.num_experts': 64 }, wanted: 1.1 },
+];
+
+const larger: readonly Twin[] = [
+  { name: '10.7 M', settings: TEN_MILLION, wanted: 1.05 },
+  { name: '10.7 M, dropless', settings: { ...TEN_MILLION, ...dropless }, wanted: 1.05 },
+];
 
 /** Mixtures beside dense models with as many FLOPs for each token. */
 export async function twins(): Promise<void> {
-  console.log(`  a step against that of a dense model of equal active FLOPs, medians of ${STEPS} steps`);
-  const quickstart = await stepMs({}, 'quickstart-dense');
-  await beside('quickstart', {}, quickstart, 0.95);
-  await beside('quickstart, dropless', dropless, quickstart, 1.05);
-  await beside('quickstart, dropless, 64 experts', { ...dropless, 'moe.num_experts': 64 }, quickstart, 1.1);
-  const larger = await stepMs(TEN_MILLION, 'quickstart-dense');
-  await beside('10.7 M', TEN_MILLION, larger, 1.05);
-  await beside('10.7 M, dropless', { ...TEN_MILLION, ...dropless }, larger, 1.05);
+  console.log('  a step against that of a dense model of equal active FLOPs');
+  await beside({}, small);
 }
 
-async function beside(name: string, settings: Settings, denseMs: number, wanted: number): Promise<void> {
-  const ms = await stepMs(settings);
-  const ratio = (ms / denseMs).toFixed(2);
-  console.log(`    ${name}: ${ms.toFixed(0)} ms, dense ${denseMs.toFixed(0)} ms, ${ratio} x (wanted: ${wanted} x)`);
+/** The same of a larger model. */
+export async function largerTwins(): Promise<void> {
+  console.log('  a step against that of a dense model of equal active FLOPs');
+  await beside(TEN_MILLION, larger);
 }
+
+/** By turns, so that what else the machine does meets all alike. */
+async function beside(dense: Settings, mixtures: readonly Twin[]): Promise<void> {
+  const rounds: { readonly own: Step; readonly theirs: readonly Step[] }[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const own = await stepOf(dense, 'quickstart-dense');
+    const theirs: Step[] = [];
+    for (const { settings } of mixtures) theirs.push(await stepOf(settings));
+    rounds.push({ own, theirs });
+  }
+  for (const [at, { name, wanted }] of mixtures.entries()) {
+    const ratioOf = (of: (step: Step) => number): string =>
+      median(rounds.map(({ own, theirs }) => of(theirs[at]) / of(own))).toFixed(2);
+    const ms = shown(rounds.map(({ theirs }) => theirs[at]));
+    const denseMs = shown(rounds.map(({ own }) => own));
+    const ratios = `${ratioOf((step) => step.stepMs)} x, CPU ${ratioOf((step) => step.cpuMs)} x`;
+    console.log(`    ${name}: ${ms}, dense ${denseMs}: ${ratios} (wanted: ${wanted} x)`);
+  }
+}
+
+const shown = (steps: readonly Step[]): string =>
+  `${median(steps.map(({ stepMs }) => stepMs)).toFixed(0)} ms (CPU ${median(steps.map(({ cpuMs }) => cpuMs)).toFixed(0)})`;
+
+const ratios = (step: Step, least: Step): string =>
+  `${(step.stepMs / least.stepMs).toFixed(2)} x, CPU ${(step.cpuMs / least.cpuMs).toFixed(2)} x`;
 
 /** Inner width of all experts of a layer together. */
 const TOGETHER = 8 * 4096;
 
 /** More and more experts that have as many parameters together. */
 export async function counts(): Promise<void> {
-  console.log(`  a step by the number of experts of a layer that are as large together, medians of ${STEPS} steps`);
-  const of = (experts: number) =>
-    stepMs({
+  console.log('  a step by the number of experts of a layer that are as large together');
+  const of = (experts: number): Promise<Step> =>
+    stepOf({
       ...dropless,
       'moe.num_experts': experts,
       'model.intermediate_size': JSON.stringify([512, TOGETHER / experts, 512, TOGETHER / experts]),
     });
   const few = await of(8);
-  console.log(`    8 experts of 128 x ${TOGETHER / 8}: ${few.toFixed(0)} ms`);
+  console.log(`    8 experts of 128 x ${TOGETHER / 8}: ${shown([few])}`);
   for (const [experts, wanted] of [
     [256, 1.2],
     [2048, 1.5],
   ]) {
-    const ms = await of(experts);
-    const ratio = (ms / few).toFixed(2);
-    console.log(
-      `    ${experts} experts of 128 x ${TOGETHER / experts}: ${ms.toFixed(0)} ms, ${ratio} x (wanted: ${wanted} x)`,
-    );
+    const step = await of(experts);
+    const name = `${experts} experts of 128 x ${TOGETHER / experts}`;
+    console.log(`    ${name}: ${shown([step])}, ${ratios(step, few)} (wanted: ${wanted} x)`);
   }
 }
 
@@ -84,21 +127,21 @@ export async function sizes(bytesPerMs: number): Promise<void> {
   console.log(
     `  a step by the number of experts of ${HIDDEN} x ${INNER}, against the dense step and memory's time for`,
   );
-  console.log(`  ${passes} passes over the weights it lacks and AdamW, ${bytesPerParameter} B a parameter`);
+  console.log(`  ${passes} passes over the weights that it lacks and AdamW, ${bytesPerParameter} B a parameter`);
   const settings: Settings = {
     'model.num_hidden_layers': 2,
     'model.intermediate_size': INNER,
     'parallelism.data_parallel': 1,
     'cluster.memory_per_worker': '4GiB',
   };
-  const denseMs = await stepMs(settings, 'quickstart-dense');
+  const mixture: Settings = { ...settings, ...dropless, 'parallelism.expert_parallel': 1 };
+  const dense = await stepOf(settings, 'quickstart-dense');
+  console.log(`    dense: ${shown([dense])}`);
   for (const experts of [8, 64, 256, 2048]) {
-    const ms = await stepMs({ ...settings, ...dropless, 'parallelism.expert_parallel': 1, 'moe.num_experts': experts });
+    const step = await stepOf({ ...mixture, 'moe.num_experts': experts });
     const memoryMs = ((experts - 1) * 2 * HIDDEN * INNER * bytesPerParameter) / bytesPerMs;
-    const least = denseMs + memoryMs;
-    console.log(
-      `    ${experts} experts: ${ms.toFixed(0)} ms; ${denseMs.toFixed(0)} + ${memoryMs.toFixed(0)} ms, ` +
-        `${(ms / least).toFixed(2)} x (wanted: 1.3 x)`,
-    );
+    const least = { stepMs: dense.stepMs + memoryMs, cpuMs: dense.cpuMs + memoryMs };
+    const all = `${shown([step])}, memory ${memoryMs.toFixed(0)} ms: ${ratios(step, least)}`;
+    console.log(`    ${experts} experts: ${all} (wanted: 1.3 x)`);
   }
 }

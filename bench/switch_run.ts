@@ -41,7 +41,9 @@ export interface Measured {
   readonly stepMs: number;
   /** CPU time in a step of that main thread of a node that took most. */
   readonly mainMs: number;
-  /** CPU time of all its threads in a step, as a share of the step: how many cores it used. */
+  /** CPU time of all its threads in a step. */
+  readonly cpuMs: number;
+  /** The same as a share of the step: how many cores it used. */
   readonly cpuPerWall: number;
   /** The most memory of all its processes at once. */
   readonly peakMiB: number;
@@ -116,12 +118,12 @@ export async function measureRun(
   // A main thread has the name of its node, a worker that and its own.
   const mainOf = ({ cpu_ms }: (typeof steps)[number]): number =>
     Math.max(...Object.entries(cpu_ms).flatMap(([system, ms]) => (/^node-\d+$/.test(system) ? [ms] : [])));
-  const coresOf = ({ cpu_ms, step_ms }: (typeof steps)[number]): number =>
-    Object.values(cpu_ms).reduce((sum, ms) => sum + ms, 0) / step_ms;
+  const cpuOf = ({ cpu_ms }: (typeof steps)[number]): number => Object.values(cpu_ms).reduce((sum, ms) => sum + ms, 0);
   return {
     stepMs: median(steps.map(({ step_ms }) => step_ms)),
     mainMs: median(steps.map(mainOf)),
-    cpuPerWall: median(steps.map(coresOf)),
+    cpuMs: median(steps.map(cpuOf)),
+    cpuPerWall: median(steps.map((step) => cpuOf(step) / step.step_ms)),
     peakMiB,
   };
 }
