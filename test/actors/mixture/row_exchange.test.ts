@@ -1,12 +1,12 @@
 /** Rows to expert groups and back: what has no credit waits its turn in the queue of its group, and nobody else's. */
 import { describe, expect, it } from 'vitest';
 import { RowExchange, type Dispatch } from '../../../src/actors/mixture/row_exchange.ts';
-import { payload, type Unit } from '../../../src/actors/protocol/pass.ts';
+import { payload, type PassKind, type Unit } from '../../../src/actors/protocol/pass.ts';
 import { RowsPort } from '../../../src/actors/stage/rows_port.ts';
 import { CpuDevice } from '../../../src/kernels/index.ts';
 
 const width = 4;
-const unit = (microbatch: number): Unit => ({ kind: 'train', data: 'd', step: 1, microbatch });
+const unit = (microbatch: number, kind: PassKind = 'train'): Unit => ({ kind, data: 'd', step: 1, microbatch });
 /** Of four experts, two a group: rows 0 and 1 for group 0, rows 2 to 4 for group 1. */
 const kept_E = Int32Array.of(1, 1, 0, 3);
 
@@ -34,15 +34,18 @@ class Setting {
     });
   }
 
+  /** Of the pass in hand. */
+  kind: PassKind = 'train';
+
   send(microbatch: number, phase: 'forward' | 'backward' = 'forward'): Promise<Set<number>> {
-    return this.exchange.send(unit(microbatch), phase, kept_E, this.rows, (group, message) => {
+    return this.exchange.send(unit(microbatch, this.kind), phase, kept_E, this.rows, (group, message) => {
       this.sent.push({ group, message });
     });
   }
 
   async answer(microbatch: number, group: number, phase: 'forward' | 'backward' = 'forward'): Promise<void> {
     const rows = payload(new Float32Array([2, 3][group] * width).fill(microbatch), [[2, 3][group], width]);
-    await this.exchange.receive(unit(microbatch), phase, kept_E, { group, rows, target_SD: this.target });
+    await this.exchange.receive(unit(microbatch, this.kind), phase, kept_E, { group, rows, target_SD: this.target });
   }
 
   /** What was sent, as `microbatch-group`. */
@@ -86,6 +89,17 @@ describe('rows without credit', () => {
     await setting.answer(0, 1);
     expect(setting.order).toEqual(['0-0', '0-1', '1-0', '1-1']);
     expect(setting.exchange.takeWaitedMs()).toEqual([0, 7]);
+    expect(setting.exchange.takeWaitedMs()).toEqual([0, 0]);
+  });
+
+  it('wait on the account of training steps only', async () => {
+    const setting = new Setting({ microbatches: 1 });
+    setting.kind = 'score';
+    await setting.send(0);
+    await setting.send(1);
+    setting.now = 5;
+    await setting.answer(0, 0);
+    expect(setting.order).toEqual(['0-0', '0-1', '1-0']);
     expect(setting.exchange.takeWaitedMs()).toEqual([0, 0]);
   });
 
