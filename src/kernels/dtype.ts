@@ -28,6 +28,20 @@ export function allocate(dtype: DType, length: number): Data {
   return view(dtype, new ArrayBuffer(length * bytesPerElement[dtype]), 0, length);
 }
 
+/** Zeroes floats, two at once: shared memory is filled number by number, and the larger ones take half the time. */
+export function clear(data: Float32Array): void {
+  const { buffer, byteOffset, length } = data;
+  const first = byteOffset % 8 === 0 ? 0 : 1;
+  const pairs = Math.floor((length - first) / 2);
+  if (pairs <= 0) {
+    data.fill(0);
+    return;
+  }
+  data.fill(0, 0, first);
+  new Float64Array(buffer, byteOffset + 4 * first, pairs).fill(0);
+  data.fill(0, first + 2 * pairs);
+}
+
 /** The operand's data as 32-bit floats. Throws `DTypeError` when it holds something else. */
 export function floats(op: string, data: Data): Float32Array {
   if (data instanceof Float32Array) return data;

@@ -8,7 +8,7 @@
  * With a precision below f32 the operands are rounded first; sums are fp32 all the same. The CPU device rounds in ops of their
  * own, so that it says what a GPU's f16 would give.
  */
-import { floats } from '../dtype.ts';
+import { clear, floats } from '../dtype.ts';
 import { DTypeError, ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
@@ -40,7 +40,7 @@ const op = defineOp<Attributes>({
     const w_ = roundedTo(precision, floats('matmul', b.data));
     const y_ = floats('matmul', y.data);
     if (k === 0) {
-      y_.fill(0);
+      clear(y_);
       return;
     }
     const batch = elements(y.shape.slice(0, -2));
