@@ -10,20 +10,20 @@ import { machine, median } from './report.ts';
 const ROUNDS = 15;
 const COPIED = 2 ** 27;
 
-const parts: Readonly<Record<string, (bytesPerMs: number) => Promise<void>>> = {
-  calls: (bytesPerMs) => expertCalls(ROUNDS, bytesPerMs),
+const parts: Readonly<Record<string, () => Promise<void>>> = {
+  calls: () => expertCalls(ROUNDS, copySpeed(ROUNDS)),
   twins,
   'larger-twins': largerTwins,
   counts,
-  sizes,
+  sizes: () => sizes(() => copySpeed(ROUNDS)),
 };
 
 export async function run(names: readonly string[]): Promise<void> {
   const unknown = names.find((name) => !(name in parts));
   if (unknown !== undefined) throw new RangeError(`experts: ${Object.keys(parts).join(', ')}; not ${unknown}`);
-  const bytesPerMs = copySpeed(ROUNDS);
-  console.log(`experts: ${machine()}; a copy moves ${(bytesPerMs / 1e6).toFixed(1)} GB/s, read and written`);
-  for (const name of names.length === 0 ? Object.keys(parts) : names) await parts[name](bytesPerMs);
+  const speed = (copySpeed(ROUNDS) / 1e6).toFixed(1);
+  console.log(`experts: ${machine()}; a copy moves ${speed} GB/s, read and written`);
+  for (const name of names.length === 0 ? Object.keys(parts) : names) await parts[name]();
 }
 
 /** Bytes that a copy within memory reads and writes in a millisecond, on one thread. */
