@@ -18,8 +18,11 @@ export interface ModelConfig {
   readonly moe: MixtureConfig | null;
 }
 
+/** Keys of the `moe` section that a mixture is not made of: where mixtures are, and what is written down of them. */
+export type NoMixtureKey = 'every_n_layers' | 'metrics';
+
 /** How a mixture routes, by the names of the topology's `moe` section. */
-export type MixtureConfig = Omit<MoeSection, 'every_n_layers'> & {
+export type MixtureConfig = Omit<MoeSection, NoMixtureKey> & {
   /** Layers whose feed-forward network is a mixture of experts. */
   readonly layers: readonly number[];
 };

@@ -25,7 +25,10 @@ export function modelConfigOf({ model, moe }: Topology, vocabulary: number): Mod
 }
 
 /** Every n-th layer is sparse, the last of each n (arXiv 2101.03961 table 9 has every other). */
-function mixtureConfigOf({ every_n_layers: n, ...moe }: MoeSection, layers: readonly number[]): MixtureConfig {
+function mixtureConfigOf(
+  { every_n_layers: n, metrics: _, ...moe }: MoeSection,
+  layers: readonly number[],
+): MixtureConfig {
   return { ...moe, layers: layers.filter((layer) => (layer + 1) % n === 0) };
 }
 

@@ -15,6 +15,8 @@ type Identified = Pick<RunSpec, 'topology' | 'sublayersDigest'>;
  */
 export function identityOf({ topology, sublayersDigest }: Identified): Record<string, Json> {
   const { model: keys, moe, optimizer, objective } = toPlain(topology);
+  // What is written down of routing may change.
+  const { metrics: _, ...routes } = moe ?? {};
   // Where the module of sublayers lies may change, not what it is.
   const model = { ...keys, sublayers: sublayersDigest };
   const { data_parallel, micro_batches } = topology.parallelism;
@@ -22,10 +24,9 @@ export function identityOf({ topology, sublayersDigest }: Identified): Record<st
   const { global_batch_size, sequence_length, seed, precision, loss_scale } = topology.training;
   const scaled = precision === 'fp16' ? { loss_scale } : {};
   const training = { global_batch_size, sequence_length, seed, precision, ...scaled };
-  return JSON.parse(JSON.stringify({ model, moe, parallelism, optimizer, training, objective })) as Record<
-    string,
-    Json
-  >;
+  return JSON.parse(
+    JSON.stringify({ model, moe: moe && routes, parallelism, optimizer, training, objective }),
+  ) as Record<string, Json>;
 }
 
 /** The topology that a checkpoint was made with; keys that came since have their defaults. Throws `ResumeRefused`. */

@@ -4,5 +4,6 @@ export * from './errors.ts';
 export * from './evaluation_metrics.ts';
 export * from './events.ts';
 export * from './metrics.ts';
+export * from './routing_health.ts';
 export * from './run_directory.ts';
 export * from './step_metrics.ts';

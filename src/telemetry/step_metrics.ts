@@ -3,6 +3,7 @@
  * in the file; losses are in nats a token, counts are of (token, expert) pairs.
  */
 import type { EvaluationMetrics } from './evaluation_metrics.ts';
+import type { RoutingMetrics } from './routing_health.ts';
 
 export interface StepMetrics {
   readonly step: number;
@@ -28,7 +29,12 @@ export interface StepMetrics {
   readonly processed: number;
   readonly spilled: number;
   readonly dropped: number;
-  /** Tokens that chose each expert, by mixture: the number of its layer, or that and a name where a layer has several. */
+  /** How evenly experts were loaded; only of models that have some. */
+  readonly routing?: RoutingMetrics;
+  /**
+   * Tokens that chose each expert, by mixture: the number of its layer, or that and a name where a layer has several. Empty where
+   * it is left out, see `moe.metrics`.
+   */
   readonly expert_load: Readonly<Record<string, readonly number[]>>;
   /** Milliseconds that rows waited for credit of each expert group that let them wait. */
   readonly credit_wait_ms: Readonly<Record<string, number>>;

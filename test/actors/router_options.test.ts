@@ -72,6 +72,24 @@ beforeAll(() => {
   usual = played({});
 });
 
+it('the size of logits is known without a z-loss, and is what the z-loss is of', async () => {
+  const [without, given] = await Promise.all(
+    [0, 0.5].map((coefficient) =>
+      played({
+        'training.steps': 1,
+        'optimizer.warmup_steps': 0,
+        'moe.every_n_layers': 4,
+        'moe.z_loss_coef': coefficient,
+      }),
+    ),
+  );
+  const [was, is] = [without.curve[0], given.curve[0]].map(({ routing }) => routing);
+  expect(is?.logit_size).toBeCloseTo(Math.sqrt(given.curve[0].z_loss / 0.5), 6);
+  expect(was?.logit_size).toBeCloseTo(is?.logit_size ?? 0, 6);
+  expect({ ...was, logit_size: 0 }).toEqual({ ...is, logit_size: 0 });
+  expect(without.curve[0].z_loss).toBe(0);
+});
+
 it('biases add up to nothing, and have moved by their step against the load', async () => {
   const coeff = 0.001;
   const { directory, curve } = await played({

@@ -10,7 +10,6 @@ import type { Actor, ActorScope, ArgsOf, Context } from '../../runtime/index.ts'
 import { groupAddress, routerAddress, stageAddress } from '../placement/addresses.ts';
 import { weightBindings } from '../stage/bindings.ts';
 import { expertGroupProtocol } from '../protocol/expert.ts';
-import { keyOf, type Unit } from '../protocol/pass.ts';
 import { emptyReport, type PassReport, type RoutingReport } from '../protocol/report.ts';
 import { routerProtocol } from '../protocol/router.ts';
 import type { Rows } from '../protocol/rows.ts';
@@ -22,8 +21,9 @@ import type { RouterContext, RouterPrograms } from './router_context.ts';
 import { GlobalLoad } from './global_load.ts';
 import { chanceOf } from './second_choices.ts';
 import { RoutedMicrobatches, type Routed } from './routed.ts';
-import { RouterGates, type AuxiliaryLosses } from './router_gates.ts';
-import { admit, type AdmissionRule, type Routing } from './admission.ts';
+import { RouterGates } from './router_gates.ts';
+import { RoutingReports } from './routing_reports.ts';
+import { admit, type AdmissionRule } from './admission.ts';
 import type { Grant } from './credits.ts';
 import { RowExchange } from './row_exchange.ts';
 import type { RowsPort } from '../stage/rows_port.ts';
@@ -65,7 +65,7 @@ export class Router extends Shareholder implements Actor<Messages> {
   /** Null where each microbatch is balanced by itself. */
   private readonly stepLoad: GlobalLoad | null;
   private readonly routed: RoutedMicrobatches;
-  private readonly routingReports = new Map<string, RoutingReport>();
+  private readonly reports: RoutingReports;
   private closed = 0;
 
   constructor(parts: RouterParts, share: Shareholding, scope: ActorScope) {
@@ -75,6 +75,7 @@ export class Router extends Shareholder implements Actor<Messages> {
     this.scope = scope;
     this.routed = new RoutedMicrobatches(parts.contexts, scope.address);
     this.gates = new RouterGates(parts);
+    this.reports = new RoutingReports(mixture);
     const groups = Array.from({ length: place.groups }, (_, group) => groupAddress(mixture.name, group));
     const now = (): number => scope.clock.now();
     this.stepLoad =
@@ -98,8 +99,8 @@ export class Router extends Shareholder implements Actor<Messages> {
     );
     this.routed.add({ unit, tokens, slots, context, routing, owing });
     // While the rows are away.
-    const losses = await this.gates.gate(context, choices, routing);
-    if (unit.kind !== 'decode') this.routingReports.set(keyOf(unit), this.reportOf(unit, routing, losses));
+    const figures = await this.gates.gate(context, choices, routing);
+    this.reports.add(unit, routing, figures);
     const own = unit.kind === 'train' ? this.stepLoad?.add(unit.step, choices, tokens) : null;
     if (own) for (const router of this.ranks()) router.tell.load({ step: unit.step, ...own, counts: [...own.counts] });
   }
@@ -153,8 +154,7 @@ export class Router extends Shareholder implements Actor<Messages> {
     if (this.stepLoad !== null) {
       const load = this.stepLoad.of(unit.step);
       if (load === null) return;
-      const losses = await this.gates.balance(context, load, tokens);
-      this.routingReports.set(keyOf(unit), this.reportOf(unit, routing, losses));
+      this.reports.balance(unit, await this.gates.balance(context, load, tokens));
     }
     const leaf = weightBindings(this.parts.mixture.router, this.share.leaves.open(unit.microbatch).views, 'd_');
     await this.gates.backward(context, leaf, { routing, tokens, lossScale: lossScale ?? 1 });
@@ -196,7 +196,7 @@ export class Router extends Shareholder implements Actor<Messages> {
     this.rows.abandon();
     this.parts.port.abandon(this.scope.address);
     this.routed.clear();
-    this.routingReports.clear();
+    this.reports.clear();
     this.stepLoad?.forget();
     this.closed = 0;
   }
@@ -217,16 +217,7 @@ export class Router extends Shareholder implements Actor<Messages> {
     if (this.rows.outstanding > 0) {
       throw new Error(`${this.scope.address}: ${this.rows.outstanding} dispatches have not come back`);
     }
-    const reports = [...this.routingReports.values()];
-    this.routingReports.clear();
-    return reports;
-  }
-
-  private reportOf({ microbatch }: Unit, routing: Routing, losses: AuxiliaryLosses): RoutingReport {
-    const { name: mixture, number: order } = this.parts.mixture;
-    const { routed, spilled, dropped, routed_E, order_S } = routing;
-    const load = Array.from(routed_E);
-    return { mixture, order, microbatch, routed, sent: order_S.length, spilled, dropped, load, ...losses };
+    return this.reports.take();
   }
 
   /** The routers of the mixture, itself among them. */

@@ -12,11 +12,15 @@ import { liveRows, type Choices, type Routing } from './admission.ts';
 import { loadOf, stepLoadOf, type StepLoad } from './load.ts';
 import type { RouterContext, RouterPrograms } from './router_context.ts';
 
-export interface AuxiliaryLosses {
+/** What the gates of a microbatch came to. */
+export interface GateFigures {
   /** alpha · E · Σ f_i P_i: alpha at perfect balance (arXiv 2101.03961 eq. 4). */
   readonly auxLoss: number;
   /** cz · mean over tokens of logsumexp(logits)² (arXiv 2202.08906 eq. 5). */
   readonly zLoss: number;
+  /** Rows that are no padding, and Σ over them of logsumexp(logits)². */
+  readonly tokens: number;
+  readonly logitSquares: number;
 }
 
 export interface RouterGatesParts {
@@ -64,9 +68,9 @@ export class RouterGates {
 
   /**
    * Makes the gates of a microbatch that was admitted, and its auxiliary losses, by the load of its own tokens. Where that of the
-   * whole step is to count, `balance` makes the losses again.
+   * whole step is to count, `balance` makes them again. The size of logits is known without a z-loss too.
    */
-  async gate({ gates, combine }: RouterContext, choices: Choices, routing: Routing): Promise<AuxiliaryLosses> {
+  async gate({ gates, combine }: RouterContext, choices: Choices, routing: Routing): Promise<GateFigures> {
     const { device, mixture } = this.parts;
     const { live_R } = choices;
     const tokens = gates.live_R1.shape[0];
@@ -75,15 +79,19 @@ export class RouterGates {
     device.write(combine.slots_RK, routing.slots_RK);
     device.write(gates.live_R1, live_R === null ? new Float32Array(tokens).fill(1) : Float32Array.from(live_R));
     device.write(gates.load_GE, loadOf(choices, mixture.moe, { rows: tokens, parts: gates.load_GE.shape[0] }));
-    device.write(gates.z_weight_1, Float32Array.of(live === 0 ? 0 : mixture.moe.z_loss_coef / live));
-    return await this.run(gates, tokens);
+    const { z_loss_coef: coefficient } = mixture.moe;
+    // Where there is no z-loss the mean is taken all the same, and has no gradient.
+    const weight = coefficient === 0 ? 1 : coefficient;
+    device.write(gates.z_weight_1, Float32Array.of(live === 0 ? 0 : weight / live));
+    const { aux, z } = await this.run(gates, tokens);
+    return { auxLoss: aux, zLoss: coefficient === 0 ? 0 : z, tokens: live, logitSquares: (z / weight) * live };
   }
 
-  /** Makes gates and losses again, by the load of all tokens of the step. */
-  async balance({ gates }: RouterContext, load: StepLoad, tokens: number): Promise<AuxiliaryLosses> {
+  /** Makes gates and losses again, by the load of all tokens of the step; gives the balance loss, all else is as it was. */
+  async balance({ gates }: RouterContext, load: StepLoad, tokens: number): Promise<number> {
     const { device, mixture, place } = this.parts;
     device.write(gates.load_GE, stepLoadOf(load, mixture.moe, place.globalMicrobatches));
-    return await this.run(gates, tokens);
+    return (await this.run(gates, tokens)).aux;
   }
 
   /** Makes the gradients of the rows and of the router's weights, into `leaf`, of those of the gates and the auxiliary losses. */
@@ -92,21 +100,24 @@ export class RouterGates {
     leaf: Bindings,
     { routing, tokens, lossScale }: { readonly routing: Routing; readonly tokens: number; readonly lossScale: number },
   ): Promise<void> {
-    const { device, programs, place } = this.parts;
+    const { device, programs, place, mixture } = this.parts;
     // What the biases that balance experts go by, see `balance_rule.ts`.
     if ('d_bias_E' in leaf) device.write(leaf.d_bias_E, Float32Array.from(routing.routed_E));
     const share = Float32Array.of(lossScale / place.globalMicrobatches);
     device.write(gates.d_aux_1, share);
-    device.write(gates.d_z_1, share);
+    device.write(gates.d_z_1, mixture.moe.z_loss_coef === 0 ? Float32Array.of(0) : share);
     await programs.gates.backward.run(gates, { tokens });
     await programs.score.backward.run({ ...score, ...leaf }, { tokens });
   }
 
-  private async run(gates: RouterContext['gates'], tokens: number): Promise<AuxiliaryLosses> {
+  private async run(
+    gates: RouterContext['gates'],
+    tokens: number,
+  ): Promise<{ readonly aux: number; readonly z: number }> {
     const { device, programs } = this.parts;
     await programs.gates.forward.run(gates, { tokens });
     const [aux, z] = await Promise.all([device.read(gates.aux_1), device.read(gates.z_1)]);
-    return { auxLoss: floats('router', aux)[0], zLoss: floats('router', z)[0] };
+    return { aux: floats('router', aux)[0], z: floats('router', z)[0] };
   }
 
   private head(tensor: Tensor, rows: number) {

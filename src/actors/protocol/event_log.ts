@@ -8,6 +8,14 @@ const counts = z.record(z.string(), z.number());
 /** `EvaluationMetrics`. */
 const evaluationMetricsSchema = z.object({ loss: z.number(), bits_per_byte: z.number().nullable(), losses: counts });
 
+/** `RoutingHealth`. */
+const routingHealthSchema = z.object({
+  max_violation: z.number(),
+  dead: z.number(),
+  effective: z.number(),
+  logit_size: z.number(),
+});
+
 /** `StepMetrics`, as it crosses nodes; keys in the order in which they are written. */
 export const stepMetricsSchema = z.object({
   step: z.int(),
@@ -26,6 +34,9 @@ export const stepMetricsSchema = z.object({
   processed: z.int(),
   spilled: z.int(),
   dropped: z.int(),
+  routing: routingHealthSchema
+    .extend({ mixtures: z.record(z.string(), routingHealthSchema).exactOptional() })
+    .exactOptional(),
   expert_load: z.record(z.string(), z.array(z.int()).readonly()),
   credit_wait_ms: counts,
   nodes: z.int(),

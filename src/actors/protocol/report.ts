@@ -34,6 +34,9 @@ export const routingReportSchema = z.object({
   load: z.array(z.int()),
   auxLoss: z.number(),
   zLoss: z.number(),
+  /** Rows that are no padding, and Σ over them of logsumexp(logits)². */
+  tokens: z.int(),
+  logitSquares: z.number(),
 });
 export type RoutingReport = z.infer<typeof routingReportSchema>;
 

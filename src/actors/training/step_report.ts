@@ -7,6 +7,7 @@ import { heldOutName, type Topology } from '../../topology/index.ts';
 import type { Decision } from '../protocol/parameters.ts';
 import type { Evaluations } from './evaluation.ts';
 import type { Losses } from './losses.ts';
+import { routingMetrics } from './routing_metrics.ts';
 import type { StepSummary } from './step_summary.ts';
 
 export interface StepReport {
@@ -23,7 +24,7 @@ export interface StepReport {
 
 /** The metrics of a step, but for those that only the systems know. */
 export function stepMetrics(
-  { training, cluster }: Topology,
+  { training, cluster, moe }: Topology,
   { step, found, decision, lossScale, stepMs, evaluations }: StepReport,
 ): Omit<StepMetrics, 'bytes_sent' | 'cpu_ms'> {
   const tokens = training.global_batch_size * training.sequence_length;
@@ -42,7 +43,7 @@ export function stepMetrics(
     processed: found.processed,
     spilled: found.spilled,
     dropped: found.dropped,
-    expert_load: found.load,
+    ...routingMetrics(found, moe?.metrics),
     credit_wait_ms: found.creditWaitMs,
     nodes: cluster.nodes,
     workers: cluster.nodes * cluster.workers_per_node,

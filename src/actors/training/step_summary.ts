@@ -3,11 +3,13 @@
  * balance losses by mixture and microbatch, norms by tensor name.
  */
 import { globalNorm } from '../parameters/gradient_norm.ts';
+import type { RoutingHealth } from '../../telemetry/index.ts';
 import type { Vote } from '../protocol/parameters.ts';
 import type { RoutingReport, Sum } from '../protocol/report.ts';
 import { added } from '../protocol/added.ts';
 import { denominatorName } from '../stage/microbatch_sums.ts';
 import { lossesOf, type Losses } from './losses.ts';
+import { healthOf } from './routing_health.ts';
 
 export interface StepSummary extends Losses, RowCounts {
   readonly auxLoss: number;
@@ -17,6 +19,8 @@ export interface StepSummary extends Losses, RowCounts {
   readonly creditWaitMs: Readonly<Record<string, number>>;
   /** Choices of each expert before dropping, by mixture. */
   readonly load: Readonly<Record<string, readonly number[]>>;
+  /** Of each mixture that tokens came to. */
+  readonly health: Readonly<Record<string, RoutingHealth>>;
 }
 
 /** (Token, choice) pairs of one mixture in one step. */
@@ -72,6 +76,7 @@ export function summarise(step: number, votes: readonly Vote[], microbatches: nu
     dropped: sum((mixture) => mixture.dropped),
     creditWaitMs: added(votes.map((vote) => vote.creditWaitMs)),
     load: Object.fromEntries(each.map(({ mixture, load }) => [mixture, load])),
+    health: Object.fromEntries(each.flatMap(({ mixture, health }) => (health === null ? [] : [[mixture, health]]))),
   };
 }
 
@@ -100,6 +105,7 @@ function mixtureSummary(step: number, mixture: string, reports: readonly Routing
     spilled,
     dropped,
     load,
+    health: healthOf({ load, tokens: sum((r) => r.tokens), logitSquares: sum((r) => r.logitSquares) }),
     auxLoss: sum((r) => r.auxLoss),
     zLoss: sum((r) => r.zLoss),
   };

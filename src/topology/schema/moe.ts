@@ -88,6 +88,11 @@ export const moeSchema = z.strictObject({
   jitter_eps: fraction32('spread')
     .default(0.01)
     .describe("The router's copy of its input is multiplied by U(1 - eps, 1 + eps) while training."),
+  metrics: choice(['brief', 'full'])
+    .default('brief')
+    .describe(
+      'What a line of metrics has of routing. `brief`: the worst of all mixtures, and loads of experts only where they are 256 numbers or less. `full`: loads and health of each mixture, of the first 64.',
+    ),
   router_dtype: choice(['fp32']).default('fp32').describe('Precision of the router.'),
   dispatch_dtype: choice(['bf16', 'fp32'])
     .default('bf16')

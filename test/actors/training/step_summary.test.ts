@@ -16,6 +16,8 @@ const report = (layer: number, microbatch: number): RoutingReport => ({
   load: [4 + microbatch, 6 - microbatch],
   auxLoss: unit(1, layer, microbatch),
   zLoss: unit(2, layer, microbatch),
+  tokens: 10,
+  logitSquares: 10 * layer,
 });
 
 /** Numbers of very different sizes, so that the order of additions shows. */
@@ -53,6 +55,8 @@ describe('a step summary', () => {
     const { routed, processed, spilled, dropped, load } = found;
     expect({ routed, processed, spilled, dropped }).toEqual({ routed: 60, processed: 48, spilled: 0, dropped: 12 });
     expect(load).toEqual({ 1: [15, 15], 3: [15, 15] });
+    const even = { max_violation: 0, dead: 0, effective: 1 };
+    expect(found.health).toEqual({ 1: { ...even, logit_size: 1 }, 3: { ...even, logit_size: Math.sqrt(3) } });
     const squares = 0.35 + unit(4, 1) + unit(4, 3) + unit(5, 1) + unit(5, 3) + unit(6, 1) + unit(6, 3);
     expect(found.gradNorm).toBeCloseTo(Math.sqrt(squares), 12);
   });
@@ -144,6 +148,7 @@ describe('a step summary', () => {
       spilled: 0,
       dropped: 0,
       load: {},
+      health: {},
     });
   });
 });
