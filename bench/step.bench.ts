@@ -50,6 +50,7 @@ export async function run(): Promise<void> {
     checkpoint: () => undefined,
     lossScale: () => undefined,
     incident: () => undefined,
+    unrecorded: () => undefined,
   };
   run.system.spawn(eventLogProtocol, eventLogAddress, () => new EventLog(observer));
   const trainer = run.system.ref(trainerProtocol, trainerAddress);

@@ -64,6 +64,7 @@ export async function recordStep(): Promise<RecordedStep> {
     checkpoint: () => undefined,
     lossScale: () => undefined,
     incident: () => undefined,
+    unrecorded: () => undefined,
   };
   run.system.spawn(eventLogProtocol, eventLogAddress, () => new EventLog(observer));
   const start = { firstStep: 0, updateStep: 0, isNew: false };

@@ -2,6 +2,7 @@
 import { batchesOf } from '../run/batch_source.ts';
 import { foundRemarks, rehearsedBlend, rehearsedRows, tableRemarks } from '../run/corpora.ts';
 import { tokenizerOf, topologyOfEvaluation } from '../run/corpus_specs.ts';
+import { checkReplayFolder } from '../run/routing_source.ts';
 import { checkRunServer } from '../run/run_server.ts';
 import { skippedText, type Blend, type FoundCorpus, type Tokenizer } from '../data/index.ts';
 import type { Topology } from '../topology/index.ts';
@@ -22,6 +23,7 @@ interface Rehearsed {
 
 /** Prints the corpora and the plan; returns the exit code of `troupe plan`. Throws what a launch would. */
 export async function rehearse({ topology, baseDir, runDir, sublayersDigest }: Rehearsed): Promise<number> {
+  checkReplayFolder(topology, baseDir);
   await checkRunServer(topology, baseDir);
   const tokenizer = tokenizerOf(topology, baseDir);
   const texts = await rehearsedBlend(topology, baseDir, tokenizer);

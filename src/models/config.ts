@@ -19,7 +19,7 @@ export interface ModelConfig {
 }
 
 /** Keys of the `moe` section that a mixture is not made of: where mixtures are, and what is written down of them. */
-export type NoMixtureKey = 'every_n_layers' | 'metrics';
+export type NoMixtureKey = 'every_n_layers' | 'metrics' | 'record' | 'replay';
 
 /** How a mixture routes, by the names of the topology's `moe` section. */
 export type MixtureConfig = Omit<MoeSection, NoMixtureKey> & {

@@ -25,10 +25,8 @@ export function modelConfigOf({ model, moe }: Topology, vocabulary: number): Mod
 }
 
 /** Every n-th layer is sparse, the last of each n (arXiv 2101.03961 table 9 has every other). */
-function mixtureConfigOf(
-  { every_n_layers: n, metrics: _, ...moe }: MoeSection,
-  layers: readonly number[],
-): MixtureConfig {
+function mixtureConfigOf(section: MoeSection, layers: readonly number[]): MixtureConfig {
+  const { every_n_layers: n, metrics: _1, record: _2, replay: _3, ...moe } = section;
   return { ...moe, layers: layers.filter((layer) => (layer + 1) % n === 0) };
 }
 

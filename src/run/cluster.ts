@@ -20,6 +20,7 @@ import { deviceOf } from '../topology/index.ts';
 import { chosenDevice, type WorkerDevice } from './chosen_device.ts';
 import type { DecisionStore } from '../actors/training/decision_store.ts';
 import { openRoles } from './open_roles.ts';
+import { routingOf, type RoutingSource } from './open_routing.ts';
 import { trainerProtocol } from '../actors/protocol/trainer.ts';
 import { agentProtocol } from '../actors/protocol/agent.ts';
 import type { Evaluation } from '../actors/training/evaluation.ts';
@@ -50,6 +51,8 @@ export interface ClusterOptions {
   /** The least gen to begin in. */
   readonly gen: number;
   readonly evaluations: readonly Evaluation[];
+  /** Where choices of tokens are kept, and come from; null: neither. */
+  readonly routing: RoutingSource | null;
   readonly onFailure: (failure: Error) => void;
 }
 
@@ -103,10 +106,17 @@ export async function startLocalCluster(
   decisions: DecisionStore,
   settings: LocalSystemOptions = {},
 ): Promise<Cluster> {
-  const { runSpec, gen, onFailure } = options;
+  const { runSpec, gen, onFailure, routing } = options;
   const { choice, numerics, facts } = await chosenDevice(deviceOf(runSpec.topology.cluster, 0, 0));
   const onLost = ({ message }: Error): void => onFailure(new RunFailed(message));
-  const { device, specs } = await openRoles({ choice, runSpec, batches, hosts: () => true, onLost });
+  const { device, specs } = await openRoles({
+    choice,
+    runSpec,
+    batches,
+    ...routingOf(routing),
+    hosts: () => true,
+    onLost,
+  });
   const system = createLocalSystem({
     name: 'node-0',
     supervision: roleSupervision,

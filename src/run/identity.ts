@@ -7,6 +7,7 @@ import { toPlain, topologySchema, type Topology } from '../topology/index.ts';
 import type { RunSpec } from '../actors/placement/run_spec.ts';
 import { ResumeRefused } from './resume.ts';
 
+type Plain = ReturnType<typeof toPlain>;
 type Identified = Pick<RunSpec, 'topology' | 'sublayersDigest'>;
 
 /**
@@ -15,8 +16,6 @@ type Identified = Pick<RunSpec, 'topology' | 'sublayersDigest'>;
  */
 export function identityOf({ topology, sublayersDigest }: Identified): Record<string, Json> {
   const { model: keys, moe, optimizer, objective } = toPlain(topology);
-  // What is written down of routing may change.
-  const { metrics: _, ...routes } = moe ?? {};
   // Where the module of sublayers lies may change, not what it is.
   const model = { ...keys, sublayers: sublayersDigest };
   const { data_parallel, micro_batches } = topology.parallelism;
@@ -25,8 +24,21 @@ export function identityOf({ topology, sublayersDigest }: Identified): Record<st
   const scaled = precision === 'fp16' ? { loss_scale } : {};
   const training = { global_batch_size, sequence_length, seed, precision, ...scaled };
   return JSON.parse(
-    JSON.stringify({ model, moe: moe && routes, parallelism, optimizer, training, objective }),
+    JSON.stringify({
+      model,
+      moe: moe === undefined ? moe : routingOf(moe),
+      parallelism,
+      optimizer,
+      training,
+      objective,
+    }),
   ) as Record<string, Json>;
+}
+
+/** What is written down of routing may change, and where a record lies that choices are taken from. */
+function routingOf(section: NonNullable<Plain['moe']>) {
+  const { metrics: _1, record: _2, replay, ...moe } = section;
+  return { ...moe, ...((replay ?? null) === null ? {} : { replay: 'a record' }) };
 }
 
 /** The topology that a checkpoint was made with; keys that came since have their defaults. Throws `ResumeRefused`. */

@@ -8,6 +8,7 @@ import { dumpTopology, rebaseTopology, type Topology } from '../topology/index.t
 import { train } from './train.ts';
 import type { RunEvent, RunOutcome } from './run_port.ts';
 import { checkRunServer } from './run_server.ts';
+import { checkReplayFolder } from './routing_source.ts';
 import { checkStart } from './starting_point.ts';
 
 export interface LaunchOptions {
@@ -46,6 +47,7 @@ export async function launch(topology: Topology, options: LaunchOptions = {}): P
   RunDirectory.check(place);
   // A run that goes on has its own parameters: what it began with may be gone.
   if (!resume) await checkStart(topology, from);
+  checkReplayFolder(topology, from);
   await checkRunServer(topology, from);
   const directory = RunDirectory.open(place);
   try {

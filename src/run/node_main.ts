@@ -16,6 +16,7 @@ import { roleSupervision, RunFailed, spawnTrainer, spawnAgent } from './cluster.
 import { KvDecisionStore } from '../actors/training/kv_decision_store.ts';
 import { largestMessageBytes, linkLimitsFor } from '../actors/placement/message_sizes.ts';
 import { awaitAssignment, reportReady, type Assignment } from './assignment.ts';
+import { routingSourceSchema } from './open_routing.ts';
 import { PatientKvStore } from './patient_kv_store.ts';
 import { recoveryProtocol } from '../actors/protocol/recovery.ts';
 import { Recovery } from '../actors/placement/recovery.ts';
@@ -31,6 +32,7 @@ const startDataSchema = z.object({
   observes: z.boolean(),
   vocabulary: z.int(),
   source: batchSourceSchema,
+  routing: routingSourceSchema.nullable(),
   server: z.object({ url: z.string(), token: z.string().exactOptional(), log: z.string().exactOptional() }),
   cluster: z.string(),
   runId: z.string(),
@@ -104,7 +106,7 @@ async function startRoles(
   startData: StartData,
   { control, incarnation, store, assignment, chosen }: Joined,
 ): Promise<() => Promise<void>> {
-  const { cluster, runId, gen, server, evaluations, source } = startData;
+  const { cluster, runId, gen, server, evaluations, source, routing } = startData;
   const runSpec = await runSpecOf(startData);
   const cast = castOf(runSpec);
   const largestBytes = largestMessageBytes(cast);
@@ -117,7 +119,7 @@ async function startRoles(
     placement,
     places,
     largestBytes,
-    run: { runSpec, gen, source },
+    run: { runSpec, gen, source, routing },
     onFailure: scope.fail,
   });
   const transport = await NatsTransport.open({

@@ -42,7 +42,7 @@ export function* startNodes(
   { run, source, meeting, gen }: NodesOptions,
   onDied: (error: NodeDied) => void,
 ): Generator<NodeProcess, void> {
-  const { runSpec, evaluations } = run;
+  const { runSpec, evaluations, routing } = run;
   const { topology, baseDir, vocabulary, sublayersDigest, observed } = runSpec;
   const { name, runId, server, entry = nodeMain } = meeting;
   const startData: Omit<NodeStartData, 'index'> = {
@@ -52,6 +52,7 @@ export function* startNodes(
     sublayersDigest,
     observes: observed !== null,
     source,
+    routing,
     server: server.address,
     cluster: name,
     runId,

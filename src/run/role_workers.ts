@@ -2,6 +2,7 @@
 import { startWorkers, type WorkerFailed, type WorkerHost } from '../runtime/cluster/index.ts';
 import { toPlain } from '../topology/index.ts';
 import type { BatchSource } from './batch_source.ts';
+import type { RoutingSource } from './open_routing.ts';
 import type { RunSpec } from '../actors/placement/run_spec.ts';
 import { slotsFor } from '../actors/placement/message_sizes.ts';
 import { threadsOf, workerName } from '../actors/placement/directory.ts';
@@ -21,6 +22,7 @@ export interface RoleWorkersOptions {
     readonly runSpec: RunSpec;
     readonly gen: number;
     readonly source: BatchSource;
+    readonly routing: RoutingSource | null;
   };
   readonly onFailure: (failure: WorkerFailed) => void;
 }
@@ -35,7 +37,7 @@ export function startRoleWorkers({
   run,
   onFailure,
 }: RoleWorkersOptions): WorkerHost {
-  const { runSpec, gen, source } = run;
+  const { runSpec, gen, source, routing } = run;
   const { topology, baseDir, vocabulary, sublayersDigest, observed } = runSpec;
   return startWorkers({
     name: node,
@@ -54,6 +56,7 @@ export function startRoleWorkers({
         gen,
         roles,
         source,
+        routing,
         device,
       };
       return { name, data: startData };

@@ -12,6 +12,7 @@ import { startLocalCluster, type Cluster } from './cluster.ts';
 import { MemoryDecisionStore, type DecisionStore } from '../actors/training/decision_store.ts';
 import type { Evaluation } from '../actors/training/evaluation.ts';
 import type { NodeClusterOptions } from './node_processes.ts';
+import type { RoutingSource } from './open_routing.ts';
 import { startThreadCluster } from './thread_cluster.ts';
 
 export interface RunOptions {
@@ -22,6 +23,8 @@ export interface RunOptions {
   readonly gen: number;
   /** Default: none, for who only generates text. */
   readonly evaluations?: readonly Evaluation[];
+  /** Where choices of tokens are kept, and come from; default: neither. */
+  readonly routing?: RoutingSource | null;
   /** Where steps are decided, by a cluster in this process; default in memory. */
   readonly decisions?: DecisionStore;
   /** Where nodes meet; without it the cluster is in this process. */
@@ -43,12 +46,12 @@ export class Run {
 
   /** Takes all memory, compiles all programs and starts all roles. Throws `OutOfSliceMemory`, `NoAdapter`, `WorkerFailed`, `NodeDied`. */
   static async start(given: RunOptions): Promise<Run> {
-    const { runSpec, batches, gen, system, nodes, evaluations = [] } = given;
+    const { runSpec, batches, gen, system, nodes, evaluations = [], routing = null } = given;
     const { topology } = runSpec;
     const { decisions = new MemoryDecisionStore() } = given;
     const { promise: failed, reject } = Promise.withResolvers<never>();
     failed.catch(() => undefined);
-    const options = { runSpec, gen, evaluations, onFailure: reject };
+    const options = { runSpec, gen, evaluations, routing, onFailure: reject };
     const isPacked = 'folders' in batches;
     const cluster = await (async () => {
       if (isPacked && nodes !== undefined) {

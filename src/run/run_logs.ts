@@ -85,6 +85,10 @@ export class RunLogs implements Disposable {
         this.events.append('incident', { step, remedy, evidence });
         observe({ kind: 'notice', text: `step ${step}: ${evidence}; ${doing(remedy)}` });
       },
+      unrecorded: (what) => {
+        observe({ kind: 'notice', text: what });
+        this.events.append('unrecorded', { what });
+      },
     };
   }
 

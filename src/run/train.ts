@@ -26,6 +26,7 @@ import { eventLogProtocol } from '../actors/protocol/event_log.ts';
 import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from '../actors/protocol/trainer.ts';
 import { RunLogs } from './run_logs.ts';
 import type { TrainOptions, RunOutcome } from './run_port.ts';
+import { cutRecord, routingSourceOf } from './routing_source.ts';
 import { openRunServer } from './run_server.ts';
 import type { RunServer } from './run_server_port.ts';
 import { begin, startingPointOf } from './starting_point.ts';
@@ -76,6 +77,8 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
     observe({ kind: 'node', name, pid });
   };
   const runId = found?.manifest.runId ?? randomUUID();
+  const goesOnFrom = found?.manifest.step ?? null;
+  const routing = await routingSourceOf({ runSpec, runDir, runId, source, evaluations, goesOnFrom });
   let server: RunServer | null = null;
   try {
     server = await openRunServer(topology, { baseDir, runDir, notice, signal });
@@ -88,6 +91,7 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
       // Above every checkpoint's, the damaged ones' too: their names are taken.
       gen: 1 + Math.max(0, ...(await store.list()).map((name) => name.gen)),
       evaluations,
+      routing,
       ...(server === null
         ? { decisions: logs.decisions }
         : { nodes: { server, name: clusterName(topology), runId, notice, started, signal } }),
@@ -109,6 +113,7 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
       }
       // Only now is it sure that the run goes on from there.
       const lost = logs.cutTo(found?.manifest ?? { step: 0, updateStep: 0 });
+      if (routing?.record != null) await cutRecord(routing.record, goesOnFrom ?? 0);
       if (lost.length > 0) {
         logs.events.append('lost', { steps: rangesOf(lost) });
         notice(

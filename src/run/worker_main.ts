@@ -10,6 +10,7 @@ import { runSpecOf } from '../actors/placement/run_spec.ts';
 import { castOf } from '../actors/placement/cast.ts';
 import { roleSupervision, rolesSpec, spawnAgent } from './cluster.ts';
 import { openRoles } from './open_roles.ts';
+import { routingOf, routingSourceSchema } from './open_routing.ts';
 
 const startDataSchema = z.object({
   topology: topologySchema,
@@ -20,17 +21,18 @@ const startDataSchema = z.object({
   gen: z.int(),
   roles: z.array(z.string()),
   source: batchSourceSchema,
+  routing: routingSourceSchema.nullable(),
   device: z.string(),
 });
 export type WorkerStartData = z.input<typeof startDataSchema>;
 
 await enterWorker(async ({ createSystem, data, name, fail }) => {
-  const { gen, roles, source, device: choice, ...drawn } = startDataSchema.parse(data);
+  const { gen, roles, source, routing, device: choice, ...drawn } = startDataSchema.parse(data);
   const { topology } = drawn;
   const hosts = (role: string): boolean => roles.includes(role);
   const runSpec = await runSpecOf(drawn);
   const batches = openBatches(source, topology);
-  const { device, specs } = await openRoles({ choice, runSpec, batches, hosts, onLost: fail });
+  const { device, specs } = await openRoles({ choice, runSpec, batches, ...routingOf(routing), hosts, onLost: fail });
   const system = createSystem({ supervision: roleSupervision });
   system.enter(gen);
   system.start(rolesSpec(name, specs));

@@ -30,6 +30,7 @@ export function rebaseTopology(topology: Topology, from: string, to: string): To
       ...(corpus.exclude === undefined ? {} : { exclude: moveAll(corpus.exclude) }),
     }));
   const { tokenizer, blend, rows, cache_dir } = topology.data;
+  const { moe } = topology;
   const { nats } = topology.cluster;
   const { sublayers } = topology.model;
   const tokenFile = nats.token_file === undefined ? {} : { token_file: move(nats.token_file) };
@@ -38,6 +39,7 @@ export function rebaseTopology(topology: Topology, from: string, to: string): To
     from: topology.from === null ? null : move(topology.from),
     cluster: { ...topology.cluster, nats: { ...nats, ...tokenFile } },
     model: { ...topology.model, sublayers: sublayers === null ? null : move(sublayers) },
+    ...(moe === undefined ? {} : { moe: { ...moe, replay: moe.replay === null ? null : move(moe.replay) } }),
     data: {
       ...topology.data,
       tokenizer: tokenizer.startsWith('hf:') ? `hf:${move(tokenizer.slice('hf:'.length))}` : tokenizer,

@@ -99,6 +99,25 @@ const choicesToSpill: MoeRule = ({ overflow, spill_choices: most, top_k: k, num_
     : null;
 };
 
+/** A record has choices, and not what they scored. */
+const replayedByPosition: MoeRule = ({ replay, drop_order: order, second_choice: made }) => {
+  if (replay === null) return null;
+  if (order !== 'position') {
+    return problem(
+      `a record has no scores, and drop_order ${order} goes by them; set it to position`,
+      'moe.drop_order',
+      'moe.replay',
+    );
+  }
+  return made === 'random'
+    ? problem(
+        'a record has no scores, and second choices at random go by them; set it to always',
+        'moe.second_choice',
+        'moe.replay',
+      )
+    : null;
+};
+
 const wholeGroups: MoeRule = ({ group_size: size }, topology) => {
   const tokens = microbatchSequencesOf(topology) * topology.training.sequence_length;
   return size !== undefined && Number.isInteger(tokens) && tokens % size !== 0
@@ -139,6 +158,7 @@ const rules: readonly MoeRule[] = [
   gatesThatLearn,
   secondChoices,
   choicesToSpill,
+  replayedByPosition,
   wholeGroups,
   someSlots,
 ];

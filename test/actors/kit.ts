@@ -211,6 +211,9 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
       lossScale: (change: LossScaleChange) => {
         scaleChanges.push(change);
       },
+      unrecorded: (what: string) => {
+        incidents.push({ step: 0, remedy: 'none', evidence: what });
+      },
       incident: (step: number, remedy: string, evidence: string) => {
         incidents.push({ step, remedy, evidence });
       },

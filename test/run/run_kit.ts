@@ -2,7 +2,7 @@
  * Whole runs for tests: a small model on words of a text that each test file makes in a folder of its own, and what must
  * be the same bits whatever the run lives on.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { train } from '../../src/run/train.ts';
@@ -97,6 +97,13 @@ export class RunFolder implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.path, { recursive: true, force: true });
   }
+}
+
+/** What tokens chose in a run with `moe.record: routing`: lines of all its files, in no order of files. */
+export function recordOf({ runDir }: Pick<Played, 'runDir'>): string[] {
+  const folder = join(runDir, 'routing');
+  const texts = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
+  return texts.flatMap((text) => text.trimEnd().split('\n').slice(1)).sort();
 }
 
 /** What its workers compute on, as `events.jsonl` has it. */

@@ -55,12 +55,15 @@ describe('moved to another folder', () => {
 
   test('relative paths and globs mean the same', () => {
     const text = `from: ../runs/base
+moe: { record: routing, replay: ../runs/base/routing }
 data:
   tokenizer: hf:tok/tokenizer.json
   cache_dir: ../runs/.corpora
   blend: [ { name: a, glob: ['../x/**/*.md', /abs/*.md], exclude: y.md } ]`;
     const moved = rebaseTopology(parseTopology(text, 'run.yaml'), '/texts/configs', '/texts/runs/one');
     expect(moved.from).toBe('../base');
+    // What a run writes is in its directory.
+    expect(moved.moe).toMatchObject({ record: 'routing', replay: '../base/routing' });
     expect(moved.data).toMatchObject({
       tokenizer: 'hf:../../configs/tok/tokenizer.json',
       cache_dir: '../.corpora',

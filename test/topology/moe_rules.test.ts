@@ -43,6 +43,14 @@ describe('a broken rule says which number does not fit and what to do', () => {
       '1:40: moe.spill_choices: spill_choices 1 with top_k 1 leaves no other choice to spill to; raise it, or set overflow: drop',
     ],
     [
+      '{ replay: routing, drop_order: probs }',
+      '1:37: moe.drop_order: a record has no scores, and drop_order probs goes by them; set it to position',
+    ],
+    [
+      '{ replay: routing, top_k: 2, second_choice: random }',
+      '1:50: moe.second_choice: a record has no scores, and second choices at random go by them; set it to always',
+    ],
+    [
       '{ group_size: 100 }',
       '1:20: moe.group_size: group_size 100 does not divide the 4096 tokens of a microbatch ' +
         '(training.global_batch_size x training.sequence_length / microbatches); set it to a divisor of them',

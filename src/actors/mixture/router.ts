@@ -7,8 +7,9 @@ import type { Device, Tensor } from '../../kernels/device.ts';
 import type { Mixture } from '../../models/model.ts';
 import { expertGroupRole } from '../../topology/index.ts';
 import type { Actor, ActorScope, ArgsOf, Context } from '../../runtime/index.ts';
-import { groupAddress, routerAddress, stageAddress } from '../placement/addresses.ts';
+import { eventLogAddress, groupAddress, routerAddress, stageAddress } from '../placement/addresses.ts';
 import { weightBindings } from '../stage/bindings.ts';
+import { eventLogProtocol } from '../protocol/event_log.ts';
 import { expertGroupProtocol } from '../protocol/expert.ts';
 import { emptyReport, type PassReport, type RoutingReport } from '../protocol/report.ts';
 import { routerProtocol } from '../protocol/router.ts';
@@ -24,6 +25,7 @@ import { RoutedMicrobatches, type Routed } from './routed.ts';
 import { RouterGates } from './router_gates.ts';
 import { RoutingReports } from './routing_reports.ts';
 import { admit, type AdmissionRule } from './admission.ts';
+import type { ChoiceLog } from './choice_log.ts';
 import type { Grant } from './credits.ts';
 import { RowExchange } from './row_exchange.ts';
 import type { RowsPort } from '../stage/rows_port.ts';
@@ -36,6 +38,7 @@ export interface RouterParts {
   readonly mixture: Mixture;
   readonly place: RouterPlace;
   readonly programs: RouterPrograms;
+  readonly log: ChoiceLog;
   /** One for each microbatch that may be under way at once. */
   readonly contexts: readonly RouterContext[];
   readonly seed: number;
@@ -75,7 +78,7 @@ export class Router extends Shareholder implements Actor<Messages> {
     this.scope = scope;
     this.routed = new RoutedMicrobatches(parts.contexts, scope.address);
     this.gates = new RouterGates(parts);
-    this.reports = new RoutingReports(mixture);
+    this.reports = new RoutingReports(mixture, parts.log);
     const groups = Array.from({ length: place.groups }, (_, group) => groupAddress(mixture.name, group));
     const now = (): number => scope.clock.now();
     this.stepLoad =
@@ -100,7 +103,7 @@ export class Router extends Shareholder implements Actor<Messages> {
     this.routed.add({ unit, tokens, slots, context, routing, owing });
     // While the rows are away.
     const figures = await this.gates.gate(context, choices, routing);
-    this.reports.add(unit, routing, figures);
+    this.reports.add(unit, choices, routing, figures);
     const own = unit.kind === 'train' ? this.stepLoad?.add(unit.step, choices, tokens) : null;
     if (own) for (const router of this.ranks()) router.tell.load({ step: unit.step, ...own, counts: [...own.counts] });
   }
@@ -201,6 +204,10 @@ export class Router extends Shareholder implements Actor<Messages> {
     this.closed = 0;
   }
 
+  stopped(): void {
+    this.parts.log.close();
+  }
+
   /** By expert group, those that let rows wait. */
   private waits(): Record<string, number> {
     const { name } = this.parts.mixture;
@@ -217,7 +224,9 @@ export class Router extends Shareholder implements Actor<Messages> {
     if (this.rows.outstanding > 0) {
       throw new Error(`${this.scope.address}: ${this.rows.outstanding} dispatches have not come back`);
     }
-    return this.reports.take();
+    const { reports, unwritten } = this.reports.take();
+    if (unwritten !== null) this.scope.ref(eventLogProtocol, eventLogAddress).tell.unrecorded({ what: unwritten });
+    return reports;
   }
 
   /** The routers of the mixture, itself among them. */

@@ -9,6 +9,7 @@ import { floats, ints } from '../../kernels/dtype.ts';
 import type { Mixture } from '../../models/model.ts';
 import type { Unit } from '../protocol/pass.ts';
 import { liveRows, type Choices, type Routing } from './admission.ts';
+import type { ChoiceLog } from './choice_log.ts';
 import { loadOf, stepLoadOf, type StepLoad } from './load.ts';
 import type { RouterContext, RouterPrograms } from './router_context.ts';
 
@@ -28,6 +29,7 @@ export interface RouterGatesParts {
   readonly programs: Pick<RouterPrograms, 'score' | 'scoreEvaluation' | 'choose' | 'gates'>;
   readonly mixture: Pick<Mixture, 'moe' | 'number'>;
   readonly seed: number;
+  readonly log: Pick<ChoiceLog, 'recorded'>;
   readonly place: { readonly globalMicrobatches: number };
 }
 
@@ -41,13 +43,17 @@ export class RouterGates {
     this.parts = parts;
   }
 
-  /** Scores the rows h_RD of a context, in training with noise that the microbatch's identity fixes; gives what they chose. */
+  /**
+   * Scores the rows h_RD of a context, in training with noise that the microbatch's identity fixes; gives what they chose, or
+   * what the log has for them, without scores.
+   */
   async choose(
-    { kind, step, microbatch }: Unit,
+    unit: Unit,
     { score, choose }: RouterContext,
     { tokens, live_R }: { readonly tokens: number; readonly live_R: Uint8Array | null },
   ): Promise<Choices> {
-    const { device, programs, seed, mixture } = this.parts;
+    const { device, programs, seed, mixture, log } = this.parts;
+    const { kind, step, microbatch } = unit;
     if (kind !== 'train') {
       await programs.scoreEvaluation.run(score, { tokens });
     } else {
@@ -57,6 +63,8 @@ export class RouterGates {
       }
       await programs.score.forward.run(score, { tokens });
     }
+    const recorded = await log.recorded(unit);
+    if (recorded !== null) return { choices_RP: recorded, scores_RP: new Float32Array(recorded.length), live_R };
     await programs.choose.run(choose, { tokens });
     const [choices, scores] = await Promise.all([
       this.head(choose.choices_RP, tokens),

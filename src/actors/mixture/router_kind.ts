@@ -80,7 +80,7 @@ function edgesOf({ mesh, model }: RunSpec, mixture: Mixture): RowEdge[] {
 }
 
 async function build(
-  { device, port }: Host,
+  { device, port, routing }: Host,
   { topology, mesh }: RunSpec,
   { rank, window }: RankPart,
   { mixture, share }: { mixture: Mixture; share: Share },
@@ -106,6 +106,7 @@ async function build(
       globalMicrobatches: mesh.globalMicrobatches,
     },
     programs,
+    log: await routing.open(mixture.name, rank.dataRank),
     contexts: alike(device, window, () => createRouterContext(slice, programs, bindings)),
     seed: training.seed,
     admission: (isTraining: boolean) => admissionOf(moe, tokens, isTraining),

@@ -6,6 +6,7 @@
 import type { Device } from '../../kernels/device.ts';
 import type { ChildSpec } from '../../runtime/index.ts';
 import type { RowEdge } from '../../topology/index.ts';
+import type { RoutingPort } from '../mixture/choice_log.ts';
 import type { Share } from '../parameters/share.ts';
 import type { BatchPort } from '../stage/batch_port.ts';
 import type { RowsPort } from '../stage/rows_port.ts';
@@ -16,6 +17,7 @@ export interface Host {
   readonly device: Device;
   readonly batches: BatchPort;
   readonly port: RowsPort;
+  readonly routing: RoutingPort;
 }
 
 export interface CastEntry {

@@ -4,6 +4,7 @@
  */
 import type { Device } from '../../kernels/device.ts';
 import type { ChildSpec } from '../../runtime/index.ts';
+import { noRouting, type RoutingPort } from '../mixture/choice_log.ts';
 import type { BatchPort } from '../stage/batch_port.ts';
 import { RowsPort } from '../stage/rows_port.ts';
 import { castOf, rolesByAddress } from './cast.ts';
@@ -12,6 +13,8 @@ import type { RunSpec } from './run_spec.ts';
 export interface HostOptions {
   readonly runSpec: RunSpec;
   readonly batches: BatchPort;
+  /** Where choices are kept, and come from; default: neither. */
+  readonly routing?: RoutingPort;
   /** The device of this worker. */
   readonly device: Device;
   /** Whether this worker hosts a role. */
@@ -22,8 +25,8 @@ export interface HostOptions {
 
 /** Makes everything that the actors of this worker need. Throws `OutOfSliceMemory`. */
 export async function hostRoles(options: HostOptions): Promise<ChildSpec[]> {
-  const { runSpec, hosts, makes = hosts, device, batches } = options;
-  const host = { device, batches, port: new RowsPort(device, isHereOf(options)) };
+  const { runSpec, hosts, makes = hosts, device, batches, routing = noRouting } = options;
+  const host = { device, batches, routing, port: new RowsPort(device, isHereOf(options)) };
   const specs: ChildSpec[] = [];
   for (const entry of castOf(runSpec)) if (makes(entry.role)) specs.push(await entry.build(host));
   return specs;

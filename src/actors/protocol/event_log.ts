@@ -1,7 +1,7 @@
 /** The event log is asked to note what happens to a run, and not told: a line that cannot be written ends the run. */
 import { z } from 'zod';
-import { ask, defineProtocol } from '../../runtime/index.ts';
-import { recovery, trainer } from './callers.ts';
+import { ask, defineProtocol, tell } from '../../runtime/index.ts';
+import { recovery, routers, trainer } from './callers.ts';
 
 const counts = z.record(z.string(), z.number());
 
@@ -60,6 +60,8 @@ export const eventLogProtocol = defineProtocol('event_log', {
   }),
   checkpoint: ask({ fenced: false, from: [trainer], args: z.object({ step: z.int(), path: z.string() }) }),
   lossScale: ask({ fenced: false, from: [trainer], args: lossScaleChangeSchema }),
+  /** Choices of tokens cannot be written down any more; the run goes on without. */
+  unrecorded: tell({ fenced: false, from: [routers], args: z.object({ what: z.string() }) }),
   /** Something went wrong in a step, and what is done about it. */
   incident: ask({
     fenced: false,

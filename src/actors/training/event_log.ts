@@ -2,7 +2,7 @@
  * The event log hears what happens to a run and hands it to whoever keeps it (the logs and the screen of the launcher).
  * It lives where the run directory is written, whatever node the trainer is on.
  */
-import type { Actor, ArgsOf, Context, Reply } from '../../runtime/index.ts';
+import { tagOf, type Actor, type ArgsOf, type Context, type Reply } from '../../runtime/index.ts';
 import type { Evaluations } from './evaluation.ts';
 import type { StepMetrics } from '../../telemetry/index.ts';
 import type { eventLogProtocol, LossScaleChange } from '../protocol/event_log.ts';
@@ -16,10 +16,13 @@ export interface TrainingObserver {
   checkpoint(step: number, path: string): void;
   lossScale(change: LossScaleChange): void;
   incident(step: number, remedy: string, evidence: string): void;
+  /** A record of routing ends here, for this reason. */
+  unrecorded(what: string): void;
 }
 
 export class EventLog implements Actor<Messages> {
   private readonly observer: TrainingObserver;
+  private isUnrecorded = false;
 
   constructor(observer: TrainingObserver) {
     this.observer = observer;
@@ -39,6 +42,18 @@ export class EventLog implements Actor<Messages> {
 
   lossScale(change: LossScaleChange, ctx: Context): Reply<void> {
     return answer(ctx, () => this.observer.lossScale(change));
+  }
+
+  /** Said once: where one router cannot write, others of that disk cannot either. */
+  unrecorded({ what }: ArgsOf<Messages, 'unrecorded'>): void {
+    if (this.isUnrecorded) return;
+    this.isUnrecorded = true;
+    try {
+      this.observer.unrecorded(what);
+    } catch (error) {
+      // The log is on a full disk too: its next line of metrics, which somebody waits for, says so.
+      if (tagOf(error) !== 'LogIo') throw error;
+    }
   }
 
   incident({ step, remedy, evidence }: ArgsOf<Messages, 'incident'>, ctx: Context): Reply<void> {

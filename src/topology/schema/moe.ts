@@ -5,6 +5,8 @@
 import { z } from 'zod';
 import { byteSize, choice, fraction32, notNegative32, positive, positive32, whole } from './kinds.ts';
 
+const folder = () => z.string().min(1).nullable().meta({ allowed: 'the path of a folder, or null' }).default(null);
+
 export const moeSchema = z.strictObject({
   num_experts: whole(2, { most: 65_536, because: 'each is an actor, with a slice of its own' })
     .default(8)
@@ -93,6 +95,12 @@ export const moeSchema = z.strictObject({
     .describe(
       'What a line of metrics has of routing. `brief`: the worst of all mixtures, and loads of experts only where they are 256 numbers or less. `full`: loads and health of each mixture, of the first 64.',
     ),
+  record: folder().describe(
+    'Folder in which the choices of all tokens are kept, in training and evaluations; relative to the run directory. `null`: none.',
+  ),
+  replay: folder().describe(
+    'Folder that `record` of another run wrote: tokens take the choices there instead of their own. Relative to this file. `null`: none.',
+  ),
   router_dtype: choice(['fp32']).default('fp32').describe('Precision of the router.'),
   dispatch_dtype: choice(['bf16', 'fp32'])
     .default('bf16')

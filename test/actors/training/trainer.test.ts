@@ -114,7 +114,13 @@ describe('a step', () => {
     const run = await Run.start({ runSpec, batches: hashedBatches(topology), gen: 1, decisions });
     const full = new LogIo('metrics.jsonl', 'written', Object.assign(new Error('full'), { code: 'ENOSPC' }));
     const nothing = (): void => undefined;
-    const observer = { evaluated: nothing, checkpoint: nothing, lossScale: nothing, incident: nothing };
+    const observer = {
+      evaluated: nothing,
+      checkpoint: nothing,
+      lossScale: nothing,
+      incident: nothing,
+      unrecorded: nothing,
+    };
     const step = (): void => {
       throw full;
     };
