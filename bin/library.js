@@ -87,6 +87,7 @@ export const {
   protocolNamed,
   rebaseTopology,
   refSchema,
+  rowsOfExpert,
   seatThreads,
   stageRole,
   stderrSink,

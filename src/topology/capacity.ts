@@ -14,9 +14,9 @@ export type CapacityRule = Pick<
 >;
 
 export interface Capacity {
-  /** Groups of tokens, equal runs of a microbatch, that slots are given out in. */
-  readonly groups: number;
-  /** Slots of one expert in each. */
+  /** Tokens among which slots are given out: runs of a microbatch, of which the last may have fewer. */
+  readonly size: number;
+  /** Slots of one expert in each run. */
   readonly slots: number;
 }
 
@@ -26,22 +26,23 @@ export interface Capacity {
  */
 export function capacityOf(rule: CapacityRule, tokens: number, isTraining: boolean): Capacity {
   const size = rule.group_size ?? tokens;
-  const groups = tokens / size;
-  if (rule.overflow === 'dropless') return { groups, slots: size };
+  if (rule.overflow === 'dropless') return { size, slots: size };
   const factor = isTraining ? rule.capacity_factor : rule.eval_capacity_factor;
   // Rounded to 1e-9 first: a float's last bit must not add a slot.
   const share = Math.round(((factor * size * rule.top_k) / rule.num_experts) * 1e9) / 1e9;
   const rounded = rule.capacity_rounding === 'ceil' ? Math.ceil(share) : Math.floor(share);
-  return { groups, slots: Math.min(size, Math.max(rounded, rule.min_capacity)) };
+  return { size, slots: Math.min(size, Math.max(rounded, rule.min_capacity)) };
 }
 
-/** Most rows that an expert gets of a microbatch of so many tokens, in any pass. */
+/** Most rows that an expert gets of a microbatch of so many tokens. */
+export function rowsOfExpert(rule: CapacityRule, tokens: number, isTraining: boolean): number {
+  const { size, slots } = capacityOf(rule, tokens, isTraining);
+  return (tokens / size) * slots;
+}
+
+/** The same in any pass. */
 export const mostRowsOf = (rule: CapacityRule, tokens: number): number =>
-  Math.max(
-    ...[true, false]
-      .map((isTraining) => capacityOf(rule, tokens, isTraining))
-      .map(({ groups, slots }) => groups * slots),
-  );
+  Math.max(rowsOfExpert(rule, tokens, true), rowsOfExpert(rule, tokens, false));
 
 /** Choices that a token may try: those that it visits, and where they spill those after. */
 export const choicesOf = ({ top_k: K, overflow, spill_choices: most, num_experts: E }: ChoicesRule): number =>

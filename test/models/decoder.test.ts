@@ -37,7 +37,7 @@ function mix(mixture: Mixture, h_RD: Data, values: Values, config: ModelConfig):
   const { logits_RE } = runReference(programs.score, { h_RD, ...bound(mixture.router, values) }, { tokens: R });
   const chosen = runReference(programs.choose, { logits_RE }, { tokens: R });
   const [choices_RP, scores_RP] = [ints('choices', chosen.choices_RP), floats('scores', chosen.scores_RP)];
-  const rule = { experts, topK, choices: topK, groups: 1, slots: capacity, order: 'position' } as const;
+  const rule = { experts, topK, choices: topK, size: R, slots: capacity, order: 'position' } as const;
   const routing = admit({ choices_RP, scores_RP, live_R: null }, rule);
   const { order_S, slots_RK, kept_E, experts_RK: taken_RK } = routing;
   const balance = {

@@ -64,7 +64,7 @@ function chain(programs: ReturnType<typeof programsOf>) {
   const { logits_RE } = score.made;
   const { choices_RP, scores_RP } = runReference(programs.choose, { logits_RE }, tokens);
   const choices = { choices_RP: ints('choices', choices_RP), scores_RP: floats('scores', scores_RP), live_R: null };
-  const routing = admit(choices, { experts: E, topK: K, choices: K, groups: 1, slots: capacity, order: 'position' });
+  const routing = admit(choices, { experts: E, topK: K, choices: K, size: R, slots: capacity, order: 'position' });
   const { order_S, slots_RK, kept_E, experts_RK: taken_RK } = routing;
   const gates = differentiate(programs.gates, { logits_RE, taken_RK, ...unbalanced }, tokens, Object.keys(unbalanced));
   const { gates_RK } = gates.made;

@@ -14,16 +14,16 @@ test.each([
   [{ capacity_rounding: 'floor' }, 100, 15],
   [{ capacity_rounding: 'floor', min_capacity: 0 }, 6, 0],
 ])('of %j and %i tokens an expert takes %i', (more, tokens, slots) => {
-  expect(capacityOf(rule(more), tokens, true)).toEqual({ groups: 1, slots });
+  expect(capacityOf(rule(more), tokens, true)).toEqual({ size: tokens, slots });
 });
 
 test('is of each group of tokens, and an expert has memory for all groups of the larger factor', () => {
-  expect(capacityOf(rule({ group_size: 512 }), 2048, true)).toEqual({ groups: 4, slots: 80 });
+  expect(capacityOf(rule({ group_size: 512 }), 2048, true)).toEqual({ size: 512, slots: 80 });
   expect(mostRowsOf(rule({ group_size: 512 }), 2048)).toBe(4 * 128);
 });
 
 test('is none where no token is dropped', () => {
-  expect(capacityOf(rule({ overflow: 'dropless' }), 2048, true)).toEqual({ groups: 1, slots: 2048 });
+  expect(capacityOf(rule({ overflow: 'dropless' }), 2048, true)).toEqual({ size: 2048, slots: 2048 });
 });
 
 test.each([

@@ -52,9 +52,8 @@ const surely = 0.2;
  * is no number comes last.
  */
 export function admit({ choices_RP, scores_RP, live_R }: Choices, rule: AdmissionRule, chance: Chance = null): Routing {
-  const { experts: E, topK: K, choices: P, groups, slots } = rule;
+  const { experts: E, topK: K, choices: P, size, slots } = rule;
   const R = choices_RP.length / P;
-  const size = R / groups;
   const experts_RK = new Int32Array(R * K).fill(-1);
   const slots_RK = new Int32Array(R * K).fill(-1);
   const [kept_E, routed_E, first_E, room_E] = Array.from({ length: 4 }, () => new Int32Array(E));
@@ -67,9 +66,9 @@ export function admit({ choices_RP, scores_RP, live_R }: Choices, rule: Admissio
     kept++;
     return true;
   };
-  for (let group = 0; group < groups; group++) {
+  for (let start = 0; start < R; start += size) {
     room_E.fill(slots);
-    const rows = rowsOf(group * size, size, live_R);
+    const rows = rowsOf(start, Math.min(size, R - start), live_R);
     for (const row of rows) {
       for (let k = 0; k < K; k++) {
         if (k > 0 && chance !== null && chance(row, k) >= gateOf(scores_RP, row * P, k, K) / surely) continue;

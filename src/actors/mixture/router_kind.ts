@@ -4,7 +4,7 @@ import { typeOf } from '../../kernels/program.ts';
 import type { MixtureConfig } from '../../models/config.ts';
 import type { Mixture } from '../../models/model.ts';
 import { actor, type ActorScope, type ChildSpec } from '../../runtime/index.ts';
-import { capacityOf, choicesOf, mostRowsOf, type RowEdge } from '../../topology/index.ts';
+import { capacityOf, choicesOf, mostRowsOf, rowsOfExpert, type RowEdge } from '../../topology/index.ts';
 import { gradientsAlive } from '../parameters/gradients_alive.ts';
 import { holdingsOf } from '../parameters/holding.ts';
 import type { Share } from '../parameters/share.ts';
@@ -61,8 +61,7 @@ function shareOf({ topology, mesh }: RunSpec, dataRank: number, { name, router }
 function edgesOf({ mesh, model }: RunSpec, mixture: Mixture): RowEdge[] {
   const { name, experts, moe, programs } = mixture;
   const tokens = model.batch * model.sequence;
-  const { groups, slots } = capacityOf(moe, tokens, true);
-  const capacity = groups * slots;
+  const capacity = rowsOfExpert(moe, tokens, true);
   const { dtype, shape } = typeOf(programs.expert, 'rows_SD');
   const rowBytes = Number(shape[1]) * bytesPerElement[dtype];
   return mesh.expertGroups

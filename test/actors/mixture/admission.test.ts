@@ -10,7 +10,7 @@ import {
 import { capacityOf } from '../../../src/topology/index.ts';
 import { unit } from '../../../src/runtime/testing/index.ts';
 
-const rule = { experts: 4, topK: 1, choices: 1, groups: 1, slots: 2, order: 'position' } as const;
+const rule = { experts: 4, topK: 1, choices: 1, size: 8, slots: 2, order: 'position' } as const;
 
 const chosen = (
   choices: readonly number[],
@@ -45,31 +45,37 @@ describe('capacity', () => {
     [2, 4, [1, 1, 1, 1, 1, 1, 0, 1]],
   ])('factor %f floors to %i slots of eight tokens, which drops in the order of positions', (factor, slots, kept) => {
     const capacity = capacityOf({ ...base, capacity_factor: factor, capacity_rounding: 'floor' }, 8, true);
-    expect(capacity).toEqual({ groups: 1, slots });
+    expect(capacity).toEqual({ size: 8, slots });
     expect(isKept(admit(chosen(eight), { ...rule, ...capacity }))).toEqual(kept);
   });
 
   it.each([
-    [{ capacity_factor: 1.25 }, { groups: 1, slots: 3 }],
+    [{ capacity_factor: 1.25 }, { size: 8, slots: 3 }],
     [
       { capacity_factor: 1.25, min_capacity: 5 },
-      { groups: 1, slots: 5 },
+      { size: 8, slots: 5 },
     ],
-    [{ min_capacity: 100 }, { groups: 1, slots: 8 }],
-    [{ group_size: 4 }, { groups: 2, slots: 1 }],
+    [{ min_capacity: 100 }, { size: 8, slots: 8 }],
+    [{ group_size: 4 }, { size: 4, slots: 1 }],
     [
       { group_size: 4, overflow: 'dropless' },
-      { groups: 2, slots: 4 },
+      { size: 4, slots: 4 },
     ],
-    [{ overflow: 'dropless' }, { groups: 1, slots: 8 }],
+    [{ overflow: 'dropless' }, { size: 8, slots: 8 }],
   ] as const)('%j gives %j', (more, expected) => {
     expect(capacityOf({ ...base, ...more }, 8, true)).toEqual(expected);
   });
 
   it('is of each group of tokens', () => {
-    const routing = admit(chosen(eight), { ...rule, groups: 2, slots: 1 });
+    const routing = admit(chosen(eight), { ...rule, size: 4, slots: 1 });
     expect(isKept(routing)).toEqual([1, 0, 1, 0, 1, 1, 0, 1]);
     expect([...routing.kept_E]).toEqual([2, 2, 1, 0]);
+  });
+
+  it.each([3, 16])('admits every token where groups of %i do not divide the rows, as in a prompt', (size) => {
+    const routing = admit(chosen(eight), { ...rule, size, slots: 8 });
+    expect([...routing.order_S].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(routing).toMatchObject({ routed: 8, dropped: 0 });
   });
 });
 
@@ -140,7 +146,7 @@ const cases = (['position', 'probs', 'batch_prioritized'] as const).flatMap((ord
       { overflow: 'drop', choices: topK, slots: 3 },
       { overflow: 'spill', choices: topK + 3, slots: 3 },
       { overflow: 'dropless', choices: topK, slots: 12 },
-    ].map(({ overflow, ...more }) => ({ overflow, rule: { experts: 8, topK, groups: 2, order, ...more } })),
+    ].map(({ overflow, ...more }) => ({ overflow, rule: { experts: 8, topK, size: 12, order, ...more } })),
   ),
 );
 
