@@ -29,8 +29,8 @@ export interface StepMetrics {
   readonly processed: number;
   readonly spilled: number;
   readonly dropped: number;
-  /** How evenly experts were loaded; only of models that have some. */
-  readonly routing?: RoutingMetrics;
+  /** How evenly experts were loaded; null where a model has none. */
+  readonly routing: RoutingMetrics | null;
   /**
    * Tokens that chose each expert, by mixture: the number of its layer, or that and a name where a layer has several. Empty where
    * it is left out, see `moe.metrics`.

@@ -20,6 +20,7 @@ export function stepMetrics(step: number, changes: Partial<StepMetrics> = {}): S
     dropped: 192,
     expert_load: { 1: [2048, 2048], 3: [4096, 0] },
     bytes_sent: { local: 1024 },
+    routing: null,
     credit_wait_ms: {},
     cpu_ms: { 'node-0': 20 },
     nodes: 1,

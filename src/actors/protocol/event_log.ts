@@ -36,7 +36,7 @@ export const stepMetricsSchema = z.object({
   dropped: z.int(),
   routing: routingHealthSchema
     .extend({ mixtures: z.record(z.string(), routingHealthSchema).exactOptional() })
-    .exactOptional(),
+    .nullable(),
   expert_load: z.record(z.string(), z.array(z.int()).readonly()),
   credit_wait_ms: counts,
   nodes: z.int(),

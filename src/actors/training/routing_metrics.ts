@@ -23,7 +23,7 @@ export function routingMetrics(
   const numbers = loads.reduce((sum, [, { length }]) => sum + length, 0);
   const mixtures = isFull ? { mixtures: Object.fromEntries(Object.entries(health).slice(0, mostMixtures)) } : {};
   return {
-    ...(worst === null ? {} : { routing: { ...worst, ...mixtures } }),
+    routing: worst === null ? null : { ...worst, ...mixtures },
     expert_load: isFull || numbers <= mostLoads ? Object.fromEntries(loads.slice(0, mostMixtures)) : {},
   };
 }

@@ -60,6 +60,6 @@ describe('a line of metrics', () => {
   });
 
   it('of a dense model has no routing', () => {
-    expect(routingMetrics({ load: {}, health: {} })).toEqual({ expert_load: {} });
+    expect(routingMetrics({ load: {}, health: {} })).toEqual({ routing: null, expert_load: {} });
   });
 });
