@@ -26,9 +26,9 @@ export interface Choices {
 export type Chance = ((row: number, choice: number) => number) | null;
 
 export interface Routing {
-  /** Expert of each visit: where the row went, or the choice that was dropped; −1 where none was made. */
+  /** Expert of each visit: where the row went, or the choice that was dropped or left out by chance; −1 of padding. */
   readonly experts_RK: Int32Array;
-  /** Row of each visit among the rows sent, −1 where it was dropped. */
+  /** Row of each visit among the rows sent, −1 where it went nowhere. */
   readonly slots_RK: Int32Array;
   /** Token of each row sent: packed by expert, in order of admission inside an expert. */
   readonly order_S: Int32Array;
@@ -43,7 +43,7 @@ export interface Routing {
   readonly dropped: number;
 }
 
-/** Gate above which a choice after the first is always made (arXiv 2006.16668 algorithm 1). */
+/** Gate above which a choice after the first is always made: that of Mesh TensorFlow; arXiv 2006.16668 algorithm 1 has 0.5. */
 const surely = 0.2;
 
 /**
@@ -56,6 +56,8 @@ export function admit({ choices_RP, scores_RP, live_R }: Choices, rule: Admissio
   const R = choices_RP.length / P;
   const experts_RK = new Int32Array(R * K).fill(-1);
   const slots_RK = new Int32Array(R * K).fill(-1);
+  // What is left out by chance asks for no slot, and yet counts in the gates of its token: these are shares of all K.
+  const asks_RK = new Uint8Array(R * K);
   const [kept_E, routed_E, first_E, room_E] = Array.from({ length: 4 }, () => new Int32Array(E));
   let [routed, spilled, kept] = [0, 0, 0];
   const tryFor = (visit: number, expert: number): boolean => {
@@ -71,18 +73,19 @@ export function admit({ choices_RP, scores_RP, live_R }: Choices, rule: Admissio
     const rows = rowsOf(start, Math.min(size, R - start), live_R);
     for (const row of rows) {
       for (let k = 0; k < K; k++) {
-        if (k > 0 && chance !== null && chance(row, k) >= gateOf(scores_RP, row * P, k, K) / surely) continue;
         const expert = choices_RP[row * P + k];
         experts_RK[row * K + k] = expert;
+        if (k > 0 && chance !== null && chance(row, k) >= gateOf(scores_RP, row * P, k, K) / surely) continue;
+        asks_RK[row * K + k] = 1;
         routed++;
         routed_E[expert]++;
         if (k === 0) first_E[expert]++;
       }
     }
-    for (const visit of visitsInOrder(rows, scores_RP, experts_RK, rule)) tryFor(visit, experts_RK[visit]);
+    for (const visit of visitsInOrder(rows, scores_RP, asks_RK, rule)) tryFor(visit, experts_RK[visit]);
     for (let p = K; p < P; p++) {
       for (const row of inOrder(rows, scores_RP, rule)) {
-        const refused = firstRefused(row * K, K, experts_RK, slots_RK);
+        const refused = firstRefused(row * K, K, asks_RK, slots_RK);
         if (refused >= 0 && tryFor(refused, choices_RP[row * P + p])) spilled++;
       }
     }
@@ -121,11 +124,11 @@ function rowsOf(start: number, size: number, live_R: Uint8Array | null): Int32Ar
   return rows.subarray(0, count);
 }
 
-/** Visits that were chosen, in the order in which they ask for slots. */
+/** Visits that ask for slots, in their order. */
 function visitsInOrder(
   rows: Int32Array,
   scores_RP: Float32Array,
-  experts_RK: Int32Array,
+  asks_RK: Uint8Array,
   rule: AdmissionRule,
 ): Int32Array {
   const { topK: K, choices: P, order } = rule;
@@ -133,7 +136,7 @@ function visitsInOrder(
   let count = 0;
   const ordered = inOrder(rows, scores_RP, rule);
   for (let k = 0; k < K; k++) {
-    for (const row of ordered) if (experts_RK[row * K + k] !== -1) visits[count++] = row * K + k;
+    for (const row of ordered) if (asks_RK[row * K + k] === 1) visits[count++] = row * K + k;
   }
   const made = visits.subarray(0, count);
   const scoreOf = (visit: number): number => scores_RP[Math.floor(visit / K) * P + (visit % K)];
@@ -159,10 +162,10 @@ function gateOf(scores_RP: Float32Array, start: number, k: number, K: number): n
   return scores_RP[start + k] / sum;
 }
 
-/** The first visit of a token that was chosen and has no slot; −1 where there is none. */
-function firstRefused(start: number, K: number, experts_RK: Int32Array, slots_RK: Int32Array): number {
+/** The first visit of a token that asks for a slot and has none; −1 where there is none. */
+function firstRefused(start: number, K: number, asks_RK: Uint8Array, slots_RK: Int32Array): number {
   for (let visit = start; visit < start + K; visit++) {
-    if (experts_RK[visit] !== -1 && slots_RK[visit] === -1) return visit;
+    if (asks_RK[visit] === 1 && slots_RK[visit] === -1) return visit;
   }
   return -1;
 }

@@ -57,7 +57,7 @@ export const moeSchema = z.strictObject({
   second_choice: choice(['always', 'random'])
     .default('always')
     .describe(
-      'Whether choices after the first are made. `random`: with probability gate / 0.2, while training (arXiv 2006.16668 §2.2).',
+      'Whether choices after the first are made. `random`: with probability gate / 0.2, while training (Mesh TensorFlow; arXiv 2006.16668 §2.2 has 2 · gate). One left out counts where gates are divided by their sum.',
     ),
   overflow: choice(['drop', 'spill', 'dropless'])
     .default('drop')

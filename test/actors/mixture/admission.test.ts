@@ -114,8 +114,17 @@ describe('slots', () => {
     const choices = chosen([0, 1, 0, 1], [0.9, 0.1, 0.98, 0.02]);
     const chance = (): number => 0.4;
     const routing = admit(choices, { ...rule, topK: 2, choices: 2, slots: 4 }, chance);
-    expect([...routing.experts_RK]).toEqual([0, 1, 0, -1]);
+    expect([...routing.slots_RK]).toEqual([0, 2, 1, -1]);
+    expect([...routing.routed_E]).toEqual([2, 1, 0, 0]);
     expect(routing).toMatchObject({ routed: 3, dropped: 0 });
+  });
+
+  it('that chance leaves out go to nobody, and count in the gates of their tokens, which are shares of all choices', () => {
+    const choices = chosen([0, 1, 2], [0.9, 0.1, 0.05]);
+    const routing = admit(choices, { ...rule, topK: 2, choices: 3 }, () => 0.9);
+    expect([...routing.experts_RK]).toEqual([0, 1]);
+    expect([...routing.slots_RK]).toEqual([0, -1]);
+    expect(routing).toMatchObject({ routed: 1, spilled: 0, dropped: 0 });
   });
 
   it('are not taken by padding', () => {
