@@ -31,19 +31,23 @@ export function countOf(
 }
 
 /**
- * load_GE: alpha · E · f ÷ tokens of the part ÷ parts, so that the loss is Σ load_ge · Σ p_re over the tokens r of part g. Parts
- * are equal runs of `rows` rows: one is the whole microbatch, or one for each sequence. f counts first choices, or all k divided by k.
+ * load_GE: alpha · E · f ÷ tokens of the part ÷ parts, so that the loss is Σ load_ge · Σ p_re over the tokens r of part g. Parts are
+ * runs of `size` of the `rows` rows: one is a whole microbatch, or one for each sequence. f counts first choices, or all k divided by k.
  */
 export function loadOf(
   choices: Choices,
   rule: BalanceRule,
-  { rows, parts }: { readonly rows: number; readonly parts: number },
+  { rows, size }: { readonly rows: number; readonly size: number },
 ): Float32Array {
   const E = rule.num_experts;
+  const parts = Math.ceil(rows / size);
   const load_GE = new Float32Array(parts * E);
-  const size = rows / parts;
   for (let part = 0; part < parts; part++) {
-    const { counts, live } = countOf(choices, rule, { rows, first: part * size, count: size });
+    const { counts, live } = countOf(choices, rule, {
+      rows,
+      first: part * size,
+      count: Math.min(size, rows - part * size),
+    });
     if (live > 0) load_GE.set(weighed({ counts, live }, rule, live * parts), part * E);
   }
   return load_GE;

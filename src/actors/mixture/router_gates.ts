@@ -75,18 +75,20 @@ export class RouterGates {
   }
 
   /**
-   * Makes the gates of a microbatch that was admitted, and its auxiliary losses, by the load of its own tokens. Where that of the
-   * whole step is to count, `balance` makes them again. The size of logits is known without a z-loss too.
+   * Makes the gates of a microbatch that was admitted, and its auxiliary losses, by the load of its own tokens: of as many rows as
+   * it has, which may be fewer than there is memory for. Where the load of the whole step is to count, `balance` makes the losses
+   * again. The size of logits is known without a z-loss too.
    */
-  async gate({ gates, combine }: RouterContext, choices: Choices, routing: Routing): Promise<GateFigures> {
+  async gate({ choose, gates, combine }: RouterContext, choices: Choices, routing: Routing): Promise<GateFigures> {
     const { device, mixture } = this.parts;
     const { live_R } = choices;
-    const tokens = gates.live_R1.shape[0];
+    const tokens = choices.choices_RP.length / choose.choices_RP.shape[1];
+    const size = gates.live_R1.shape[0] / gates.load_GE.shape[0];
     const live = liveRows(live_R, tokens);
     device.write(gates.taken_RK, routing.experts_RK);
     device.write(combine.slots_RK, routing.slots_RK);
     device.write(gates.live_R1, live_R === null ? new Float32Array(tokens).fill(1) : Float32Array.from(live_R));
-    device.write(gates.load_GE, loadOf(choices, mixture.moe, { rows: tokens, parts: gates.load_GE.shape[0] }));
+    device.write(gates.load_GE, loadOf(choices, mixture.moe, { rows: tokens, size }));
     const { z_loss_coef: coefficient } = mixture.moe;
     // Where there is no z-loss the mean is taken all the same, and has no gradient.
     const weight = coefficient === 0 ? 1 : coefficient;

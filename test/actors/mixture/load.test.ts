@@ -20,7 +20,11 @@ it.each([
   [rule, 1, { ...choices, live_R: Uint8Array.of(1, 1, 0, 0) }, [1 / 2, 0]],
   [rule, 2, { ...choices, live_R: Uint8Array.of(1, 1, 0, 0) }, [1 / 4, 0, 0, 0]],
 ])('%j in %i parts', (own, parts, chosen, load) => {
-  expect([...loadOf(chosen, own, { rows: 4, parts })]).toEqual(load);
+  expect([...loadOf(chosen, own, { rows: 4, size: 4 / parts })]).toEqual(load);
+});
+
+it('is of as many rows as there are, where parts have more', () => {
+  expect([...loadOf(choices, rule, { rows: 4, size: 16 })]).toEqual([3 / 16, 1 / 16]);
 });
 
 /** Tokens of two microbatches: what each scores with two experts, and the choices that follow. */
@@ -51,9 +55,9 @@ const weighed = (load_GE: Float32Array, probs: readonly (readonly number[])[], s
 
 it('weighs probabilities to the loss of the microbatch, of each part of it, and of the whole step', () => {
   for (const { probs, choices: own } of scored) {
-    expect(weighed(loadOf(own, rule, { rows: 4, parts: 1 }), probs, 4)).toBeCloseTo(balanceOf(probs), 7);
+    expect(weighed(loadOf(own, rule, { rows: 4, size: 4 }), probs, 4)).toBeCloseTo(balanceOf(probs), 7);
     const halves = (balanceOf(probs.slice(0, 2)) + balanceOf(probs.slice(2))) / 2;
-    expect(weighed(loadOf(own, rule, { rows: 4, parts: 2 }), probs, 2)).toBeCloseTo(halves, 7);
+    expect(weighed(loadOf(own, rule, { rows: 4, size: 2 }), probs, 2)).toBeCloseTo(halves, 7);
   }
   const load = new GlobalLoad(moeSchema.parse(rule), { microbatches: 1, ranks: 2 });
   for (const [rank, { choices: own }] of scored.entries()) {
