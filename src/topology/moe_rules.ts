@@ -29,12 +29,12 @@ const equalGroups: MoeRule = ({ num_experts: experts }, { parallelism: { expert_
       )
     : null;
 
-const limitedChoice: MoeRule = ({
-  num_experts: experts,
-  num_expert_groups: groups,
-  num_limited_groups: most,
-  top_k: k,
-}) => {
+/** Experts that a token chooses from. */
+const choosable = ({ num_experts: experts, num_expert_groups: groups, num_limited_groups: most }: MoeSection): number =>
+  (experts / groups) * most;
+
+const limitedChoice: MoeRule = (moe) => {
+  const { num_experts: experts, num_expert_groups: groups, num_limited_groups: most, top_k: k } = moe;
   if (experts % groups !== 0 || (groups > 1 && experts / groups < 2)) {
     return problem(
       `num_experts ${experts} cannot be divided into num_expert_groups ${groups} equal groups of two experts or more`,
@@ -49,7 +49,7 @@ const limitedChoice: MoeRule = ({
       'moe.num_expert_groups',
     );
   }
-  const left = (experts / groups) * most;
+  const left = choosable(moe);
   return k > left && k <= experts
     ? problem(
         `top_k ${k} exceeds the ${left} experts of num_limited_groups ${most}`,
@@ -85,10 +85,20 @@ const secondChoices: MoeRule = ({ second_choice: made, top_k: k }) =>
     ? problem(`it is for top_k 2 or more, and top_k is ${k}; set it to always`, 'moe.second_choice', 'moe.top_k')
     : null;
 
-const choicesToSpill: MoeRule = ({ overflow, spill_choices: most, top_k: k, num_experts: experts }) => {
-  if (overflow !== 'spill' || k > experts) return null;
+const choicesToSpill: MoeRule = (moe) => {
+  const { overflow, spill_choices: most, top_k: k, num_experts: experts } = moe;
+  const left = choosable(moe);
+  if (overflow !== 'spill' || k > experts || k > left) return null;
   if (most > experts) {
     return problem(`spill_choices ${most} exceeds num_experts ${experts}`, 'moe.spill_choices', 'moe.num_experts');
+  }
+  if (most > left) {
+    return problem(
+      `spill_choices ${most} exceeds the ${left} experts of num_limited_groups ${moe.num_limited_groups}`,
+      'moe.spill_choices',
+      'moe.num_limited_groups',
+      'moe.num_expert_groups',
+    );
   }
   return most <= k
     ? problem(

@@ -37,6 +37,10 @@ describe('a broken rule says which number does not fit and what to do', () => {
       '{ second_choice: random }',
       '1:23: moe.second_choice: it is for top_k 2 or more, and top_k is 1; set it to always',
     ],
+    [
+      '{ overflow: spill, num_expert_groups: 4 }',
+      '1:44: moe.spill_choices: spill_choices 4 exceeds the 2 experts of num_limited_groups 1',
+    ],
     ['{ overflow: spill, spill_choices: 9 }', '1:40: moe.spill_choices: spill_choices 9 exceeds num_experts 8'],
     [
       '{ overflow: spill, spill_choices: 1 }',
