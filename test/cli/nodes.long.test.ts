@@ -1,4 +1,4 @@
-/** A run on two nodes whose launcher or first node is killed: nothing is left, and it goes on to the same bits. */
+/** A run on two nodes whose launcher or one of whose nodes is killed: nothing is left, and it goes on to the same bits. */
 // @module-tag nats-server
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -23,7 +23,10 @@ describe('a run on two nodes', () => {
     expect(bitsOf('killed')).toEqual(bitsOf('whole'));
   });
 
-  test('of which the first is killed ends with 1, names it, and goes on to the same bits', async () => {
-    await expectToGoOnWithout('node-0');
+  test.each([
+    ['first', 'node-0'],
+    ['second', 'node-1'],
+  ])('of which the %s is killed ends with 1, names it, and goes on to the same bits', async (_which, node) => {
+    await expectToGoOnWithout(node);
   });
 });

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bitsOf, expectToGoOnWithout, long, nothing, onNodes, remainsOf } from './node_runs.ts';
+import { bitsOf, long, nothing, onNodes, remainsOf } from './node_runs.ts';
 import { pidOf } from './remains.ts';
 import { Launched } from './remains.ts';
 import { at, checkpointsOf, curveOf, folder, launch, manifestOf, prepareFolder } from './training.ts';
@@ -77,10 +77,6 @@ describe('a run on two nodes', { tags: ['nats-server'] }, () => {
     const last = (runDir: string): string => checkpointsOf(runDir).at(-1) ?? '';
     expect(manifestOf('interrupted', last('interrupted')).extra).toEqual(manifestOf('whole', last('whole')).extra);
     expect(await remainsOf(resumed)).toEqual(nothing);
-  });
-
-  test('of which the second is killed ends with 1, names it, and goes on to the same bits', async () => {
-    await expectToGoOnWithout('node-1');
   });
 });
 
