@@ -27,7 +27,6 @@ const names: Readonly<Record<string, string>> = {
   scoring_func: 'moe.score_func',
   moe_router_score_function: 'moe.score_func',
   moe_router_pre_softmax: 'moe.score_order',
-  score_before_experts: 'moe.score_order',
   n_group: 'moe.num_expert_groups',
   topk_group: 'moe.num_limited_groups',
   moe_router_num_groups: 'moe.num_expert_groups',
