@@ -15,9 +15,11 @@ type Identified = Pick<RunSpec, 'topology' | 'sublayersDigest'>;
  * global microbatches counts, since tensors are read by name.
  */
 export function identityOf({ topology, sublayersDigest }: Identified): Record<string, Json> {
-  const { model: keys, moe, optimizer, objective } = toPlain(topology);
+  const { model: keys, moe: routing, optimizer, objective } = toPlain(topology);
   // Where the module of sublayers lies may change, not what it is.
   const model = { ...keys, sublayers: sublayersDigest };
+  // How much is under way at once changes when, not what.
+  const moe = routing === undefined ? undefined : { ...routing, credit_bytes: undefined };
   const { data_parallel, micro_batches } = topology.parallelism;
   const parallelism = { 'data_parallel x micro_batches': data_parallel * micro_batches };
   const { global_batch_size, sequence_length, seed, precision, loss_scale } = topology.training;

@@ -59,6 +59,7 @@ describe('a checkpoint of another model', () => {
     ['training.steps', 40],
     ['checkpoint.interval', 1],
     ['cluster.memory_per_worker', '1GiB'],
+    ['moe.credit_bytes', '1MiB'],
     ['parallelism', { data_parallel: 2, micro_batches: 2, expert_parallel: 2, pipeline_parallel: 2 }],
     ['training.loss_scale.initial', 1024],
   ])('is not one that differs only in %s', async (key, value) => {
