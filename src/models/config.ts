@@ -27,6 +27,10 @@ export type MixtureConfig = Omit<MoeSection, NoMixtureKey> & {
   readonly layers: readonly number[];
 };
 
+/** Whether gradients wait for the load of all microbatches of a step. */
+export const balancesSteps = ({ aux_loss: over, aux_loss_coef: weight }: MixtureConfig): boolean =>
+  over === 'global' && weight > 0;
+
 /** Sizes of one layer, as what it is made of sees them. */
 export interface LayerShape {
   readonly hidden: number;

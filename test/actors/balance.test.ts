@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FaultPlan } from '../../src/runtime/testing/index.ts';
-import { play, smallTopology, type Played } from './kit.ts';
+import { ranksOf } from '../../src/actors/stage/rank_part.ts';
+import { drawn, play, smallTopology, type Played } from './kit.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'troupe-balance-'));
 let count = 0;
@@ -46,6 +47,15 @@ describe.each(kinds)('$scope, over $choices choices', (kind) => {
   it.each(meshes.slice(1))('is the same bits with %j', async (mesh) => {
     expect(outcomeOf(await played(kind, mesh))).toEqual(outcomeOf(alone));
   });
+});
+
+it.each([
+  ['local', 0.01, 2],
+  ['global', 0.01, 4],
+  ['global', 0, 2],
+])('over %s with a weight of %f has %i of four microbatches under way', async (scope, weight, most) => {
+  const settings = { 'moe.aux_loss': scope, 'moe.aux_loss_coef': weight, 'parallelism.micro_batches': 4 };
+  expect(ranksOf(await drawn(smallTopology(settings))).map(({ window }) => window)).toEqual([most]);
 });
 
 it('of the whole step is the same bits where messages come in another order', async () => {

@@ -13,14 +13,14 @@ export class GlobalLoad {
   private readonly rule: Rule;
   /** Microbatches of a step on this rank, and ranks. */
   private readonly microbatches: number;
-  private readonly ranks: number;
+  private readonly dataRanks: number;
   private readonly own = new Map<number, { counts: number[]; live: number; done: number }>();
   private readonly told = new Map<number, Map<string, StepLoad>>();
 
-  constructor(rule: Rule, { microbatches, ranks }: { microbatches: number; ranks: number }) {
+  constructor(rule: Rule, { microbatches, dataRanks }: { microbatches: number; dataRanks: number }) {
     this.rule = rule;
     this.microbatches = microbatches;
-    this.ranks = ranks;
+    this.dataRanks = dataRanks;
   }
 
   /** Counts a microbatch of a step; the load of this rank once it has all of them. */
@@ -45,7 +45,7 @@ export class GlobalLoad {
   /** The load of a step over all ranks; null while one of them has not told. */
   of(step: number): StepLoad | null {
     const told = this.told.get(step);
-    if (told === undefined || told.size < this.ranks) return null;
+    if (told === undefined || told.size < this.dataRanks) return null;
     const counts = new Array<number>(this.rule.num_experts).fill(0);
     for (const load of told.values()) load.counts.forEach((count, expert) => (counts[expert] += count));
     return { counts, live: [...told.values()].reduce((sum, { live }) => sum + live, 0) };

@@ -4,6 +4,7 @@
  * microbatch; it goes on when every group has answered, and combines in top-k order, so arrival order cannot matter.
  */
 import type { Device, Tensor } from '../../kernels/device.ts';
+import { balancesSteps } from '../../models/config.ts';
 import type { Mixture } from '../../models/model.ts';
 import { expertGroupRole } from '../../topology/index.ts';
 import type { Actor, ActorScope, ArgsOf, Context } from '../../runtime/index.ts';
@@ -81,8 +82,7 @@ export class Router extends Shareholder implements Actor<Messages> {
     this.reports = new RoutingReports(mixture, parts.log);
     const groups = Array.from({ length: place.groups }, (_, group) => groupAddress(mixture.name, group));
     const now = (): number => scope.clock.now();
-    this.stepLoad =
-      mixture.moe.aux_loss === 'global' ? new GlobalLoad(mixture.moe, { ...place, ranks: place.dataRanks }) : null;
+    this.stepLoad = balancesSteps(mixture.moe) ? new GlobalLoad(mixture.moe, place) : null;
     this.rows = new RowExchange({ port, experts: mixture.experts, groups, room, grant, now });
   }
 

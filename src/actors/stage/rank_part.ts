@@ -1,4 +1,5 @@
 /** A rank part is a stage rank with what it has of the model: its actors, and those of its mixtures, are made from it. */
+import { balancesSteps } from '../../models/config.ts';
 import { mixturesOf, type Mixture, type Model } from '../../models/model.ts';
 import type { StageRank } from '../../topology/index.ts';
 import type { RunSpec } from '../placement/run_spec.ts';
@@ -18,15 +19,15 @@ export function ranksOf({ topology, mesh, model }: RunSpec): RankPart[] {
   const parts = Array.from({ length: pipeline_parallel }, (_, rank) => stagePart(model, mesh, rank));
   return mesh.stages.map((rank) => {
     const part = parts[rank.pipelineRank];
-    const window = balancesSteps(model)
+    const window = someBalancesSteps(model)
       ? micro_batches
       : windowOf(rank.pipelineRank, pipeline_parallel, micro_batches, part.mixtures.length > 0);
     return { rank, part, window };
   });
 }
 
-/** Whether gradients wait for the load of all microbatches, so that all of them go forward first. */
-const balancesSteps = (model: Model): boolean => mixturesOf(model).some(({ moe }) => moe.aux_loss === 'global');
+/** All microbatches go forward first then. */
+const someBalancesSteps = (model: Model): boolean => mixturesOf(model).some(({ moe }) => balancesSteps(moe));
 
 /** A mixture of the model, and how many microbatches of one data-parallel rank may be with its experts at once. */
 export interface PlacedMixture {

@@ -59,7 +59,7 @@ it('weighs probabilities to the loss of the microbatch, of each part of it, and 
     const halves = (balanceOf(probs.slice(0, 2)) + balanceOf(probs.slice(2))) / 2;
     expect(weighed(loadOf(own, rule, { rows: 4, size: 2 }), probs, 2)).toBeCloseTo(halves, 7);
   }
-  const load = new GlobalLoad(moeSchema.parse(rule), { microbatches: 1, ranks: 2 });
+  const load = new GlobalLoad(moeSchema.parse(rule), { microbatches: 1, dataRanks: 2 });
   for (const [rank, { choices: own }] of scored.entries()) {
     expect(load.of(3)).toBeNull();
     load.hear(3, `router ${rank}`, load.add(3, own, 4)!);
