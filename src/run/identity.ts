@@ -15,11 +15,9 @@ type Identified = Pick<RunSpec, 'topology' | 'sublayersDigest'>;
  * global microbatches counts, since tensors are read by name.
  */
 export function identityOf({ topology, sublayersDigest }: Identified): Record<string, Json> {
-  const { model: keys, moe: routing, optimizer, objective } = toPlain(topology);
+  const { model: keys, moe, optimizer, objective } = toPlain(topology);
   // Where the module of sublayers lies may change, not what it is.
   const model = { ...keys, sublayers: sublayersDigest };
-  // How much is under way at once changes when, not what.
-  const moe = routing === undefined ? undefined : { ...routing, credit_bytes: undefined };
   const { data_parallel, micro_batches } = topology.parallelism;
   const parallelism = { 'data_parallel x micro_batches': data_parallel * micro_batches };
   const { global_batch_size, sequence_length, seed, precision, loss_scale } = topology.training;
@@ -37,9 +35,9 @@ export function identityOf({ topology, sublayersDigest }: Identified): Record<st
   ) as Record<string, Json>;
 }
 
-/** What is written down of routing may change, and where a record lies that choices are taken from. */
+/** What is written down of routing may change, where a record lies that choices are taken from, and how much is under way at once. */
 function routingOf(section: NonNullable<Plain['moe']>) {
-  const { metrics: _1, record: _2, replay, ...moe } = section;
+  const { metrics: _1, record: _2, credit_bytes: _3, replay, ...moe } = section;
   return { ...moe, ...((replay ?? null) === null ? {} : { replay: 'a record' }) };
 }
 
