@@ -3,14 +3,13 @@ import type { ArgsOf, Context, Reply } from '../../runtime/index.ts';
 import type { Decision, parametersProtocol, Vote } from '../protocol/parameters.ts';
 import type { BlockMessage, SumMessage } from '../protocol/reduce.ts';
 import type { PassInHand, Shareholding } from './shareholding.ts';
+import { StateHolder } from './state_holder.ts';
 
 type Messages = typeof parametersProtocol;
 
-export abstract class Shareholder implements PassInHand {
-  protected readonly share: Shareholding;
-
+export abstract class Shareholder extends StateHolder implements PassInHand {
   constructor(share: Shareholding) {
-    this.share = share;
+    super(share);
     share.serve(this);
   }
 
@@ -32,25 +31,5 @@ export abstract class Shareholder implements PassInHand {
 
   apply(decision: Decision): Promise<void> {
     return this.share.apply(decision);
-  }
-
-  abandon(): number | Promise<number> {
-    return this.share.abandon();
-  }
-
-  settle(args: ArgsOf<Messages, 'settle'>): Promise<void> {
-    return this.share.settle(args);
-  }
-
-  save(args: ArgsOf<Messages, 'save'>): ReturnType<Shareholding['save']> {
-    return this.share.save(args);
-  }
-
-  restore(args: ArgsOf<Messages, 'restore'>): void {
-    this.share.restore(args);
-  }
-
-  digest(): Promise<Record<string, string>> {
-    return this.share.digest();
   }
 }
