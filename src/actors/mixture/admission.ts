@@ -32,8 +32,9 @@ export interface Routing {
   readonly slots_RK: Int32Array;
   /** Token of each row sent: packed by expert, in order of admission inside an expert. */
   readonly order_S: Int32Array;
-  /** Rows sent to each expert. */
+  /** Rows sent to each expert, and the first of them among all. */
   readonly kept_E: Int32Array;
+  readonly start_E: readonly number[];
   /** Choices made before dropping, and the first ones among them, by expert. */
   readonly routed_E: Int32Array;
   readonly first_E: Int32Array;
@@ -90,8 +91,9 @@ export function admit({ choices_RP, scores_RP, live_R }: Choices, rule: Admissio
       }
     }
   }
-  const order_S = packed(experts_RK, slots_RK, kept_E, K);
-  return { experts_RK, slots_RK, order_S, kept_E, routed_E, first_E, routed, spilled, dropped: routed - kept };
+  const start_E = startsOf(kept_E);
+  const order_S = packed(experts_RK, slots_RK, { start_E, kept }, K);
+  return { experts_RK, slots_RK, order_S, kept_E, start_E, routed_E, first_E, routed, spilled, dropped: routed - kept };
 }
 
 /** First row of each expert among rows packed by expert. */
@@ -106,9 +108,13 @@ export const liveRows = (live_R: Uint8Array | null, rows: number): number =>
   live_R === null ? rows : live_R.reduce((sum, live) => sum + live, 0);
 
 /** Turns slots of an expert into rows among all; returns the token of each. */
-function packed(experts_RK: Int32Array, slots_RK: Int32Array, kept_E: Int32Array, K: number): Int32Array {
-  const start_E = startsOf(kept_E);
-  const order_S = new Int32Array(kept_E.reduce((sum, n) => sum + n, 0));
+function packed(
+  experts_RK: Int32Array,
+  slots_RK: Int32Array,
+  { start_E, kept }: { readonly start_E: readonly number[]; readonly kept: number },
+  K: number,
+): Int32Array {
+  const order_S = new Int32Array(kept);
   for (let visit = 0; visit < slots_RK.length; visit++) {
     if (slots_RK[visit] === -1) continue;
     slots_RK[visit] = slots_RK[visit] + start_E[experts_RK[visit]];

@@ -97,7 +97,7 @@ export class Router extends Shareholder implements Actor<Messages> {
     const slots = routing.order_S.length;
     device.write(context.dispatch.order_S, routing.order_S);
     await programs.dispatch.forward.run(context.dispatch, { tokens, slots });
-    const owing = await this.rows.send(unit, 'forward', routing.kept_E, context.dispatch.rows_SD, (group, message) =>
+    const owing = await this.rows.send(unit, 'forward', routing, context.dispatch.rows_SD, (group, message) =>
       this.group(group).tell.dispatch(message),
     );
     this.routed.add({ unit, tokens, slots, context, routing, owing });
@@ -121,7 +121,7 @@ export class Router extends Shareholder implements Actor<Messages> {
     const routed = this.routed.owed(unit, group);
     const { routing, context, tokens, slots } = routed;
     const { combine } = context;
-    await this.rows.receive(unit, 'forward', routing.kept_E, { group, rows, target_SD: combine.outputs_SD });
+    await this.rows.receive(unit, 'forward', routing, { group, rows, target_SD: combine.outputs_SD });
     if (routed.owing.size > 0) return;
     const { programs, mixture } = this.parts;
     await programs.combine.forward.run(combine, { tokens, slots });
@@ -136,7 +136,7 @@ export class Router extends Shareholder implements Actor<Messages> {
     port.scatter(rows, [{ tensor: context.combine.d_moe_RD, rows: tokens }]);
     await programs.combine.backward.run(context.combine, { tokens, slots });
     const { d_outputs_SD } = context.combine;
-    routed.owing = await this.rows.send(unit, 'backward', routing.kept_E, d_outputs_SD, (group, message) =>
+    routed.owing = await this.rows.send(unit, 'backward', routing, d_outputs_SD, (group, message) =>
       this.group(group).tell.outputsGradient(message),
     );
     routed.lossScale = lossScale;
@@ -147,7 +147,7 @@ export class Router extends Shareholder implements Actor<Messages> {
   async rowsGradient({ group, rows, ...unit }: ArgsOf<Messages, 'rowsGradient'>): Promise<void> {
     const routed = this.routed.owed(unit, group);
     const { context, routing } = routed;
-    await this.rows.receive(unit, 'backward', routing.kept_E, { group, rows, target_SD: context.dispatch.d_rows_SD });
+    await this.rows.receive(unit, 'backward', routing, { group, rows, target_SD: context.dispatch.d_rows_SD });
     if (routed.owing.size === 0 && routed.areGatesBack) await this.goBack(routed);
   }
 

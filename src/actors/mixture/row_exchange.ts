@@ -10,7 +10,7 @@ import type { expertGroupProtocol } from '../protocol/expert.ts';
 import type { Unit } from '../protocol/pass.ts';
 import type { Rows } from '../protocol/rows.ts';
 import type { RowsPort } from '../stage/rows_port.ts';
-import { startsOf } from './admission.ts';
+import type { Routing } from './admission.ts';
 import { CreditLedger, type Claim, type Grant, type Phase } from './credits.ts';
 
 export type Dispatch = ArgsOf<typeof expertGroupProtocol, 'dispatch'>;
@@ -25,6 +25,9 @@ export interface ExchangeParts {
   readonly grant: Grant;
   readonly now: () => number;
 }
+
+/** How many rows each expert has of all, which are packed by expert, and where they begin. */
+export type PackedRows = Pick<Routing, 'kept_E' | 'start_E'>;
 
 /** Tells a group. */
 export type Teller = (group: number, message: Dispatch) => void;
@@ -60,15 +63,20 @@ export class RowExchange {
    * Sends the rows of `rows_SD`, packed by expert, to their groups; a group without rows hears so too. They stay where they are
    * until the last of them has left. Returns the groups that owe an answer. Throws `CreditError`.
    */
-  async send(unit: Unit, phase: Phase, kept_E: Int32Array, rows_SD: Tensor, tell: Teller): Promise<Set<number>> {
+  async send(
+    unit: Unit,
+    phase: Phase,
+    { kept_E, start_E }: PackedRows,
+    rows_SD: Tensor,
+    tell: Teller,
+  ): Promise<Set<number>> {
     const { experts, groups, now } = this.parts;
     const each = experts / groups.length;
-    const starts = startsOf(kept_E);
     const rowBytes = rows_SD.shape[1] * bytesPerElement[rows_SD.dtype];
     for (const group of groups.keys()) {
       const counts = Array.from(kept_E.subarray(group * each, (group + 1) * each));
       const total = counts.reduce((sum, count) => sum + count, 0);
-      const rows = { tensor: rows_SD, at: starts[group * each], rows: total };
+      const rows = { tensor: rows_SD, at: start_E[group * each], rows: total };
       const waiting: Waiting = {
         claim: { unit, phase, group, counts, bytes: total * rowBytes },
         rows,
@@ -90,13 +98,13 @@ export class RowExchange {
   async receive(
     unit: Unit,
     phase: Phase,
-    kept_E: Int32Array,
+    { start_E }: PackedRows,
     { group, rows, target_SD }: { readonly group: number; readonly rows: Rows; readonly target_SD: Tensor },
   ): Promise<void> {
     const { port, experts, groups } = this.parts;
     this.credits.settle(unit, phase, group, rows.shape[0]);
-    const start = startsOf(kept_E)[(group * experts) / groups.length];
-    port.scatter(rows, [{ tensor: target_SD, at: start, rows: rows.shape[0] }]);
+    const at = start_E[(group * experts) / groups.length];
+    port.scatter(rows, [{ tensor: target_SD, at, rows: rows.shape[0] }]);
     await this.pump(group);
   }
 

@@ -8,7 +8,7 @@ import { CpuDevice } from '../../../src/kernels/index.ts';
 const width = 4;
 const unit = (microbatch: number, kind: PassKind = 'train'): Unit => ({ kind, data: 'd', step: 1, microbatch });
 /** Of four experts, two a group: rows 0 and 1 for group 0, rows 2 to 4 for group 1. */
-const kept_E = Int32Array.of(1, 1, 0, 3);
+const packed = { kept_E: Int32Array.of(1, 1, 0, 3), start_E: [0, 1, 2, 2] };
 
 class Setting {
   now = 0;
@@ -38,14 +38,14 @@ class Setting {
   kind: PassKind = 'train';
 
   send(microbatch: number, phase: 'forward' | 'backward' = 'forward'): Promise<Set<number>> {
-    return this.exchange.send(unit(microbatch, this.kind), phase, kept_E, this.rows, (group, message) => {
+    return this.exchange.send(unit(microbatch, this.kind), phase, packed, this.rows, (group, message) => {
       this.sent.push({ group, message });
     });
   }
 
   async answer(microbatch: number, group: number, phase: 'forward' | 'backward' = 'forward'): Promise<void> {
     const rows = payload(new Float32Array([2, 3][group] * width).fill(microbatch), [[2, 3][group], width]);
-    await this.exchange.receive(unit(microbatch, this.kind), phase, kept_E, { group, rows, target_SD: this.target });
+    await this.exchange.receive(unit(microbatch, this.kind), phase, packed, { group, rows, target_SD: this.target });
   }
 
   /** What was sent, as `microbatch-group`. */
