@@ -6,7 +6,6 @@ import { existsSync } from 'node:fs';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const slow = [
-  'docs/commands',
   'kernels/webgpu/ops',
   'cli/nodes',
   'kernels/precision',
