@@ -5,7 +5,7 @@
 import type { DType } from './dtype.ts';
 import { DTypeError, ShapeError } from './errors.ts';
 import type { Type } from './type.ts';
-import { isStatic, maxElements, showShape, type Dim, type Shape } from './shape.ts';
+import { isStatic, maxElements, sameDim, showShape, type Dim, type Shape } from './shape.ts';
 
 /** Throws `DTypeError` unless every type is f32. */
 export function requireFloats(op: string, types: readonly Type[]): void {
@@ -20,6 +20,15 @@ export function requireRank(op: string, what: string, type: Type, rank: number):
   if (type.shape.length !== rank) {
     throw new ShapeError(op, `${what} has shape ${showShape(type.shape)}, needs ${rank} axes`);
   }
+}
+
+/** Throws unless `type` has an integer for each of `tokens` of `batch` sequences: [B, T], or rows [B·T] of fixed sizes. */
+export function requirePerToken(op: string, what: string, type: Type, batch: Dim, tokens: Dim): void {
+  requireDType(op, type, 'i32');
+  const { shape } = type;
+  if (shape.length === 2 && sameDim(shape[0], batch) && sameDim(shape[1], tokens)) return;
+  if (shape.length === 1 && isStatic([batch, tokens]) && shape[0] === maxElements([batch, tokens])) return;
+  throw new ShapeError(op, `${what} ${showShape(shape)} are not of sequences ${showShape([batch, tokens])}`);
 }
 
 /** The size of a dimension that may not be dynamic here. */

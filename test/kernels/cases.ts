@@ -195,7 +195,23 @@ export const cases: readonly Case[] = [
   staticRows(
     'rope',
     (r) => ({ x: k.f32([r, 2, 5, 8]) }),
-    ({ x }) => k.rope(x, 100),
+    ({ x }) => k.rope(x, { theta: 100 }),
+  ),
+  staticRows(
+    'rope, a part of the channels, given positions',
+    (r) => ({ x: k.f32([r, 2, 5, 26]), positions: k.i32([r, 5]) }),
+    ({ x, positions }) => k.rope(x, { theta: 100, share: 0.4, positions, most: 40 }),
+    { positions: (i) => (i * 17) % 40 },
+  ),
+  dynamicRows(
+    'rope, a scaling, no whole vectors',
+    (r) => ({ x: k.f32([r, 2, 5, 10]) }),
+    ({ x }) =>
+      k.rope(x, {
+        theta: 100,
+        share: 0.4,
+        scaling: { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 32 },
+      }),
   ),
   staticRows('causalAttention', heads(4, 6), attend),
   staticRows('causalAttention, shared keys', heads(2, 6), attend),

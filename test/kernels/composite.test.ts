@@ -45,7 +45,7 @@ const composites: readonly Composite[] = [
     secondSpecs: { out: k.weight([D, D]), norm2: k.weight([D]), up: k.weight([F, D]) },
     first: ({ x, norm, qk, v }) => {
       const h = k.rmsNorm(x, norm, 1e-6);
-      const turned = k.rope(asHeads(linear(h, qk)), 1e4);
+      const turned = k.rope(asHeads(linear(h, qk)), { theta: 1e4 });
       const o = k.causalAttention(turned, turned, asHeads(linear(h, v)));
       return k.add(x, k.reshape(k.transpose(o, [0, 2, 1, 3]), [R, D]));
     },

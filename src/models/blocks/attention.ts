@@ -24,8 +24,8 @@ export const attention: Mixer = {
   apply: (h_RD, { q_DD, k_DD, v_DD, o_DD }, shape, _ops, tap) => {
     const { batch: B, sequence: T, heads: H, hidden: D, ropeTheta, begins_R } = shape;
     const heads = (x_RD: Value): Value => transpose(reshape(x_RD, [B, T, H, D / H]), [0, 2, 1, 3]);
-    const q_BHTd = rope(heads(linear(h_RD, q_DD)), ropeTheta);
-    const k_BHTd = rope(heads(linear(h_RD, k_DD)), ropeTheta);
+    const q_BHTd = rope(heads(linear(h_RD, q_DD)), { theta: ropeTheta });
+    const k_BHTd = rope(heads(linear(h_RD, k_DD)), { theta: ropeTheta });
     const v_BHTd = heads(linear(h_RD, v_DD));
     const o_BHTd = causalAttention(q_BHTd, k_BHTd, v_BHTd, begins_R);
     // The length of each head's output.
