@@ -15,7 +15,7 @@ import { defineOp } from '../op.ts';
 import type { Type } from '../type.ts';
 import { maxElements, sameDim, showShape } from '../shape.ts';
 import { concat } from './concat.ts';
-import { cutRows, isLowerable } from './linear_cross_entropy_chunk.ts';
+import { cutRows, isLowerable, sumsOf } from './linear_cross_entropy_chunk.ts';
 import { linearCrossEntropyGradient } from './linear_cross_entropy_gradient.ts';
 import { lossesPass, statisticsPasses } from './linear_cross_entropy_shader.ts';
 import { slice } from './slice.ts';
@@ -122,8 +122,7 @@ function lower(graph: OnnxGraph, [x, w, targets]: readonly string[], rows: numbe
     const logits = graph.one('FusedMatMul', [chunk, w], { transB: 1 });
     const max = graph.one('ReduceMax', [logits, graph.int64([1])], { keepdims: 1 });
     const exponentials = graph.one('Exp', [graph.one('Sub', [logits, max])]);
-    const sum = graph.one('ReduceSum', [exponentials, graph.int64([1])], { keepdims: 1 });
-    return [max, sum, graph.one('GatherElements', [logits, picks[i]], { axis: 1 })];
+    return [max, sumsOf(graph, exponentials, vocabulary), graph.one('GatherElements', [logits, picks[i]], { axis: 1 })];
   });
   if (parts.length === 1) return parts[0];
   return [0, 1, 2].map((k) =>

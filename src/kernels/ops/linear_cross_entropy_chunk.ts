@@ -17,12 +17,16 @@ export function chunkSizes(rows: number): number[] {
   return sizes;
 }
 
-/**
- * Do x [R, D] and w [V, D] keep the numbers contract in onnxruntime? A row's sum has other bits at other places unless
- * the vocabulary is a multiple of 16.
- */
+/** Do x [R, D] and w [V, D] keep the numbers contract in onnxruntime? A product of one row or one column has other bits. */
 export function isLowerable(x: Shape, w: Shape): boolean {
-  return Number(x[0]) > 1 && Number(x[1]) > 1 && Number(w[0]) > 0 && Number(w[0]) % 16 === 0;
+  return Number(x[0]) > 1 && Number(x[1]) > 1 && Number(w[0]) > 1;
+}
+
+/** Row sums of a chunk of `width` columns: at any width but a multiple of 16 a row's sum has other bits at other places. */
+export function sumsOf(graph: OnnxGraph, chunk: string, width: number): string {
+  const rest = (16 - (width % 16)) % 16;
+  const whole = rest === 0 ? chunk : graph.one('Pad', [chunk, graph.int64([0, 0, 0, rest])]);
+  return graph.one('ReduceSum', [whole, graph.int64([1])], { keepdims: 1 });
 }
 
 /** The chunks of a tensor of `rows` rows. */
