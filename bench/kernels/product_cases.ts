@@ -4,7 +4,7 @@
  * head are fp32 in every run.
  */
 import type { Precision } from '../../src/kernels/precision.ts';
-import { causalAttention, linearCrossEntropy, matmul, relu } from '../../src/kernels/ops/index.ts';
+import { attention, linearCrossEntropy, matmul, relu } from '../../src/kernels/ops/index.ts';
 import { flopsOf, type Program } from '../../src/kernels/program.ts';
 import { dynamic } from '../../src/kernels/shape.ts';
 import { f32, i32, trace, weight } from '../../src/kernels/trace.ts';
@@ -60,7 +60,9 @@ function expertCases({ count, rows, hidden, inner }: Scale['experts'], precision
 function attentionCases({ batch, heads, tokens, width }: Scale['attention']): KernelCase[] {
   const shape = [batch, heads, tokens, width];
   const specs = { q: f32(shape), k: f32(shape), v: f32(shape) };
-  const { forward, backward } = vjp(trace('attention', specs, ({ q, k, v }) => ({ o: causalAttention(q, k, v) })));
+  const { forward, backward } = vjp(
+    trace('attention', specs, ({ q, k, v }) => ({ o: attention({ q, k, v }, { causal: true }) })),
+  );
   // Two products on the way there and five on the way back, of which half is below the diagonal.
   const half = batch * heads * tokens * tokens * width;
   return [forward, backward].map((program, pass) => ({

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Device, Tensor } from './device.ts';
 import type { Value } from './graph.ts';
-import { causalAttention } from './ops/causal_attention.ts';
+import { attention } from './ops/attention.ts';
 import { gelu } from './ops/gelu.ts';
 import { matmul } from './ops/matmul.ts';
 import { reshape } from './ops/reshape.ts';
@@ -61,7 +61,7 @@ function fixedProgram(): Program {
   return trace('numerics', specs, ({ x_RD, norm_D, w_DD }) => {
     const h_RD = matmul(rmsNorm(x_RD, norm_D, 1e-6), w_DD, { transposeB: true });
     const h_BHTd = reshape(h_RD, [1, heads, rows, width / heads]);
-    const a_RD: Value = reshape(causalAttention(h_BHTd, h_BHTd, h_BHTd), [rows, width]);
+    const a_RD: Value = reshape(attention({ q: h_BHTd, k: h_BHTd, v: h_BHTd }, { causal: true }), [rows, width]);
     return { y_RD: softmax(matmul(gelu(a_RD), w_DD)) };
   });
 }

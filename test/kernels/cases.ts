@@ -40,8 +40,20 @@ const beginsFill: Fill = {
     return Math.floor((i % 6) / sample) * sample;
   },
 };
-const attendSamples: Body = ({ q, k: keys, v, begins }) => k.causalAttention(q, keys, v, begins);
-const attend: Body = ({ q, k: keys, v }) => k.causalAttention(q, keys, v);
+/** Three queries over five keys, with all that attention takes. */
+const acrossKeys = (rows: Dim): Specs => ({
+  q: k.f32([rows, 4, 3, 8]),
+  k: k.f32([rows, 2, 5, 8]),
+  v: k.f32([rows, 2, 5, 8]),
+  bias: k.weight([4, 3, 5]),
+  begins: k.i32([rows, 3]),
+  ends: k.i32([rows, 3]),
+});
+const attend =
+  (options: k.AttentionOptions): Body =>
+  ({ q, k: keys, v, bias, begins, ends }) =>
+    k.attention({ q, k: keys, v, bias, begins, ends }, options);
+const causal = attend({ causal: true });
 const scan =
   (tokens: number, channels: number, states: number) =>
   (rows: Dim): Specs => ({
@@ -213,10 +225,16 @@ export const cases: readonly Case[] = [
         scaling: { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 32 },
       }),
   ),
-  staticRows('causalAttention', heads(4, 6), attend),
-  staticRows('causalAttention, shared keys', heads(2, 6), attend),
-  staticRows('causalAttention, samples', withBegins(4), attendSamples, beginsFill),
-  staticRows('causalAttention, samples, shared keys', withBegins(2), attendSamples, beginsFill),
+  staticRows('attention', heads(4, 6), causal),
+  staticRows('attention, shared keys', heads(2, 6), causal),
+  staticRows('attention, samples', withBegins(4), causal, beginsFill),
+  staticRows('attention, samples, shared keys', withBegins(2), causal, beginsFill),
+  staticRows('attention, a window', heads(2, 6), attend({ causal: true, window: 3 })),
+  staticRows('attention, other keys, a bias, begins and ends', acrossKeys, attend({ causal: false, scale: 0.5 }), {
+    begins: (i) => i % 4,
+    // Of every seventh query no key is left.
+    ends: (i) => (i % 7 === 3 ? 2 : 5),
+  }),
   staticRows('linearCrossEntropy', head(16), ({ x, w, targets }) => k.linearCrossEntropy(x, w, targets), {
     targets: (i) => (((i + 1) * 5) % 17) - 1,
   }),

@@ -1,6 +1,6 @@
 /** Compiling while the device works: it has its turn after the run, and does not take the run's scratch away. */
 import { afterAll, expect, it, vi } from 'vitest';
-import { CpuDevice, causalAttention, f32, i32, linearCrossEntropy, trace, weight } from '../../src/kernels/index.ts';
+import { CpuDevice, attention, f32, i32, linearCrossEntropy, trace, weight } from '../../src/kernels/index.ts';
 import { bytesOf, inputsOf, onDevice, onReference, relativeError } from './kit.ts';
 
 const device = new CpuDevice({ bytes: 2 ** 26 });
@@ -12,7 +12,9 @@ const losses = trace('losses', { x: f32([64, 16]), w: weight([32, 16]), targets:
 
 /** A program that needs more scratch than all others here. */
 const heads = f32([1, 2, 1024, 16]);
-const large = trace('large', { q: heads, k: heads, v: heads }, ({ q, k, v }) => ({ o: causalAttention(q, k, v) }));
+const large = trace('large', { q: heads, k: heads, v: heads }, ({ q, k, v }) => ({
+  o: attention({ q, k, v }, { causal: true }),
+}));
 
 it('a program compiled in the middle of a run leaves the scratch of the run as it is', async () => {
   const inputs = inputsOf(losses, { targets: (i) => i % 32 });

@@ -46,7 +46,7 @@ const composites: readonly Composite[] = [
     first: ({ x, norm, qk, v }) => {
       const h = k.rmsNorm(x, norm, 1e-6);
       const turned = k.rope(asHeads(linear(h, qk)), { theta: 1e4 });
-      const o = k.causalAttention(turned, turned, asHeads(linear(h, v)));
+      const o = k.attention({ q: turned, k: turned, v: asHeads(linear(h, v)) }, { causal: true });
       return k.add(x, k.reshape(k.transpose(o, [0, 2, 1, 3]), [R, D]));
     },
     second: (m, { out, norm2, up }) => k.relu(linear(k.rmsNorm(k.add(m, linear(m, out)), norm2, 1e-6), up)),

@@ -1,7 +1,7 @@
 /** A device that measures only: the bytes of the cpu device, without its memory and without its sessions. */
 import { afterAll, expect, it } from 'vitest';
 import {
-  causalAttention,
+  attention,
   CpuDevice,
   dynamic,
   f32,
@@ -86,11 +86,11 @@ it('holds no data and runs nothing', async () => {
 it('measures attention over 128 Ki tokens, whose scratch grows with their number and not with its square', async () => {
   const scratchOf = async (tokens: number): Promise<readonly number[]> => {
     const heads = f32([1, 1, tokens, 16]);
-    const attention = trace('attention', { q: heads, k: heads, v: heads }, ({ q, k, v }) => ({
-      o: causalAttention(q, k, v),
+    const causal = trace('attention', { q: heads, k: heads, v: heads }, ({ q, k, v }) => ({
+      o: attention({ q, k, v }, { causal: true }),
     }));
     const dry = new DryDevice();
-    const { forward: there, backward: back } = vjp(attention);
+    const { forward: there, backward: back } = vjp(causal);
     return [(await dry.compile(there)).scratchBytes, (await dry.compile(back)).scratchBytes];
   };
   const [half, whole] = [await scratchOf(2 ** 16), await scratchOf(2 ** 17)];

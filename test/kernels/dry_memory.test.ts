@@ -1,14 +1,14 @@
 /** Memory that nobody has: what repeats is booked at once, and lies where it would lie one by one. */
 import { expect, it } from 'vitest';
 import { DryMemory, type Taking } from '../../src/kernels/cpu/dry_memory.ts';
-import { causalAttention, f32, trace } from '../../src/kernels/index.ts';
+import { attention, f32, trace } from '../../src/kernels/index.ts';
 import { unit } from '../../src/runtime/testing/index.ts';
 
 /** Programs of more and more scratch: each that is compiled leaves the scratch of the one before as a hole. */
 const programs = [256, 512, 1024, 2048].map((tokens) => {
   const heads = f32([1, 1, tokens, 16]);
   return trace(`attention ${tokens}`, { q: heads, k: heads, v: heads }, ({ q, k, v }) => ({
-    o: causalAttention(q, k, v),
+    o: attention({ q, k, v }, { causal: true }),
   }));
 });
 

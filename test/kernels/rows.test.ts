@@ -16,7 +16,7 @@ const most = 1000;
 describe.each(cases)('$name', ({ name, rows: kind, build, fill }) => {
   it('gives a row the same bits among 1, 2, 3, 17, 64 or 1000 rows', async () => {
     // Attention of 1000 sequences takes long and shows no more than that of 70.
-    const all = name.startsWith('causalAttention') ? 70 : most;
+    const all = name.startsWith('attention') ? 70 : most;
     const shared = kind === 'dynamic' ? vjp(build(dynamic('rows', all))) : undefined;
     const runs = new Map<number, Inputs>();
     for (const rows of [...counts, all]) {

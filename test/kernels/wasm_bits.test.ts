@@ -3,13 +3,10 @@
  * numbers of rows, with and without numbers that are none. What has one is listed, so that none is lost unnoticed.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { CpuDevice, dynamic, f32, i32, trace, vjp, type Program } from '../../src/kernels/index.ts';
+import { CpuDevice, dynamic, vjp, type Program } from '../../src/kernels/index.ts';
 import { tablesOf } from '../../src/kernels/cpu/wasm/lower.ts';
 import type { Data } from '../../src/kernels/dtype.ts';
 import { extract } from '../../src/kernels/program.ts';
-import { causalSoftmax } from '../../src/kernels/ops/causal_softmax.ts';
-import { causalSoftmaxGradient } from '../../src/kernels/ops/causal_softmax_gradient.ts';
-import type { QueryBlock } from '../../src/kernels/ops/causal_softmax_rows.ts';
 import { runReference } from '../../src/kernels/reference.ts';
 import type { Node, Value } from '../../src/kernels/graph.ts';
 import { cases } from './cases.ts';
@@ -73,7 +70,7 @@ describe.each(cases)('$name', ({ rows: kind, build, fill }) => {
 
 /** Products of matrices, what is made around them, and what only moves elements between them. */
 const onnx = [
-  ['causal_attention', 'causal_attention_gradient', 'matmul'],
+  ['attention', 'attention_gradient', 'matmul'],
   ['linear_cross_entropy', 'linear_cross_entropy_gradient', 'linear_cross_entropy_statistics'],
   ['broadcast_to', 'pad', 'reshape'],
   ['reduce_max', 'reduce_max_gradient'],
@@ -88,89 +85,6 @@ it('there is code for every other op', () => {
   );
   for (const op of [...lowered, ...onnx]) left.delete(op);
   expect([...left]).toEqual([]);
-});
-
-interface Scores {
-  readonly rows: number;
-  readonly keys: number;
-  readonly block: QueryBlock;
-  /** The first key that each query sees. */
-  readonly begins: Int32Array;
-}
-
-/** Scores of a block of queries, and d_p; what a query does not see is none of its business, NaN here. */
-function scoresOf({ rows, keys, block: { first, queries }, begins }: Scores): Record<string, Data> {
-  const isLive = (i: number): boolean => {
-    const query = first + (Math.floor(i / keys) % queries);
-    return i % keys >= begins[query] && i % keys <= query;
-  };
-  const filled = (salt: number) =>
-    Float32Array.from({ length: rows * keys }, (_, i) => (isLive(i) ? (((i + salt) * 37) % 101) / 10 - 5 : NaN));
-  return {
-    scores: filled(0),
-    dP: filled(11),
-    pull: Float32Array.from({ length: rows }, (_, i) => (i % 7) / 7),
-    begins,
-  };
-}
-
-/** The softmax of one block of one sequence, and its gradient; with begins where `masks`. */
-const softmaxOf = ({ rows, keys, block, begins }: Scores, masks: boolean): Program =>
-  trace(
-    'causal_softmax',
-    {
-      scores: f32([1, rows, keys]),
-      dP: f32([1, rows, keys]),
-      pull: f32([1, rows, 1]),
-      begins: i32([1, begins.length]),
-    },
-    (w) => {
-      const given = masks ? w.begins : undefined;
-      const [p, statistics] = causalSoftmax(w.scores, block, given);
-      const [again, dScores] = causalSoftmaxGradient({ ...w, statistics }, block, given);
-      return { p, statistics, again, dScores };
-    },
-  );
-
-/** Samples of one length, of many, and the whole sequence as one. */
-const samples: Readonly<Record<string, (query: number) => number>> = {
-  none: () => 0,
-  'of one token': (query) => query,
-  'of three': (query) => query - (query % 3),
-  'of sixteen': (query) => query - (query % 16),
-  'of seventeen': (query) => query - (query % 17),
-  'of fifty': (query) => query - (query % 50),
-};
-
-describe.each([
-  { first: 0, queries: 16, keys: 16, rows: 32 },
-  { first: 0, queries: 5, keys: 16, rows: 10 },
-  { first: 128, queries: 31, keys: 160, rows: 62 },
-  { first: 3, queries: 61, keys: 64, rows: 61 },
-])('causal softmax of queries $first and $queries more over $keys keys', ({ keys, rows, ...queries }) => {
-  const block = { ...queries, scale: 0.25 };
-  it.each(Object.keys(samples))('has the bits of its reference, samples %s', async (name) => {
-    const scores = { rows, keys, block, begins: Int32Array.from({ length: keys }, (_, query) => samples[name](query)) };
-    const program = softmaxOf(scores, name !== 'none');
-    const inputs = scoresOf(scores);
-    expect(program.nodes.every(lowersToWasm)).toBe(true);
-    await expectSameBits(program, inputs, rows);
-    const { p, again } = runReference(program, inputs);
-    expect(again).toEqual(p);
-    for (let r = 0; r < rows; r++) {
-      const row = p.subarray(r * keys, (r + 1) * keys);
-      const query = block.first + (r % block.queries);
-      expect(Array.from(row).reduce((sum, x) => sum + x, 0)).toBeCloseTo(1, 5);
-      expect(row.subarray(query + 1).every((x) => x === 0)).toBe(true);
-      expect(row.subarray(0, scores.begins[query]).every((x) => x === 0)).toBe(true);
-    }
-  });
-
-  it('has the bits that it has without begins where all are 0', () => {
-    const scores = { rows, keys, block, begins: new Int32Array(keys) };
-    const inputs = scoresOf(scores);
-    expect(runReference(softmaxOf(scores, true), inputs)).toEqual(runReference(softmaxOf(scores, false), inputs));
-  });
 });
 
 async function expectSameBits(program: Program, inputs: Record<string, Data>, rows: number): Promise<void> {

@@ -1,7 +1,7 @@
 /** The ops that a model is written in: functions of values that have gradients or need none. Those that update state are not here. */
 export { add } from './add.ts';
 export { broadcastTo } from './broadcast_to.ts';
-export { causalAttention } from './causal_attention.ts';
+export { attention, type AttentionOperands, type AttentionOptions } from './attention.ts';
 export { causalConv } from './causal_conv.ts';
 export { combine } from './combine.ts';
 export { concat } from './concat.ts';

@@ -1,6 +1,6 @@
 /**
  * The sum of tensors of which each covers one prefix of an axis: y = Σ xᵢ, element j of the axis taking part in those that
- * are longer than j, added in their order. Lengths grow.
+ * are longer than j, added in their order. No length is below the one before.
  */
 import { axisOf, isEmpty, requireFloats, staticSize } from '../check.ts';
 import { i32 } from '../cpu/wasm/instructions.ts';
@@ -17,7 +17,7 @@ const op = defineOp<{ axis: number }>({
     const lengths = xs.map(({ shape }) => staticSize('sum_prefixes', `axis ${axis}`, shape[axis]));
     const last = xs[xs.length - 1];
     xs.forEach(({ shape }, i) => {
-      if (sameShape(shape, last.shape.with(axis, lengths[i])) && (i === 0 || lengths[i] > lengths[i - 1])) return;
+      if (sameShape(shape, last.shape.with(axis, lengths[i])) && (i === 0 || lengths[i] >= lengths[i - 1])) return;
       throw new ShapeError('sum_prefixes', `${showShape(shape)} is no prefix of ${showShape(last.shape)}`);
     });
     return [last];
@@ -79,11 +79,13 @@ const op = defineOp<{ axis: number }>({
     const shapes = inputs.map(({ shape }) => shape);
     if (shapes.some((shape) => isEmpty(shape) || !isStatic(shape))) return null;
     const lengths = shapes.map((shape) => Number(shape[axis]));
+    const borders = [...new Set(lengths)];
     const sums: string[] = [];
     names.forEach((name, i) => {
-      const sizes = lengths.slice(0, i + 1).map((length, j) => length - (lengths[j - 1] ?? 0));
-      const pieces = i === 0 ? [name] : graph.op('Split', [name, graph.int64(sizes)], { axis }, i + 1);
-      pieces.forEach((piece, j) => (sums[j] = j < i ? graph.one('Add', [sums[j], piece]) : piece));
+      const own = borders.slice(0, borders.indexOf(lengths[i]) + 1);
+      const sizes = own.map((length, j) => length - (own[j - 1] ?? 0));
+      const pieces = own.length === 1 ? [name] : graph.op('Split', [name, graph.int64(sizes)], { axis }, own.length);
+      pieces.forEach((piece, j) => (sums[j] = j in sums ? graph.one('Add', [sums[j], piece]) : piece));
     });
     return [sums.length === 1 ? sums[0] : graph.one('Concat', sums, { axis })];
   },

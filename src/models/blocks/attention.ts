@@ -4,7 +4,7 @@
  * each sample of a sequence. Shape suffixes: see `model.ts`.
  */
 import type { Value } from '../../kernels/graph.ts';
-import { causalAttention } from '../../kernels/ops/causal_attention.ts';
+import { attention as attend } from '../../kernels/ops/attention.ts';
 import { mul } from '../../kernels/ops/mul.ts';
 import { reduceSum } from '../../kernels/ops/reduce_sum.ts';
 import { reshape } from '../../kernels/ops/reshape.ts';
@@ -27,7 +27,7 @@ export const attention: Mixer = {
     const q_BHTd = rope(heads(linear(h_RD, q_DD)), { theta: ropeTheta });
     const k_BHTd = rope(heads(linear(h_RD, k_DD)), { theta: ropeTheta });
     const v_BHTd = heads(linear(h_RD, v_DD));
-    const o_BHTd = causalAttention(q_BHTd, k_BHTd, v_BHTd, begins_R);
+    const o_BHTd = attend({ q: q_BHTd, k: k_BHTd, v: v_BHTd, begins: begins_R }, { causal: true });
     // The length of each head's output.
     tap?.('heads', () => reshape(transpose(sqrt(reduceSum(mul(o_BHTd, o_BHTd), [-1])), [0, 2, 1]), [B * T, H]));
     return linear(reshape(transpose(o_BHTd, [0, 2, 1, 3]), [B * T, D]), o_DD);

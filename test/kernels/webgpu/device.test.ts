@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import {
   accumulate,
   add,
-  causalAttention,
+  attention,
   dynamic,
   f32,
   gatherRows,
@@ -92,19 +92,23 @@ describe('operands that the reference refuses', () => {
     slice.release();
   });
 
-  it('throws where the keys of a query begin before the first or behind its own', async () => {
-    const slice = device.slice('begins', 2 ** 20);
+  it('throws where the keys of a query begin or end before the first or behind the last', async () => {
+    const slice = device.slice('places', 2 ** 20);
     const x_BHTd = f32([1, 1, 3, 4]);
-    const attends = trace('attends', { x_BHTd, begins: i32([1, 3]) }, (w) => ({
-      y: causalAttention(w.x_BHTd, w.x_BHTd, w.x_BHTd, w.begins),
+    const places = i32([1, 3]);
+    const attends = trace('attends', { x_BHTd, begins: places, ends: places }, ({ x_BHTd: x, begins, ends }) => ({
+      y: attention({ q: x, k: x, v: x, begins, ends }, { causal: true }),
     }));
     const executable = await device.compile(attends);
     const tensors = tensorsOf(slice, attends);
-    for (const begins of [
-      [0, 2, 2],
-      [0, -1, 2],
-    ]) {
+    for (const [begins, ends] of [
+      [[0, 4, 2], 3],
+      [[0, -1, 2], 3],
+      [[0, 1, 2], 4],
+      [[0, 1, 2], -1],
+    ] as const) {
       device.write(tensors.begins, Int32Array.from(begins));
+      device.write(tensors.ends, Int32Array.of(3, ends, 3));
       await executable.run(tensors);
       await expect(device.read(tensors.y)).rejects.toThrow(/attends: an index or a target is outside/);
     }
