@@ -1,29 +1,52 @@
 /**
  * The config of a model: its family and all sizes that its parameters follow from, under Hugging Face's names, as one JSON. A
- * topology file gives one; with a trace's settings beside it a family builds the model.
+ * topology file gives one; with a trace's settings beside it a family builds the model. Each family reads what it is made of.
  */
-import type { MoeSection } from '../topology/index.ts';
+import type { ArchitectureName, ModelSection, MoeSection } from '../topology/index.ts';
+import type { RopeScaling } from '../kernels/ops/rope_frequencies.ts';
+import type { MambaConfig } from './blocks/mamba_shape.ts';
+
 export interface ModelConfig {
-  readonly family: 'transformer' | 'switch';
+  readonly family: ArchitectureName;
   readonly vocab_size: number;
   readonly hidden_size: number;
   readonly num_hidden_layers: number;
   readonly num_attention_heads: number;
+  /** Heads of keys and values, which so many query heads share. */
+  readonly num_key_value_heads: number;
+  readonly head_dim: number;
+  readonly attention_bias: boolean;
+  /** Keys that a query sees, its own among them; null: all before it. */
+  readonly sliding_window: number | null;
+  readonly rope_theta: number;
+  readonly rope_scaling: RopeScaling | null;
+  /** Share of a head's channels that turn. */
+  readonly partial_rotary_factor: number;
   /** Inner width of the feed-forward networks of each layer, dense or expert. */
   readonly intermediate_size: readonly number[];
-  readonly rope_theta: number;
+  /** Null: the family's own. */
+  readonly hidden_act: Activation | null;
+  readonly mlp_bias: boolean;
+  /** Of norms of any kind. */
   readonly rms_norm_eps: number;
+  /** Standard deviation of initial matrices; null: as the family's paper has it. */
+  readonly initializer_range: number | null;
   /** Whether the head's matrix is the embedding's. */
   readonly tie_word_embeddings: boolean;
+  readonly mamba: MambaConfig;
+  /** What each layer is, where a pattern says so: see `layer_pattern.ts`. */
+  readonly layers: readonly string[] | null;
   readonly moe: MixtureConfig | null;
 }
+
+export type Activation = NonNullable<ModelSection['hidden_act']>;
 
 /** Keys of the `moe` section that a mixture is not made of: where mixtures are, and what is written down of them. */
 export type NoMixtureKey = 'every_n_layers' | 'metrics' | 'record' | 'replay';
 
 /** How a mixture routes, by the names of the topology's `moe` section. */
 export type MixtureConfig = Omit<MoeSection, NoMixtureKey> & {
-  /** Layers whose feed-forward network is a mixture of experts. */
+  /** Layers that have a mixture of experts. */
   readonly layers: readonly number[];
 };
 
@@ -31,7 +54,7 @@ export type MixtureConfig = Omit<MoeSection, NoMixtureKey> & {
 export const balancesSteps = ({ aux_loss: over, aux_loss_coef: weight }: MixtureConfig): boolean =>
   over === 'global' && weight > 0;
 
-/** Sizes of one layer, as what it is made of sees them. */
+/** Sizes of one layer, as sublayers of somebody's own see them. */
 export interface LayerShape {
   readonly hidden: number;
   readonly heads: number;

@@ -10,7 +10,6 @@ import { codeOf } from '../system_error.ts';
 import type { Topology } from '../topology/index.ts';
 import type { FeedForward, Mixer, Sublayers } from './sublayer.ts';
 import type { Family } from './families/family.ts';
-import { usualSublayers } from './blocks/usual_sublayers.ts';
 
 /** A module of sublayers that cannot be used; the line says where it is and why. */
 export class BadSublayers extends Error {
@@ -22,7 +21,9 @@ export class BadSublayers extends Error {
   }
 }
 
-export interface LoadedSublayers extends Sublayers {
+export interface LoadedSublayers {
+  /** What stands in the place of the architecture's. */
+  readonly sublayers: Partial<Sublayers>;
   /** Builds the model; null where the architecture's own does. */
   readonly family: Family | null;
   /** SHA-256 of the module, but not of what it imports; null where there is none. */
@@ -50,7 +51,7 @@ export async function loadSublayers(
   expected?: string | null,
 ): Promise<LoadedSublayers> {
   const file = sublayersFile(topology, baseDir);
-  if (file === null) return { ...usualSublayers, family: null, digest: null };
+  if (file === null) return { sublayers: {}, family: null, digest: null };
   const digest = digestOf(file);
   if (expected !== undefined && digest !== expected) {
     throw new BadSublayers(file, 'was changed while the run began; start it again');
@@ -67,8 +68,7 @@ export async function loadSublayers(
     throw new BadSublayers(file, `${name} is no sublayer; export an object with the functions weights and apply`);
   }
   return {
-    mixer: isSublayer(mixer) ? mixer : usualSublayers.mixer,
-    feedForward: isSublayer(feedForward) ? feedForward : usualSublayers.feedForward,
+    sublayers: { ...(isSublayer(mixer) ? { mixer } : {}), ...(isSublayer(feedForward) ? { feedForward } : {}) },
     family: family ?? null,
     digest,
   };

@@ -2,7 +2,7 @@
  * A parameter of a model: its Hugging Face name, shape and how it begins. Linear weights are stored [out, in].
  */
 import { elements } from '../kernels/shape.ts';
-import { constant, ones, truncatedNormal, type Init } from './init.ts';
+import { constant, normal, ones, truncatedNormal, zeros, type Init } from './init.ts';
 
 export interface Parameter {
   readonly name: string;
@@ -19,21 +19,53 @@ export interface Parameter {
 /** Scale s of the initial standard deviation sqrt(s / fan_in) (arXiv 2101.03961 §2.4). */
 const initScale = 0.1;
 
-/** A matrix [out, in] with std sqrt(0.1 / in), from hidden vectors to hidden vectors unless told otherwise. */
-export function matrix(name: string, outputs: number, inputs: number, { isHidden = true } = {}): Parameter {
-  return {
+/** What is usual of a matrix, and can be told otherwise. */
+export interface MatrixOptions {
+  /** From hidden vectors to hidden vectors? Default: yes. */
+  readonly isHidden?: boolean;
+  /** How it begins; default: as its makers have it. */
+  readonly init?: Init;
+}
+
+/** Makers of the usual parameters; whose they are, decides how matrices begin. */
+export interface ParameterMakers {
+  /** A matrix [out, in]. */
+  readonly matrix: (name: string, outputs: number, inputs: number, options?: MatrixOptions) => Parameter;
+  /** The scale of a norm, all ones. */
+  readonly scale: (name: string, width: number) => Parameter;
+  /** Zeros that are added, and do not decay. */
+  readonly bias: (name: string, width: number) => Parameter;
+}
+
+/** Makers whose matrices begin by `initOf`, which is told how many inputs one has. */
+export function makersOf(initOf: (inputs: number) => Init): ParameterMakers {
+  const vector = (name: string, width: number, init: Init): Parameter => ({
     name,
-    shape: [outputs, inputs],
-    init: truncatedNormal(Math.sqrt(initScale / inputs)),
-    decays: true,
-    isHidden,
+    shape: [width],
+    init,
+    decays: false,
+    isHidden: false,
+  });
+  return {
+    matrix: (name, outputs, inputs, { isHidden = true, init = initOf(inputs) } = {}) => ({
+      name,
+      shape: [outputs, inputs],
+      init,
+      decays: true,
+      isHidden,
+    }),
+    scale: (name, width) => vector(name, width, ones),
+    bias: (name, width) => vector(name, width, zeros),
   };
 }
 
-/** The scale of a norm, all ones. */
-export function scale(name: string, width: number): Parameter {
-  return { name, shape: [width], init: ones, decays: false, isHidden: false };
-}
+/** Matrices with std sqrt(0.1 / in), as Switch Transformers begin. */
+export const usualMakers = makersOf((inputs) => truncatedNormal(Math.sqrt(initScale / inputs)));
+export const { matrix, scale, bias } = usualMakers;
+
+/** Matrices of N(0, σ²); where no σ is given, the usual ones. */
+export const makersWith = (std: number | null): ParameterMakers =>
+  std === null ? usualMakers : makersOf(() => normal(std));
 
 /** A bias for each of `count` choices, which moves by `rate` towards those that are taken too seldom. */
 export function balanceBias(name: string, count: number, rate: number): Parameter {

@@ -7,17 +7,11 @@
 import type * as ops from '../kernels/ops/index.ts';
 import type { Value } from '../kernels/graph.ts';
 import type { LayerShape } from './config.ts';
-import type { matrix, Parameter, scale } from './parameter.ts';
+import type { Parameter, ParameterMakers } from './parameter.ts';
 import type { Tap } from './taps.ts';
 
 /** The ops that a sublayer is written in. */
 export type Ops = typeof ops;
-
-/** Makers of the usual parameters: a matrix [out, in] and the scale of a norm. */
-export interface ParameterMakers {
-  readonly matrix: typeof matrix;
-  readonly scale: typeof scale;
-}
 
 /** Sequences of a microbatch; rows of x_RD are B·T, a sequence after the other. */
 export interface SequenceShape {

@@ -57,7 +57,7 @@ export function oncePer<Key, Made>(make: (key: Key) => Made): (key: Key) => Made
 }
 
 /** How a program declares weights. */
-const specsOf = (weights: Weights): Record<string, InputSpec> =>
+export const specsOf = (weights: Weights): Record<string, InputSpec> =>
   Object.fromEntries(Object.entries(weights).map(([name, { shape }]) => [name, weight(shape)]));
 
 function squaresRelu({ nodes }: Program): boolean {

@@ -6,12 +6,23 @@ import type { Value } from '../kernels/graph.ts';
 import type { Values } from '../kernels/trace.ts';
 import type { LayerShape } from './config.ts';
 import type { Weights } from './model.ts';
-import { matrix, scale } from './parameter.ts';
+import { usualMakers, type Parameter, type ParameterMakers } from './parameter.ts';
 import type { FeedForward, Mixer } from './sublayer.ts';
 
 /** The weights of `sublayer` under `prefix`, their parameters' names beginning with `at`. */
-export function weightsOf(sublayer: Mixer | FeedForward, shape: LayerShape, prefix: string, at: string): Weights {
-  const weights = Object.entries(sublayer.weights(shape, { matrix, scale }));
+export function weightsOf(
+  sublayer: Mixer | FeedForward,
+  shape: LayerShape,
+  prefix: string,
+  at: string,
+  make: ParameterMakers = usualMakers,
+): Weights {
+  return prefixed(prefix, at, sublayer.weights(shape, make));
+}
+
+/** Weights under `prefix`, the names of their parameters continuing `at`. */
+export function prefixed(prefix: string, at: string, parameters: Readonly<Record<string, Parameter>>): Weights {
+  const weights = Object.entries(parameters);
   return Object.fromEntries(
     weights.map(([name, parameter]) => [`${prefix}_${name}`, { ...parameter, name: `${at}.${parameter.name}` }]),
   );

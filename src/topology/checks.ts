@@ -6,6 +6,7 @@ import { blendRules } from './blend_rules.ts';
 import { dataRules } from './data_rules.ts';
 import { decaySteps } from './decay_steps.ts';
 import { evaluationRules } from './evaluation_rules.ts';
+import { modelRules } from './model_rules.ts';
 import { moeRules } from './moe_rules.ts';
 import { problem, type Problem, type Rule } from './problem.ts';
 import type { Topology } from './schema.ts';
@@ -13,60 +14,12 @@ import { sizeLimits } from './size_limits.ts';
 
 /** Every rule that the topology breaks, in the order of the sections. */
 export function checkTopology(topology: Topology): Problem[] {
-  return [...rules, ...moeRules, ...dataRules, ...blendRules, ...evaluationRules, ...sizeLimits].flatMap(
+  return [...modelRules, ...rules, ...moeRules, ...dataRules, ...blendRules, ...evaluationRules, ...sizeLimits].flatMap(
     (rule) => rule(topology) ?? [],
   );
 }
 
-/** onnxruntime's row sums are the same at every position only for widths that are multiples of 16. */
-const widthMultiple = 16;
-
 const rules: readonly Rule[] = [
-  ({ model }) =>
-    model.hidden_size % widthMultiple !== 0
-      ? problem(`hidden_size ${model.hidden_size} is not a multiple of ${widthMultiple}`, 'model.hidden_size')
-      : null,
-
-  ({ model: { vocab_size: rows } }) =>
-    rows !== null && rows % widthMultiple !== 0
-      ? problem(`vocab_size ${rows} is not a multiple of ${widthMultiple}`, 'model.vocab_size')
-      : null,
-
-  ({ model: { intermediate_size: widths, num_hidden_layers: layers } }) => {
-    if (typeof widths !== 'number' && widths.length !== layers) {
-      return problem(
-        `a list of ${widths.length} for num_hidden_layers ${layers}; give one width for each layer, or one for all`,
-        'model.intermediate_size',
-        'model.num_hidden_layers',
-      );
-    }
-    const wrong = [widths].flat().findIndex((width) => width % widthMultiple !== 0);
-    const key = typeof widths === 'number' ? 'model.intermediate_size' : `model.intermediate_size.${wrong}`;
-    return wrong < 0
-      ? null
-      : problem(`intermediate_size ${[widths].flat()[wrong]} is not a multiple of ${widthMultiple}`, key);
-  },
-
-  ({ model: { hidden_size: hidden, num_attention_heads: heads } }) =>
-    (hidden / heads) % widthMultiple !== 0
-      ? problem(
-          `hidden_size ${hidden} / num_attention_heads ${heads} is ${round(hidden / heads)} a head; ` +
-            `it must be a multiple of ${widthMultiple}`,
-          'model.num_attention_heads',
-          'model.hidden_size',
-        )
-      : null,
-
-  ({ model, parallelism }) =>
-    parallelism.pipeline_parallel > model.num_hidden_layers
-      ? problem(
-          `pipeline_parallel ${parallelism.pipeline_parallel} exceeds model.num_hidden_layers ` +
-            `${model.num_hidden_layers}; every stage needs a layer`,
-          'parallelism.pipeline_parallel',
-          'model.num_hidden_layers',
-        )
-      : null,
-
   ({ training: { global_batch_size: batch }, parallelism: { data_parallel: ranks, micro_batches: each } }) =>
     batch % (ranks * each) !== 0
       ? problem(
@@ -75,16 +28,6 @@ const rules: readonly Rule[] = [
           'training.global_batch_size',
           'parallelism.data_parallel',
           'parallelism.micro_batches',
-        )
-      : null,
-
-  ({ training, model }) =>
-    training.sequence_length > model.max_position_embeddings
-      ? problem(
-          `sequence_length ${training.sequence_length} exceeds model.max_position_embeddings ` +
-            String(model.max_position_embeddings),
-          'training.sequence_length',
-          'model.max_position_embeddings',
         )
       : null,
 
@@ -173,5 +116,3 @@ const rules: readonly Rule[] = [
       ? problem(`min_lr ${optimizer.min_lr} exceeds lr ${optimizer.lr}`, 'optimizer.min_lr', 'optimizer.lr')
       : null,
 ];
-
-const round = (value: number): number => Math.round(value * 100) / 100;

@@ -1,4 +1,5 @@
 /** The public face of the topology: the file's schema, its parser, the mesh, placement and the plan. */
+export { architectures, architectureNames, isMixture, type ArchitectureName } from './architectures.ts';
 export * from './blend_weight.ts';
 export * from './byte_size.ts';
 export * from './capacity.ts';

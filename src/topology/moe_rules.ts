@@ -1,4 +1,5 @@
 /** Rules that concern mixtures of experts: what tokens may choose from, and among whom slots are given out. */
+import { hasExperts } from './architectures.ts';
 import { capacityOf } from './capacity.ts';
 import { microbatchSequencesOf } from './mesh.ts';
 import { problem, type Problem, type Rule } from './problem.ts';
@@ -175,14 +176,18 @@ const rules: readonly MoeRule[] = [
 
 export const moeRules: readonly Rule[] = [
   ({ model, moe }) =>
-    model.architecture === 'transformer' && moe !== undefined
-      ? problem('a transformer has no experts; remove the section, or set model.architecture: switch', 'moe')
+    !hasExperts(model) && moe !== undefined
+      ? problem(
+          `${model.architecture} has no experts${model.layers === undefined ? '' : ' in model.layers'}; remove the section, ` +
+            'or set model.architecture: switch',
+          'moe',
+        )
       : null,
 
-  ({ moe, parallelism: { expert_parallel: groups } }) =>
+  ({ model, moe, parallelism: { expert_parallel: groups } }) =>
     moe === undefined && groups > 1
       ? problem(
-          `expert_parallel ${groups} needs experts, and a transformer has none; set it to 1`,
+          `expert_parallel ${groups} needs experts, and ${model.architecture} has none; set it to 1`,
           'parallelism.expert_parallel',
           'model.architecture',
         )

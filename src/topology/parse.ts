@@ -3,13 +3,13 @@
  * stages: YAML, overrides, schema, rules between keys; all faults of the first stage that has any are reported.
  */
 import { type Document, LineCounter } from 'yaml';
+import { overDefaults, readersOf, strangeKeys } from './architectures.ts';
 import { checkTopology } from './checks.ts';
 import { ConfigError } from './config_error.ts';
 import { keyTree, type KeyNode } from './key_tree.ts';
 import { applyOverrides, type Override } from './overrides.ts';
 import { describeValue, isPlainMap } from './plain.ts';
 import { type Problem, problemsOf } from './problem.ts';
-import { moeSchema } from './schema/moe.ts';
 import { type Topology, topologySchema } from './schema.ts';
 import { placeOf } from './source_map.ts';
 import { readYaml } from './yaml_text.ts';
@@ -22,14 +22,21 @@ export function parseTopology(text: string, file: string, overrides: readonly Ov
   // Some editors begin a file with a byte order mark; it is no column.
   const source = readSource(text.replace(/^\ufeff/, ''), file);
   const root = fillEmptySections(applyOverrides(source.root, overrides), keyTree());
-  const result = topologySchema.safeParse(root);
+  const result = topologySchema.safeParse(overDefaults(root));
   if (!result.success) throw report(problemsOf(result.error.issues, root), source, overrides);
-
-  const topology = withExperts(result.data);
-  const problems = checkTopology(topology);
+  const problems = [...strangeProblems(root), ...checkTopology(result.data)];
   if (problems.length > 0) throw report(problems, source, overrides);
-  return topology;
+  return result.data;
 }
+
+/** Keys that the architecture does not read would change nothing, in silence. */
+const strangeProblems = (root: unknown): Problem[] =>
+  strangeKeys(root).map((key) => ({
+    path: ['model', key],
+    others: [],
+    text: `model.architecture does not read it, ${readersOf(key).join(', ')} do; remove it`,
+    atKey: true,
+  }));
 
 interface Source {
   readonly file: string;
@@ -59,12 +66,6 @@ function fillEmptySections(value: unknown, node: KeyNode): unknown {
       return [key, child === undefined ? inner : fillEmptySections(inner, child)];
     }),
   );
-}
-
-/** Architectures with experts take the defaults of a missing `moe` section. */
-function withExperts(topology: Topology): Topology {
-  if (topology.model.architecture === 'transformer' || topology.moe !== undefined) return topology;
-  return { ...topology, moe: moeSchema.parse({}) };
 }
 
 /** Faults of arguments come after those of the file. */

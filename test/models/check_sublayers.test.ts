@@ -1,10 +1,9 @@
 /** What somebody's sublayers must keep to. */
 import { expect, it } from 'vitest';
-import { usualSublayers } from '../../src/models/blocks/usual_sublayers.ts';
 import { checkSublayers } from '../../src/models/check_sublayers.ts';
 import { ones } from '../../src/models/init.ts';
 import type { FeedForward, Mixer } from '../../src/models/sublayer.ts';
-import { tinyConfig, tinySettings } from './kit.ts';
+import { tinyConfig, tinySettings, usualSublayers } from './kit.ts';
 
 it('the usual ones keep to it', () => {
   expect(() => checkSublayers(tinyConfig, tinySettings, usualSublayers)).not.toThrow();

@@ -5,10 +5,9 @@ import { feedForward as swiglu } from '../../examples/swiglu.ts';
 import { castOf } from '../../src/actors/placement/cast.ts';
 import { runSpecOf } from '../../src/actors/placement/run_spec.ts';
 import { flopsOf } from '../../src/kernels/program.ts';
-import { usualSublayers } from '../../src/models/blocks/usual_sublayers.ts';
 import { countParameters } from '../../src/models/costs.ts';
 import { parseTopology, type Topology } from '../../src/topology/index.ts';
-import { denseConfig, modelOf, runStepsOf, tinyConfig, tinySettings } from './kit.ts';
+import { denseConfig, modelOf, runStepsOf, tinyConfig, tinySettings, usualSublayers } from './kit.ts';
 
 const configOf = (name: string): Topology => {
   const file = new URL(`../../configs/${name}.yaml`, import.meta.url);

@@ -1,7 +1,6 @@
 /** From the sections of a topology file to the config of a model. */
 import { expect, it } from 'vitest';
 import { typeOf } from '../../src/kernels/program.ts';
-import { usualSublayers } from '../../src/models/blocks/usual_sublayers.ts';
 import { buildModel } from '../../src/models/families/index.ts';
 import { mixturesOf } from '../../src/models/model.ts';
 import { modelConfigOf, traceSettingsOf } from '../../src/models/from_topology.ts';
@@ -30,8 +29,6 @@ it('an expert has memory for the larger of both capacities', () => {
   const text = 'moe: { capacity_factor: 1.25, eval_capacity_factor: 2 }';
   const topology = parseTopology(text, 'run.yaml');
   const config = modelConfigOf(topology, 300);
-  const [mixture] = mixturesOf(
-    buildModel({ config, settings: traceSettingsOf(topology, 2), sublayers: usualSublayers }),
-  );
+  const [mixture] = mixturesOf(buildModel({ config, settings: traceSettingsOf(topology, 2) }));
   expect(typeOf(mixture.programs.expert, 'rows_SD').shape[0]).toEqual({ name: 'rows', max: (2 * 512) / 8 });
 });

@@ -1,12 +1,12 @@
 /** What the model tests share: small shapes, all parameters of a model, and weights large enough for every part to count. */
 import { layerShape, type ModelConfig } from '../../src/models/config.ts';
 import type { TraceSettings } from '../../src/models/trace_settings.ts';
-import { usualSublayers } from '../../src/models/blocks/usual_sublayers.ts';
 import { nextToken } from '../../src/models/objectives/next_token.ts';
-import { buildModel } from '../../src/models/families/index.ts';
+import { buildModel, sublayersOf } from '../../src/models/families/index.ts';
 import { layersOf, mixturesOf, type Model, type RunStep } from '../../src/models/model.ts';
 import { ones } from '../../src/models/init.ts';
 import type { Parameter } from '../../src/models/parameter.ts';
+import type { Sublayers } from '../../src/models/sublayer.ts';
 import { fillUniform } from '../../src/kernels/random.ts';
 import { moeSchema } from '../../src/topology/schema/moe.ts';
 import { elements } from '../../src/kernels/shape.ts';
@@ -20,15 +20,28 @@ export const tinyConfig: ModelConfig = {
   hidden_size: 8,
   num_hidden_layers: 4,
   num_attention_heads: 2,
-  intermediate_size: [12, 12, 12, 12],
+  num_key_value_heads: 2,
+  head_dim: 4,
+  attention_bias: false,
+  sliding_window: null,
   rope_theta: 10_000,
+  rope_scaling: null,
+  partial_rotary_factor: 1,
+  intermediate_size: [12, 12, 12, 12],
+  hidden_act: null,
+  mlp_bias: false,
   rms_norm_eps: 1e-6,
+  initializer_range: null,
   tie_word_embeddings: false,
+  mamba: { state_size: 4, conv_kernel: 3, expand: 2, time_step_rank: 2, use_bias: false, use_conv_bias: true },
+  layers: null,
   moe: { ...usualMoe, num_experts: 3, top_k: 2, layers: [1, 3], jitter_eps: 0, dispatch_dtype: 'fp32' },
 };
 export const tinyMoe = tinyConfig.moe!;
 export const denseConfig: ModelConfig = { ...tinyConfig, family: 'transformer', moe: null };
 export const tinyShape = layerShape(tinyConfig, 0);
+/** What its layers are made of. */
+export const usualSublayers = sublayersOf(tinyConfig);
 export const tinySettings: TraceSettings = {
   batch: 2,
   sequence: 6,
@@ -39,7 +52,7 @@ export const tinySettings: TraceSettings = {
 };
 
 /** A small model; what is not given is as above. */
-export const modelOf = (config = tinyConfig, settings = tinySettings, sublayers = usualSublayers): Model =>
+export const modelOf = (config = tinyConfig, settings = tinySettings, sublayers: Partial<Sublayers> = {}): Model =>
   buildModel({ config, settings, sublayers });
 
 export const runStepsOf = (model: Model): RunStep[] =>

@@ -9,8 +9,7 @@ import type { Program } from '../../src/kernels/program.ts';
 import { mixtureBlock } from '../../src/models/blocks/mixture.ts';
 import type { MixtureConfig } from '../../src/models/config.ts';
 import { unit } from '../../src/runtime/testing/index.ts';
-import { reluFfn } from '../../src/models/blocks/relu_ffn.ts';
-import { tinyMoe, tinySettings, tinyShape } from './kit.ts';
+import { tinyMoe, tinySettings, tinyShape, usualSublayers } from './kit.ts';
 import { matrixOf, mixture } from './plain_decoder.ts';
 
 const { hidden: D, ffn: F } = tinyShape;
@@ -18,9 +17,10 @@ const [R, E, K, capacity] = [9, 3, 2, 6];
 const rule = { experts: E, topK: K, capacity };
 const hand = { kind: 'hand', to: 'model.layers.1.mlp', gives: 'h', takes: 'moe' } as const;
 const settings = { ...tinySettings, batch: 1, sequence: R };
+const { feedForward } = usualSublayers;
 
 const programsOf = (more: Partial<MixtureConfig> = {}) =>
-  mixtureBlock({ shape: tinyShape, moe: { ...tinyMoe, ...more }, settings, feedForward: reluFfn }).at(
+  mixtureBlock({ shape: tinyShape, moe: { ...tinyMoe, ...more }, settings, feedForward }).at(
     { hand, part: 'mlp', before: 0 },
     1,
   ).programs;

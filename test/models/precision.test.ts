@@ -3,11 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { decomposed } from '../../src/kernels/cpu/decomposed.ts';
 import type { Precision } from '../../src/kernels/precision.ts';
 import { show, type Program } from '../../src/kernels/program.ts';
-import { reluFfn } from '../../src/models/blocks/relu_ffn.ts';
-import { usualSublayers } from '../../src/models/blocks/usual_sublayers.ts';
+import { feedForward } from '../../src/models/blocks/feed_forward.ts';
 import { mixturesOf, type Model } from '../../src/models/model.ts';
 import type { FeedForward } from '../../src/models/sublayer.ts';
-import { modelOf, runStepsOf, tinyConfig, tinySettings } from './kit.ts';
+import { modelOf, runStepsOf, tinyConfig, tinySettings, usualSublayers } from './kit.ts';
 
 const modelIn = (precision: Precision, feedForward = usualSublayers.feedForward): Model =>
   modelOf(tinyConfig, { ...tinySettings, precision }, { ...usualSublayers, feedForward });
@@ -49,7 +48,7 @@ describe('products', () => {
 
 describe('a squared ReLU', () => {
   const squared = (square: FeedForward['apply']): FeedForward => ({
-    ...reluFfn,
+    ...feedForward({ act: 'relu' }),
     apply: (h, w, shape, ops) =>
       ops.matmul(square(ops.matmul(h, w.up_FD, { transposeB: true }), w, shape, ops), w.down_DF, { transposeB: true }),
   });

@@ -3,14 +3,23 @@ import { afterAll, expect, it } from 'vitest';
 import { family as parallelExperts } from '../../examples/parallel_experts.ts';
 import { CpuDevice, vjp } from '../../src/kernels/index.ts';
 import { floats, type Data } from '../../src/kernels/dtype.ts';
-import { usualSublayers } from '../../src/models/blocks/usual_sublayers.ts';
 import { checkSublayers } from '../../src/models/check_sublayers.ts';
 import { buildModel } from '../../src/models/families/index.ts';
 import { batchStreams, layersOf, type Model } from '../../src/models/model.ts';
 import type { Mixer } from '../../src/models/sublayer.ts';
 import { unit } from '../../src/runtime/testing/index.ts';
 import { onDevice, relativeError } from '../kernels/kit.ts';
-import { denseConfig, modelOf, parametersOf, runStepsOf, tinyConfig, tinyMoe, tinySettings, valuesOf } from './kit.ts';
+import {
+  denseConfig,
+  modelOf,
+  parametersOf,
+  runStepsOf,
+  tinyConfig,
+  tinyMoe,
+  tinySettings,
+  valuesOf,
+  usualSublayers,
+} from './kit.ts';
 
 const device = new CpuDevice({ bytes: 2 ** 29 });
 afterAll(() => device.close());

@@ -1,13 +1,12 @@
 /** Taps of a block: what they show, and that a program without them has nothing of theirs. */
 import { describe, expect, it } from 'vitest';
 import { denseBlock } from '../../src/models/blocks/decoder_layer.ts';
-import { usualSublayers } from '../../src/models/blocks/usual_sublayers.ts';
 import { LayerBuilder } from '../../src/models/layer_builder.ts';
 import { tracedBlock } from '../../src/models/traced_block.ts';
 import { runReference } from '../../src/kernels/reference.ts';
 import { f32 } from '../../src/kernels/trace.ts';
 import { layersOf } from '../../src/models/model.ts';
-import { modelOf, tinyConfig, tinySettings, tinyShape } from './kit.ts';
+import { modelOf, tinyConfig, tinySettings, tinyShape, usualSublayers } from './kit.ts';
 
 const block = (names: readonly string[], taps: { batch: number; sequence: number } | null) =>
   tracedBlock({

@@ -5,24 +5,44 @@ import { messageOf } from './refusal.ts';
 describe('a broken rule names both keys and their numbers', () => {
   test.each([
     [
-      'model: { hidden_size: 100 }',
-      'run.yaml:1:23: model.hidden_size: hidden_size 100 is not a multiple of 16 (and 1 more error)',
-    ],
-    [
-      'model: { intermediate_size: 500 }',
-      'run.yaml:1:29: model.intermediate_size: intermediate_size 500 is not a multiple of 16',
-    ],
-    [
       'model: { num_attention_heads: 3 }',
-      'run.yaml:1:31: model.num_attention_heads: hidden_size 128 / num_attention_heads 3 is 42.67 a head; it must be a multiple of 16',
+      'run.yaml:1:31: model.num_attention_heads: hidden_size 128 / num_attention_heads 3 is 42.67 a head; choose heads that divide it, or set head_dim',
     ],
     [
-      'model: { num_attention_heads: 16 }',
-      'run.yaml:1:31: model.num_attention_heads: hidden_size 128 / num_attention_heads 16 is 8 a head; it must be a multiple of 16',
+      'model: { num_attention_heads: 128 }',
+      'run.yaml:1:31: model.num_attention_heads: hidden_size 128 / num_attention_heads 128 is 1 rotary channels a head; they turn in pairs, so it must be even',
+    ],
+    [
+      'model: { architecture: nemotron, head_dim: 6 }',
+      'run.yaml:1:44: model.head_dim: head_dim 6 x partial_rotary_factor 0.5 is 3 rotary channels a head; they turn in pairs, so it must be even',
+    ],
+    [
+      'model: { num_key_value_heads: 3 }',
+      'run.yaml:1:31: model.num_key_value_heads: num_key_value_heads 3 does not divide num_attention_heads 4',
+    ],
+    [
+      'model: { rope_scaling: { rope_type: yarn, factor: 4 } }',
+      'run.yaml:1:24: model.rope_scaling.original_max_position_embeddings: rope_type yarn needs original_max_position_embeddings, the longest sequence of pre-training',
+    ],
+    [
+      'model: { rope_scaling: { rope_type: llama3, factor: 4, original_max_position_embeddings: 64, low_freq_factor: 4, high_freq_factor: 1 } }',
+      'run.yaml:1:132: model.rope_scaling.high_freq_factor: rope_type llama3 needs low_freq_factor, and a high_freq_factor above it',
+    ],
+    [
+      'model: { architecture: moe_mamba, num_hidden_layers: 5 }',
+      'run.yaml:1:54: model.layers: a pattern of 2 does not divide num_hidden_layers 5; set that to a multiple of it',
+    ],
+    [
+      'model: { architecture: moe_mamba, layers: [mamba] }\nmoe: { top_k: 1 }',
+      'run.yaml:2:6: moe: moe_mamba has no experts in model.layers; remove the section, or set model.architecture: switch',
+    ],
+    [
+      'model: { architecture: mamba, intermediate_size: 64, num_attention_heads: 2 }',
+      'run.yaml:1:31: model.intermediate_size: model.architecture does not read it, transformer, switch, llama, mixtral, nemotron, moe_mamba do; remove it (and 1 more error)',
     ],
     [
       'model: { architecture: transformer }\nmoe: { top_k: 1 }',
-      'run.yaml:2:6: moe: a transformer has no experts; remove the section, or set model.architecture: switch',
+      'run.yaml:2:6: moe: transformer has no experts; remove the section, or set model.architecture: switch',
     ],
     ['moe: { top_k: 9 }', 'run.yaml:1:15: moe.top_k: top_k 9 exceeds num_experts 8'],
     [
@@ -35,7 +55,7 @@ describe('a broken rule names both keys and their numbers', () => {
     ],
     [
       'model: { architecture: transformer }\nparallelism: { expert_parallel: 2 }',
-      'run.yaml:2:33: parallelism.expert_parallel: expert_parallel 2 needs experts, and a transformer has none; set it to 1',
+      'run.yaml:2:33: parallelism.expert_parallel: expert_parallel 2 needs experts, and transformer has none; set it to 1',
     ],
     [
       'parallelism: { pipeline_parallel: 5 }',

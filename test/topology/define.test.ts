@@ -11,7 +11,7 @@ test('an object means what the file of the same keys means', () => {
 test.each<[unknown, string]>([
   [{ training: { steps: 0 } }, 'defineTopology: training.steps: found 0, allowed: a whole number, 1 or more'],
   [{ modle: {} }, 'defineTopology: modle: unknown key; did you mean model?'],
-  [{ model: { hidden_size: 100 } }, 'defineTopology: model.hidden_size: '],
+  [{ model: { hidden_size: 0 } }, 'defineTopology: model.hidden_size: '],
 ])('%j is refused with its key', (sections, line) => {
   expect(() => defineTopology(sections as TopologyInput)).toThrow(line);
 });

@@ -4,7 +4,7 @@
  */
 import { checkSublayers } from '../../models/check_sublayers.ts';
 import type { ModelConfig } from '../../models/config.ts';
-import { buildModel } from '../../models/families/index.ts';
+import { buildModel, sublayersOf } from '../../models/families/index.ts';
 import { modelConfigOf, traceSettingsOf } from '../../models/from_topology.ts';
 import type { TraceSettings } from '../../models/trace_settings.ts';
 import { BadSublayers, firstLine, loadSublayers, sublayersFile } from '../../models/load_sublayers.ts';
@@ -37,12 +37,12 @@ export type RunSpecSource = Pick<RunSpec, 'topology' | 'baseDir' | 'vocabulary'>
 /** Makes the run spec. Throws `BadSublayers`. */
 export async function runSpecOf(source: RunSpecSource): Promise<RunSpec> {
   const { topology, baseDir, vocabulary, sublayersDigest, observes = false } = source;
-  const { digest, family, ...sublayers } = await loadSublayers(topology, baseDir, sublayersDigest);
+  const { digest, family, sublayers } = await loadSublayers(topology, baseDir, sublayersDigest);
   const config = modelConfigOf(topology, vocabulary);
   const build = (settings: TraceSettings): Model => buildModel({ config, settings, sublayers }, family ?? undefined);
   try {
     // The first use of somebody's sublayers: what they throw is told in one line.
-    if (digest !== null) checkSublayers(config, traceSettingsOf(topology, 1), sublayers);
+    if (digest !== null) checkSublayers(config, traceSettingsOf(topology, 1), sublayersOf(config, sublayers));
     const batch = microbatchSequencesOf(topology);
     const settings = traceSettingsOf(topology, batch);
     const model = build(settings);

@@ -33,6 +33,7 @@ export { routerGates, type RouterGates } from './router_gates.ts';
 export { routerScores, type RouterScores, type RouterScoresInputs } from './router_scores.ts';
 export { scale } from './scale.ts';
 export { selectiveScan } from './selective_scan.ts';
+export { shift } from './shift.ts';
 export { sigmoid } from './sigmoid.ts';
 export { silu } from './silu.ts';
 export { pad, slice } from './slice.ts';

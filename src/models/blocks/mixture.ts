@@ -18,7 +18,7 @@ import type { LayerShape, MixtureConfig } from '../config.ts';
 import type { TraceSettings } from '../trace_settings.ts';
 import type { MixturePlace } from '../layer_builder.ts';
 import type { Mixture, MixturePrograms, Weights } from '../model.ts';
-import { balanceBias, matrix } from '../parameter.ts';
+import { balanceBias, usualMakers, type ParameterMakers } from '../parameter.ts';
 import type { FeedForward } from '../sublayer.ts';
 import { tracedBlock } from '../traced_block.ts';
 import { weightsOf, weightsUnder } from '../weights_of.ts';
@@ -31,6 +31,10 @@ export interface MixtureParts {
   readonly settings: TraceSettings;
   /** What each expert is made of; its rows are as wide as `shape.hidden`, and what it makes of them as wide as it likes. */
   readonly feedForward: FeedForward;
+  /** Of the parameters; default: the usual. */
+  readonly make?: ParameterMakers;
+  /** What its router is called; default `router`. */
+  readonly router?: string;
 }
 
 /** A mixture of one shape, which stands at many places of a model. */
@@ -39,38 +43,42 @@ export interface MixtureBlock {
 }
 
 /** The router's matrix, and where experts are balanced by it a bias for each. */
-function routerWeights(moe: MixtureConfig, { hidden }: LayerShape, place: string): Weights {
+function routerWeights({ moe, shape, make = usualMakers, router = 'router' }: MixtureParts, place: string): Weights {
   const { num_experts: E, load_balance_coeff: rate } = moe;
-  const router_ED = matrix(`${place}.router.weight`, E, hidden, { isHidden: false });
-  return rate === 0 ? { router_ED } : { router_ED, bias_E: balanceBias(`${place}.router.expert_bias`, E, rate) };
+  const router_ED = make.matrix(`${place}.${router}.weight`, E, shape.hidden, { isHidden: false });
+  return rate === 0 ? { router_ED } : { router_ED, bias_E: balanceBias(`${place}.${router}.expert_bias`, E, rate) };
 }
+
+/** What layers call the mixture that stands in the place of their feed-forward network. */
+const mainParts = new Set(['mlp', 'block_sparse_moe', 'moe']);
 
 /** More than any model has, so that the numbers of mixtures differ. */
 const LAYERS = 2 ** 16;
 
 export function mixtureBlock(parts: MixtureParts): MixtureBlock {
-  const { shape, moe, feedForward } = parts;
+  const { moe } = parts;
   const programs = tracePrograms(parts);
   return {
     at: ({ hand, part, before }, layer) => ({
       id: hand.to,
-      name: part === 'mlp' ? `${layer}` : `${layer}.${part}`,
+      name: mainParts.has(part) ? `${layer}` : `${layer}.${part}`,
       number: layer + before * LAYERS,
       layer,
       experts: moe.num_experts,
       moe,
       hand,
       programs,
-      router: routerWeights(moe, shape, hand.to),
-      expert: (index) => expertWeights(feedForward, shape, `${hand.to}.experts.${index}`),
+      router: routerWeights(parts, hand.to),
+      expert: (index) => expertWeights(parts, `${hand.to}.experts.${index}`),
     }),
   };
 }
 
-const expertWeights = (feedForward: FeedForward, shape: LayerShape, place: string): Weights =>
-  weightsOf(feedForward, shape, 'ffn', place);
+const expertWeights = ({ feedForward, shape, make }: MixtureParts, place: string): Weights =>
+  weightsOf(feedForward, shape, 'ffn', place, make);
 
-function tracePrograms({ shape, moe, settings, feedForward }: MixtureParts): MixturePrograms {
+function tracePrograms(parts: MixtureParts): MixturePrograms {
+  const { shape, moe, settings, feedForward } = parts;
   const { hidden: D } = shape;
   const { num_experts: E, top_k: K, jitter_eps: jitterEps } = moe;
   const rows = settings.batch * settings.sequence;
@@ -87,7 +95,7 @@ function tracePrograms({ shape, moe, settings, feedForward }: MixtureParts): Mix
   const { program: expert } = tracedBlock({
     name: 'expert',
     reads: { rows_SD: spec([C, D]) },
-    weightsAt: (place) => expertWeights(feedForward, shape, place),
+    weightsAt: (place) => expertWeights(parts, place),
     apply: (w) => ({ outputs_SD: send(feedForward.apply(receive(w.rows_SD), weightsUnder('ffn', w), shape, ops)) }),
     precision: settings.precision,
   });

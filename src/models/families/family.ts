@@ -6,6 +6,7 @@ import type { ModelConfig } from '../config.ts';
 import type { TraceSettings } from '../trace_settings.ts';
 import type { Model } from '../model.ts';
 import type { Sublayers } from '../sublayer.ts';
+import type { HuggingFace } from '../hugging_face/codec.ts';
 import type * as kit from './kit.ts';
 
 export interface FamilyParts {
@@ -22,3 +23,11 @@ export interface FamilyParts {
 export type Family = (parts: FamilyParts, kit: FamilyKit) => Model;
 
 export type FamilyKit = typeof kit;
+
+/** A family of this folder. */
+export interface OwnFamily {
+  /** What mixes tokens and what works on rows in the layers of a config, where nobody gives others. */
+  readonly sublayers: (config: ModelConfig) => Sublayers;
+  readonly build: Family;
+  readonly huggingFace: HuggingFace;
+}

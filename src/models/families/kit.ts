@@ -1,14 +1,19 @@
 /** A family is written with this kit: the builder of layers, the blocks there are, and what others are made of. */
 export * as ops from '../../kernels/ops/index.ts';
 export { f32, i32, type InputSpec, type Values } from '../../kernels/trace.ts';
+export { attentionOf } from '../blocks/attention.ts';
 export { decoder } from '../blocks/decoder.ts';
 export { denseBlock, mergeBlock, sharedBlock, sparseBlock } from '../blocks/decoder_layer.ts';
+export { feedForward } from '../blocks/feed_forward.ts';
 export { linear } from '../blocks/linear.ts';
+export { mambaWith } from '../blocks/mamba.ts';
 export { mixtureBlock } from '../blocks/mixture.ts';
+export * as norms from '../blocks/norms.ts';
+export { normBlock, residualBlock } from '../blocks/residual_block.ts';
 export { layerShape } from '../config.ts';
 export * as inits from '../init.ts';
 export { LayerBuilder } from '../layer_builder.ts';
-export { matrix, scale } from '../parameter.ts';
+export { bias, makersWith, matrix, scale } from '../parameter.ts';
 export { segmentReads } from '../segments.ts';
 export { tapsOf } from '../taps.ts';
 export { oncePer, tracedBlock } from '../traced_block.ts';

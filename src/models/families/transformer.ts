@@ -1,17 +1,38 @@
-/** The transformer is the dense decoder: pre-RMSNorm, rotary attention, a ReLU feed-forward network in each layer, no biases. */
-import { layerShape } from '../config.ts';
-import { decoder } from '../blocks/decoder.ts';
+/**
+ * The transformer is the dense decoder: norm first, rotary attention, a feed-forward network in each layer (arXiv 1706.03762). As it
+ * is it has RMSNorm and ReLU, and no biases. Other dense families are this one with other norms, networks and beginnings.
+ */
+import { attentionOf } from '../blocks/attention.ts';
+import { decoder, type DecoderEnds } from '../blocks/decoder.ts';
 import { denseBlock } from '../blocks/decoder_layer.ts';
+import { feedForward } from '../blocks/feed_forward.ts';
+import { layerShape, type ModelConfig } from '../config.ts';
+import { ownConfig } from '../hugging_face/own_config.ts';
+import { makersWith } from '../parameter.ts';
 import { oncePer } from '../traced_block.ts';
-import type { Family } from './family.ts';
+import type { Family, OwnFamily } from './family.ts';
 
-export const transformer: Family = ({ config, settings, sublayers }) => {
-  const ofWidth = oncePer((ffn: number) =>
-    denseBlock({ shape: { ...layerShape(config, 0), ffn }, settings, sublayers }),
-  );
-  return decoder(
-    config,
-    settings,
-    (layer, index, x_RD) => layer.run(ofWidth(config.intermediate_size[index]), { x_RD }).y_RD,
-  );
+export const transformer: OwnFamily = {
+  sublayers: (config) => ({
+    mixer: attentionOf(config),
+    feedForward: feedForward({ act: config.hidden_act ?? 'relu', isBiased: config.mlp_bias }),
+  }),
+  build: dense((config) => ({ make: makersWith(config.initializer_range) })),
+  huggingFace: ownConfig('transformer'),
 };
+
+/** Builds dense decoders with these norms and makers of parameters. */
+export function dense(endsOf: (config: ModelConfig) => DecoderEnds): Family {
+  return ({ config, settings, sublayers }) => {
+    const ends = endsOf(config);
+    const ofWidth = oncePer((ffn: number) =>
+      denseBlock({ shape: { ...layerShape(config, 0), ffn }, settings, sublayers, ...ends }),
+    );
+    return decoder(
+      config,
+      settings,
+      (layer, index, x_RD) => layer.run(ofWidth(config.intermediate_size[index]), { x_RD }).y_RD,
+      ends,
+    );
+  };
+}

@@ -3,20 +3,20 @@
  * answers of chats needs: what is not to be learnt has no target.
  */
 import { linearCrossEntropy } from '../../kernels/ops/linear_cross_entropy.ts';
-import { rmsNorm } from '../../kernels/ops/rms_norm.ts';
-import { f32, i32, trace, weight } from '../../kernels/trace.ts';
+import { f32, i32, trace, weight, type Values } from '../../kernels/trace.ts';
 import { batchStreams } from '../model.ts';
+import { specsOf } from '../traced_block.ts';
 import type { Objective } from './objective.ts';
 
-export const nextToken: Objective = ({ config, batch, sequence, norm_D, lmHead_VD }) => {
-  const { hidden_size: D, vocab_size: V, rms_norm_eps: eps } = config;
+export const nextToken: Objective = ({ config, batch, sequence, norm, lmHead_VD }) => {
+  const { hidden_size: D, vocab_size: V } = config;
   const R = batch * sequence;
-  const specs = { x_RD: f32([R, D]), targets_R: i32([R]), norm_D: weight([D]), head_VD: weight([V, D]) };
+  const specs = { x_RD: f32([R, D]), targets_R: i32([R]), ...specsOf(norm.weights), head_VD: weight([V, D]) };
   return {
-    program: trace('head', specs, (w) => ({
-      losses_R: linearCrossEntropy(rmsNorm(w.x_RD, w.norm_D, eps), w.head_VD, w.targets_R),
+    program: trace('head', specs, (w: Values<string>) => ({
+      losses_R: linearCrossEntropy(norm.apply(w.x_RD, w), w.head_VD, w.targets_R),
     })),
-    weights: { norm_D, head_VD: lmHead_VD },
+    weights: { ...norm.weights, head_VD: lmHead_VD },
     losses: 'losses_R',
     reads: { targets_R: batchStreams.targets },
     reports: [],

@@ -3,7 +3,9 @@
  * stack's rows and tensors of the batch, and gives losses and named values; what is summed over which elements is said beside
  * it, for the host. Shape suffixes: see `model.ts`; N elements that have a loss (tokens, sequences, pairs, attributes).
  */
+import type { Value } from '../../kernels/graph.ts';
 import type { Program } from '../../kernels/program.ts';
+import type { Values } from '../../kernels/trace.ts';
 import type { ModelConfig } from '../config.ts';
 import type { BatchTensors, Weights } from '../model.ts';
 import type { Parameter } from '../parameter.ts';
@@ -14,8 +16,11 @@ export interface HeadParts {
   /** Sequences of a microbatch, and tokens of each. */
   readonly batch: number;
   readonly sequence: number;
-  /** The scale of the stack's final RMSNorm. */
-  readonly norm_D: Parameter;
+  /** The stack's final norm: its weights by a program's names, and what it makes of rows with those. */
+  readonly norm: {
+    readonly weights: Weights;
+    readonly apply: (x_RD: Value, values: Values<string>) => Value;
+  };
   /** The language model's head, which may be the embedding; an objective that has a head of its own leaves it out of the model. */
   readonly lmHead_VD: Parameter;
 }

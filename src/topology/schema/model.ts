@@ -3,28 +3,66 @@
  * the tokenizer's unless it is given.
  */
 import { z } from 'zod';
-import { choice, positive32, whole } from './kinds.ts';
+import { architectureNames } from '../architectures.ts';
+import { choice, fraction32, positive32, whole } from './kinds.ts';
+import { ropeScalingSchema } from './rope_scaling.ts';
 
-const laterArchitectures = ['mixtral', 'mamba', 'moe_mamba', 'nemotron', 'switch_t5'];
+/** One block on the residual stream, or two beside each other. */
+const layerKinds = 'attention, mlp, mamba, moe, two of them joined by +, or mamba(...) with some of conv, gate, out';
+const block = '(?:attention|mlp|moe|mamba)';
+const layerPattern = new RegExp(
+  String.raw`^(?:${block}(?:\+${block})?|mamba\((?:conv|gate|out)(?: (?:conv|gate|out)){0,2}\))$`,
+);
 
 const innerWidth = whole(1, { most: 2 ** 22, because: 'a matrix of that by the widest hidden_size has 16 TiB' });
 
 export const modelSchema = z.strictObject({
-  architecture: choice(['transformer', 'switch'], laterArchitectures)
+  architecture: choice(architectureNames, ['switch_t5'])
     .default('switch')
-    .describe('`transformer`: dense decoder. `switch`: the same with mixture-of-experts layers (Switch Transformers).'),
+    .describe(
+      'The family of the model. `transformer`: dense decoder; `switch`: the same with mixture-of-experts layers (arXiv 2101.03961); `llama`; ' +
+        '`mixtral` (arXiv 2401.04088); `nemotron` (arXiv 2402.16819, 2406.11704); `mamba` (arXiv 2312.00752); `moe_mamba`: layers by pattern ' +
+        '(arXiv 2401.04081). Defaults of keys, and which there are, follow it: docs/how-to/architectures.md.',
+    ),
   hidden_size: whole(1, { most: 2 ** 20, because: 'a square matrix of that width has 4 TiB' })
     .default(128)
-    .describe('Width of the residual stream; a multiple of 16.'),
+    .describe('Width of the residual stream.'),
   num_hidden_layers: whole(1, { most: 4096, because: 'each is placed, planned and saved on its own' })
     .default(4)
-    .describe('Decoder layers, each attention and a feed-forward network.'),
-  num_attention_heads: whole(1).default(4).describe('Attention heads; hidden_size / heads is a multiple of 16.'),
+    .describe('Layers; each attention and a feed-forward network, but in `mamba` and `moe_mamba` one block.'),
+  layers: z
+    .array(z.string().regex(layerPattern))
+    .min(1)
+    .meta({ allowed: `a list of ${layerKinds}` })
+    .optional()
+    .describe(
+      'What the layers of `moe_mamba` are, repeated until there are num_hidden_layers: each a block on the residual stream, two beside each other ' +
+        'with `+`, Mamba with projections that are mixtures as `mamba(conv gate out)`. Default: `[mamba, moe]`.',
+    ),
+  num_attention_heads: whole(1).default(4).describe('Attention heads.'),
+  num_key_value_heads: whole(1)
+    .optional()
+    .describe('Heads of keys and values, a divisor of num_attention_heads (arXiv 2305.13245). Default: as many.'),
+  head_dim: whole(2, { most: 2 ** 16, because: 'a matrix of that by the widest hidden_size has 256 GiB' })
+    .optional()
+    .describe('Width of a head, even. Default: hidden_size / num_attention_heads.'),
+  attention_bias: z.boolean().optional().describe('Whether the projections of attention have biases. Default: no.'),
+  sliding_window: whole(1)
+    .nullable()
+    .meta({ allowed: 'a whole number, 1 or more, or null' })
+    .optional()
+    .describe('Keys that a query sees, its own the last of them (arXiv 2310.06825 §2). Default: all before it.'),
   intermediate_size: z
     .union([innerWidth, z.array(innerWidth).min(1)])
     .meta({ allowed: 'a whole number from 1 to 4194304, or a list with one for each layer' })
     .default(512)
-    .describe('Inner width of feed-forward networks, dense or expert, of all layers or of each; multiples of 16.'),
+    .describe('Inner width of feed-forward networks, dense or expert, of all layers or of each.'),
+  hidden_act: choice(['relu', 'relu2', 'silu', 'gelu'])
+    .optional()
+    .describe(
+      'Activation of feed-forward networks; in `llama` and `mixtral` that of the gate. Default: that of the architecture.',
+    ),
+  mlp_bias: z.boolean().optional().describe('Whether feed-forward networks have biases. Default: no.'),
   sublayers: z
     .string()
     .min(1)
@@ -45,7 +83,33 @@ export const modelSchema = z.strictObject({
     ),
   max_position_embeddings: whole(2).default(256).describe('Longest sequence in tokens that the model can read.'),
   rope_theta: positive32().default(10_000).describe('Base of the rotary position embedding.'),
-  rms_norm_eps: positive32().default(1e-6).describe('Added to the mean square inside RMSNorm.'),
+  rope_scaling: ropeScalingSchema.optional().describe('Rotary frequencies for longer sequences. Default: as they are.'),
+  partial_rotary_factor: z
+    .number()
+    .gt(0)
+    .max(1)
+    .optional()
+    .describe('Share of the channels of a head that turn. Default: all; of `nemotron` half.'),
+  rms_norm_eps: positive32()
+    .default(1e-6)
+    .describe('Added to the mean square, or the variance, inside norms, whatever their kind.'),
+  initializer_range: fraction32('number')
+    .optional()
+    .describe('Standard deviation of initial matrices. Default: that of the architecture.'),
+  state_size: whole(1, { most: 4096, because: 'the scan holds them in registers' })
+    .optional()
+    .describe('States of a channel of Mamba. Default: 16.'),
+  conv_kernel: whole(1, { most: 64, because: 'each tap is unrolled' })
+    .optional()
+    .describe("Taps of Mamba's convolution. Default: 4."),
+  expand: whole(1, { most: 64, because: 'it multiplies hidden_size' })
+    .optional()
+    .describe('Channels of Mamba, as a multiple of hidden_size. Default: 2.'),
+  time_step_rank: whole(1, { most: 2 ** 20, because: 'hidden_size is no larger' })
+    .optional()
+    .describe('Rank of the projection to the step sizes of Mamba. Default: hidden_size / 16, rounded up.'),
+  use_bias: z.boolean().optional().describe('Whether the projections of Mamba in and out have biases. Default: no.'),
+  use_conv_bias: z.boolean().optional().describe('Whether the convolution of Mamba has one. Default: yes.'),
   tie_word_embeddings: z
     .boolean()
     .default(false)
