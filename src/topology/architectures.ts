@@ -111,8 +111,11 @@ const mixes = ({ experts }: Architecture, layers: unknown): boolean =>
     ? Array.isArray(layers) && layers.some((layer) => typeof layer === 'string' && isMixture(layer))
     : experts === 'some';
 
+/** Mixtures of a layer of a pattern: one, or as many as projections of a Mamba are some. */
+export const mixturesOfLayer = (layer: string): number => layer.match(/moe|conv|gate|out/g)?.length ?? 0;
+
 /** Whether a layer of a pattern has a mixture. */
-export const isMixture = (layer: string): boolean => /moe|\(/.test(layer);
+export const isMixture = (layer: string): boolean => mixturesOfLayer(layer) > 0;
 
 /** Keys of `model` in a file that the architecture which it names does not read. */
 export function strangeKeys(root: unknown): string[] {

@@ -11,8 +11,13 @@ type MoeRule = (moe: MoeSection, topology: Topology) => Problem | null;
 const enoughExperts: MoeRule = ({ top_k: k, num_experts: experts }) =>
   k > experts ? problem(`top_k ${k} exceeds num_experts ${experts}`, 'moe.top_k', 'moe.num_experts') : null;
 
+const patternOfLayers: MoeRule = ({ every_n_layers: n }, { model: { layers } }) =>
+  layers !== undefined && n > 1
+    ? problem('model.layers says which layers are mixtures; remove it', 'moe.every_n_layers', 'model.layers')
+    : null;
+
 const someLayer: MoeRule = ({ every_n_layers: n }, { model }) =>
-  n > model.num_hidden_layers
+  model.layers === undefined && n > model.num_hidden_layers
     ? problem(
         `every_n_layers ${n} exceeds model.num_hidden_layers ${model.num_hidden_layers}, ` +
           'so that no layer would have experts',
@@ -70,8 +75,9 @@ const gatesOfLogits: MoeRule = ({ score_order: order, score_func: func }) =>
       )
     : null;
 
-const gatesThatLearn: MoeRule = ({ score_order: order, route_norm: normed, top_k: k }) => {
-  if (k > 1 || (order === 'pre_softmax' && !normed)) return null;
+/** Mixtral with one expert a token is what its checkpoints may be: the router learns by its balance loss alone. */
+const gatesThatLearn: MoeRule = ({ score_order: order, route_norm: normed, top_k: k }, { model }) => {
+  if (k > 1 || (order === 'pre_softmax' && !normed) || model.architecture === 'mixtral') return null;
   const key = order === 'topk_softmax' ? 'score_order' : 'route_norm';
   return problem(
     `with top_k 1 it makes every gate 1, and the router learns nothing of the loss; ` +
@@ -162,6 +168,7 @@ const someSlots: MoeRule = (moe, topology) => {
 
 const rules: readonly MoeRule[] = [
   enoughExperts,
+  patternOfLayers,
   someLayer,
   equalGroups,
   limitedChoice,

@@ -3,6 +3,7 @@
  * are numbered in 32 bits, as many sequences as a double counts. Each rule says its arithmetic, its limit and which key to
  * lower. How much memory a run may take is no matter of the file: the plan says what it takes, and the device what it has.
  */
+import { mixturesOfLayer } from './architectures.ts';
 import { problem, type Rule } from './problem.ts';
 
 /** Workers of all nodes. */
@@ -91,12 +92,14 @@ export const sizeLimits: readonly Rule[] = [
   (topology) => {
     const { moe, model } = topology;
     if (moe === undefined) return null;
-    const sparse = sparseLayersOf(topology);
+    const sparse = mixturesIn(topology);
+    const { num_hidden_layers: count, layers } = model;
+    const origin =
+      layers === undefined ? `num_hidden_layers ${count} / every_n_layers ${moe.every_n_layers}` : 'model.layers';
     return moe.num_experts * sparse > mostExperts
       ? problem(
-          `num_experts ${moe.num_experts} x ${sparse} layers of them (num_hidden_layers ${model.num_hidden_layers} / every_n_layers ` +
-            `${moe.every_n_layers}) = ${moe.num_experts * sparse} experts, each an actor with a slice of its own, more ` +
-            `than ${mostExperts}; lower moe.num_experts`,
+          `num_experts ${moe.num_experts} x ${sparse} mixtures (${origin}) = ${moe.num_experts * sparse} experts, each an actor ` +
+            `with a slice of its own, more than ${mostExperts}; lower moe.num_experts`,
           'moe.num_experts',
           'model.num_hidden_layers',
           'moe.every_n_layers',
@@ -106,7 +109,7 @@ export const sizeLimits: readonly Rule[] = [
 
   (topology) => {
     const { data_parallel: replicas, expert_parallel: groups } = topology.parallelism;
-    const sparse = sparseLayersOf(topology);
+    const sparse = mixturesIn(topology);
     return replicas * sparse * groups > mostPairs
       ? problem(
           `data_parallel ${replicas} x ${sparse} layers of experts x expert_parallel ${groups} = ${replicas * sparse * groups} ` +
@@ -128,6 +131,10 @@ export const sizeLimits: readonly Rule[] = [
       : null,
 ];
 
-/** Layers that have experts. */
-const sparseLayersOf = ({ moe, model }: Parameters<Rule>[0]): number =>
-  moe === undefined ? 0 : Math.floor(model.num_hidden_layers / moe.every_n_layers);
+/** Mixtures of all layers. */
+function mixturesIn({ moe, model: { layers, num_hidden_layers: count } }: Parameters<Rule>[0]): number {
+  if (moe === undefined) return 0;
+  if (layers === undefined) return Math.floor(count / moe.every_n_layers);
+  const ofPattern = layers.reduce((sum, layer) => sum + mixturesOfLayer(layer), 0);
+  return Math.floor((count / layers.length) * ofPattern);
+}

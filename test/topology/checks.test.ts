@@ -37,6 +37,14 @@ describe('a broken rule names both keys and their numbers', () => {
       'run.yaml:2:6: moe: moe_mamba has no experts in model.layers; remove the section, or set model.architecture: switch',
     ],
     [
+      'model: { architecture: moe_mamba, layers: [mamba+mamba] }',
+      'run.yaml:1:44: model.layers.0: found "mamba+mamba", allowed: a list of attention, mlp, mamba, moe, two different ones joined by +, or mamba(...) with some of conv gate out',
+    ],
+    [
+      'model: { architecture: moe_mamba }\nmoe: { every_n_layers: 2 }',
+      'run.yaml:2:24: moe.every_n_layers: model.layers says which layers are mixtures; remove it',
+    ],
+    [
       'model: { architecture: mamba, intermediate_size: 64, num_attention_heads: 2 }',
       'run.yaml:1:31: model.intermediate_size: model.architecture does not read it, transformer, switch, llama, mixtral, nemotron, moe_mamba do; remove it (and 1 more error)',
     ],

@@ -8,10 +8,11 @@ import { choice, fraction32, positive32, whole } from './kinds.ts';
 import { ropeScalingSchema } from './rope_scaling.ts';
 
 /** One block on the residual stream, or two beside each other. */
-const layerKinds = 'attention, mlp, mamba, moe, two of them joined by +, or mamba(...) with some of conv, gate, out';
+const layerKinds =
+  'attention, mlp, mamba, moe, two different ones joined by +, or mamba(...) with some of conv gate out';
 const block = '(?:attention|mlp|moe|mamba)';
 const layerPattern = new RegExp(
-  String.raw`^(?:${block}(?:\+${block})?|mamba\((?:conv|gate|out)(?: (?:conv|gate|out)){0,2}\))$`,
+  String.raw`^(?:(${block})(?:\+(?!\1$)${block})?|mamba\((?:conv gate out|conv gate|conv out|gate out|conv|gate|out)\))$`,
 );
 
 const innerWidth = whole(1, { most: 2 ** 22, because: 'a matrix of that by the widest hidden_size has 16 TiB' });
