@@ -79,7 +79,7 @@ export const modelSchema = z.strictObject({
     .meta({ allowed: 'a whole number from 1 to 16777216, or null' })
     .default(null)
     .describe(
-      'Rows of the embedding and of the head, a multiple of 16; no less than the tokenizer has ids. ' +
+      'Rows of the embedding and of the head; no less than the tokenizer has ids. ' +
         '`null`: as many as it has, rounded up to a multiple of 64.',
     ),
   max_position_embeddings: whole(2).default(256).describe('Longest sequence in tokens that the model can read.'),
