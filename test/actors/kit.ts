@@ -69,7 +69,7 @@ export const wide = {
 
 /** The run spec of a small run. */
 export const drawn = (topology: Topology): Promise<RunSpec> =>
-  runSpecOf({ topology, baseDir: process.cwd(), vocabulary });
+  runSpecOf({ topology, baseDir: process.cwd(), vocabulary: topology.model.vocab_size ?? vocabulary });
 
 /** A microbatch of tokens and their successors, without padding. */
 export const batchOf = (tokens_R: Int32Array, targets_R: Int32Array): Microbatch => ({

@@ -9,7 +9,7 @@ import { HfConfig } from '../../src/models/hugging_face/hf_config.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { mixturesOf, type Model } from '../../src/models/model.ts';
 import { nextToken } from '../../src/models/objectives/next_token.ts';
-import { defineTopology } from '../../src/topology/index.ts';
+import { defineTopology, type Topology } from '../../src/topology/index.ts';
 import { parametersOf } from './kit.ts';
 
 const root = new URL('../golden/', import.meta.url);
@@ -31,6 +31,8 @@ export interface GoldenCase {
     readonly topk_weight: { readonly data: readonly number[] };
   }[];
   readonly version_dependent?: string;
+  /** Length of the gradient of `loss` by each parameter. */
+  readonly grad_l2?: Readonly<Record<string, number>>;
 }
 
 export interface Expected {
@@ -40,6 +42,8 @@ export interface Expected {
 
 export interface Golden {
   readonly name: string;
+  /** One step on two stages, from no moments, of two sequences as long as the cases are. */
+  readonly topology: Topology;
   readonly config: ModelConfig;
   readonly values: Readonly<Record<string, Float32Array>>;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
@@ -54,9 +58,10 @@ export function goldenOf(name: string): Golden {
   const folder = new URL(`${name}/`, root);
   const json = (file: string): unknown => JSON.parse(readFileSync(new URL(file, folder), 'utf8'));
   const { model, moe } = sectionsOf(new HfConfig('config.json', json('config.json') as Record<string, unknown>));
-  const training = { sequence_length: 24, global_batch_size: 2 };
-  const parallelism = { micro_batches: 1 };
-  const topology = defineTopology({ model, ...(moe === undefined ? {} : { moe }), training, parallelism });
+  const training = { steps: 1, sequence_length: 24, global_batch_size: 2, eval_interval: 0 };
+  const optimizer = { warmup_steps: 0, grad_clip: 0 };
+  const parallelism = { micro_batches: 1, pipeline_parallel: 2 };
+  const topology = defineTopology({ model, ...(moe === undefined ? {} : { moe }), training, optimizer, parallelism });
   const config = modelConfigOf(topology, Number(model.vocab_size));
   const index = new URL('model.safetensors.index.json', folder);
   const files = existsSync(index)
@@ -69,7 +74,7 @@ export function goldenOf(name: string): Golden {
   const values: Record<string, Float32Array> = {};
   const shapes = new Map<string, readonly number[]>();
   for (const file of files) readTensors(readFileSync(new URL(file, folder)), values, shapes);
-  return { name, config, values, shapes, expected: json('expected.json') as Expected };
+  return { name, topology, config, values, shapes, expected: json('expected.json') as Expected };
 }
 
 /** The model for microbatches of the cases, its rows crossing in fp32. */
