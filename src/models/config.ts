@@ -16,6 +16,8 @@ export interface ModelConfig {
   readonly num_key_value_heads: number;
   readonly head_dim: number;
   readonly attention_bias: boolean;
+  /** RMSNorm of queries and keys: of each head, or of all heads of a token together. */
+  readonly qk_norm: 'none' | 'heads' | 'rows';
   /** Keys that a query sees, its own among them; null: all before it. */
   readonly sliding_window: number | null;
   readonly rope_theta: number;

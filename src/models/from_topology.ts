@@ -21,6 +21,7 @@ export function modelConfigOf({ model, moe }: Topology, vocabulary: number): Mod
     num_key_value_heads: model.num_key_value_heads ?? heads,
     head_dim: model.head_dim ?? hidden / heads,
     attention_bias: model.attention_bias ?? false,
+    qk_norm: model.qk_norm ?? 'none',
     sliding_window: model.sliding_window ?? null,
     rope_theta: model.rope_theta,
     rope_scaling: ropeScalingOf(model),

@@ -9,6 +9,8 @@ export const architectureNames = [
   'switch',
   'llama',
   'mixtral',
+  'olmoe',
+  'qwen3_moe',
   'nemotron',
   'mamba',
   'moe_mamba',
@@ -30,6 +32,7 @@ const attention = [
   'num_key_value_heads',
   'head_dim',
   'attention_bias',
+  'qk_norm',
   'sliding_window',
   'rope_theta',
   'rope_scaling',
@@ -59,6 +62,20 @@ export const architectures: Readonly<Record<ArchitectureName, Architecture>> = {
     experts: 'some',
     model: { hidden_act: 'silu', initializer_range: 0.02, rope_theta: 1e6, rms_norm_eps: 1e-5 },
     moe: mixtralRouting,
+  },
+  // arXiv 2409.02060 table 1: 8 of 64 experts, gates as they come out of the softmax, z-loss 0.001.
+  olmoe: {
+    keys: decoder.filter((key) => key !== 'mlp_bias'),
+    experts: 'some',
+    model: { hidden_act: 'silu', initializer_range: 0.02, rms_norm_eps: 1e-5, qk_norm: 'rows' },
+    moe: { every_n_layers: 1, num_experts: 64, top_k: 8, overflow: 'dropless', jitter_eps: 0, z_loss_coef: 0.001 },
+  },
+  // arXiv 2505.09388 §2: 8 of 128 experts, gates that sum to 1.
+  qwen3_moe: {
+    keys: decoder.filter((key) => key !== 'mlp_bias'),
+    experts: 'some',
+    model: { hidden_act: 'silu', initializer_range: 0.02, rope_theta: 1e6, qk_norm: 'heads' },
+    moe: { every_n_layers: 1, num_experts: 128, top_k: 8, route_norm: true, overflow: 'dropless', jitter_eps: 0 },
   },
   nemotron: {
     keys: decoder,

@@ -4,7 +4,7 @@ import { batchStreams, lastRowsOf, type Mixture } from '../../src/models/model.t
 import { forward, logitsAt, type Decided } from './forward.ts';
 import { goldenOf, modelOfGolden, shapesOf, variantsOf, type GoldenCase } from './golden.ts';
 
-const families = ['llama', 'mixtral', 'nemotron', 'mamba'];
+const families = ['llama', 'mixtral', 'olmoe', 'qwen3_moe', 'nemotron', 'mamba'];
 
 describe.each(families.flatMap(variantsOf))('%s', (name) => {
   const golden = goldenOf(name);

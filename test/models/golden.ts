@@ -42,12 +42,14 @@ export interface Expected {
 
 export interface Golden {
   readonly name: string;
-  /** One step on two stages, from no moments, of two sequences as long as the cases are. */
+  /** One step on two stages, from no moments, of two sequences as long as the cases are; without a balance loss. */
   readonly topology: Topology;
   readonly config: ModelConfig;
   readonly values: Readonly<Record<string, Float32Array>>;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly expected: Expected;
+  /** Length of the gradient of the language model's loss alone, by each parameter, where there is more than that in `expected`. */
+  readonly lmGradients: Readonly<Record<string, number>> | null;
 }
 
 /** All variants of a family, as `family/variant`. */
@@ -61,7 +63,8 @@ export function goldenOf(name: string): Golden {
   const training = { steps: 1, sequence_length: 24, global_batch_size: 2, eval_interval: 0 };
   const optimizer = { warmup_steps: 0, grad_clip: 0 };
   const parallelism = { micro_batches: 1, pipeline_parallel: 2 };
-  const topology = defineTopology({ model, ...(moe === undefined ? {} : { moe }), training, optimizer, parallelism });
+  const routing = moe === undefined ? {} : { moe: { ...moe, aux_loss_coef: 0, dispatch_dtype: 'fp32' as const } };
+  const topology = defineTopology({ model, ...routing, training, optimizer, parallelism });
   const config = modelConfigOf(topology, Number(model.vocab_size));
   const index = new URL('model.safetensors.index.json', folder);
   const files = existsSync(index)
@@ -71,20 +74,19 @@ export function goldenOf(name: string): Golden {
         ),
       ]
     : ['model.safetensors'];
+  const lmGradients = existsSync(new URL('lm_grad_l2.json', folder))
+    ? (json('lm_grad_l2.json') as Record<string, number>)
+    : null;
   const values: Record<string, Float32Array> = {};
   const shapes = new Map<string, readonly number[]>();
   for (const file of files) readTensors(readFileSync(new URL(file, folder)), values, shapes);
-  return { name, topology, config, values, shapes, expected: json('expected.json') as Expected };
+  return { name, topology, config, values, shapes, expected: json('expected.json') as Expected, lmGradients };
 }
 
-/** The model for microbatches of the cases, its rows crossing in fp32. */
+/** The model for microbatches of the cases. */
 export function modelOfGolden({ config }: Golden, batch: number, sequence: number, segments: boolean): Model {
-  const { moe } = config;
   const settings = { batch, sequence, segments, taps: false, precision: 'f32', objective: nextToken } as const;
-  return buildModel({
-    config: { ...config, moe: moe === null ? null : { ...moe, dispatch_dtype: 'fp32' } },
-    settings,
-  });
+  return buildModel({ config, settings });
 }
 
 /** Every parameter's name and shape, once. */

@@ -23,6 +23,7 @@ export const tinyConfig: ModelConfig = {
   num_key_value_heads: 2,
   head_dim: 4,
   attention_bias: false,
+  qk_norm: 'none',
   sliding_window: null,
   rope_theta: 10_000,
   rope_scaling: null,

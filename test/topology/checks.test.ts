@@ -46,7 +46,7 @@ describe('a broken rule names both keys and their numbers', () => {
     ],
     [
       'model: { architecture: mamba, intermediate_size: 64, num_attention_heads: 2 }',
-      'run.yaml:1:31: model.intermediate_size: model.architecture does not read it, transformer, switch, llama, mixtral, nemotron, moe_mamba do; remove it (and 1 more error)',
+      'run.yaml:1:31: model.intermediate_size: model.architecture does not read it, transformer, switch, llama, mixtral, olmoe, qwen3_moe, nemotron, moe_mamba do; remove it (and 1 more error)',
     ],
     [
       'model: { architecture: transformer }\nmoe: { top_k: 1 }',

@@ -72,12 +72,12 @@ describe('a faulty file is refused in one line that names place, key, what was f
     [
       'a mistyped word',
       'model: { architecture: swich }',
-      'run.yaml:1:24: model.architecture: found "swich", allowed: transformer or switch or llama or mixtral or nemotron or mamba or moe_mamba (did you mean switch?)',
+      'run.yaml:1:24: model.architecture: found "swich", allowed: transformer or switch or llama or mixtral or olmoe or qwen3_moe or nemotron or mamba or moe_mamba (did you mean switch?)',
     ],
     [
       'an architecture of a later version',
       'model: { architecture: switch_t5 }',
-      'run.yaml:1:24: model.architecture: found "switch_t5", allowed: transformer or switch or llama or mixtral or nemotron or mamba or moe_mamba (switch_t5 arrives in a later version)',
+      'run.yaml:1:24: model.architecture: found "switch_t5", allowed: transformer or switch or llama or mixtral or olmoe or qwen3_moe or nemotron or mamba or moe_mamba (switch_t5 arrives in a later version)',
     ],
     [
       'nodes without a server between them',
@@ -195,7 +195,7 @@ describe('a faulty file is refused in one line that names place, key, what was f
     [
       'a fault that came through a merge key is shown where it was written',
       'training: &t { steps: 30 }\nmodel: { <<: *t }',
-      'run.yaml:1:16: model.steps: unknown key; did you mean training.steps? allowed here: architecture, hidden_size, num_hidden_layers, layers, num_attention_heads, num_key_value_heads, head_dim, attention_bias, sliding_window, intermediate_size, hidden_act, mlp_bias, sublayers, vocab_size, max_position_embeddings, rope_theta, rope_scaling, partial_rotary_factor, rms_norm_eps, initializer_range, state_size, conv_kernel, expand, time_step_rank, use_bias, use_conv_bias, tie_word_embeddings',
+      'run.yaml:1:16: model.steps: unknown key; did you mean training.steps? allowed here: architecture, hidden_size, num_hidden_layers, layers, num_attention_heads, num_key_value_heads, head_dim, attention_bias, qk_norm, sliding_window, intermediate_size, hidden_act, mlp_bias, sublayers, vocab_size, max_position_embeddings, rope_theta, rope_scaling, partial_rotary_factor, rms_norm_eps, initializer_range, state_size, conv_kernel, expand, time_step_rank, use_bias, use_conv_bias, tie_word_embeddings',
     ],
   ])('%s', (_what, text, message) => {
     expect(messageOf(text)).toBe(message);

@@ -9,6 +9,7 @@ import { attention as attend } from '../../kernels/ops/attention.ts';
 import { mul } from '../../kernels/ops/mul.ts';
 import { reduceSum } from '../../kernels/ops/reduce_sum.ts';
 import { reshape } from '../../kernels/ops/reshape.ts';
+import { rmsNorm } from '../../kernels/ops/rms_norm.ts';
 import { rope, type RopeOptions } from '../../kernels/ops/rope.ts';
 import { sqrt } from '../../kernels/ops/sqrt.ts';
 import { transpose } from '../../kernels/ops/transpose.ts';
@@ -23,6 +24,8 @@ export interface AttentionOptions {
   readonly headDim: number;
   readonly rope: Pick<RopeOptions, 'theta' | 'share' | 'scaling'>;
   readonly isBiased: boolean;
+  /** RMSNorm of queries and keys before they turn: of each head by itself, or of all heads of a token together. */
+  readonly norm: { readonly of: 'heads' | 'rows'; readonly eps: number } | null;
   /** Keys that a query sees, its own the last of them; null: all before it. */
   readonly window: number | null;
 }
@@ -39,13 +42,15 @@ export const attentionOf = (config: ModelConfig): Mixer =>
       scaling: config.rope_scaling ?? undefined,
     },
     isBiased: config.attention_bias,
+    norm: config.qk_norm === 'none' ? null : { of: config.qk_norm, eps: config.rms_norm_eps },
     window: config.sliding_window,
   });
 
 export function attentionWith(options: AttentionOptions): Mixer {
-  const { heads: H, kvHeads: K, headDim: d, rope: turning, isBiased, window } = options;
+  const { heads: H, kvHeads: K, headDim: d, rope: turning, isBiased, norm, window } = options;
+  const widthOf = (count: number): number => (norm?.of === 'rows' ? count * d : d);
   return {
-    weights: ({ hidden: D }, { matrix, bias }) => ({
+    weights: ({ hidden: D }, { matrix, scale, bias }) => ({
       q_ED: matrix('self_attn.q_proj.weight', H * d, D),
       k_ED: matrix('self_attn.k_proj.weight', K * d, D),
       v_ED: matrix('self_attn.v_proj.weight', K * d, D),
@@ -58,11 +63,24 @@ export function attentionWith(options: AttentionOptions): Mixer {
             o_bias_D: bias('self_attn.o_proj.bias', D),
           }
         : {}),
+      ...(norm === null
+        ? {}
+        : {
+            q_norm_E: scale('self_attn.q_norm.weight', widthOf(H)),
+            k_norm_E: scale('self_attn.k_norm.weight', widthOf(K)),
+          }),
     }),
     apply: (h_RD, w, { batch: B, sequence: T, begins_R }, _ops, tap) => {
       const inHeads = (x_RE: Value, count: number): Value => transpose(reshape(x_RE, [B, T, count, d]), [0, 2, 1, 3]);
-      const q = rope(inHeads(linear(h_RD, w.q_ED, w.q_bias_E), H), turning);
-      const k = rope(inHeads(linear(h_RD, w.k_ED, w.k_bias_E), K), turning);
+      const normed = (x_RE: Value, scale_E: Value, count: number): Value =>
+        norm === null
+          ? x_RE
+          : reshape(rmsNorm(reshape(x_RE, [(B * T * count * d) / widthOf(count), widthOf(count)]), scale_E, norm.eps), [
+              B * T,
+              count * d,
+            ]);
+      const q = rope(inHeads(normed(linear(h_RD, w.q_ED, w.q_bias_E), w.q_norm_E, H), H), turning);
+      const k = rope(inHeads(normed(linear(h_RD, w.k_ED, w.k_bias_E), w.k_norm_E, K), K), turning);
       const v = inHeads(linear(h_RD, w.v_ED, w.v_bias_E), K);
       const o_BHTd = attend({ q, k, v, begins: begins_R }, { causal: true, window: window ?? undefined });
       // The length of each head's output.

@@ -13,6 +13,8 @@ import { mamba } from './mamba.ts';
 import { mixtral } from './mixtral.ts';
 import { moeMamba } from './moe_mamba.ts';
 import { nemotron } from './nemotron.ts';
+import { olmoe } from './olmoe.ts';
+import { qwen3Moe } from './qwen3_moe.ts';
 import { switchTransformer } from './switch.ts';
 import { transformer } from './transformer.ts';
 
@@ -21,6 +23,8 @@ const families: Readonly<Record<ModelConfig['family'], OwnFamily>> = {
   switch: switchTransformer,
   llama,
   mixtral,
+  olmoe,
+  qwen3_moe: qwen3Moe,
   nemotron,
   mamba,
   moe_mamba: moeMamba,

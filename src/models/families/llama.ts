@@ -30,7 +30,7 @@ export const llama: OwnFamily = {
       },
     }),
     write: (config, { model }) => {
-      refuseUnequal('llama', config, { partial_rotary_factor: 1 });
+      refuseUnequal('llama', config, { partial_rotary_factor: 1, qk_norm: 'none' });
       const keys = {
         ...writeSizes(config),
         ...writeDecoder('llama', config, model),

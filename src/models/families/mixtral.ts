@@ -38,7 +38,7 @@ export const mixtral: OwnFamily = {
       },
     }),
     write: (config, { model }) => {
-      refuseUnequal('mixtral', config, { partial_rotary_factor: 1, attention_bias: false });
+      refuseUnequal('mixtral', config, { partial_rotary_factor: 1, attention_bias: false, qk_norm: 'none' });
       const moe = config.moe!;
       refuseRouting('mixtral', moe, {
         score_order: 'topk_softmax',

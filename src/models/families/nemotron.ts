@@ -36,7 +36,7 @@ export const nemotron: OwnFamily = {
       },
     }),
     write: (config, { model }) => {
-      refuseUnequal('nemotron', config, { sliding_window: null });
+      refuseUnequal('nemotron', config, { sliding_window: null, qk_norm: 'none' });
       return {
         ...writeSizes(config),
         ...writeDecoder('nemotron', config, model),

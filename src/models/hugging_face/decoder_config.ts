@@ -49,21 +49,23 @@ export function readDecoder(config: HfConfig, usual: { readonly act: Activation;
 }
 
 /** Throws `NoHfConfig` where layers differ in width. */
-export function writeDecoder(family: string, config: ModelConfig, { max_position_embeddings }: ModelSection): Keys {
+export function writeDecoder(family: string, config: ModelConfig, model: ModelSection): Keys {
   const { intermediate_size: widths } = config;
   const [width] = widths;
   if (widths.some((each) => each !== width)) throw new NoHfConfig(family, 'model.intermediate_size', widths, width);
-  return {
-    num_attention_heads: config.num_attention_heads,
-    num_key_value_heads: config.num_key_value_heads,
-    head_dim: config.head_dim,
-    intermediate_size: width,
-    ...(config.hidden_act === null ? {} : { hidden_act: config.hidden_act }),
-    max_position_embeddings,
-    rope_theta: config.rope_theta,
-    rope_scaling: config.rope_scaling,
-  };
+  return { ...writeAttention(config, model), intermediate_size: width };
 }
+
+/** All of a decoder but the widths of its networks. */
+export const writeAttention = (config: ModelConfig, { max_position_embeddings }: ModelSection): Keys => ({
+  num_attention_heads: config.num_attention_heads,
+  num_key_value_heads: config.num_key_value_heads,
+  head_dim: config.head_dim,
+  ...(config.hidden_act === null ? {} : { hidden_act: config.hidden_act }),
+  max_position_embeddings,
+  rope_theta: config.rope_theta,
+  rope_scaling: config.rope_scaling,
+});
 
 /** Keys that a query sees, of those that have windows. */
 export const readWindow = (config: HfConfig): Keys =>

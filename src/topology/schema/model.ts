@@ -22,7 +22,7 @@ export const modelSchema = z.strictObject({
     .default('switch')
     .describe(
       'The family of the model. `transformer`: dense decoder; `switch`: the same with mixture-of-experts layers (arXiv 2101.03961); `llama`; ' +
-        '`mixtral` (arXiv 2401.04088); `nemotron` (arXiv 2402.16819, 2406.11704); `mamba` (arXiv 2312.00752); `moe_mamba`: layers by pattern ' +
+        '`mixtral` (arXiv 2401.04088); `olmoe` (arXiv 2409.02060); `qwen3_moe` (arXiv 2505.09388); `nemotron` (arXiv 2402.16819, 2406.11704); `mamba` (arXiv 2312.00752); `moe_mamba`: layers by pattern ' +
         '(arXiv 2401.04081). Defaults of keys, and which there are, follow it: docs/how-to/architectures.md.',
     ),
   hidden_size: whole(1, { most: 2 ** 20, because: 'a square matrix of that width has 4 TiB' })
@@ -48,6 +48,11 @@ export const modelSchema = z.strictObject({
     .optional()
     .describe('Width of a head, even. Default: hidden_size / num_attention_heads.'),
   attention_bias: z.boolean().optional().describe('Whether the projections of attention have biases. Default: no.'),
+  qk_norm: choice(['none', 'heads', 'rows'])
+    .optional()
+    .describe(
+      'RMSNorm of queries and keys before they turn: of each head by itself, or of all heads of a token together. Default: none; `rows` in `olmoe`, `heads` in `qwen3_moe`.',
+    ),
   sliding_window: whole(1)
     .nullable()
     .meta({ allowed: 'a whole number, 1 or more, or null' })
