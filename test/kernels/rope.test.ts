@@ -63,6 +63,22 @@ describe('frequencies', () => {
     expect(attentionFactor).toBeCloseTo(0.1 * Math.log(4) + 1, 12);
   });
 
+  it('are those that transformers 4.57 gives', () => {
+    const { frequencies, attentionFactor } = ropeFrequencies(1e6, 16, {
+      rope_type: 'yarn',
+      factor: 2.5,
+      original_max_position_embeddings: 4096,
+      ...{ beta_fast: 20, beta_slow: 2, mscale: 0.8, mscale_all_dim: 0.6, truncate: false },
+    });
+    const ofYarn = [1, 0.17782794, 0.031622779, 0.0031372465, 0.00039999999, 7.1131173e-5, 1.264911e-5, 2.2493653e-6];
+    close(frequencies, ofYarn);
+    expect(attentionFactor).toBeCloseTo(1.0173708118, 9);
+    const ofLlama3 = [
+      1, 0.079403013, 0.0047007538, 9.1158313e-4, 1.7677668e-4, 3.4281024e-5, 6.6478697e-6, 1.2891732e-6,
+    ];
+    close(ropeFrequencies(5e5, 16, { ...llama3, original_max_position_embeddings: 64 }).frequencies, ofLlama3);
+  });
+
   it('take the attention factor that is given, or that of mscale', () => {
     const factorOf = (more: object): number => ropeFrequencies(1e4, 32, { ...yarn, ...more }).attentionFactor;
     expect(factorOf({ attention_factor: 1.5 })).toBe(1.5);
