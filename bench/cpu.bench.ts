@@ -65,7 +65,7 @@ async function scan(): Promise<void> {
     ...{ b: tokens(STATES), c: tokens(STATES), d: weight([CHANNELS]) },
   };
   const { forward, backward } = vjp(
-    trace('scan', inputs, ({ u, delta, a, b, c, d }) => ({ y: selectiveScan(u, delta, a, b, c, d) })),
+    trace('scan', inputs, ({ u, delta, a, b, c, d }) => ({ y: selectiveScan({ u, delta, a, b, c, d }) })),
   );
   const fill = { delta: (i: number) => 0.01 + 0.1 * Math.abs(Math.sin(i)), a: (i: number) => -1 - (i % STATES) };
   const forwardMs = await timeProgram(forward, fill);

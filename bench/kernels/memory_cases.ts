@@ -90,7 +90,7 @@ function scanCases({ batch, tokens, channels, states }: Scale['scan']): KernelCa
   const wide = f32([batch, tokens, channels]);
   const narrow = f32([batch, tokens, states]);
   const specs = { u: wide, delta: wide, a: weight([channels, states]), b: narrow, c: narrow, d: weight([channels]) };
-  const v = vjp(trace('scan', specs, ({ u, delta, a, b, c, d }) => ({ y: k.selectiveScan(u, delta, a, b, c, d) })));
+  const v = vjp(trace('scan', specs, ({ u, delta, a, b, c, d }) => ({ y: k.selectiveScan({ u, delta, a, b, c, d }) })));
   const fill: Fill = { delta: (i) => 0.01 + 0.1 * Math.abs(Math.sin(i)), a: (i) => -1 - (i % states) };
   return both('selective scan', `B ${batch} T ${tokens} C ${channels} N ${states}`, v, null, fill);
 }

@@ -33,3 +33,13 @@ function isValue(made: ReturnType<Body>): made is Value {
 
 export const dynamicRows = make.bind(null, 'dynamic');
 export const staticRows = make.bind(null, 'static');
+
+export const positive = (i: number): number => 0.5 + ((i * 37) % 101) / 100;
+
+/** Of sequences of six tokens: samples of two, three, four or six tokens, each sequence its own. */
+export const beginsFill: Fill = {
+  begins: (i) => {
+    const sample = [3, 2, 6, 4][Math.floor(i / 6) % 4];
+    return Math.floor((i % 6) / sample) * sample;
+  },
+};

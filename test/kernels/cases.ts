@@ -4,8 +4,8 @@
  */
 import * as k from '../../src/kernels/index.ts';
 import type { Dim } from '../../src/kernels/index.ts';
-import { dynamicRows, staticRows, type Body, type Case, type Specs } from './case.ts';
-import type { Fill } from './kit.ts';
+import { beginsFill, dynamicRows, positive, staticRows, type Body, type Case, type Specs } from './case.ts';
+import { mambaCases } from './mamba_cases.ts';
 import { routerCases } from './router_cases.ts';
 
 export type { Case };
@@ -29,17 +29,9 @@ const head =
   });
 /** Values in a scrambled order, at least 1/16 apart inside any 64 neighbours. */
 const apart = (i: number): number => ((i * 29) % 64) / 16 - 2;
-const positive = (i: number): number => 0.5 + ((i * 37) % 101) / 100;
-/** Of sequences of six tokens: samples of two, three, four or six tokens, each sequence its own. */
 const withBegins =
   (kv: number) =>
   (rows: Dim): Specs => ({ ...heads(kv, 6)(rows), begins: k.i32([rows, 6]) });
-const beginsFill: Fill = {
-  begins: (i) => {
-    const sample = [3, 2, 6, 4][Math.floor(i / 6) % 4];
-    return Math.floor((i % 6) / sample) * sample;
-  },
-};
 /** Three queries over five keys, with all that attention takes. */
 const acrossKeys = (rows: Dim): Specs => ({
   q: k.f32([rows, 4, 3, 8]),
@@ -54,18 +46,6 @@ const attend =
   ({ q, k: keys, v, bias, begins, ends }) =>
     k.attention({ q, k: keys, v, bias, begins, ends }, options);
 const causal = attend({ causal: true });
-const scan =
-  (tokens: number, channels: number, states: number) =>
-  (rows: Dim): Specs => ({
-    u: k.f32([rows, tokens, channels]),
-    delta: k.f32([rows, tokens, channels]),
-    a: k.weight([channels, states]),
-    b: k.f32([rows, tokens, states]),
-    c: k.f32([rows, tokens, states]),
-    d: k.weight([channels]),
-  });
-const selectiveScan: Body = ({ u, delta, a, b, c, d }) => k.selectiveScan(u, delta, a, b, c, d);
-const scanFill: Fill = { delta: positive, a: (i) => -positive(i) };
 export const cases: readonly Case[] = [
   dynamicRows('add', pair, ({ a, b }) => k.add(a, b)),
   dynamicRows('add, a vector', withVector, ({ a, b }) => k.add(a, b)),
@@ -190,20 +170,7 @@ export const cases: readonly Case[] = [
     ({ x, key }) => k.jitter(x, key, 0.1),
     { key: (i) => i + 1 },
   ),
-  dynamicRows(
-    'causalConv',
-    (r) => ({ x: k.f32([r, 6, 12]), w: k.weight([12, 4]), b: k.weight([12]) }),
-    ({ x, w, b }) => k.causalConv(x, w, b),
-  ),
-  dynamicRows(
-    'causalConv, one tap',
-    (r) => ({ x: k.f32([r, 2, 4]), w: k.weight([4, 1]), b: k.weight([4]) }),
-    ({ x, w, b }) => k.causalConv(x, w, b),
-  ),
-  dynamicRows('selectiveScan', scan(5, 3, 16), selectiveScan, scanFill),
-  dynamicRows('selectiveScan, more than a chunk', scan(34, 4, 4), selectiveScan, scanFill),
-  dynamicRows('selectiveScan, states in no vectors', scan(3, 2, 3), selectiveScan, scanFill),
-  dynamicRows('selectiveScan, more channels than a workgroup', scan(33, 68, 4), selectiveScan, scanFill),
+  ...mambaCases,
   staticRows(
     'rope',
     (r) => ({ x: k.f32([r, 2, 5, 8]) }),

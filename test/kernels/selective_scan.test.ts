@@ -22,7 +22,7 @@ const scanOf = (tokens: number, channels: number, states: number): Vjp =>
         c: f32([1, tokens, states]),
         d: weight([channels]),
       },
-      ({ u, delta, a, b, c, d }) => ({ y: selectiveScan(u, delta, a, b, c, d) }),
+      ({ u, delta, a, b, c, d }) => ({ y: selectiveScan({ u, delta, a, b, c, d }) }),
     ),
   );
 const softplus = (x: number): number => Math.log1p(Math.exp(x));
@@ -61,37 +61,40 @@ it.each(runs.flatMap(([name, run]) => [2, 4].map((states) => ({ name, run, state
   },
 );
 
-it.each(runs)('is right on %s where a step forgets everything: Δ = 10, A = −16', async (_, run) => {
-  const [tokens, channels, states] = [70, 4, 16];
-  const fill = (length: number, of: (i: number) => number): Float32Array =>
-    Float32Array.from({ length }, (_, i) => of(i));
-  const inputs: Inputs = {
-    u: fill(tokens * channels, (i) => Math.sin(i)),
-    delta: fill(tokens * channels, () => 10),
-    a: fill(channels * states, () => -16),
-    b: fill(tokens * states, (i) => Math.cos(i)),
-    c: fill(tokens * states, (i) => Math.sin(2 * i)),
-    d: fill(channels, (i) => i - 1),
-    d_y: fill(tokens * channels, (i) => Math.cos(3 * i)),
-  };
-  const { u, b, c, d, d_y } = inputs;
-  // exp(−160) is far below the smallest number: h_t = Δ u_t B_t, so y_t = u_t (Δ B_t·C_t + D), and no gradient reaches back.
-  const dot = (t: number): number =>
-    Array.from({ length: states }, (_, n) => b[t * states + n] * c[t * states + n]).reduce((sum, x) => sum + x, 0);
-  const results = await forwardAndBackward(run, scanOf(tokens, channels, states), inputs, {});
-  for (let i = 0; i < tokens * channels; i++) {
-    const factor = 10 * dot(Math.floor(i / channels)) + d[i % channels];
-    expect(results.y[i]).toBeCloseTo(u[i] * factor, 4);
-    expect(results.d_u[i]).toBeCloseTo(d_y[i] * factor, 4);
-    expect(results.d_delta[i]).toBeCloseTo((d_y[i] * u[i] * (factor - d[i % channels])) / 10, 4);
-  }
-  expect(results.d_a.every((x) => Math.abs(x) < 1e-30)).toBe(true);
-});
+it.each(runs.flatMap(([name, run]) => [70, 4096].map((tokens) => ({ name, run, tokens }))))(
+  'is right on $name where a step forgets everything: Δ = 10, A = −16, $tokens tokens',
+  async ({ run, tokens }) => {
+    const [channels, states] = [4, 16];
+    const fill = (length: number, of: (i: number) => number): Float32Array =>
+      Float32Array.from({ length }, (_, i) => of(i));
+    const inputs: Inputs = {
+      u: fill(tokens * channels, (i) => Math.sin(i)),
+      delta: fill(tokens * channels, () => 10),
+      a: fill(channels * states, () => -16),
+      b: fill(tokens * states, (i) => Math.cos(i)),
+      c: fill(tokens * states, (i) => Math.sin(2 * i)),
+      d: fill(channels, (i) => i - 1),
+      d_y: fill(tokens * channels, (i) => Math.cos(3 * i)),
+    };
+    const { u, b, c, d, d_y } = inputs;
+    // exp(−160) is far below the smallest number: h_t = Δ u_t B_t, so y_t = u_t (Δ B_t·C_t + D), and no gradient reaches back.
+    const dot = (t: number): number =>
+      Array.from({ length: states }, (_, n) => b[t * states + n] * c[t * states + n]).reduce((sum, x) => sum + x, 0);
+    const results = await forwardAndBackward(run, scanOf(tokens, channels, states), inputs, {});
+    for (let i = 0; i < tokens * channels; i++) {
+      const factor = 10 * dot(Math.floor(i / channels)) + d[i % channels];
+      expect(results.y[i]).toBeCloseTo(u[i] * factor, 4);
+      expect(results.d_u[i]).toBeCloseTo(d_y[i] * factor, 4);
+      expect(results.d_delta[i]).toBeCloseTo((d_y[i] * u[i] * (factor - d[i % channels])) / 10, 4);
+    }
+    expect(results.d_a.every((x) => Math.abs(x) < 1e-30)).toBe(true);
+  },
+);
 
 it('refuses operands that do not fit, with their shapes', () => {
   const wrong = (): unknown =>
     trace('scan', { u: f32([1, 3, 4]), a: weight([4, 8]), b: f32([1, 3, 4]), d: weight([4]) }, ({ u, a, b, d }) => ({
-      y: selectiveScan(u, u, a, b, b, d),
+      y: selectiveScan({ u, delta: u, a, b, c: b, d }),
     }));
   expect(wrong).toThrow(ShapeError);
   expect(wrong).toThrow('[1, 3, 4], [1, 3, 4], [4, 8], [1, 3, 4], [1, 3, 4], [4] do not fit');

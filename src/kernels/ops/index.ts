@@ -32,7 +32,7 @@ export { roundBf16 } from './round_bf16.ts';
 export { routerGates, type RouterGates } from './router_gates.ts';
 export { routerScores, type RouterScores, type RouterScoresInputs } from './router_scores.ts';
 export { scale } from './scale.ts';
-export { selectiveScan } from './selective_scan.ts';
+export { selectiveScan, selectiveScanFrom, type ScanInputs } from './selective_scan.ts';
 export { shift } from './shift.ts';
 export { sigmoid } from './sigmoid.ts';
 export { silu } from './silu.ts';

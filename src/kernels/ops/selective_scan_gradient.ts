@@ -1,8 +1,9 @@
 /**
  * The gradient of `selectiveScan`, from the last token to the first: with dh_t = C_t dy_t + exp(Δ_{t+1} A) ⊙ dh_{t+1},
- * du = Δ (dh · B) + D dy, dΔ = Σ dh ⊙ (A exp(ΔA) h_{t−1} + u B), dA += Δ exp(ΔA) h_{t−1} ⊙ dh, dB += dh Δ u, dC += dy h, dD += dy u. States
- * between those that were kept are made again, a chunk at a time. Sums over tokens run backward inside a sequence, then over
- * sequences; sums over channels in their order.
+ * du = Δ (dh · B) + D dy, dΔ = Σ dh ⊙ (A exp(ΔA) h_{t−1} + u B), dA += Δ exp(ΔA) h_{t−1} ⊙ dh, dB += dh Δ u, dC += dy h, dD += dy u. Behind
+ * the last token dh is the gradient of the last state; nothing goes back over the beginning of a sample. States between those that
+ * were kept are made again, a chunk at a time. Sums over tokens run backward inside a sequence, then over sequences; sums over
+ * channels in their order.
  */
 import { numbers, type Arithmetic } from '../arithmetic.ts';
 import { i32 } from '../cpu/wasm/instructions.ts';
@@ -10,13 +11,16 @@ import { floats } from '../dtype.ts';
 import type { Value } from '../graph.ts';
 import { laneSum } from '../lane_sum.ts';
 import { defineOp } from '../op.ts';
-import { decay, nextState, SCAN_CHUNK, ScanLoops } from './selective_scan_loops.ts';
-import { scanGradientPasses } from './selective_scan_shader.ts';
+import type { Operand } from '../type.ts';
+import { given } from './given.ts';
+import { beginsOf } from './sample_begins.ts';
+import { scanGradientPasses } from './selective_scan_gradient_shader.ts';
+import { decay, nextState, SCAN_CHUNK, ScanLoops, type ScanGradientAttributes } from './selective_scan_loops.ts';
 
-const op = defineOp<undefined>({
+const op = defineOp<ScanGradientAttributes>({
   name: 'selective_scan_gradient',
-  // The last one is room for the states of a chunk, and what they decay by.
-  infer: ([, u, delta, a, b, c, d]) => [
+  // Behind the gradients lies room for the states of a chunk, and what they decay by.
+  infer: ([u, delta, a, b, c, d], { hasState }) => [
     u,
     delta,
     a,
@@ -24,19 +28,26 @@ const op = defineOp<undefined>({
     c,
     d,
     { dtype: 'f32', shape: [2, SCAN_CHUNK, Number(a.shape[1])] },
+    ...(hasState ? [{ dtype: 'f32', shape: [u.shape[0], ...a.shape] } as const] : []),
   ],
-  reference: (inputs, outputs) => {
-    const [dy, u, delta, a, b, c, d, kept] = inputs.map(({ data }) => floats('selective_scan_gradient', data));
-    const [du, dDelta, da, db, dc, dd, room] = outputs.map(({ data }) => floats('selective_scan_gradient', data));
-    const [batch, tokens, channels] = inputs[1].shape;
-    const [, states] = inputs[3].shape;
-    const [, chunks] = inputs[7].shape;
+  reference: (inputs, outputs, { hasState, hasBegins, hasDy, hasDLast }) => {
+    const floatsOf = ({ data }: Operand) => floats('selective_scan_gradient', data);
+    const [u, delta, a, b, c, d, kept] = inputs.slice(0, 7).map(floatsOf);
+    const [ofY, ofLast, begins] = given(inputs, 7, [hasDy, hasDLast, hasBegins]);
+    const [dy, dLast] = [ofY, ofLast].map((operand) => operand && floatsOf(operand));
+    const [du, dDelta, da, db, dc, dd, room, dState] = outputs.map(floatsOf);
+    const [batch, tokens, channels] = inputs[0].shape;
+    const [, states] = inputs[2].shape;
+    const [, chunks] = inputs[6].shape;
+    const isBegin = beginsOf('selective_scan_gradient', begins, tokens, hasState);
     const rates = room.length / 2;
     const [dh, daOfSequence] = [new Float32Array(states), new Float32Array(states)];
     for (const sums of [da, db, dc, dd]) sums.fill(0);
     for (let s = 0; s < batch; s++) {
       for (let ch = 0; ch < channels; ch++) {
+        const own = (s * channels + ch) * states;
         dh.fill(0);
+        if (dLast !== undefined) dh.set(dLast.subarray(own, own + states));
         daOfSequence.fill(0);
         let ddOfSequence = 0;
         for (let chunk = chunks - 1; chunk >= 0; chunk--) {
@@ -46,6 +57,7 @@ const op = defineOp<undefined>({
           const h = kept.slice(from, from + states);
           for (let t = first; t < end; t++) {
             const at = (s * tokens + t) * channels + ch;
+            if (isBegin(s, t)) h.fill(0);
             for (let n = 0; n < states; n++) {
               const place = (t - first) * states + n;
               room[place] = h[n];
@@ -57,11 +69,12 @@ const op = defineOp<undefined>({
           for (let t = end - 1; t >= first; t--) {
             const at = (s * tokens + t) * channels + ch;
             const row = (s * tokens + t) * states;
+            const cotangent = dy === undefined ? 0 : dy[at];
             const stepSums: number[] = [];
             const inputSum = laneSum(states, (n) => {
               const place = (t - first) * states + n;
               const state = {
-                dy: dy[at],
+                dy: cotangent,
                 u: u[at],
                 delta: delta[at],
                 a: a[ch * states + n],
@@ -79,18 +92,22 @@ const op = defineOp<undefined>({
               stepSums.push(back.dDelta);
               return back.du;
             });
-            du[at] = numbers.add(numbers.mul(delta[at], inputSum), numbers.mul(d[ch], dy[at]));
+            du[at] = numbers.add(numbers.mul(delta[at], inputSum), numbers.mul(d[ch], cotangent));
             dDelta[at] = laneSum(states, (n) => stepSums[n]);
-            ddOfSequence = numbers.add(ddOfSequence, numbers.mul(dy[at], u[at]));
+            ddOfSequence = numbers.add(ddOfSequence, numbers.mul(cotangent, u[at]));
+            if (isBegin(s, t)) dh.fill(0);
           }
         }
         for (let n = 0; n < states; n++) da[ch * states + n] += daOfSequence[n];
         dd[ch] += ddOfSequence;
+        if (hasState) dState.set(dh, own);
       }
     }
   },
-  wasm: (kernel, [dy, u, delta, a, b, c, d, kept], [du, dDelta, da, db, dc, dd, room]) => {
+  wasm: (kernel, [u, delta, a, b, c, d, kept, ...rest], outputs, { hasState, hasBegins, hasDy, hasDLast }) => {
     const { fn, f } = kernel;
+    const [du, dDelta, da, db, dc, dd, room, dState] = outputs;
+    const [dy, dLast, begins] = given(rest, 0, [hasDy, hasDLast, hasBegins]);
     const loops = ScanLoops.over(kernel, u.type.shape, a.type.shape);
     if (loops === null || ![da, db, dc, dd].every(({ type }) => kernel.takes(type.shape))) return false;
     const { vectors } = loops;
@@ -101,13 +118,18 @@ const op = defineOp<undefined>({
     loops.channels(({ channel, states }) => {
       const as = vectors.map((offset) => kernel.load(a, states, offset));
       const skip = kernel.splat(d, kernel.elementAt(channel));
-      const [dh, daOfSequence] = [zeros(), zeros()];
+      const own = dLast !== undefined || hasState ? loops.ofSequence() : null;
+      const dh = vectors.map((offset) =>
+        fn.let(dLast === undefined || own === null ? f.constant(0) : kernel.load(dLast, own, offset), 'h'),
+      );
+      const daOfSequence = zeros();
       const ddOfSequence = fn.let(f.constant(0), 'dd');
       loops.chunks(({ first, end, kept: state }) => {
         const h = vectors.map((offset) => fn.let(kernel.load(kept, state, offset), 'h'));
         fn.loop(first, end, 1, (t) => {
           const { at, row } = loops.token(t);
           const place = fn.let(i32.mul(i32.sub(t, first), i32.const(rowBytes)));
+          if (begins !== undefined) loops.clearAtBegin(begins, t, h);
           const [step, input] = [kernel.splat(delta, at), kernel.splat(u, at)];
           vectors.forEach((offset, n) => {
             const rate = decay(f, step, as[n]);
@@ -120,7 +142,8 @@ const op = defineOp<undefined>({
           const t = fn.let(i32.sub(i32.sub(end, i32.const(1)), i));
           const { at, row } = loops.token(t);
           const place = fn.let(i32.mul(i32.sub(t, first), i32.const(rowBytes)));
-          const [cotangent, input, step] = [dy, u, delta].map((x) => kernel.splat(x, at));
+          const cotangent = dy === undefined ? f.constant(0) : kernel.splat(dy, at);
+          const [input, step] = [u, delta].map((x) => kernel.splat(x, at));
           const backs = vectors.map((offset, n) => {
             const back = backOf(f, {
               dy: cotangent,
@@ -143,13 +166,15 @@ const op = defineOp<undefined>({
           kernel.storeOne(du, f.add(f.mul(step, inputSum), f.mul(skip, cotangent)), at);
           kernel.storeOne(dDelta, loops.sumOf(backs.map((back) => back.dDelta)), at);
           fn.set(ddOfSequence, f.add(ddOfSequence, f.mul(cotangent, input)));
+          if (begins !== undefined) loops.clearAtBegin(begins, t, dh);
         });
       }, 'backward');
       vectors.forEach((offset, n) => {
         kernel.store(da, f.add(kernel.load(da, states, offset), daOfSequence[n]), states, offset);
       });
-      const own = kernel.elementAt(channel);
-      kernel.storeOne(dd, f.add(kernel.splat(dd, own), ddOfSequence), own);
+      const ofD = kernel.elementAt(channel);
+      kernel.storeOne(dd, f.add(kernel.splat(dd, ofD), ddOfSequence), ofD);
+      if (hasState && own !== null) dh.forEach((vector, n) => kernel.store(dState, vector, own, vectors[n]));
     });
     return true;
   },
@@ -185,7 +210,22 @@ function backOf<T>(f: Arithmetic<T>, { dy, u, delta, a, b, c, before, rate, dh }
   };
 }
 
-/** d_u, d_delta, d_a, d_b, d_c, d_d of dy [B, T, C], from the forward's operands and the states that it kept. */
-export function selectiveScanGradient(dy: Value, inputs: readonly Value[], kept: Value): readonly Value[] {
-  return op([dy, ...inputs, kept], undefined).slice(0, inputs.length);
+/** What the gradient is made from: the six operands, the states that the forward kept, and what else there is. */
+interface GradientOperands {
+  readonly inputs: readonly Value[];
+  readonly kept: Value;
+  readonly dy: Value | null;
+  readonly dLast: Value | null | undefined;
+  readonly begins: Value | undefined;
+}
+
+/** d_u, d_delta, d_a, d_b, d_c, d_d, and d_state if there is a state, of dy [B, T, C] and d_last [B, C, N], one of them at least. */
+export function selectiveScanGradient(
+  { inputs, kept, dy, dLast, begins }: GradientOperands,
+  hasState: boolean,
+): readonly Value[] {
+  const rest = [dy, dLast, begins].filter((value) => value !== null && value !== undefined);
+  const attributes = { hasState, hasBegins: begins !== undefined, hasDy: dy !== null, hasDLast: Boolean(dLast) };
+  const outputs = op([...inputs, kept, ...rest], attributes);
+  return [...outputs.slice(0, 6), ...outputs.slice(7)];
 }

@@ -1,13 +1,27 @@
 /** What the selective scan and its gradient share: the step of one state, and the loops of their generated code. */
 import type { Arithmetic } from '../arithmetic.ts';
+import type { Local } from '../cpu/wasm/function.ts';
 import { i32, type I32, type V128 } from '../cpu/wasm/instructions.ts';
-import type { Kernel } from '../cpu/wasm/kernel.ts';
+import type { Kernel, WasmOperand } from '../cpu/wasm/kernel.ts';
 import { exp } from '../elementary.ts';
 import { SUM_LANES } from '../lane_sum.ts';
 import type { Dim, Shape } from '../shape.ts';
+import { emitIsBegin } from './sample_begins.ts';
 
 /** Tokens between two states that are kept. */
 export const SCAN_CHUNK = 32;
+
+/** Which operands the scan has beside its six. */
+export interface ScanAttributes {
+  readonly hasState: boolean;
+  readonly hasBegins: boolean;
+}
+
+export interface ScanGradientAttributes extends ScanAttributes {
+  /** Whether somebody reads y, and whether somebody reads the last state. */
+  readonly hasDy: boolean;
+  readonly hasDLast: boolean;
+}
 
 /** exp(Δ A). */
 export const decay = <T>(f: Arithmetic<T>, delta: T, a: T): T => exp(f, f.mul(delta, a));
@@ -83,6 +97,19 @@ export class ScanLoops {
       const place = i32.add(i32.mul(row, i32.const(this.channelCount)), this.channel);
       body({ first, end, kept: fn.let(i32.mul(place, i32.const(4 * this.states))) });
     });
+  }
+
+  /** Where the channel's states lie in [B, C, N]. */
+  ofSequence(): I32 {
+    const place = i32.add(i32.mul(this.sequence, i32.const(this.channelCount)), this.channel);
+    return this.kernel.fn.let(i32.mul(place, i32.const(4 * this.states)));
+  }
+
+  /** Sets `vectors` to zero if a sample begins at token `t`. */
+  clearAtBegin(begins: WasmOperand, t: I32, vectors: readonly Local<'v128'>[]): void {
+    const { fn, f } = this.kernel;
+    const row = i32.add(i32.mul(this.sequence, i32.const(this.tokens)), t);
+    fn.if(emitIsBegin(this.kernel, begins, row, t), () => vectors.forEach((vector) => fn.set(vector, f.constant(0))));
   }
 
   /** Where token `t` of the channel lies in [B, T, C], and its row in [B, T, N]. */

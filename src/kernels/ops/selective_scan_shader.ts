@@ -1,197 +1,52 @@
-/**
- * The selective scan on the WebGPU device: one invocation a channel of a sequence, its states in registers. The gradients of
- * b and c sum over channels: a workgroup has 64 of them, folds theirs token by token, and a second pass adds up workgroups.
- *
- * The gradient has seven operands beside its cotangent and six results, and a pass has eight buffers where an adapter has no
- * more. So what is small lies together, a record for each sequence: a, d, b and c in one buffer, parts of their gradients in
- * another. What is of every token and channel is large, and stays where it is.
- */
+/** The selective scan on the WebGPU device: one invocation a channel of a sequence, its states in registers. */
 import type { Value } from '../graph.ts';
-import { maxElements } from '../shape.ts';
 import { innerOf, type Lowering } from '../webgpu/lowering.ts';
-import { countOf, sizeText } from '../webgpu/pass.ts';
-import { SCAN_CHUNK } from './selective_scan_loops.ts';
-
-const CHANNELS = 64;
+import { given } from './given.ts';
+import { SCAN_CHUNK, type ScanAttributes } from './selective_scan_loops.ts';
+import { recordPass } from './selective_scan_record.ts';
 
 export function scanPass(
   lowering: Lowering,
-  [u, delta, a, b, c, d]: readonly Value[],
-  [y, kept]: readonly Value[],
+  [u, delta, a, b, c, d, ...rest]: readonly Value[],
+  [y, kept, last]: readonly Value[],
+  { hasState, hasBegins }: ScanAttributes,
 ): void {
   const [tokens, channels] = u.type.shape.slice(1).map(Number);
   const states = innerOf(a.type.shape);
   const chunks = Number(kept.type.shape[1]);
+  const [state, begins] = given(rest, 0, [hasState, hasBegins]);
+  const { operands, places } = recordPass(lowering, 'selective_scan', { u, a, b, c, d, state, begins }, hasState);
+  const eachState = (line: string): string => `for (var n = 0u; n < ${states}u; n++) { ${line} }`;
+  const begin = eachState(`h[n] = operands[record + ${places.state}u + channel * ${states}u + n];`);
+  const clear = `if (operands[record + ${places.begins}u + t] > 0f) { h = array<f32, ${states}>(); }`;
   lowering.each({
     label: 'selective_scan',
-    reads: { u, delta, a, b, c, d },
-    writes: { y, kept },
+    reads: { u, delta, operands },
+    writes: { y, kept, ...(hasState && { last }) },
     over: [u.type.shape[0], channels],
     body: `let sequence = i / ${channels}u;
 let channel = i % ${channels}u;
+let record = sequence * ${places.length}u;
 var h = array<f32, ${states}>();
+${hasState ? begin : ''}
 for (var t = 0u; t < ${tokens}u; t++) {
   if (t % ${SCAN_CHUNK}u == 0u) {
     let place = ((sequence * ${chunks}u + t / ${SCAN_CHUNK}u) * ${channels}u + channel) * ${states}u;
-    for (var n = 0u; n < ${states}u; n++) { kept[place + n] = h[n]; }
+    ${eachState('kept[place + n] = h[n];')}
   }
+  ${hasBegins ? clear : ''}
   let at = (sequence * ${tokens}u + t) * ${channels}u + channel;
-  let row = (sequence * ${tokens}u + t) * ${states}u;
+  let row = record + t * ${states}u;
   let step = delta[at];
   let input = u[at];
   var sum = 0f;
   for (var n = 0u; n < ${states}u; n++) {
-    h[n] = exp(step * a[channel * ${states}u + n]) * h[n] + step * input * b[row + n];
-    sum += c[row + n] * h[n];
+    let own = operands[record + channel * ${states}u + n];
+    h[n] = exp(step * own) * h[n] + step * input * operands[row + ${places.b}u + n];
+    sum += operands[row + ${places.c}u + n] * h[n];
   }
-  y[at] = sum + d[channel] * input;
-}`,
+  y[at] = sum + operands[record + ${places.d}u + channel] * input;
+}
+${hasState ? eachState(`last[i * ${states}u + n] = h[n];`) : ''}`,
   });
-}
-
-/** Where line `s` of shares has that of invocation `l`: a step further in each, so that neighbours read different banks. */
-const turned = (s: string, l: string): string => `(${s} + ${l}) % ${CHANNELS}u`;
-
-/** Where the parts of a sequence's record begin; those of tokens have a row of states for each of `groups` workgroups. */
-function recordOf(tokens: number, channels: number, states: number, groups: number) {
-  const d = channels * states;
-  const b = d + channels;
-  const c = b + tokens * groups * states;
-  return { d, b, c, length: c + tokens * groups * states };
-}
-
-export function scanGradientPasses(
-  lowering: Lowering,
-  [dy, u, delta, a, b, c, d, kept]: readonly Value[],
-  [du, dDelta, da, db, dc, dd]: readonly Value[],
-): void {
-  const batch = u.type.shape[0];
-  const [tokens, channels] = u.type.shape.slice(1).map(Number);
-  const states = innerOf(a.type.shape);
-  const chunks = Number(kept.type.shape[1]);
-  const groups = Math.ceil(channels / CHANNELS);
-  const [own, part] = [1, groups].map((rows) => recordOf(tokens, channels, states, rows));
-  const [operands, parts] = [own, part].map(({ length }) => lowering.scratch('f32', [maxElements([batch]), length]));
-  lowering.each({
-    label: 'selective_scan_gradient, operands',
-    reads: { a, b, c, d },
-    writes: { operands },
-    over: [batch, own.length],
-    body: `let sequence = i / ${own.length}u;
-let at = i % ${own.length}u;
-let row = sequence * ${tokens * states}u;
-if (at < ${own.d}u) { operands[i] = a[at]; }
-else if (at < ${own.b}u) { operands[i] = d[at - ${own.d}u]; }
-else if (at < ${own.c}u) { operands[i] = b[row + at - ${own.b}u]; }
-else { operands[i] = c[row + at - ${own.c}u]; }`,
-  });
-  lowering.pass(
-    {
-      label: 'selective_scan_gradient',
-      reads: { dy, u, delta, operands, kept },
-      writes: { du, d_delta: dDelta, parts },
-      declarations: `var<workgroup> shares: array<f32, ${2 * states * CHANNELS}>;`,
-      body: `let sequence = block / ${groups}u;
-let group_of = block % ${groups}u;
-if (sequence >= ${sizeText(batch)}) { return; }
-let is_there = group_of * ${CHANNELS}u + lane < ${channels}u;
-let channel = min(group_of * ${CHANNELS}u + lane, ${channels - 1}u);
-let a = sequence * ${own.length}u + channel * ${states}u;
-let b = sequence * ${own.length}u + ${own.b}u;
-let c = sequence * ${own.length}u + ${own.c}u;
-let skip = operands[sequence * ${own.length}u + ${own.d}u + channel];
-var dh = array<f32, ${states}>();
-var da_sum = array<f32, ${states}>();
-var dd_sum = 0f;
-for (var back = 0u; back < ${chunks}u; back++) {
-  let chunk = ${chunks - 1}u - back;
-  let first = chunk * ${SCAN_CHUNK}u;
-  let end = min(first + ${SCAN_CHUNK}u, ${tokens}u);
-  let place = ((sequence * ${chunks}u + chunk) * ${channels}u + channel) * ${states}u;
-  var h = array<f32, ${states}>();
-  var before = array<f32, ${SCAN_CHUNK * states}>();
-  for (var n = 0u; n < ${states}u; n++) { h[n] = kept[place + n]; }
-  for (var t = first; t < end; t++) {
-    let at = (sequence * ${tokens}u + t) * ${channels}u + channel;
-    for (var n = 0u; n < ${states}u; n++) {
-      before[(t - first) * ${states}u + n] = h[n];
-      h[n] = exp(delta[at] * operands[a + n]) * h[n] + delta[at] * u[at] * operands[b + t * ${states}u + n];
-    }
-  }
-  for (var left = end - first; left > 0u; left--) {
-    let t = first + left - 1u;
-    let at = (sequence * ${tokens}u + t) * ${channels}u + channel;
-    let step = delta[at];
-    let input = u[at];
-    let cotangent = dy[at];
-    var du_sum = 0f;
-    var step_sum = 0f;
-    for (var n = 0u; n < ${states}u; n++) {
-      let own = operands[a + n];
-      let gain = operands[b + t * ${states}u + n];
-      let rate = exp(step * own);
-      let total = dh[n] + operands[c + t * ${states}u + n] * cotangent;
-      let decayed = rate * before[(t - first) * ${states}u + n];
-      let pull = total * decayed;
-      shares[n * ${CHANNELS}u + ${turned('n', 'lane')}] = select(0f, total * step * input, is_there);
-      shares[(${states}u + n) * ${CHANNELS}u + ${turned(`${states}u + n`, 'lane')}] =
-        select(0f, cotangent * (decayed + step * input * gain), is_there);
-      da_sum[n] += step * pull;
-      step_sum += own * pull + total * input * gain;
-      du_sum += total * gain;
-      dh[n] = rate * total;
-    }
-    if (is_there) {
-      du[at] = step * du_sum + skip * cotangent;
-      d_delta[at] = step_sum;
-    }
-    dd_sum += cotangent * input;
-    workgroupBarrier();
-    for (var s = lane; s < ${2 * states}u; s += ${CHANNELS}u) {
-      var sum = 0f;
-      for (var l = 0u; l < ${CHANNELS}u; l++) { sum += shares[s * ${CHANNELS}u + ${turned('s', 'l')}]; }
-      let row = (t * ${groups}u + group_of) * ${states}u + s % ${states}u;
-      parts[sequence * ${part.length}u + select(${part.c}u, ${part.b}u, s < ${states}u) + row] = sum;
-    }
-    workgroupBarrier();
-  }
-}
-if (is_there) {
-  let record = sequence * ${part.length}u;
-  for (var n = 0u; n < ${states}u; n++) { parts[record + channel * ${states}u + n] = da_sum[n]; }
-  parts[record + ${part.d}u + channel] = dd_sum;
-}`,
-    },
-    { workgroupSize: CHANNELS, workgroups: (sizeOf) => countOf([batch], sizeOf) * groups },
-  );
-  lowering.each({
-    label: 'selective_scan_gradient, over channels',
-    reads: { parts },
-    writes: { db, dc },
-    over: b.type.shape,
-    body: `let row = i / ${states}u;
-let first = row / ${tokens}u * ${part.length}u + row % ${tokens}u * ${groups * states}u + i % ${states}u;
-var db_sum = 0f;
-var dc_sum = 0f;
-for (var g = 0u; g < ${groups}u; g++) {
-  db_sum += parts[first + ${part.b}u + g * ${states}u];
-  dc_sum += parts[first + ${part.c}u + g * ${states}u];
-}
-db[i] = db_sum;
-dc[i] = dc_sum;`,
-  });
-  for (const [first, out] of [
-    [0, da],
-    [part.d, dd],
-  ] as const) {
-    lowering.each({
-      label: 'selective_scan_gradient, over sequences',
-      reads: { parts },
-      writes: { out },
-      over: out.type.shape,
-      body: `var sum = 0f;
-for (var s = 0u; s < ${sizeText(batch)}; s++) { sum += parts[s * ${part.length}u + ${first}u + i]; }
-out[i] = sum;`,
-    });
-  }
 }

@@ -86,8 +86,8 @@ export function mambaCore(config: MambaConfig): MambaCore {
       const made_RX = linear(conv_RC, w.x_XC);
       const delta_RC = softplus(linear(slice(made_RX, 1, 0, P), w.dt_CP, w.dt_bias_C));
       const [b, c] = [P, P + N].map((at) => inSequences(slice(made_RX, 1, at, at + N), N));
-      const sizes = [inSequences(conv_RC, C), inSequences(delta_RC, C)] as const;
-      const y = selectiveScan(...sizes, neg(exp(w.A_log_CN)), b, c, w.D_C);
+      const [u, delta] = [conv_RC, delta_RC].map((rows) => inSequences(rows, C));
+      const y = selectiveScan({ u, delta, a: neg(exp(w.A_log_CN)), b, c, d: w.D_C });
       return mul(reshape(y, [B * T, C]), silu(z_RC));
     },
   };

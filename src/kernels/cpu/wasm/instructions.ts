@@ -45,6 +45,8 @@ export const i32 = {
   xor: binary('i32', 'i32.xor'),
   shl: binary('i32', 'i32.shl'),
   shrU: binary('i32', 'i32.shr_u'),
+  eq: binary('i32', 'i32.eq'),
+  ne: binary('i32', 'i32.ne'),
   ltU: binary('i32', 'i32.lt_u'),
   geU: binary('i32', 'i32.ge_u'),
   ltS: binary('i32', 'i32.lt_s'),
