@@ -7,7 +7,7 @@ const device = new CpuDevice({ bytes: 2 ** 24 });
 afterAll(() => device.close());
 
 const conv = trace('conv', { x: f32([2, 5, 4]), w: weight([4, 3]), b: weight([4]) }, ({ x, w, b }) => ({
-  y: causalConv(x, w, b),
+  y: causalConv({ x, w, b }),
 }));
 const w = Float32Array.of(1, 2, 3, 0, 0, 1, 1, 0, 0, -1, 0, 1);
 const b = Float32Array.of(0, 10, 0, 0.5);
@@ -53,7 +53,7 @@ it('does not look ahead', async () => {
 it('refuses operands that do not fit, with their shapes', () => {
   const wrong = (): unknown =>
     trace('conv', { x: f32([1, 3, 4]), w: weight([5, 4]), b: weight([4]) }, ({ x, w, b }) => ({
-      y: causalConv(x, w, b),
+      y: causalConv({ x, w, b }),
     }));
   expect(wrong).toThrow(ShapeError);
   expect(wrong).toThrow('[1, 3, 4], [5, 4], [4] do not fit');

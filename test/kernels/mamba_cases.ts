@@ -5,6 +5,21 @@ import { beginsFill, dynamicRows, positive, type Body, type Case, type Specs } f
 
 type Values = Readonly<Record<string, Value>>;
 
+const conv =
+  (tokens: number, channels: number, taps: number) =>
+  (rows: Dim): Specs => ({
+    x: k.f32([rows, tokens, channels]),
+    w: k.weight([channels, taps]),
+    b: k.weight([channels]),
+  });
+const convFrom =
+  (tokens: number, channels: number, taps: number) =>
+  (rows: Dim): Specs => ({ ...conv(tokens, channels, taps)(rows), state: k.f32([rows, taps - 1, channels]) });
+const causalConv: Body = ({ x, w, b, begins }) => k.causalConv({ x, w, b, begins });
+const causalConvFrom: Body = ({ state, x, w, b, begins }) => {
+  const { y, state: last } = k.causalConvFrom(state, { x, w, b, begins });
+  return { y, last };
+};
 const scan =
   (tokens: number, channels: number, states: number) =>
   (rows: Dim): Specs => ({
@@ -36,16 +51,16 @@ const goesOn = (i: number): number => {
 };
 
 export const mambaCases: readonly Case[] = [
-  dynamicRows(
-    'causalConv',
-    (r) => ({ x: k.f32([r, 6, 12]), w: k.weight([12, 4]), b: k.weight([12]) }),
-    ({ x, w, b }) => k.causalConv(x, w, b),
-  ),
-  dynamicRows(
-    'causalConv, one tap',
-    (r) => ({ x: k.f32([r, 2, 4]), w: k.weight([4, 1]), b: k.weight([4]) }),
-    ({ x, w, b }) => k.causalConv(x, w, b),
-  ),
+  dynamicRows('causalConv', conv(6, 12, 4), causalConv),
+  dynamicRows('causalConv, one tap', conv(2, 4, 1), causalConv),
+  dynamicRows('causalConv, samples', withBegins(6, conv(6, 12, 4)), causalConv, beginsFill),
+  dynamicRows('causalConvFrom', convFrom(2, 12, 4), causalConvFrom),
+  dynamicRows('causalConvFrom, one tap', convFrom(2, 4, 1), causalConvFrom),
+  dynamicRows('causalConvFrom, channels in no vectors', convFrom(5, 3, 3), causalConvFrom),
+  dynamicRows('causalConvFrom, samples', withBegins(34, convFrom(34, 4, 4)), causalConvFrom, { begins: goesOn }),
+  dynamicRows('causalConvFrom, samples in no vectors', withBegins(34, convFrom(34, 3, 3)), causalConvFrom, {
+    begins: goesOn,
+  }),
   dynamicRows('selectiveScan', scan(5, 3, 16), selectiveScan, scanFill),
   dynamicRows('selectiveScan, more than a chunk', scan(34, 4, 4), selectiveScan, scanFill),
   dynamicRows('selectiveScan, states in no vectors', scan(3, 2, 3), selectiveScan, scanFill),

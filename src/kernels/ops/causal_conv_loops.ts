@@ -1,10 +1,17 @@
-/** The loops of the generated code of the causal convolution and of its gradient: four channels of a sequence at a time. */
+/** What the causal convolution and its gradient share: which rows a token sees, and the loops of their generated code. */
 import { i32, type I32, type V128 } from '../cpu/wasm/instructions.ts';
 import type { Kernel, WasmOperand } from '../cpu/wasm/kernel.ts';
 import type { Shape } from '../shape.ts';
 
-/** Four channels of a sequence. */
+/** Which operands the convolution has beside its three. */
+export interface ConvAttributes {
+  readonly hasState: boolean;
+  readonly hasBegins: boolean;
+}
+
+/** Of generated code: four channels of a sequence. */
 interface Channels {
+  readonly sequence: I32;
   /** w_0 … w_{k−1} of each. */
   readonly taps: readonly V128[];
   /** Byte of their taps in [C, k], of which each channel has `tapBytes`. */
@@ -32,8 +39,16 @@ export function overChannels(
     fn.loop(i32.const(0), i32.const(rowBytes), 16, (column) => {
       const tapsAt = fn.let(i32.mul(column, i32.const(tapBytes / 4)));
       const taps = Array.from({ length: tapBytes / 4 }, (_, j) => kernel.loadStrided(w, tapsAt, tapBytes, 4 * j));
-      body({ taps, tapsAt, tapBytes, column, first: fn.let(i32.add(start, column)) });
+      body({ sequence, taps, tapsAt, tapBytes, column, first: fn.let(i32.add(start, column)) });
     });
   });
   return true;
 }
+
+/** The row of token `t` of `sequence` among all. */
+export const tokenRow = (sequence: I32, tokens: number, t: I32): I32 =>
+  i32.add(i32.mul(sequence, i32.const(tokens)), t);
+
+/** Byte `column` of the first row of a sequence in [B, k−1, C]. */
+export const stateAt = (kernel: Kernel, { sequence, column }: Channels, rows: number, channels: number): I32 =>
+  kernel.in(column, i32.mul(sequence, i32.const(4 * rows * channels)));

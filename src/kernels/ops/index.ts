@@ -2,7 +2,7 @@
 export { add } from './add.ts';
 export { broadcastTo } from './broadcast_to.ts';
 export { attention, type AttentionOperands, type AttentionOptions } from './attention.ts';
-export { causalConv } from './causal_conv.ts';
+export { causalConv, causalConvFrom, type ConvInputs } from './causal_conv.ts';
 export { combine } from './combine.ts';
 export { concat } from './concat.ts';
 export { div } from './div.ts';

@@ -82,7 +82,7 @@ export function mambaCore(config: MambaConfig): MambaCore {
       const inSequences = (rows: Value, width: number): Value => reshape(rows, [B, T, width]);
       const taps_Ck = reshape(w.conv_C1k, [C, k]);
       const shift_C = hasShift ? w.conv_bias_C : scale(w.D_C, 0);
-      const conv_RC = reshape(silu(causalConv(inSequences(x_RC, C), taps_Ck, shift_C)), [B * T, C]);
+      const conv_RC = reshape(silu(causalConv({ x: inSequences(x_RC, C), w: taps_Ck, b: shift_C })), [B * T, C]);
       const made_RX = linear(conv_RC, w.x_XC);
       const delta_RC = softplus(linear(slice(made_RX, 1, 0, P), w.dt_CP, w.dt_bias_C));
       const [b, c] = [P, P + N].map((at) => inSequences(slice(made_RX, 1, at, at + N), N));
