@@ -66,6 +66,20 @@ it.each([50, 52])('rounds every operation to fp32, in the documented order (%i e
   }
 });
 
+it.each([50, 52])('updates by no gradient as by one of zeros, bit for bit (%i elements)', async (n) => {
+  const ofNone = trace('none', { p: state([n]), m: state([n]), v: state([n]), hyper: f32([8]) }, (w) => {
+    adamw(w.p, w.m, w.v, null, w.hyper);
+    return {};
+  });
+  const hyper = Float32Array.of(lr, beta1, beta2, eps, decayRate, 0.271, 0.142, clip);
+  const given = inputsOf(ofNone, { v: (i) => i / 64 });
+  const [none, zeros] = [0, 1].map(() => ({ p: given.p.slice(), m: given.m.slice(), v: given.v.slice(), hyper }));
+  await run(ofNone, none, {});
+  await run(update(true, n), { ...zeros, g: new Float32Array(n) }, {});
+  expect(none).toEqual(zeros);
+  expect(none.p).not.toEqual(given.p);
+});
+
 // 52 elements run in SIMD, 50 by the reference.
 it.each([
   [5, 10, true],

@@ -64,6 +64,11 @@ export class ExpertCore {
     return this.leaves.close(unit.microbatch);
   }
 
+  /** No row of a microbatch came here: it has no leaf. */
+  skipLeaf(): Promise<void> {
+    return this.leaves.skip();
+  }
+
   /** Holds on to the gradient of a step, of which all leaves are made; gives its squares by tensor. */
   vote(): Promise<Readonly<Record<string, number>>> {
     return this.held().vote();

@@ -130,6 +130,11 @@ export class ExpertGroup implements Actor<Messages> {
     const { context, counts } = held;
     try {
       for (const batch of programs.backwardWeight.batches(counts)) {
+        // Without rows there is nothing to run, to sum or to count.
+        if (batch.every((i) => counts[i] === 0)) {
+          for (const i of batch) await cores[i].skipLeaf();
+          continue;
+        }
         const leaves = new Map(batch.map((i) => [i, { ...context.own[i], ...cores[i].openLeaf(unit) }]));
         await programs.backwardWeight.runLater({ ...groupOf(held), own: (i) => leaves.get(i)! }, batch);
         for (const i of batch) await cores[i].closeLeaf(unit);

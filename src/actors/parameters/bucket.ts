@@ -2,7 +2,7 @@
  * A bucket holds some parameters of an actor in memory: their values, what their rule keeps of them, and the gradients that are
  * alive at once, each a flat arena of the actor's slice, with the programs over these.
  */
-import type { Device, Executable, FlatArena, Slice, Tensor } from '../../kernels/device.ts';
+import type { Bindings, Device, Executable, FlatArena, Slice, Tensor } from '../../kernels/device.ts';
 import { alike } from '../placement/alike.ts';
 import { shapesOf, type BucketPlan } from './bucket_plan.ts';
 import { accumulateProgram } from './optimizer_programs.ts';
@@ -83,13 +83,34 @@ export class Bucket {
     await this.memory.accumulate?.run({ sum: into.flat, addend: from.flat });
   }
 
-  /** One update by a reduced gradient; `hyper` holds the rule's numbers of the decision. */
-  async update(gradient: FlatArena, hyper: Tensor): Promise<void> {
+  /** One update by a reduced gradient, null if that is zero; `hyper` holds the rule's numbers of the decision. */
+  async update(gradient: FlatArena | null, hyper: Tensor): Promise<void> {
+    if (gradient === null) return await this.updateByNone(hyper);
     for (const { executable, part } of this.memory.updates) {
-      const states = Object.entries(this.memory.states).map(([state, arena]) => [state, part(arena)] as const);
-      const bindings = { parameters: part(this.values), gradient: part(gradient), hyper };
-      await executable.run({ ...bindings, ...Object.fromEntries(states) });
+      await executable.run({ ...this.updated(part), gradient: part(gradient), hyper });
     }
+  }
+
+  private async updateByNone(hyper: Tensor): Promise<void> {
+    const { rule, decays } = this.plan;
+    const { device } = this;
+    if (rule?.programOfNone === undefined) {
+      const zeros = this.takeGradient();
+      device.write(zeros.flat, new Float32Array(this.length));
+      await this.update(zeros, hyper);
+      this.giveGradient(zeros);
+      return;
+    }
+    for (const { part } of this.memory.updates) {
+      const program = rule.programOfNone(part(this.values).shape, decays);
+      await (await device.compile(program)).run({ ...this.updated(part), hyper });
+    }
+  }
+
+  /** What an update changes. */
+  private updated(part: Update['part']): Bindings {
+    const states = Object.entries(this.memory.states).map(([state, arena]) => [state, part(arena)] as const);
+    return { parameters: part(this.values), ...Object.fromEntries(states) };
   }
 
   /** What a checkpoint holds of one of its parameters, by the names there. */

@@ -87,6 +87,14 @@ export class LeafGradients {
     for (const leaf of [...opened.leaves]) await this.fold(microbatch, opened, leaf);
   }
 
+  /**
+   * A microbatch has no gradient here: its leaves are left out of the sums, as zeros would be. Not of what others share, who would
+   * wait for them.
+   */
+  async skip(): Promise<void> {
+    for (const [bucket, tree] of this.trees) await this.count(bucket, tree, bucket.plan.uses.own.length);
+  }
+
   /** All of a microbatch's backward programs have run: throws where one of them left a gradient unwritten. */
   end(microbatch: number): void {
     const missing = [...(this.opened.get(microbatch)?.leaves ?? [])].flatMap((leaf) => [...leaf.missing]);
@@ -124,7 +132,12 @@ export class LeafGradients {
     leaves.delete(leaf);
     const tree = this.trees.get(bucket)!;
     await tree.insert(arena, leafIndex(use, microbatch, this.range.of));
-    const left = this.left.get(bucket)! - 1;
+    await this.count(bucket, tree, 1);
+  }
+
+  /** So many leaves are through. */
+  private async count(bucket: Bucket, tree: GradientTree<FlatArena>, leaves: number): Promise<void> {
+    const left = this.left.get(bucket)! - leaves;
     this.left.set(bucket, left);
     if (left === 0) await this.whenWhole(bucket, tree);
   }

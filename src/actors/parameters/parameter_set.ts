@@ -18,8 +18,8 @@ import type { Holding } from './holding.ts';
 import { SharedSquares } from './shared_squares.ts';
 import type { UpdateRule } from './update_rule.ts';
 
-/** A gradient of everything that learns, by bucket. */
-export type Gradient = ReadonlyMap<Bucket, FlatArena>;
+/** A gradient of everything that learns, by bucket; null where it is zero, since no microbatch had any. */
+export type Gradient = ReadonlyMap<Bucket, FlatArena | null>;
 
 export interface SetOptions {
   readonly optimizer: OptimizerSection;
@@ -94,12 +94,15 @@ export class ParameterSet {
   /** Sums of squares of the tensors of a gradient, by parameter name; of those of `names` that learn. What is no gradient has 0. */
   async squares(gradient: Gradient, names: readonly string[]): Promise<Record<string, number>> {
     const learning = names.filter((name) => gradient.has(this.bucketOf.get(name)!));
-    const isOfLoss = (name: string): boolean => this.bucketOf.get(name)?.plan.rule?.isOfLoss ?? true;
-    const none = Object.fromEntries(learning.filter((name) => !isOfLoss(name)).map((name) => [name, 0]));
-    const tensors = learning
-      .filter(isOfLoss)
-      .map((name) => [name, gradient.get(this.bucketOf.get(name)!)!.views[name]] as const);
-    return { ...none, ...(await this.parts.sumsOfSquares.of(Object.fromEntries(tensors))) };
+    const squares: Record<string, number> = {};
+    const tensors: Record<string, Tensor> = {};
+    for (const name of learning) {
+      const bucket = this.bucketOf.get(name)!;
+      const arena = bucket.plan.rule?.isOfLoss === false ? null : gradient.get(bucket);
+      if (arena) tensors[name] = arena.views[name];
+      else squares[name] = 0;
+    }
+    return Object.assign(squares, await this.parts.sumsOfSquares.of(tensors));
   }
 
   /** One update by a reduced gradient, as decided, each parameter by its rule. */

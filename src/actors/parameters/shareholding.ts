@@ -37,8 +37,8 @@ export class Shareholding implements Handlers<typeof parametersProtocol> {
   private readonly allReduceOf: ReadonlyMap<string, AllReduce>;
   /** Names of the parameters that this sharer reports. */
   private readonly reported: readonly string[];
-  /** Summed gradients of buckets that nobody shares, until they are voted on. */
-  private readonly own = new Map<Bucket, FlatArena>();
+  /** Summed gradients of buckets that nobody shares, until they are voted on; null where no microbatch had any. */
+  private readonly own = new Map<Bucket, FlatArena | null>();
   /** That the decision will be about. */
   private gradient: Gradient | null = null;
   private waiting: Reply<Vote> | null = null;
@@ -170,7 +170,7 @@ export class Shareholding implements Handlers<typeof parametersProtocol> {
   /** A bucket of which all own leaves are there: to the sum over its sharers, or into the one that is nobody else's. */
   private async reduce(bucket: Bucket, tree: GradientTree<FlatArena>): Promise<void> {
     const shared = this.allReduceOf.get(bucket.plan.name);
-    if (shared === undefined) this.own.set(bucket, (await tree.root())!);
+    if (shared === undefined) this.own.set(bucket, await tree.root());
     else await shared.contribute(bucket, tree.drain());
   }
 
@@ -208,5 +208,5 @@ export class Shareholding implements Handlers<typeof parametersProtocol> {
 }
 
 function giveBack(gradient: Gradient): void {
-  for (const [bucket, arena] of gradient) bucket.giveGradient(arena);
+  for (const [bucket, arena] of gradient) if (arena !== null) bucket.giveGradient(arena);
 }

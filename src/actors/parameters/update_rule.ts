@@ -25,6 +25,8 @@ export interface UpdateRule {
    * it updates in place; `gradient`; and `hyper`, f32 [hyperLength]. Throws `ShapeError` for a shape that it has no update of.
    */
   program(shape: readonly number[], decays: boolean): Program;
+  /** The same by a gradient of zeros, which is no input: the same bits; absent where nothing is saved by that. */
+  readonly programOfNone?: UpdateRule['program'];
   /** The numbers of one update, of any program of the rule. */
   hyper(decision: UpdateDecision, optimizer: OptimizerSection): Float32Array<ArrayBuffer>;
 }

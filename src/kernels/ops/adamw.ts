@@ -16,32 +16,35 @@ const op = defineOp<{ decay: boolean }>({
   writes: [0, 1, 2],
   infer: ([parameters, ...others]) => {
     requireFloats('adamw', [parameters, ...others]);
-    const hyper = others[3];
+    const hyper = others[others.length - 1];
     if (!sameShape(hyper.shape, [8])) throw new ShapeError('adamw', `hyper is ${showShape(hyper.shape)}, needs [8]`);
-    for (const { shape } of others.slice(0, 3)) {
+    for (const { shape } of others.slice(0, -1)) {
       if (!sameShape(shape, parameters.shape)) {
         throw new ShapeError('adamw', `${showShape(shape)} does not fit parameters ${showShape(parameters.shape)}`);
       }
     }
     return [];
   },
-  reference: ([parameters, moment1, moment2, gradient, hyper], _outputs, { decay }) => {
-    const [p, m, v, g] = [parameters, moment1, moment2, gradient].map(({ data }) => floats('adamw', data));
-    const update = updateOf(numbers, [...floats('adamw', hyper.data)], decay);
-    for (let i = 0; i < p.length; i++) [p[i], m[i], v[i]] = update(p[i], m[i], v[i], g[i]);
+  reference: (inputs, _outputs, { decay }) => {
+    const { p, m, v, g, hyper } = named(inputs.map(({ data }) => floats('adamw', data)));
+    const update = updateOf(numbers, [...hyper], decay);
+    for (let i = 0; i < p.length; i++) [p[i], m[i], v[i]] = update(p[i], m[i], v[i], g?.[i] ?? 0);
   },
-  wasm: (kernel, [p, m, v, g, hyper], _outputs, { decay }) => {
+  wasm: (kernel, inputs, _outputs, { decay }) => {
+    const { p, m, v, g, hyper } = named(inputs);
     if (!kernel.takes(p.type.shape)) return false;
     const settings = Array.from({ length: 8 }, (_, i) => kernel.splat(hyper, undefined, 4 * i));
     const update = updateOf(kernel.f, settings, decay);
     kernel.each(p.type.shape, (at, offset) => {
-      const [parameter, moment1, moment2, gradient] = [p, m, v, g].map((x) => kernel.load(x, at, offset));
+      const [parameter, moment1, moment2] = [p, m, v].map((x) => kernel.load(x, at, offset));
+      const gradient = g === undefined ? kernel.f.constant(0) : kernel.load(g, at, offset);
       const updated = update(parameter, moment1, moment2, gradient);
       [p, m, v].forEach((x, i) => kernel.store(x, updated[i], at, offset));
     });
     return true;
   },
-  wgsl: (lowering, [p, m, v, g, hyper], _outputs, { decay }) => {
+  wgsl: (lowering, inputs, _outputs, { decay }) => {
+    const { p, m, v, g, hyper } = named(inputs);
     const lanes = maxElements(p.type.shape) % 4 === 0 ? 4 : 1;
     const statements = new Statements();
     const f = arithmeticOf(statements, lanes);
@@ -49,12 +52,13 @@ const op = defineOp<{ decay: boolean }>({
       statements.let(lanes === 4 ? `vec4<f32>(hyper[${i}])` : `hyper[${i}]`),
     );
     const update = updateOf(f, settings, decay);
-    const [parameter, moment1, moment2, gradient] = ['p', 'm', 'v', 'g'].map((name) => statements.let(`${name}[i]`));
+    const [parameter, moment1, moment2] = ['p', 'm', 'v'].map((name) => statements.let(`${name}[i]`));
+    const gradient = g === undefined ? f.constant(0) : statements.let('g[i]');
     update(parameter, moment1, moment2, gradient).forEach((x, i) => statements.add(`${['p', 'm', 'v'][i]}[i] = ${x};`));
     const wide = lanes === 4 ? 'vec4<f32>' : 'f32';
     lowering.each({
       label: 'adamw',
-      reads: { g, hyper },
+      reads: { ...(g === undefined ? {} : { g }), hyper },
       writes: { p, m, v },
       elements: { g: wide, p: wide, m: wide, v: wide },
       over: [maxElements(p.type.shape) / lanes],
@@ -62,6 +66,13 @@ const op = defineOp<{ decay: boolean }>({
     });
   },
 });
+
+/** The operands by name; `g` is undefined where there is no gradient. */
+function named<T>(inputs: readonly T[]) {
+  const [p, m, v] = inputs;
+  const g: T | undefined = inputs.slice(3, -1)[0];
+  return { p, m, v, g, hyper: inputs[inputs.length - 1] };
+}
 
 /** The update of one parameter and its two moments, in any arithmetic. */
 function updateOf<T>(f: Arithmetic<T>, hyper: readonly T[], decay: boolean) {
@@ -81,8 +92,8 @@ function updateOf<T>(f: Arithmetic<T>, hyper: readonly T[], decay: boolean) {
 }
 
 /**
- * Updates `parameters`, `moment1`, `moment2` [N], all declared as state, by `gradient` [N]. `hyper` f32 [8]: lr, beta1,
- * beta2, eps, weight_decay, bias_correction1 = 1 − beta1ᵗ, bias_correction2 = 1 − beta2ᵗ, clip_scale. Without `decay`
+ * Updates `parameters`, `moment1`, `moment2` [N], all declared as state, by `gradient` [N]; null is one of zeros, in the same
+ * bits. `hyper` f32 [8]: lr, beta1, beta2, eps, weight_decay, bias_correction1 = 1 − beta1ᵗ, bias_correction2 = 1 − beta2ᵗ, clip_scale. Without `decay`
  * the weight decay is taken as 0.
  *
  * Each operation is rounded to fp32, in this order: g′ = g·clip; m = β₁m + (1−β₁)g′; v = β₂v + (1−β₂)(g′·g′);
@@ -92,9 +103,10 @@ export function adamw(
   parameters: Value,
   moment1: Value,
   moment2: Value,
-  gradient: Value,
+  gradient: Value | null,
   hyper: Value,
   { decay = true }: { readonly decay?: boolean } = {},
 ): void {
-  op([parameters, moment1, moment2, gradient, hyper], { decay });
+  const gradients = gradient === null ? [] : [gradient];
+  op([parameters, moment1, moment2, ...gradients, hyper], { decay });
 }

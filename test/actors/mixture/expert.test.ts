@@ -25,8 +25,8 @@ const answererProtocol = defineProtocol('expert_answerer', {});
 
 const unit = { ...trainingPass(0), microbatch: 0 };
 
-/** A group of two experts, each of one matrix, whose gradients are made but of the second. */
-async function group(mixture: string) {
+/** A group of two experts, each of one matrix, whose first leaves are open and written. */
+async function group(mixture: string, optimizer = smallTopology().optimizer, microbatches = 1) {
   const cores: ExpertCore[] = [];
   for (const expert of [0, 1]) {
     const address = expertAddress(mixture, expert);
@@ -34,16 +34,16 @@ async function group(mixture: string) {
     const share = await createShare(device, device.slice(address, 2 ** 20), {
       address,
       holdings: holdingsOf(weights, [address]),
-      range: { first: 0, count: 1, of: 1 },
-      alive: 1,
-      optimizer: smallTopology().optimizer,
+      range: { first: 0, count: microbatches, of: microbatches },
+      alive: microbatches,
+      optimizer,
       seed: 1,
     });
     const core = new ExpertCore({ expert, share, weights });
     system.spawn(answererProtocol, address, (scope) => new Expert(core, scope));
     cores.push(core);
   }
-  const vote = new GroupVote({ cores, mixture, microbatches: 1 });
+  const vote = new GroupVote({ cores, mixture, microbatches });
   const voter = system.spawn(voterProtocol, `voter-${mixture}`, () => ({
     prepare: (_, ctx) => vote.prepare(ctx),
     abandon: () => vote.abandon(),
@@ -79,3 +79,35 @@ it('a group that abandons a pass refuses the vote on it, and begins the next one
   vote.weigh();
   expect(await voter.ask.prepare()).toMatchObject({ processed: { 2: 0 } });
 });
+
+it.each(['adamw', 'muon'] as const)(
+  'what no row came to is summed, counted and updated by %s as if it had gradients of zeros',
+  async (name) => {
+    const { optimizer } = smallTopology({ 'optimizer.name': name });
+    const stateOf = async (mixture: string, isSkipped: boolean) => {
+      const { cores, vote, voter } = await group(mixture, optimizer, 2);
+      const zeros = new Float32Array(128);
+      const steps = [0, 1, 2].map((step) => ({ gen: 1, step, verdict: 'commit' as const, updateStep: 1 + step }));
+      for (const { step, ...decision } of steps) {
+        // The first has gradients of two microbatches, of one, and of none; the second of one, of none, and of none.
+        for (const microbatch of [0, 1]) {
+          for (const core of cores) {
+            if (isSkipped && step + microbatch + core.expert > 1) await core.skipLeaf();
+            else {
+              const values =
+                step + microbatch + core.expert > 1 ? zeros : zeros.map((_, i) => (i % 7) - 3 + microbatch);
+              device.write(core.openLeaf({ ...unit, microbatch }).d_w, values);
+              await core.closeLeaf({ ...unit, microbatch });
+            }
+          }
+          vote.weigh();
+        }
+        const { squares } = await voter.ask.prepare();
+        expect(squares.w1 === 0).toBe(step > 0);
+        await vote.apply({ ...decision, step, lr: 0.1, clip: 0.5 });
+      }
+      return await Promise.all(cores.map(({ share }, i) => share.parameters.save([`w${i}`])));
+    };
+    expect(await stateOf(`${name}-skipped`, true)).toEqual(await stateOf(`${name}-zeros`, false));
+  },
+);
