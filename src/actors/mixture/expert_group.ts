@@ -56,12 +56,13 @@ export class ExpertGroup implements Actor<Messages> {
     if (context === undefined) throw new Error(`${this.scope.address}: more microbatches under way than contexts`);
     const held = { context, counts };
     port.scatter(rows, [rowsOf(held, 'rows_SD')]);
+    await port.recall(context.slab.outputs_SD);
     await programs.forward.run(groupOf(held));
     if (unit.kind === 'train') {
       this.held.set(keyOf(unit), held);
       this.vote.count(rows.shape[0]);
     } else this.idle.push(context);
-    const outputs = await port.gather([rowsOf(held, 'outputs_SD')], ctx.sender);
+    const outputs = await port.lend(rowsOf(held, 'outputs_SD'), ctx.sender);
     this.router(ctx).tell.outputs({ ...unit, group: this.parts.group, rows: outputs });
   }
 
@@ -72,8 +73,9 @@ export class ExpertGroup implements Actor<Messages> {
     const { programs, port, group } = this.parts;
     const held = this.takeHeld(unit);
     port.scatter(rows, [rowsOf(held, 'd_outputs_SD')]);
+    await port.recall(held.context.slab.d_rows_SD);
     await programs.backwardInput.run(groupOf(held));
-    const gradients = await port.gather([rowsOf(held, 'd_rows_SD')], ctx.sender);
+    const gradients = await port.lend(rowsOf(held, 'd_rows_SD'), ctx.sender);
     this.router(ctx).tell.rowsGradient({ ...unit, group, rows: gradients });
     // Nobody waits for the gradients of weights but the vote: rows of others go before them.
     this.weighing = this.weighing.then(() => this.weigh(unit, held));

@@ -6,7 +6,6 @@
 import type { Device, Tensor } from '../../kernels/device.ts';
 import { balancesSteps } from '../../models/config.ts';
 import type { Mixture } from '../../models/model.ts';
-import { expertGroupRole } from '../../topology/index.ts';
 import type { Actor, ActorScope, ArgsOf, Context } from '../../runtime/index.ts';
 import { eventLogAddress, groupAddress, routerAddress, stageAddress } from '../placement/addresses.ts';
 import { weightBindings } from '../stage/bindings.ts';
@@ -89,6 +88,8 @@ export class Router extends Shareholder implements Actor<Messages> {
   async route({ rows, live_R: mask, ...unit }: ArgsOf<Messages, 'route'>): Promise<void> {
     const { device, port, programs, admission, mixture, seed } = this.parts;
     const context = this.routed.take();
+    // What an earlier microbatch gave the stage, if that has not looked at it yet.
+    await port.recall(context.combine.moe_RD, context.sum.sum_RD);
     const tokens = rows.shape[0];
     const live_R = mask === undefined ? null : Uint8Array.from(mask.data);
     port.scatter(rows, [{ tensor: context.score.h_RD, rows: tokens }]);
@@ -186,9 +187,10 @@ export class Router extends Shareholder implements Actor<Messages> {
   }
 
   report(): Omit<Vote, 'squares'> {
+    const { mixture } = this.parts;
     this.closed = 0;
     this.stepLoad?.forget();
-    return { ...emptyVote, routing: this.takeReports(), creditWaitMs: this.waits() };
+    return { ...emptyVote, routing: this.takeReports(), creditWaitMs: this.rows.takeWaits(mixture.name) };
   }
 
   finish(): PassReport {
@@ -206,13 +208,6 @@ export class Router extends Shareholder implements Actor<Messages> {
 
   stopped(): void {
     this.parts.log.close();
-  }
-
-  /** By expert group, those that let rows wait. */
-  private waits(): Record<string, number> {
-    const { name } = this.parts.mixture;
-    const waited = this.rows.takeWaitedMs().map((ms, group) => [expertGroupRole(name, group), ms] as const);
-    return Object.fromEntries(waited.filter(([, ms]) => ms > 0));
   }
 
   /** All microbatches of this rank have gone forth and back. */
@@ -245,6 +240,6 @@ export class Router extends Shareholder implements Actor<Messages> {
   }
 
   private toStage(tensor: Tensor, rows: number): Promise<Rows> {
-    return this.parts.port.gather([{ tensor, rows }], this.stage().address);
+    return this.parts.port.lend({ tensor, rows }, this.stage().address);
   }
 }

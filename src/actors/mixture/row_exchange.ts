@@ -6,6 +6,7 @@
 import type { Tensor } from '../../kernels/device.ts';
 import { bytesPerElement } from '../../kernels/dtype.ts';
 import type { ArgsOf } from '../../runtime/index.ts';
+import { expertGroupRole } from '../../topology/index.ts';
 import type { expertGroupProtocol } from '../protocol/expert.ts';
 import type { Unit } from '../protocol/pass.ts';
 import type { Rows } from '../protocol/rows.ts';
@@ -108,18 +109,21 @@ export class RowExchange {
     await this.pump(group);
   }
 
-  /** Milliseconds that dispatches of training steps have waited for credit since this was asked last, by group. */
-  takeWaitedMs(): number[] {
-    const { waitedMs } = this;
-    this.waitedMs = waitedMs.map(() => 0);
-    return waitedMs;
+  /**
+   * Milliseconds that dispatches of training steps have waited for credit since this was asked last, by the role of each group of
+   * the mixture `name` that let them wait.
+   */
+  takeWaits(name: string): Record<string, number> {
+    const waited = this.waitedMs.map((ms, group) => [expertGroupRole(name, group), ms] as const);
+    this.waitedMs = waited.map(() => 0);
+    return Object.fromEntries(waited.filter(([, ms]) => ms > 0));
   }
 
   /** Forgets all dispatches, and how long they waited: their rows will not come back. */
   abandon(): void {
     this.credits.clear();
     this.queues = this.queues.map(() => []);
-    this.takeWaitedMs();
+    this.waitedMs = this.waitedMs.map(() => 0);
   }
 
   /** Sends what of a group's queue has credit, in order. */
@@ -134,7 +138,7 @@ export class RowExchange {
       const { claim, rows, tell, sinceMs } = first;
       const { unit, counts } = claim;
       if (sinceMs !== null && unit.kind === 'train') this.waitedMs[group] += now() - sinceMs;
-      const message = { ...unit, counts: [...counts], rows: await port.gather([rows], groups[group], room) };
+      const message = { ...unit, counts: [...counts], rows: await port.lend(rows, groups[group], room) };
       if (!isOver()) tell(group, message);
     }
   }

@@ -38,6 +38,8 @@ interface Parts {
 export class ParameterSet {
   /** In the order in which backward finishes them. */
   readonly buckets: readonly Bucket[];
+  /** Those that learn, in the same order. */
+  readonly learning: readonly Bucket[];
   /** Parameter values by parameter name. */
   readonly values: Bindings;
   private readonly device: Device;
@@ -48,6 +50,7 @@ export class ParameterSet {
     this.device = device;
     this.parts = parts;
     this.buckets = parts.buckets;
+    this.learning = parts.buckets.filter(({ plan }) => plan.rule !== null);
     this.values = Object.assign({}, ...parts.buckets.map(({ values }) => values.views)) as Bindings;
     this.bucketOf = new Map(
       parts.buckets.flatMap((bucket) => bucket.plan.parameters.map(({ name }) => [name, bucket])),
@@ -74,11 +77,6 @@ export class ParameterSet {
     if (device.dry !== undefined) return set;
     for (const { parameter } of holdings) device.write(set.values[parameter.name], initialValues(parameter, seed));
     return set;
-  }
-
-  /** Those that learn, in the same order. */
-  get learning(): readonly Bucket[] {
-    return this.buckets.filter(({ plan }) => plan.rule !== null);
   }
 
   /** Names of the parameters that the actor at `address` reports, as the first of their sharers. */

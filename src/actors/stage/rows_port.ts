@@ -1,6 +1,7 @@
 /**
- * How rows get from a tensor of one actor into tensors of another: by value, or by a lease of device memory where both live
- * on one worker whose device has memory of its own. Then they are copied there, in the queue's order, and nobody waits.
+ * How rows get from a tensor of one actor into tensors of another: by value, or by a lease where both live on one worker. Of a
+ * device with memory of its own that is a room there, into which rows are copied in the queue's order; where memory is shared
+ * rows may be lent, and are read where they lie.
  */
 import type { Device, Slice, Tensor } from '../../kernels/device.ts';
 import { bytesPerElement, type Data, type DType } from '../../kernels/dtype.ts';
@@ -18,7 +19,8 @@ export interface RowRange {
 
 interface Lease {
   readonly to: string;
-  readonly room: Tensor;
+  /** A room of the port, the lender's own tensor, or what was in it when it was recalled. */
+  readonly of: { readonly room: Tensor } | { readonly lent: RowRange } | { readonly kept: Data };
 }
 
 export class RowsPort {
@@ -26,6 +28,8 @@ export class RowsPort {
   /** Whether the actor of an address lives on this worker. */
   readonly isHere: (address: string) => boolean;
   private readonly leases = new Map<number, Lease>();
+  /** The leases of rows that are lent, by their tensor. */
+  private readonly lent = new Map<Tensor, Set<number>>();
   /** Buffers that nobody has, by type and size. */
   private readonly spare = new Map<string, Tensor[]>();
   private count = 0;
@@ -60,9 +64,36 @@ export class RowsPort {
       return payload(joined(chunks), shape);
     }
     this.device.copy(placed(ranges).map(({ range, start }) => copyOf(range, width, { room, start }, 'to')));
-    const lease = this.count++;
-    this.leases.set(lease, { to, room });
-    return { lease, shape };
+    return { lease: this.leased({ to, of: { room } }), shape };
+  }
+
+  /**
+   * The same of one range. Where memory is shared and the receiver lives here the rows stay where they are until they are laid:
+   * who writes to the tensor before that recalls it first.
+   */
+  async lend(range: RowRange, to: string, most?: number): Promise<Rows> {
+    const { tensor, rows } = range;
+    if (!this.device.sharesMemory || !this.isHere(to)) return await this.gather([range], to, most);
+    const lease = this.leased({ to, of: { lent: range } });
+    const known = this.lent.get(tensor);
+    if (known === undefined) this.lent.set(tensor, new Set([lease]));
+    else known.add(lease);
+    return { lease, shape: [rows, tensor.shape[1]] };
+  }
+
+  /** Keeps what is lent of tensors and was not laid: they may be written to. */
+  async recall(...tensors: readonly Tensor[]): Promise<void> {
+    for (const tensor of tensors) {
+      for (const id of this.lent.get(tensor) ?? []) {
+        const lease = this.leases.get(id);
+        if (lease === undefined || !('lent' in lease.of)) continue;
+        const { at = 0, rows } = lease.of.lent;
+        const [, width] = tensor.shape;
+        const data = await this.device.read(tensor, rows * width, at * width);
+        this.leases.set(id, { ...lease, of: { kept: data.slice() } });
+      }
+      this.lent.delete(tensor);
+    }
   }
 
   /** Lays rows that came in a message into ranges that take all of them, one after another. A lease ends with it. */
@@ -73,16 +104,17 @@ export class RowsPort {
     if ('lease' in rows) {
       const lease = this.leases.get(rows.lease);
       if (lease === undefined) throw new Error(`rows of lease ${rows.lease}, which has ended`);
-      const { room } = lease;
-      this.device.copy(placed(ranges).map(({ range, start }) => copyOf(range, width, { room, start }, 'from')));
+      const { of } = lease;
+      if ('kept' in of) this.lay(payload(of.kept, rows.shape), ranges);
+      else {
+        const { tensor: room, at: first = 0 } = 'lent' in of ? of.lent : { tensor: of.room };
+        const from = (start: number) => ({ room, start: first + start });
+        this.device.copy(placed(ranges).map(({ range, start }) => copyOf(range, width, from(start), 'from')));
+      }
       this.end(rows.lease, lease);
       return;
     }
-    for (const { range, start } of placed(ranges)) {
-      const { tensor, at = 0, rows: own } = range;
-      const data = dataFor(tensor, rows);
-      this.device.write(tensor, data.subarray(start * width, (start + own) * width), at * width);
-    }
+    this.lay(rows, ranges);
   }
 
   /** Rows that outlast the handler of the message that they came in. */
@@ -95,9 +127,25 @@ export class RowsPort {
     for (const [id, lease] of this.leases) if (lease.to === to) this.end(id, lease);
   }
 
-  private end(id: number, { room }: Lease): void {
+  private leased(lease: Lease): number {
+    const id = this.count++;
+    this.leases.set(id, lease);
+    return id;
+  }
+
+  private lay(rows: TensorPayload, ranges: readonly RowRange[]): void {
+    const [, width] = rows.shape;
+    for (const { range, start } of placed(ranges)) {
+      const { tensor, at = 0, rows: own } = range;
+      const data = dataFor(tensor, rows);
+      this.device.write(tensor, data.subarray(start * width, (start + own) * width), at * width);
+    }
+  }
+
+  private end(id: number, { of }: Lease): void {
     this.leases.delete(id);
-    this.spareOf(room.dtype, room.shape).push(room);
+    if ('room' in of) this.spareOf(of.room.dtype, of.room.shape).push(of.room);
+    else if ('lent' in of) this.lent.get(of.lent.tensor)?.delete(id);
   }
 
   private spareOf(dtype: Tensor['dtype'], shape: readonly number[]): Tensor[] {

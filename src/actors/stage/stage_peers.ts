@@ -52,7 +52,9 @@ export class StagePeers {
     if (outgoing.does === 'hand') {
       const { to, gives, takes } = outgoing.step;
       const router = this.scope.ref(routerProtocol, this.addressOf(to));
-      const rows = await this.rowsOf(tensors[isBack ? gradientKey(takes) : gives], router.address);
+      const tensor = tensors[isBack ? gradientKey(takes) : gives];
+      // They live until the answer comes, see `tensor_lives.ts`.
+      const rows = await this.parts.port.lend({ tensor, rows: tensor.shape[0] }, router.address);
       const scaled = lossScale === undefined ? {} : { lossScale };
       if (isBack) router.tell.combineGradient({ ...unit, ...scaled, rows });
       else router.tell.route({ ...unit, ...padding(batch), rows });

@@ -57,8 +57,11 @@ export function livesOf(plan: StagePlan): TensorLife[] {
   const end = plan.forward.length + plan.backward.length;
   for (const [time, action] of plan.forward.entries()) {
     if (action.does === 'send') stream(action.stream, time);
-    else if (action.does === 'hand') for (const name of [action.step.gives, action.step.takes]) stream(name, time);
-    else {
+    else if (action.does === 'hand') {
+      const { gives, takes } = action.step;
+      for (const name of [gives, takes]) stream(name, time);
+      stream(gives, arrivalOf(takes, plan.forward));
+    } else {
       const { at, step } = action;
       for (const name of [...Object.values(step.reads), ...Object.values(step.writes)]) stream(name, time);
       for (const { name, type } of derivativeOf(step.program, step).residuals)
@@ -69,8 +72,14 @@ export function livesOf(plan: StagePlan): TensorLife[] {
     const time = plan.forward.length + back;
     if (action.does === 'send') gradients(action.stream, time);
     else if (action.does === 'hand') {
+      const answer = handKey(plan, action);
       gradients(action.step.takes, time);
-      touch(handKey(plan, action), types.get(action.step.gives)!, time);
+      touch(
+        gradientKey(action.step.takes),
+        types.get(action.step.takes)!,
+        plan.forward.length + arrivalOf(answer, plan.backward),
+      );
+      touch(answer, types.get(action.step.gives)!, time);
     } else {
       const { at, step } = action;
       const { kept, residuals } = derivativeOf(step.program, step);
@@ -96,6 +105,12 @@ export function livesOf(plan: StagePlan): TensorLife[] {
     }
   }
   return [...lives.values()];
+}
+
+/** Between two actions: when rows come that a hand waits for. What was handed over may be read where it lies until then. */
+function arrivalOf(key: string, actions: readonly Action[]): number {
+  const at = actions.findIndex(({ needs }) => needs.some((need) => need.key === key));
+  return (at < 0 ? actions.length : at) - 0.5;
 }
 
 /** The gradient that a hand gives back. */

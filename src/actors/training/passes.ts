@@ -101,5 +101,8 @@ const squaresOf = (holders: readonly Holder[]): SquareOf[] =>
     .map(({ parameter: { name } }, at) => ({ name, at }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 
-const named = (of: readonly SquareOf[], squares: readonly number[]): Record<string, number> =>
-  Object.fromEntries(of.map(({ name, at }) => [name, squares[at]]));
+function named(of: readonly SquareOf[], squares: readonly number[]): Record<string, number> {
+  const byName: Record<string, number> = {};
+  for (const { name, at } of of) byName[name] = squares[at];
+  return byName;
+}

@@ -88,8 +88,8 @@ describe('rows without credit', () => {
     setting.now = 7;
     await setting.answer(0, 1);
     expect(setting.order).toEqual(['0-0', '0-1', '1-0', '1-1']);
-    expect(setting.exchange.takeWaitedMs()).toEqual([0, 7]);
-    expect(setting.exchange.takeWaitedMs()).toEqual([0, 0]);
+    expect(setting.exchange.takeWaits('1')).toEqual({ 'experts-l1-g1': 7 });
+    expect(setting.exchange.takeWaits('1')).toEqual({});
   });
 
   it('wait on the account of training steps only', async () => {
@@ -100,7 +100,7 @@ describe('rows without credit', () => {
     setting.now = 5;
     await setting.answer(0, 0);
     expect(setting.order).toEqual(['0-0', '0-1', '1-0']);
-    expect(setting.exchange.takeWaitedMs()).toEqual([0, 0]);
+    expect(setting.exchange.takeWaits('1')).toEqual({});
   });
 
   it('wait behind gradients, whose way back sets memory free', async () => {
@@ -126,7 +126,7 @@ describe('rows without credit', () => {
     await setting.answer(0, 0, 'backward');
     setting.exchange.abandon();
     expect(setting.exchange.outstanding).toBe(0);
-    expect(setting.exchange.takeWaitedMs()).toEqual([0, 0]);
+    expect(setting.exchange.takeWaits('1')).toEqual({});
     setting.sent.length = 0;
     await setting.send(2);
     expect(setting.order).toEqual(['2-0', '2-1']);

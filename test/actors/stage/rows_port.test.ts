@@ -80,6 +80,28 @@ for (const [name, device] of Object.entries(devices))
       release();
     });
 
+    it.each(['here', 'elsewhere'])('lends rows, and keeps what is recalled as it was (%s)', async (to) => {
+      const { port, slice, release } = portOn(device, [6], [6]);
+      const [lender, target] = [filled(device, slice, 1), filled(device, slice, 2)];
+      const ranges = [
+        { tensor: lender, at: 2, rows: 3 },
+        { tensor: lender, rows: 1 },
+      ];
+      const lent = await Promise.all(ranges.map(async (range) => port.keep(await port.lend(range, to))));
+      expect(lent.every((rows) => 'lease' in rows)).toBe(to === 'here');
+      port.scatter(lent[0], [{ tensor: target, at: 1, rows: 3 }]);
+      await port.recall(lender);
+      device.write(lender, new Float32Array(24));
+      port.scatter(lent[1], [{ tensor: target, at: 5, rows: 1 }]);
+      expect(await rowsOf(device, target)).toEqual([200, 102, 103, 104, 204, 100]);
+      if (to === 'here') expect(() => port.scatter(lent[1], [{ tensor: target, rows: 1 }])).toThrow(/which has ended/);
+      const last = await port.lend({ tensor: lender, rows: 1 }, to);
+      port.abandon(to);
+      if (to === 'here') expect(() => port.scatter(last, [{ tensor: target, rows: 1 }])).toThrow(/which has ended/);
+      await port.recall(lender);
+      release();
+    });
+
     it('keeps rows beyond their message', async () => {
       const { port, slice, release } = portOn(device, [6]);
       const from = filled(device, slice, 1);
