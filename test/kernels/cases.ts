@@ -72,6 +72,11 @@ export const cases: readonly Case[] = [
     (r) => ({ x: k.f32([r, 5]) }),
     ({ x }) => k.reduceSum(x, [1]),
   ),
+  dynamicRows(
+    'reduceSum, a column',
+    (r) => ({ x: k.f32([r, 1]) }),
+    ({ x }) => k.reduceSum(x, [0], true),
+  ),
   dynamicRows('reduceSum, columns', x16, ({ x }) => k.reduceSum(x, [0])),
   dynamicRows('reduceMean', x16, ({ x }) => k.reduceMean(x, [-1])),
   dynamicRows('reduceMax', x16, ({ x }) => k.reduceMax(x, [-1]), { x: apart }),

@@ -6,7 +6,15 @@ import { floats } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import type { Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
-import { broadcastStrides, broadcastShapes, isStatic, sameShape, showShape, type Shape } from '../shape.ts';
+import {
+  broadcastStrides,
+  broadcastShapes,
+  isStatic,
+  maxElements,
+  sameShape,
+  showShape,
+  type Shape,
+} from '../shape.ts';
 import { broadcastIndex } from '../webgpu/wgsl/chain.ts';
 import { sumTo } from './sum_to.ts';
 
@@ -35,6 +43,14 @@ const op = defineOp<{ shape: Shape }>({
         at[axis] = 0;
       }
     }
+  },
+  // One number to a column, which onnxruntime has no form for where rows are dynamic.
+  wasm: (kernel, [x], [y]) => {
+    const [rows, width] = y.type.shape;
+    if (y.type.shape.length !== 2 || width !== 1 || maxElements(x.type.shape) !== 1) return false;
+    const value = kernel.splat(x);
+    kernel.rows(rows, width, (_, start) => kernel.storeOne(y, value, start));
+    return true;
   },
   wgsl: (lowering, [x], [y]) =>
     lowering.each({

@@ -3,6 +3,7 @@
  * ends up. `reduceSum`, `reduceMean` and `reduceMax` differ only in what they do there.
  */
 import { axisOf } from '../check.ts';
+import { f32x4, i32 } from '../cpu/wasm/instructions.ts';
 import type { Kernel, WasmOperand } from '../cpu/wasm/kernel.ts';
 import type { Operand } from '../type.ts';
 import { broadcastStrides, isStatic, maxElements, type Dim, type Shape } from '../shape.ts';
@@ -65,6 +66,10 @@ export function addRows(kernel: Kernel, x: WasmOperand, y: WasmOperand, row: Sha
   if (leading.length > 1 && !isStatic(leading)) return false;
   const width = maxElements(row);
   const rows = leading.length === 1 ? leading[0] : maxElements(leading);
+  if (width <= FEW_COLUMNS) {
+    addFew(kernel, { x, y, rows, width });
+    return true;
+  }
   kernel.across(width, (column, offset) => kernel.store(y, kernel.f.constant(0), column, offset));
   return kernel.overRows([rows, width], (_, start) =>
     kernel.across(width, (column, offset) => {
@@ -72,4 +77,24 @@ export function addRows(kernel: Kernel, x: WasmOperand, y: WasmOperand, row: Sha
       kernel.store(y, kernel.f.add(kernel.load(y, column, offset), part), column, offset);
     }),
   );
+}
+
+/** Rows up to so wide are added in a register for each column. */
+const FEW_COLUMNS = 4;
+
+function addFew(
+  kernel: Kernel,
+  {
+    x,
+    y,
+    rows,
+    width,
+  }: { readonly x: WasmOperand; readonly y: WasmOperand; readonly rows: Dim; readonly width: number },
+): void {
+  const { fn, f } = kernel;
+  const sums = Array.from({ length: width }, () => fn.let(f32x4.const(0), 'sum'));
+  kernel.rows(rows, width, (_, start) =>
+    sums.forEach((sum, column) => fn.set(sum, f.add(sum, kernel.splat(x, start, 4 * column)))),
+  );
+  sums.forEach((sum, column) => kernel.storeOne(y, sum, i32.const(0), 4 * column));
 }

@@ -105,4 +105,5 @@ function gatesProgram(rule: GateRule, rows: number): Program {
   });
 }
 
-const sumOfRows = (x_R1: Value): Value => reduceSum(x_R1, [0]);
+/** [1, 1], so that its gradient needs no other shape. */
+const sumOfRows = (x_R1: Value): Value => reduceSum(x_R1, [0], true);

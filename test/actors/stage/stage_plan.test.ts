@@ -89,6 +89,17 @@ describe('a layer that goes on while its rows are with experts', () => {
   });
 });
 
+it('keeps what it hands over until the answer comes, and no longer', () => {
+  const apart = planOf([layer('0', 0, [run(one, { x_RD: 'batch.x' }, 'h'), hand, run(one, { x_RD: 'm' }, 'y')])]);
+  const lives = new Map(livesOf(apart).map((life) => [life.key, life]));
+  // Between two actions: memory of what the second makes may be that of the rows.
+  expect(lives.get('h')!.to).toBeGreaterThan(1);
+  expect(lives.get('h')!.to).toBeLessThan(2);
+  expect(told(apart.backward)).toEqual(['y', 'hand', `h when ${gradientKey('h', 0)} from moe`]);
+  expect(lives.get(gradientKey('m'))!.to).toBeGreaterThan(4);
+  expect(lives.get(gradientKey('m'))!.to).toBeLessThan(5);
+});
+
 describe('a stream that later stages read', () => {
   const layers = [
     layer('0', 0, [run(one, { x_RD: 'batch.x' }, 'a')]),
