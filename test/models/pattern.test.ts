@@ -109,3 +109,14 @@ it('a word that no layer is made of is refused', () => {
     'a layer cannot have "conv"; attention, mlp, mamba, moe are known',
   );
 });
+
+it('of samples that lie one behind the other none sees an earlier one', () => {
+  const config = patternOf(['mamba', 'attention+mlp', 'mamba(conv)', 'mamba+moe']);
+  const model = modelOf(config, { ...tinySettings, segments: true });
+  const values = valuesOf(parametersOf(model, 3), 5);
+  const begins = Int32Array.from({ length: B * T }, (_, r) => (r % T < 4 ? 0 : 4));
+  const changed = rowsOf(model, values, tokens.with(2, 9), begins);
+  expect(differing(rowsOf(model, values, tokens, begins), changed)).toEqual(
+    Array.from({ length: B * T }, (_, r) => r === 2 || r === 3),
+  );
+});

@@ -77,17 +77,18 @@ export function mambaCore(config: MambaConfig): MambaCore {
       A_log_CN: own('mixer.A_log', [C, N], logRange(N)),
       D_C: own('mixer.D', [C], ones),
     }),
-    apply: (x_RC, z_RC, w, { batch: B, sequence: T }) => {
+    apply: (x_RC, z_RC, w, { batch: B, sequence: T, begins_R: begins }) => {
       const [, C] = x_RC.type.shape.map(Number);
       const inSequences = (rows: Value, width: number): Value => reshape(rows, [B, T, width]);
       const taps_Ck = reshape(w.conv_C1k, [C, k]);
       const shift_C = hasShift ? w.conv_bias_C : scale(w.D_C, 0);
-      const conv_RC = reshape(silu(causalConv({ x: inSequences(x_RC, C), w: taps_Ck, b: shift_C })), [B * T, C]);
+      const conv = causalConv({ x: inSequences(x_RC, C), w: taps_Ck, b: shift_C, begins });
+      const conv_RC = reshape(silu(conv), [B * T, C]);
       const made_RX = linear(conv_RC, w.x_XC);
       const delta_RC = softplus(linear(slice(made_RX, 1, 0, P), w.dt_CP, w.dt_bias_C));
       const [b, c] = [P, P + N].map((at) => inSequences(slice(made_RX, 1, at, at + N), N));
       const [u, delta] = [conv_RC, delta_RC].map((rows) => inSequences(rows, C));
-      const y = selectiveScan({ u, delta, a: neg(exp(w.A_log_CN)), b, c, d: w.D_C });
+      const y = selectiveScan({ u, delta, a: neg(exp(w.A_log_CN)), b, c, d: w.D_C, begins });
       return mul(reshape(y, [B * T, C]), silu(z_RC));
     },
   };
