@@ -2,6 +2,7 @@
 import { afterAll, expect, it } from 'vitest';
 import { attention, CpuDevice, f32, flopsOf, ShapeError, trace, vjp, type Data } from '../../src/kernels/index.ts';
 import { decomposed } from '../../src/kernels/cpu/decomposed.ts';
+import { tablesOf } from '../../src/kernels/cpu/wasm/lower.ts';
 import { runReference } from '../../src/kernels/reference.ts';
 import {
   attentionKinds,
@@ -57,6 +58,17 @@ it.each(Object.entries(attentionKinds))('is what it is by definition, and its gr
 it.each(Object.entries(saidTwice))('has the same bits: %s', async (_name, [one, other]) => {
   await expectSameAttention(run, one, other);
 });
+
+it.each(['a window of odd sizes', 'fewer queries than keys, a bias', 'one query and a bias over 15 keys'])(
+  'runs its softmax as generated code over any number of keys: %s',
+  (name) => {
+    const { forward, backward } = attentionOf(attentionKinds[name]).program;
+    const nodes = [forward, backward].flatMap((program) => decomposed(program).nodes);
+    const softmaxes = nodes.filter(({ op }) => op.startsWith('attention'));
+    expect(softmaxes.map(({ op }) => op)).toContain('attention_softmax_gradient');
+    expect(softmaxes.filter((node) => tablesOf(node) === null)).toEqual([]);
+  },
+);
 
 it('gives zeros where a query sees no key, and takes no gradient from it', async () => {
   const kind: AttentionKind = { batch: 2, heads: 2, queries: 48, bias: true, ends: (b, t) => (t % 5 === b ? 0 : 20) };

@@ -31,7 +31,7 @@ function sees({ block, begins, ends }: Scores, row: number, column: number): boo
   const { first, queries, firstKey, causal, window } = block;
   const [query, key] = [first + (row % queries), firstKey + column];
   if (causal && (key > query || (window !== null && key <= query - window))) return false;
-  return key >= (begins?.(query) ?? 0) && key < (ends?.(query) ?? Infinity);
+  return key >= (begins?.(query) ?? 0) && key < (ends?.(query) ?? block.allKeys);
 }
 
 const filled = (length: number, salt: number): Float32Array =>
@@ -158,10 +158,18 @@ it('has the bits of its reference over keys of which the first are left out', as
   await expectSameBits({ ...scores, ends: (query) => query - 200 });
 });
 
+it('has the bits of its reference where columns lie behind the last key', async () => {
+  const block = { ...causal, first: 0, queries: 9, allQueries: 9, allKeys: 21 };
+  const scores = { rows: 18, keys: 32, block: { ...block, causal: false } };
+  await expectSameBits(scores);
+  await expectSameBits({ ...scores, bias: true, ends: (query) => 12 + query });
+  await expectSameBits({ rows: 9, keys: 16, block: { ...block, allKeys: 9, window: 4 }, bias: true });
+});
+
 it('refuses scores of other queries or keys than the block has', () => {
   const block = { ...causal, first: 16, queries: 8, allQueries: 24, allKeys: 24 };
   const make = (scores: Partial<Scores>) => () => programOf({ rows: 8, keys: 24, block, ...scores });
   expect(make({})).not.toThrow();
-  for (const wrong of [{ rows: 9 }, { keys: 16 }, { keys: 32 }, { block: { ...block, firstKey: 8 } }])
+  for (const wrong of [{ rows: 9 }, { keys: 16 }, { keys: 48 }, { block: { ...block, firstKey: 8 } }])
     expect(make(wrong)).toThrow(/scores \[2, \d+, \d+\] are not of 8 queries from 16/);
 });

@@ -63,7 +63,8 @@ export const attentionKinds: Readonly<Record<string, AttentionKind>> = {
     ...{ batch: 2, heads: 4, keyHeads: 2, queries: 1, keys: 32, bias: true },
     ends: (b) => 32 - b,
   },
-  'one query with a bias': { batch: 2, heads: 2, queries: 1, keys: 16, bias: true },
+  'one query and a bias over 15 keys': { batch: 2, heads: 2, queries: 1, keys: 15, bias: true },
+  'keys of lengths that fill no sixteen': { batch: 2, queries: 150, keys: 69, ends: (b, t) => (t % 60) + 9 * b },
   'a single key': { batch: 2, queries: 3, keys: 1, bias: true },
 };
 
@@ -88,6 +89,10 @@ export const saidTwice: Readonly<Record<string, readonly [AttentionKind, Attenti
   'all keys as begins and ends': [
     { batch: 2, queries: 32, keys: 80 },
     { batch: 2, queries: 32, keys: 80, begins: () => 0, ends: () => 80 },
+  ],
+  'causal as begins and ends, of odd sizes with a window': [
+    { queries: 150, width: 6, causal: true, window: 150 },
+    { queries: 150, width: 6, begins: () => 0, ends: (_, t) => t + 1 },
   ],
   'the scale of its width': [
     { queries: 16, keys: 32 },

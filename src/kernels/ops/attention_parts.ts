@@ -1,9 +1,11 @@
 /**
  * Attention and its gradient as products of matrices with `attentionSoftmax` between, block by block (`attention_blocks.ts`).
- * Blocks run one after another, so that one block's scores are held at a time.
+ * Blocks run one after another, so that one block's scores are held at a time. Keys that are no multiple of sixteen, which the
+ * softmax's generated code takes, are made one by rows of zeros that no query sees.
  */
 import { isEmpty } from '../check.ts';
 import type { Value } from '../graph.ts';
+import { SUM_LANES } from '../lane_sum.ts';
 import { isStatic } from '../shape.ts';
 import { attentionBlocks, type AttentionBlock } from './attention_blocks.ts';
 import type { Extras } from './attention_extras.ts';
@@ -26,12 +28,12 @@ const full = { precision: 'f32' } as const;
 
 /** o and statistics; null where a shape is not fixed, or empty. */
 export function attentionParts(operands: ForwardOperands<Value>, form: AttentionForm): readonly Value[] | null {
-  const cut = cutOf(operands, form);
+  const cut = cutOf(operands, form, true);
   if (cut === null) return null;
-  const { q, k, v, extras } = operands;
+  const { q, k, v } = cut;
   const parts = inTurn(q, cut.blocks, (block) => {
     const scores = matmul(cut.rows(q, block), keysOf(k, block), { transposeB: true, ...full });
-    const [p, statistics] = attentionSoftmax(scores, cut.queryBlock(block), cut.extras(extras, block));
+    const [p, statistics] = attentionSoftmax(scores, cut.queryBlock(block), cut.extras(block));
     return [cut.heads(matmul(p, keysOf(v, block), full), block), cut.heads(statistics, block)];
   });
   return [0, 1].map((i) => joined(parts.map((part) => part[i])));
@@ -42,9 +44,12 @@ export function attentionGradientParts(
   operands: GradientOperands<Value>,
   form: AttentionForm,
 ): readonly Value[] | null {
-  const cut = cutOf(operands, form);
+  // What only is causal stays onnxruntime's: the gradients of runs would have other bits.
+  const isPlain = form.causal && form.window === null && form.given.every((name) => name === 'begins');
+  const cut = cutOf(operands, form, !isPlain);
   if (cut === null) return null;
-  const { q, k, v, extras, o, statistics, dO } = operands;
+  const { q, k, v } = cut;
+  const { o, statistics, dO } = operands;
   const pull = reduceSum(mul(o, dO), [-1], true);
   const sums = new KeySums();
   const parts = inTurn(q, cut.blocks, (block) => {
@@ -56,7 +61,7 @@ export function attentionGradientParts(
       dP: matmul(cotangents, keysOf(v, block), { transposeB: true, ...full }),
       pull: cut.rows(pull, block),
     };
-    const { p, dScores, dBias } = attentionSoftmaxGradient(given, cut.queryBlock(block), cut.extras(extras, block));
+    const { p, dScores, dBias } = attentionSoftmaxGradient(given, cut.queryBlock(block), cut.extras(block));
     const open = sums.add(block, [
       matmul(dScores, queries, { transposeA: true, ...full }),
       matmul(p, cotangents, { transposeA: true, ...full }),
@@ -73,7 +78,7 @@ export function attentionGradientParts(
           ),
         ]
       : [];
-  return [...ofQueries(0, TOKENS), ...sums.whole(), ...ofQueries(3, 1)];
+  return [...ofQueries(0, TOKENS), ...sums.whole().map((x) => slice(x, TOKENS, 0, cut.keys)), ...ofQueries(3, 1)];
 }
 
 /**
@@ -103,8 +108,11 @@ class KeySums {
   }
 }
 
-/** How operands are cut. The query heads that share a key head stand below one another as rows of one matrix. */
-function cutOf({ q, k }: ForwardOperands<Value>, form: AttentionForm) {
+/**
+ * Operands, and how they are cut: with rows of zeros behind the last key if `isFilled`. The query heads that share a key head
+ * stand below one another as rows of one matrix.
+ */
+function cutOf({ q, k, v, extras }: ForwardOperands<Value>, form: AttentionForm, isFilled: boolean) {
   const [shape, keyShape] = [q.type.shape, k.type.shape];
   if (!isStatic(shape) || !isStatic(keyShape) || isEmpty(shape) || isEmpty(keyShape)) return null;
   const [batch, heads, queries, width] = shape;
@@ -112,27 +120,37 @@ function cutOf({ q, k }: ForwardOperands<Value>, form: AttentionForm) {
   const share = heads / keyHeads;
   // A product of one row would be the plain reference's: a row of zeros stands below it.
   const isSingle = share * queries === 1 && keys > 1;
+  const spare = isFilled && keys > 1 ? (SUM_LANES - (keys % SUM_LANES)) % SUM_LANES : 0;
+  // The keys' axis of a bias is the third, too.
+  const filled = (x: Value): Value => (spare === 0 ? x : pad(x, TOKENS, 0, spare));
+  const bias = extras.bias && filled(extras.bias);
   const reshaped = (x: Value, ...sizes: number[]): Value =>
     share === 1 ? x : reshape(x, [...sizes, Number(x.type.shape.at(-1))]);
   const paired = (x: Value): Value => (isSingle ? pad(x, -2, 0, 1) : x);
   const single = (x: Value): Value => (isSingle ? slice(x, -2, 0, 1) : x);
   return {
-    blocks: attentionBlocks(queries, keys, width, form),
+    q,
+    k: filled(k),
+    v: filled(v),
+    keys,
+    blocks: attentionBlocks(queries, keys, width, form).map((block) =>
+      block.endKey === keys ? { ...block, endKey: keys + spare } : block,
+    ),
     /** The rows of a block: [B, H, T, c] → [B, Hkv, share · n, c]. */
     rows: (x: Value, { first, end }: AttentionBlock): Value =>
       paired(reshaped(slice(x, TOKENS, first, end), batch, keyHeads, share * (end - first))),
     /** [B, Hkv, share · n, c] → [B, H, n, c]. */
     heads: (x: Value, { first, end }: AttentionBlock): Value => reshaped(single(x), batch, heads, end - first),
     /** The bias [H, Tq, Tk] of a block: [Hkv, share · n, its keys]. */
-    extras: ({ bias, ...places }: Extras<Value>, { first, end, firstKey, endKey }: AttentionBlock): Extras<Value> => {
-      if (bias === undefined) return places;
+    extras: ({ first, end, firstKey, endKey }: AttentionBlock): Extras<Value> => {
+      if (bias === undefined) return extras;
       const own = slice(slice(bias, 1, first, end), 2, firstKey, endKey);
-      return { ...places, bias: paired(reshaped(own, keyHeads, share * (end - first))) };
+      return { ...extras, bias: paired(reshaped(own, keyHeads, share * (end - first))) };
     },
     /** [Hkv, share · n, keys of the block] → [H, n, Tk]. */
     wholeBias: (x: Value, { first, end, firstKey, endKey }: AttentionBlock): Value => {
-      const own = reshaped(single(x), heads, end - first);
-      return firstKey === 0 && endKey === keys ? own : pad(own, 2, firstKey, keys - endKey);
+      const own = slice(reshaped(single(x), heads, end - first), 2, 0, Math.min(endKey, keys) - firstKey);
+      return firstKey === 0 && endKey >= keys ? own : pad(own, 2, firstKey, Math.max(0, keys - endKey));
     },
     queryBlock: ({ first, end, firstKey }: AttentionBlock): QueryBlock => ({
       ...form,

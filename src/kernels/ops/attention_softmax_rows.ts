@@ -25,7 +25,7 @@ export interface QueryBlock extends AttentionForm {
   readonly allQueries: number;
   /** The key of the first column of scores. */
   readonly firstKey: number;
-  /** Tk. */
+  /** Tk. Columns behind the last key, to a multiple of sixteen, are nobody's. */
   readonly allKeys: number;
 }
 
@@ -46,7 +46,8 @@ export function checkScores(
   const [rows, keys] = scores.shape.slice(-2).map(Number);
   const { begin } = fixedInterval(block, first, allKeys);
   const { end } = fixedInterval(block, first + queries - 1, allKeys);
-  if (rows % queries !== 0 || firstKey > begin || firstKey + keys < end || firstKey + keys > allKeys) {
+  const isWithin = firstKey <= begin && firstKey + keys >= end && firstKey + keys < allKeys + SUM_LANES;
+  if (rows % queries !== 0 || !isWithin) {
     throw new ShapeError(name, `scores ${showShape(scores.shape)} are not of ${queries} queries from ${first}`);
   }
   if (bias !== undefined && !sameShape(bias.shape, scores.shape.slice(1)))
@@ -106,7 +107,7 @@ export function overLiveRows(
   const { fn } = kernel;
   const { first, queries, firstKey, allQueries, allKeys } = block;
   const rowsEach = maxElements(shape.slice(1, -1));
-  const bounds = { keys: allKeys, first: firstKey, last: firstKey + width };
+  const bounds = { keys: allKeys, first: firstKey, last: Math.min(firstKey + width, allKeys) };
   kernel.rows(maxElements(shape.slice(0, -1)), width, (row, start) => {
     const query = fn.let(i32.add(i32.remU(row, i32.const(queries)), i32.const(first)), 'query');
     const sequence = fn.let(i32.divU(row, i32.const(rowsEach)), 'sequence');
