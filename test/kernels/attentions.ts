@@ -3,12 +3,14 @@
  * other. Gradients are compared with the slope of a loss along some direction, found by a difference.
  */
 import { expect } from 'vitest';
-import { attention, f32, i32, trace, vjp, type Data } from '../../src/kernels/index.ts';
+import { attention, dynamic, f32, i32, trace, vjp, type Data } from '../../src/kernels/index.ts';
 import type { Vjp } from '../../src/kernels/vjp.ts';
 import { bytesOf, forwardAndBackward, inputsOf, relativeError, type Run } from './kit.ts';
 
 export interface AttentionKind {
   readonly batch?: number;
+  /** The program takes more sequences, too. */
+  readonly isLive?: boolean;
   readonly heads?: number;
   readonly keyHeads?: number;
   readonly queries: number;
@@ -65,6 +67,10 @@ export const attentionKinds: Readonly<Record<string, AttentionKind>> = {
   },
   'one query and a bias over 15 keys': { batch: 2, heads: 2, queries: 1, keys: 15, bias: true },
   'keys of lengths that fill no sixteen': { batch: 2, queries: 150, keys: 69, ends: (b, t) => (t % 60) + 9 * b },
+  'a live number of sequences': {
+    ...{ batch: 2, isLive: true, heads: 4, keyHeads: 2, queries: 5, keys: 7, bias: true },
+    ends: (b, t) => 3 + b + (t % 3),
+  },
   'a single key': { batch: 2, queries: 3, keys: 1, bias: true },
 };
 
@@ -119,17 +125,18 @@ const sizesOf = ({
 /** The kind as a program, and operands for it. */
 export function attentionOf(kind: AttentionKind): { readonly program: Vjp; readonly inputs: Record<string, Data> } {
   const { batch, heads, keyHeads, queries, keys, width } = sizesOf(kind);
-  const { causal = false, window, scale, bias, begins, ends } = kind;
+  const { isLive = false, causal = false, window, scale, bias, begins, ends } = kind;
+  const sequences = isLive ? dynamic('batch', batch + 2) : batch;
   const program = vjp(
     trace(
       'attention',
       {
-        q: f32([batch, heads, queries, width]),
-        k: f32([batch, keyHeads, keys, width]),
-        v: f32([batch, keyHeads, keys, width]),
+        q: f32([sequences, heads, queries, width]),
+        k: f32([sequences, keyHeads, keys, width]),
+        v: f32([sequences, keyHeads, keys, width]),
         bias: f32([heads, queries, keys]),
-        begins: i32([batch, queries]),
-        ends: i32([batch, queries]),
+        begins: i32([sequences, queries]),
+        ends: i32([sequences, queries]),
       },
       ({ q, k, v, ...extras }) => {
         const given = {
@@ -181,7 +188,7 @@ export function definedOutput(kind: AttentionKind, { q, k, v, bias }: Numbers): 
 /** The largest error of o and of slopes, relative to the largest element, the gradient's length, or 1. */
 export async function errorOf(run: Run, kind: AttentionKind): Promise<number> {
   const { program, inputs } = attentionOf(kind);
-  const actual = await forwardAndBackward(run, program, inputs, {});
+  const actual = await forwardAndBackward(run, program, inputs, { batch: kind.batch ?? 1 });
   const errors = [relativeError(actual.o, Float32Array.from(definedOutput(kind, inputs)))];
   const loss = (changed: Numbers): number =>
     definedOutput(kind, changed).reduce((sum, x, i) => sum + x * inputs.d_o[i], 0);

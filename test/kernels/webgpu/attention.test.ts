@@ -16,6 +16,7 @@ it.each([
   'more queries than keys, a bias over shared keys',
   'a window with a bias and samples',
   'keys of several lengths, one of them 0',
+  'a live number of sequences',
 ])('is what it is by definition, and its gradient: %s', async (name) => {
   expect(await errorOf(run, attentionKinds[name])).toBeLessThan(3e-6);
 });
