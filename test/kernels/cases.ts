@@ -27,6 +27,18 @@ const head =
     w: k.weight([vocabulary, 16]),
     targets: k.i32([rows]),
   });
+/** A student's head, and a wider one that is frozen. */
+const twoHeads =
+  (vocabulary: number) =>
+  (rows: Dim): Specs => ({
+    ...head(vocabulary)(rows),
+    xT: k.state([Number(rows), 24]),
+    wT: k.state([vocabulary, 24]),
+  });
+const distil =
+  (temperature: number): Body =>
+  ({ x, w, xT, wT, targets }) =>
+    k.linearKl({ x, w }, { x: xT, w: wT }, { temperature, targets });
 /** Values in a scrambled order, at least 1/16 apart inside any 64 neighbours. */
 const apart = (i: number): number => ((i * 29) % 64) / 16 - 2;
 const withBegins =
@@ -218,4 +230,6 @@ export const cases: readonly Case[] = [
       targets: (i) => (((i + 1) * 5) % 12) - 1,
     },
   ),
+  staticRows('linearKl', twoHeads(16), distil(1), { targets: (i) => (i % 5) - 1 }),
+  staticRows('linearKl, an odd vocabulary, a temperature', twoHeads(11), distil(2.5), { targets: (i) => 1 - (i % 3) }),
 ];

@@ -72,6 +72,7 @@ describe.each(cases)('$name', ({ rows: kind, build, fill }) => {
 const onnx = [
   ['attention', 'attention_gradient', 'matmul'],
   ['linear_cross_entropy', 'linear_cross_entropy_gradient', 'linear_cross_entropy_statistics'],
+  ['linear_kl', 'linear_kl_gradient', 'linear_kl_statistics'],
   ['broadcast_to', 'pad', 'reshape'],
   ['reduce_max', 'reduce_max_gradient'],
 ].flat();

@@ -15,6 +15,7 @@ export { gelu } from './gelu.ts';
 export { jitter } from './jitter.ts';
 export { layerNorm } from './layer_norm.ts';
 export { linearCrossEntropy } from './linear_cross_entropy.ts';
+export { linearKl, type LinearHead, type LinearKlOptions } from './linear_kl.ts';
 export { log } from './log.ts';
 export { matmul, type MatmulOptions } from './matmul.ts';
 export { maximum } from './maximum.ts';

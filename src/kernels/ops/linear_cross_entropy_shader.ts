@@ -3,51 +3,9 @@
  * them again, and turns them into their own gradient in place.
  */
 import type { Value } from '../graph.ts';
-import type { Typed } from '../type.ts';
-import { innerOf, type Lowering } from '../webgpu/lowering.ts';
+import type { Lowering } from '../webgpu/lowering.ts';
 import { zeroPass } from '../webgpu/wgsl/copies.ts';
-import { matmulPass } from '../webgpu/wgsl/matmul.ts';
-import type { Matrix } from '../webgpu/wgsl/product.ts';
-import { chunkSizes } from './linear_cross_entropy_chunk.ts';
-
-interface Chunk {
-  readonly first: number;
-  readonly rows: number;
-}
-
-function chunksOf(x: Value): Chunk[] {
-  let first = 0;
-  return chunkSizes(Number(x.type.shape[0])).map((rows) => {
-    const chunk = { first, rows };
-    first += rows;
-    return chunk;
-  });
-}
-
-const plain = (value: Typed, base = 0): Matrix => {
-  const width = innerOf(value.type.shape);
-  return { value, base, batchStep: 0, rowStep: width, columnStep: 1 };
-};
-const transposed = (matrix: Matrix): Matrix => ({ ...matrix, rowStep: matrix.columnStep, columnStep: matrix.rowStep });
-
-/** Room for the logits of one chunk. */
-function logitsOf(lowering: Lowering, chunks: readonly Chunk[], vocabulary: number): Typed {
-  return lowering.scratch('f32', [Math.max(1, ...chunks.map(({ rows }) => rows)), vocabulary]);
-}
-
-function logitsPass(lowering: Lowering, x: Value, w: Value, logits: Typed, { first, rows }: Chunk): void {
-  const [vocabulary, width] = w.type.shape.map(Number);
-  matmulPass(lowering, {
-    label: 'linear_cross_entropy, logits',
-    a: plain(x, first * width),
-    b: transposed(plain(w)),
-    y: plain(logits),
-    batch: [],
-    m: rows,
-    n: vocabulary,
-    k: width,
-  });
-}
+import { chunksOf, headGradientPasses, logitsOf, logitsPass } from './linear_head_logits.ts';
 
 export function statisticsPasses(
   lowering: Lowering,
@@ -58,7 +16,7 @@ export function statisticsPasses(
   const chunks = chunksOf(x);
   const logits = logitsOf(lowering, chunks, vocabulary);
   for (const chunk of chunks) {
-    logitsPass(lowering, x, w, logits, chunk);
+    logitsPass(lowering, { label: 'linear_cross_entropy', x, w, logits }, chunk);
     lowering.rows({
       label: 'linear_cross_entropy, statistics',
       reads: { logits, targets },
@@ -103,13 +61,13 @@ export function gradientPasses(
   [x, w, targets, max, sum, dLosses]: readonly Value[],
   [dx, dw]: readonly Value[],
 ): void {
-  const [vocabulary, width] = w.type.shape.map(Number);
+  const vocabulary = Number(w.type.shape[0]);
   const chunks = chunksOf(x);
   const logits = logitsOf(lowering, chunks, vocabulary);
   if (chunks.length === 0) zeroPass(lowering, 'linear_cross_entropy_gradient, zeros', dw);
   for (const chunk of chunks) {
     const { first, rows } = chunk;
-    logitsPass(lowering, x, w, logits, chunk);
+    logitsPass(lowering, { label: 'linear_cross_entropy', x, w, logits }, chunk);
     lowering.each({
       label: 'linear_cross_entropy_gradient, logits',
       reads: { targets, tops: max, sums: sum, d_losses: dLosses },
@@ -121,26 +79,6 @@ let p = exp(logits[i] - tops[r]) / sums[r];
 let hit = select(0f, 1f, i32(i % ${vocabulary}u) == token);
 logits[i] = select(d_losses[r] * (p - hit), 0f, token < 0);`,
     });
-    matmulPass(lowering, {
-      label: 'linear_cross_entropy_gradient, rows',
-      a: plain(logits),
-      b: plain(w),
-      y: plain(dx, first * width),
-      batch: [],
-      m: rows,
-      n: width,
-      k: vocabulary,
-    });
-    matmulPass(lowering, {
-      label: 'linear_cross_entropy_gradient, weights',
-      a: transposed(plain(logits)),
-      b: plain(x, first * width),
-      y: plain(dw),
-      batch: [],
-      m: vocabulary,
-      n: width,
-      k: rows,
-      isAdded: first > 0,
-    });
+    headGradientPasses(lowering, { label: 'linear_cross_entropy_gradient', x, w, g: logits, dx, dw }, chunk);
   }
 }
