@@ -96,5 +96,32 @@ export function piecesOf(length: number, ranks: number): Piece[] {
   return pieces;
 }
 
+/** What one sharer owns of an arena. */
+export interface Owned {
+  readonly pieces: number;
+  readonly elements: number;
+  /** Elements of the largest piece. */
+  readonly largest: number;
+}
+
+/** What `piecesOf` gives each rank, in their order, without a list of a billion elements' pieces: whole parts are all divided alike. */
+export function ownedOf(length: number, ranks: number): Owned[] {
+  const wholes = Math.floor(length / SUM_PART_ELEMENTS);
+  const owned = Array.from({ length: ranks }, () => ({ pieces: 0, elements: 0, largest: 0 }));
+  for (const [parts, each] of [
+    [wholes, SUM_PART_ELEMENTS],
+    [1, length - wholes * SUM_PART_ELEMENTS],
+  ]) {
+    if (parts === 0) continue;
+    for (const { owner, start, end } of piecesOf(each, ranks)) {
+      const sums = owned[owner];
+      sums.pieces += parts;
+      sums.elements += parts * (end - start);
+      sums.largest = Math.max(sums.largest, end - start);
+    }
+  }
+  return owned;
+}
+
 /** Pieces that are under way to one sharer at most; its sum of one makes room for the next. */
 export const PIECES_UNDER_WAY = 4;

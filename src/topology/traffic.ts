@@ -4,7 +4,7 @@
  * there is what evenly loaded experts make of it, and the most that capacity lets through. Headers of messages are not counted.
  */
 import type { Placement, Worker } from './placement.ts';
-import { piecesOf } from './reduction.ts';
+import { ownedOf } from './reduction.ts';
 import type { RowEdge } from './row_edge.ts';
 import { TrafficLedger, transportOf, type StepTraffic, type TransportName } from './traffic_ledger.ts';
 
@@ -109,10 +109,11 @@ function sum(
   { sharers, rank, length, blocks }: SumEdge,
   homes: ReadonlyMap<string, Worker>,
 ): void {
-  for (const { owner, start, end } of piecesOf(length, sharers.length)) {
-    const bytes = (end - start) * bytesPerFloat;
+  for (const [owner, { pieces, elements }] of ownedOf(length, sharers.length).entries()) {
+    if (pieces === 0) continue;
     const to = owner === rank ? sharers.filter((_, other) => other !== rank) : [sharers[owner]];
-    const messages = owner === rank ? 1 : blocks;
-    for (const address of to) ledger.send(here, homes.get(address)!, { messages, allReduce: messages * bytes });
+    const times = owner === rank ? 1 : blocks;
+    const part = { messages: times * pieces, allReduce: times * elements * bytesPerFloat };
+    for (const address of to) ledger.send(here, homes.get(address)!, part);
   }
 }

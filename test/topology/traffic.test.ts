@@ -8,6 +8,7 @@ import {
   blocksOfUses,
   leafIndex,
   leavesOf,
+  ownedOf,
   parseTopology,
   piecesOf,
   place,
@@ -176,6 +177,25 @@ test('pieces cover an arena without gap, every part of 4 MiB as evenly as can be
     [1, 0, 2 ** 20, 2 ** 20 + 64],
     [1, 1, 2 ** 20 + 64, 2 ** 20 + 80],
   ]);
+});
+
+test.each([
+  [0, 3],
+  [16, 3],
+  [2 ** 20, 7],
+  [3 * 2 ** 20 + 80, 2],
+  [5 * 2 ** 20 + 63, 16],
+])('what ranks own of an arena of %i, divided among %i, is what its pieces say', (length, ranks) => {
+  const pieces = piecesOf(length, ranks);
+  const owned = Array.from({ length: ranks }, (_, rank) => {
+    const sizes = pieces.filter(({ owner }) => owner === rank).map(({ start, end }) => end - start);
+    return {
+      pieces: sizes.length,
+      elements: sizes.reduce((sum, size) => sum + size, 0),
+      largest: Math.max(0, ...sizes),
+    };
+  });
+  expect(ownedOf(length, ranks)).toEqual(owned);
 });
 
 test('workers come by node, then by worker', () => {

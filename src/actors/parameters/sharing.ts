@@ -3,7 +3,7 @@
  * the first step, so that a plan counts it and no sum can fail for lack of it.
  */
 import type { Device, Executable, Slice, Tensor } from '../../kernels/device.ts';
-import { blocksOfUses, piecesOf, PIECES_UNDER_WAY, type LeafRange } from '../../topology/index.ts';
+import { blocksOfUses, ownedOf, PIECES_UNDER_WAY, type LeafRange } from '../../topology/index.ts';
 import { alike } from '../placement/alike.ts';
 import type { Bucket } from './bucket.ts';
 import { bucketLength, type BucketPlan } from './bucket_plan.ts';
@@ -37,8 +37,8 @@ export interface SharingRoom {
  * block had met its sibling: who is slow decides when they do.
  */
 function roomOf(buckets: readonly Summed[], sharers: readonly string[], rank: number, range: LeafRange): SharingRoom {
-  const pieces = buckets.flatMap(({ length }) => piecesOf(length, sharers.length));
-  const own = pieces.filter(({ owner }) => owner === rank).length;
+  const owned = buckets.map(({ length }) => ownedOf(length, sharers.length));
+  const own = owned.reduce((sum, { [rank]: mine }) => sum + mine.pieces, 0);
   const most = new Map<string, number>();
   for (const { holders } of buckets) {
     for (const [sharer, blocks] of blocksBySharer(holders, range)) {
@@ -48,7 +48,7 @@ function roomOf(buckets: readonly Summed[], sharers: readonly string[], rank: nu
   most.delete(sharers[rank]);
   return {
     count: Math.min(PIECES_UNDER_WAY, own) * [...most.values()].reduce((sum, blocks) => sum + blocks, 0),
-    length: Math.max(0, ...pieces.map(({ start, end }) => end - start)),
+    length: Math.max(0, ...owned.flat().map(({ largest }) => largest)),
   };
 }
 
