@@ -28,6 +28,8 @@ export interface ModelConfig {
   readonly intermediate_size: readonly number[];
   /** Null: the family's own. */
   readonly hidden_act: Activation | null;
+  /** Whether networks have a gate, in families of which not all do. */
+  readonly is_gated_act: boolean;
   readonly mlp_bias: boolean;
   /** Of norms of any kind. */
   readonly rms_norm_eps: number;

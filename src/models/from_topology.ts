@@ -28,6 +28,7 @@ export function modelConfigOf({ model, moe }: Topology, vocabulary: number): Mod
     partial_rotary_factor: model.partial_rotary_factor ?? 1,
     intermediate_size: typeof widths === 'number' ? numbers.map(() => widths) : widths,
     hidden_act: model.hidden_act ?? null,
+    is_gated_act: model.is_gated_act ?? false,
     mlp_bias: model.mlp_bias ?? false,
     rms_norm_eps: model.rms_norm_eps,
     initializer_range: model.initializer_range ?? null,

@@ -40,8 +40,9 @@ const attention = [
 ];
 const feedForward = ['intermediate_size', 'hidden_act', 'mlp_bias'];
 const mamba = ['state_size', 'conv_kernel', 'expand', 'time_step_rank', 'use_bias', 'use_conv_bias'];
+const gate = ['is_gated_act'];
 const pattern = ['layers'];
-const ofSome = new Set([...attention, ...feedForward, ...mamba, ...pattern]);
+const ofSome = new Set([...attention, ...feedForward, ...gate, ...mamba, ...pattern]);
 
 const decoder = [...attention, ...feedForward];
 /** Routing of Mixtral (arXiv 2401.04088 §2.1): in every layer, two of eight, gates over the two, nobody dropped. */
@@ -54,8 +55,8 @@ const mixtralRouting = {
 };
 
 export const architectures: Readonly<Record<ArchitectureName, Architecture>> = {
-  transformer: { keys: decoder, experts: 'none', model: {}, moe: {} },
-  switch: { keys: decoder, experts: 'some', model: {}, moe: {} },
+  transformer: { keys: [...decoder, ...gate], experts: 'none', model: {}, moe: {} },
+  switch: { keys: [...decoder, ...gate], experts: 'some', model: {}, moe: {} },
   llama: { keys: decoder, experts: 'none', model: { hidden_act: 'silu', initializer_range: 0.02 }, moe: {} },
   mixtral: {
     keys: decoder.filter((key) => key !== 'mlp_bias'),
@@ -91,7 +92,7 @@ export const architectures: Readonly<Record<ArchitectureName, Architecture>> = {
   },
   // Capacity factor and jitter are the authors' (arXiv 2401.04081 §3.1).
   moe_mamba: {
-    keys: [...decoder, ...mamba, ...pattern],
+    keys: [...decoder, ...gate, ...mamba, ...pattern],
     experts: 'by layers',
     model: { layers: ['mamba', 'moe'], rms_norm_eps: 1e-5 },
     moe: { every_n_layers: 1, capacity_factor: 1, eval_capacity_factor: 1, min_capacity: 0, jitter_eps: 0 },

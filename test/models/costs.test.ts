@@ -56,6 +56,12 @@ it('the FLOPs of a token through the quickstart are those of its dense twin', ()
   expect([flops(quickstart), flops(dense)]).toEqual([4096 * 6_488_064, 4096 * 6_488_064]);
 });
 
+it('a network with a gate has a matrix more, dense or expert', () => {
+  const config = { ...tinyConfig, is_gated_act: true };
+  const { denseFfn, experts } = countParameters(modelOf(config), config);
+  expect({ denseFfn, experts }).toEqual({ denseFfn: 2 * 3 * 8 * 12, experts: 2 * 3 * 3 * 8 * 12 });
+});
+
 it.each([
   ['ReLU', usualSublayers, 2],
   ['gated', { ...usualSublayers, feedForward: swiglu }, 3],

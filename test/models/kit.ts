@@ -30,6 +30,7 @@ export const tinyConfig: ModelConfig = {
   partial_rotary_factor: 1,
   intermediate_size: [12, 12, 12, 12],
   hidden_act: null,
+  is_gated_act: false,
   mlp_bias: false,
   rms_norm_eps: 1e-6,
   initializer_range: null,

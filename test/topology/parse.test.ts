@@ -195,7 +195,7 @@ describe('a faulty file is refused in one line that names place, key, what was f
     [
       'a fault that came through a merge key is shown where it was written',
       'training: &t { steps: 30 }\nmodel: { <<: *t }',
-      'run.yaml:1:16: model.steps: unknown key; did you mean training.steps? allowed here: architecture, hidden_size, num_hidden_layers, layers, num_attention_heads, num_key_value_heads, head_dim, attention_bias, qk_norm, sliding_window, intermediate_size, hidden_act, mlp_bias, sublayers, vocab_size, max_position_embeddings, rope_theta, rope_scaling, partial_rotary_factor, rms_norm_eps, initializer_range, state_size, conv_kernel, expand, time_step_rank, use_bias, use_conv_bias, tie_word_embeddings',
+      'run.yaml:1:16: model.steps: unknown key; did you mean training.steps? allowed here: architecture, hidden_size, num_hidden_layers, layers, num_attention_heads, num_key_value_heads, head_dim, attention_bias, qk_norm, sliding_window, intermediate_size, hidden_act, is_gated_act, mlp_bias, sublayers, vocab_size, max_position_embeddings, rope_theta, rope_scaling, partial_rotary_factor, rms_norm_eps, initializer_range, state_size, conv_kernel, expand, time_step_rank, use_bias, use_conv_bias, tie_word_embeddings',
     ],
   ])('%s', (_what, text, message) => {
     expect(messageOf(text)).toBe(message);

@@ -23,6 +23,7 @@ export const moeMamba: OwnFamily = {
     mixer: mambaWith({ ...config.mamba, residualScale: 1 }),
     feedForward: feedForward({
       act: config.hidden_act ?? 'relu',
+      isGated: config.is_gated_act,
       isBiased: config.mlp_bias,
       names: { gate: 'wg', up: 'wi', down: 'wo' },
     }),

@@ -16,7 +16,11 @@ import type { Family, OwnFamily } from './family.ts';
 export const switchTransformer: OwnFamily = {
   sublayers: (config) => ({
     mixer: attentionOf(config),
-    feedForward: feedForward({ act: config.hidden_act ?? 'relu', isBiased: config.mlp_bias }),
+    feedForward: feedForward({
+      act: config.hidden_act ?? 'relu',
+      isGated: config.is_gated_act,
+      isBiased: config.mlp_bias,
+    }),
   }),
   build: sparse({ part: 'mlp', router: 'router' }),
   huggingFace: ownConfig('switch'),

@@ -15,7 +15,11 @@ import type { Family, OwnFamily } from './family.ts';
 export const transformer: OwnFamily = {
   sublayers: (config) => ({
     mixer: attentionOf(config),
-    feedForward: feedForward({ act: config.hidden_act ?? 'relu', isBiased: config.mlp_bias }),
+    feedForward: feedForward({
+      act: config.hidden_act ?? 'relu',
+      isGated: config.is_gated_act,
+      isBiased: config.mlp_bias,
+    }),
   }),
   build: dense((config) => ({ make: makersWith(config.initializer_range) })),
   huggingFace: ownConfig('transformer'),

@@ -68,6 +68,13 @@ export const modelSchema = z.strictObject({
     .describe(
       'Activation of feed-forward networks; in `llama` and `mixtral` that of the gate. Default: that of the architecture.',
     ),
+  is_gated_act: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether feed-forward networks have a gate, whose activation hidden_act then is: GEGLU, SwiGLU (arXiv 2002.05202). Default: no; ' +
+        'those of `llama` and `mixtral` always have.',
+    ),
   mlp_bias: z.boolean().optional().describe('Whether feed-forward networks have biases. Default: no.'),
   sublayers: z
     .string()
