@@ -81,6 +81,7 @@ export const {
   mostRowsOf,
   objectiveOf,
   ownOutside,
+  ownedOf,
   parseBytes,
   parseOverride,
   parseTopology,
