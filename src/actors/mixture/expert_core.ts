@@ -65,8 +65,8 @@ export class ExpertCore {
   }
 
   /** No row of a microbatch came here: it has no leaf. */
-  skipLeaf(): Promise<void> {
-    return this.leaves.skip();
+  skipLeaf(unit: Unit): Promise<void> {
+    return this.leaves.skip(unit.microbatch);
   }
 
   /** Holds on to the gradient of a step, of which all leaves are made; gives its squares by tensor. */

@@ -134,7 +134,7 @@ export class ExpertGroup implements Actor<Messages> {
       for (const batch of programs.backwardWeight.batches(counts)) {
         // Without rows there is nothing to run, to sum or to count.
         if (batch.every((i) => counts[i] === 0)) {
-          for (const i of batch) await cores[i].skipLeaf();
+          for (const i of batch) await cores[i].skipLeaf(unit);
           continue;
         }
         const leaves = new Map(batch.map((i) => [i, { ...context.own[i], ...cores[i].openLeaf(unit) }]));

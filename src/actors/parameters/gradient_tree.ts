@@ -1,7 +1,8 @@
 /**
  * A gradient tree fixes the order in which gradients add up, whatever order they arrive in. A leaf is the gradient of one use by one
  * global microbatch, at the place that `leafIndex` gives it; leaves fold in a binary tree over these places, so a rank can fold its
- * own part early and the sum is the same bits for any number of ranks. A missing leaf is the identity.
+ * own part early and the sum is the same bits for any number of ranks. A missing leaf is the identity; one that is known to be
+ * missing lets its sibling fold on.
  */
 
 /** A sum of the 2^level leaves that begin at index · 2^level. */
@@ -11,8 +12,9 @@ export interface Block<B> {
   readonly value: B;
 }
 
-export class GradientTree<B> {
-  private readonly blocks = new Map<string, Block<B>>();
+export class GradientTree<B extends object | number> {
+  /** Of null where all of its leaves are missing. */
+  private readonly blocks = new Map<string, Block<B | null>>();
   private readonly add: (into: B, from: B) => Promise<void>;
   private readonly free: (value: B) => unknown;
 
@@ -27,11 +29,16 @@ export class GradientTree<B> {
     await this.place({ level, index, value });
   }
 
+  /** A leaf that never comes. */
+  async skip(index: number): Promise<void> {
+    await this.place({ level: 0, index, value: null });
+  }
+
   /** Takes out the maximal blocks present, in index order. */
   drain(): Block<B>[] {
     const out = [...this.blocks.values()].sort((a, b) => a.index * 2 ** a.level - b.index * 2 ** b.level);
     this.blocks.clear();
-    return out;
+    return out.flatMap(({ value, ...at }) => (value === null ? [] : [{ ...at, value }]));
   }
 
   /** Takes out the root: what is present folded as if missing leaves were zero. Null when there is nothing. */
@@ -45,20 +52,26 @@ export class GradientTree<B> {
     return this.drain()[0]?.value ?? null;
   }
 
-  private async place(placed: Block<B>): Promise<void> {
+  private async place(placed: Block<B | null>): Promise<void> {
     let block = placed;
     for (;;) {
       const sibling = this.take(block.level, block.index ^ 1);
       if (sibling === undefined) break;
       const [left, right] = block.index % 2 === 0 ? [block, sibling] : [sibling, block];
-      await this.add(left.value, right.value);
-      this.free(right.value);
-      block = { level: block.level + 1, index: block.index >> 1, value: left.value };
+      const value = await this.sum(left.value, right.value);
+      block = { level: block.level + 1, index: block.index >> 1, value };
     }
     this.blocks.set(key(block.level, block.index), block);
   }
 
-  private take(level: number, index: number): Block<B> | undefined {
+  private async sum(left: B | null, right: B | null): Promise<B | null> {
+    if (left === null || right === null) return left ?? right;
+    await this.add(left, right);
+    this.free(right);
+    return left;
+  }
+
+  private take(level: number, index: number): Block<B | null> | undefined {
     const found = this.blocks.get(key(level, index));
     if (found !== undefined) this.blocks.delete(key(level, index));
     return found;

@@ -91,8 +91,12 @@ export class LeafGradients {
    * A microbatch has no gradient here: its leaves are left out of the sums, as zeros would be. Not of what others share, who would
    * wait for them.
    */
-  async skip(): Promise<void> {
-    for (const [bucket, tree] of this.trees) await this.count(bucket, tree, bucket.plan.uses.own.length);
+  async skip(microbatch: number): Promise<void> {
+    for (const [bucket, tree] of this.trees) {
+      const { own } = bucket.plan.uses;
+      for (const use of own) await tree.skip(leafIndex(use, microbatch, this.range.of));
+      await this.count(bucket, tree, own.length);
+    }
   }
 
   /** All of a microbatch's backward programs have run: throws where one of them left a gradient unwritten. */

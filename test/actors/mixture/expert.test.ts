@@ -92,7 +92,7 @@ it.each(['adamw', 'muon'] as const)(
         // The first has gradients of two microbatches, of one, and of none; the second of one, of none, and of none.
         for (const microbatch of [0, 1]) {
           for (const core of cores) {
-            if (isSkipped && step + microbatch + core.expert > 1) await core.skipLeaf();
+            if (isSkipped && step + microbatch + core.expert > 1) await core.skipLeaf({ ...unit, microbatch });
             else {
               const values =
                 step + microbatch + core.expert > 1 ? zeros : zeros.map((_, i) => (i % 7) - 3 + microbatch);

@@ -1,6 +1,7 @@
 /** Gradients add up in one order: any order of arrival and any division among ranks give the same bits. */
 import { describe, expect, it } from 'vitest';
 import { GradientTree } from '../../../src/actors/parameters/gradient_tree.ts';
+import { gradientsAlive } from '../../../src/actors/parameters/gradients_alive.ts';
 import { unit } from '../../../src/runtime/testing/index.ts';
 
 /** A tree of expressions: what was added to what is in the text. */
@@ -54,6 +55,26 @@ describe('a gradient tree', () => {
     ['all but the last', [7], '7'],
   ])('takes a missing leaf for nothing: %s', async (_which, present, expression) => {
     for (let seed = 0; seed < 4; seed++) expect(await foldLeaves(shuffled(present, seed))).toBe(expression);
+  });
+
+  it('folds on where leaves are known to be missing: in the same order, and never with more of them alive', async () => {
+    for (let present = 0; present < 256; present++) {
+      const isThere = (leaf: number): boolean => ((present >> leaf) & 1) === 1;
+      let [alive, most] = [0, 0];
+      const tree = new GradientTree<{ text: string }>(
+        (into, from) => {
+          into.text = `(${into.text}+${from.text})`;
+          return Promise.resolve();
+        },
+        () => alive--,
+      );
+      for (const leaf of range(8)) {
+        if (isThere(leaf)) most = Math.max(most, ++alive);
+        await (isThere(leaf) ? tree.insert({ text: String(leaf) }, leaf) : tree.skip(leaf));
+      }
+      expect((await tree.root())?.text).toBe(await foldLeaves(range(8).filter(isThere)));
+      expect(most).toBeLessThanOrEqual(gradientsAlive(8, 0, 1));
+    }
   });
 
   it.each([2, 3, 4, 6])('folded by %i ranks is the whole, in whatever order their blocks arrive', async (ranks) => {

@@ -7,13 +7,13 @@ import { unit } from '../../../src/runtime/testing/index.ts';
 /** Gradients alive at once while a tree takes leaves: those that it has, and the one that is being made. */
 async function aliveIn(order: readonly number[]): Promise<number> {
   let [alive, most] = [0, 0];
-  const tree = new GradientTree(
+  const tree = new GradientTree<number>(
     () => Promise.resolve(),
     () => alive--,
   );
   for (const leaf of order) {
     most = Math.max(most, ++alive);
-    await tree.insert(null, leaf);
+    await tree.insert(leaf, leaf);
   }
   return most;
 }
