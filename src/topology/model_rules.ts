@@ -1,5 +1,13 @@
 /** Rules that concern the sizes of a model: heads that share a width, lists of layers, pieces that divide. */
 import { problem, type Rule } from './problem.ts';
+import type { ModelSection } from './schema.ts';
+
+/** What each rule of rotary scaling reads. */
+const scalingKeys: Readonly<Record<NonNullable<ModelSection['rope_scaling']>['rope_type'], readonly string[]>> = {
+  linear: ['factor'],
+  llama3: ['factor', 'original_max_position_embeddings', 'low_freq_factor', 'high_freq_factor'],
+  yarn: ['factor', 'original_max_position_embeddings', 'attention_factor', 'beta_fast', 'beta_slow'],
+};
 
 export const modelRules: readonly Rule[] = [
   ({ model: { intermediate_size: widths, num_hidden_layers: layers } }) =>
@@ -46,11 +54,20 @@ export const modelRules: readonly Rule[] = [
   ({ model: { num_attention_heads: heads, num_key_value_heads: shared } }) =>
     shared !== undefined && heads % shared !== 0
       ? problem(
-          `num_key_value_heads ${shared} does not divide num_attention_heads ${heads}`,
+          `num_key_value_heads ${shared} does not divide num_attention_heads ${heads}; choose a divisor of it`,
           'model.num_key_value_heads',
           'model.num_attention_heads',
         )
       : null,
+
+  ({ model: { rope_scaling: scaling } }) => {
+    if (scaling === undefined) return null;
+    const { rope_type: type } = scaling;
+    const strange = Object.keys(scaling).find((key) => key !== 'rope_type' && !scalingKeys[type].includes(key));
+    return strange === undefined
+      ? null
+      : problem(`rope_type ${type} does not read ${strange}; remove it`, `model.rope_scaling.${strange}`);
+  },
 
   ({ model: { rope_scaling: scaling } }) =>
     scaling !== undefined && scaling.rope_type !== 'linear' && scaling.original_max_position_embeddings === undefined

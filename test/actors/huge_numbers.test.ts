@@ -51,6 +51,12 @@ async function answerTo(settings: readonly string[], vocabulary = 256): Promise<
 const answer =
   /^(--set |huge\.yaml:).*(allowed: |; |multiple|exceeds|divisible|divided|exact)|^fits: |^does not fit on /;
 
+/** What has to be there for a key to mean something. */
+const besideOf = (key: string): string[] =>
+  key.startsWith('model.rope_scaling.')
+    ? ['rope_type=yarn', 'factor=2', 'original_max_position_embeddings=32'].map((set) => `model.rope_scaling.${set}`)
+    : [];
+
 it('knows all keys that hold a number', () => {
   expect(keys.length).toBeGreaterThan(40);
   expect(keys).toEqual(
@@ -61,7 +67,7 @@ it('knows all keys that hold a number', () => {
 describe.each(keys)('%s', (key) => {
   const isPair = key === 'optimizer.betas';
   test.each(values)('of %s has an answer', async (value) => {
-    const line = await answerTo([`${key}=${isPair ? `[${value}, 0.9]` : value}`]);
+    const line = await answerTo([...besideOf(key), `${key}=${isPair ? `[${value}, 0.9]` : value}`]);
     expect(line).toMatch(answer);
     if (!/^(fits|does not fit)/.test(line)) expect(line).toContain(key.split('.').at(-1));
   });

@@ -18,7 +18,7 @@ describe('a broken rule names both keys and their numbers', () => {
     ],
     [
       'model: { num_key_value_heads: 3 }',
-      'run.yaml:1:31: model.num_key_value_heads: num_key_value_heads 3 does not divide num_attention_heads 4',
+      'run.yaml:1:31: model.num_key_value_heads: num_key_value_heads 3 does not divide num_attention_heads 4; choose a divisor of it',
     ],
     [
       'model: { rope_scaling: { rope_type: yarn, factor: 4 } }',
@@ -27,6 +27,10 @@ describe('a broken rule names both keys and their numbers', () => {
     [
       'model: { rope_scaling: { rope_type: llama3, factor: 4, original_max_position_embeddings: 64, low_freq_factor: 4, high_freq_factor: 1 } }',
       'run.yaml:1:132: model.rope_scaling.high_freq_factor: rope_type llama3 needs low_freq_factor, and a high_freq_factor above it',
+    ],
+    [
+      'model: { rope_scaling: { rope_type: linear, factor: 4, beta_fast: 3 } }',
+      'run.yaml:1:67: model.rope_scaling.beta_fast: rope_type linear does not read beta_fast; remove it',
     ],
     [
       'model: { architecture: moe_mamba, num_hidden_layers: 5 }',
