@@ -8,9 +8,11 @@ import { diskRemedy, systemCodeOf } from '../system_error.ts';
 export class DamagedCheckpoint extends Error {
   readonly tag = 'DamagedCheckpoint';
   readonly path: string;
+  readonly reason: string;
   constructor(path: string, reason: string, remedy: string, cause?: unknown) {
     super(`damaged checkpoint: ${path}: ${reason}; ${remedy}`, { cause });
     this.path = path;
+    this.reason = reason;
   }
 }
 
@@ -65,5 +67,17 @@ export class BadTensor extends Error {
   constructor(tensor: string, where: string, reason: string, remedy: string) {
     super(`tensor '${tensor}' in ${where}: ${reason}; ${remedy}`);
     this.tensor = tensor;
+  }
+}
+
+/** A folder is not one that a model lies in as Hugging Face lays it out: a file is missing, no JSON, cut short, or names another that is not there. */
+export class BadHfFolder extends Error {
+  readonly tag = 'BadHfFolder';
+  readonly exitCode = 2;
+  /** The folder, or the file in it. */
+  readonly path: string;
+  constructor(path: string, reason: string, remedy: string, cause?: unknown) {
+    super(`${path}: ${reason}; ${remedy}`, { cause });
+    this.path = path;
   }
 }

@@ -5,8 +5,9 @@
  */
 import type { Checkpoint } from './checkpoint.ts';
 import { BadTensor } from './errors.ts';
+import type { TensorFiles } from './hf_folder.ts';
 import { SafetensorsFile } from './safetensors.ts';
-import type { TensorBytes } from './tensor.ts';
+import type { TensorBytes, TensorParts } from './tensor.ts';
 
 /** Names of all tensors of a checkpoint, sorted in code-unit order. */
 export function tensorNames(checkpoint: Checkpoint): string[] {
@@ -19,18 +20,29 @@ export function tensorNames(checkpoint: Checkpoint): string[] {
  * Throws `BadTensor` for a name that the checkpoint does not hold, before anything is read.
  */
 export async function* readTensors(
-  checkpoint: Checkpoint,
+  checkpoint: TensorFiles,
   names: readonly string[],
 ): AsyncGenerator<TensorBytes, void, void> {
+  for await (const { file, name } of openedFor(checkpoint, names)) yield await file.read(name);
+}
+
+/** The same in parts, so that no tensor is ever in memory as a whole. */
+export async function* readTensorParts(
+  checkpoint: TensorFiles,
+  names: readonly string[],
+): AsyncGenerator<TensorParts, void, void> {
+  for await (const { file, name } of openedFor(checkpoint, names)) yield file.parts(name);
+}
+
+/** Each name with the file that has it, which is open until the next is asked for. */
+async function* openedFor(
+  { path: folder, fileOf }: TensorFiles,
+  names: readonly string[],
+): AsyncGenerator<{ readonly file: SafetensorsFile; readonly name: string }, void, void> {
   const asked = names.map((name) => {
-    const path = checkpoint.fileOf.get(name);
+    const path = fileOf.get(name);
     if (path === undefined) {
-      throw new BadTensor(
-        name,
-        checkpoint.path,
-        'it holds no such tensor',
-        'check that the model is the one it was made from',
-      );
+      throw new BadTensor(name, folder, 'it holds no such tensor', 'check that the model is the one it was made from');
     }
     return { name, path };
   });
@@ -42,7 +54,7 @@ export async function* readTensors(
         file = null;
         file = await SafetensorsFile.open(path);
       }
-      yield await file.read(name);
+      yield { file, name };
     }
   } finally {
     await file?.close();

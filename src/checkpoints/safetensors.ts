@@ -10,9 +10,11 @@ import { BadTensor, CheckpointIo, DamagedCheckpoint } from './errors.ts';
 import { LENGTH_BYTES, decodeHeader, encodeHeader, headerBytes } from './safetensors_header.ts';
 import type { SafetensorsHeader, TensorEntry } from './safetensors_header.ts';
 import { byteLength, DTYPE_BYTES } from './tensor.ts';
-import type { TensorBytes, TensorHead } from './tensor.ts';
+import type { TensorBytes, TensorHead, TensorParts } from './tensor.ts';
 
 const STAGING_BYTES = 2 ** 20;
+/** Whole elements of any dtype. */
+const PART_BYTES = 2 ** 20;
 const REMEDY = 'use another checkpoint, or fetch or export that file again';
 
 /** What was written: enough to tell later whether a file is still the same. */
@@ -33,18 +35,18 @@ export function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<WrittenFile> {
   const ordered = tensors.toSorted((a, b) => DTYPE_BYTES[b.dtype] - DTYPE_BYTES[a.dtype]);
-  for (const tensor of ordered) checkBytes(tensor, tensor);
+  for (const tensor of ordered) checkBytes(tensor, tensor.data.length);
   return streamSafetensors(file, ordered, ordered, metadata);
 }
 
 /**
- * The same, of tensors that come one after another while it writes. `heads` tells which, in that order; elements do not get
- * larger along it. Throws `BadTensor` where what comes is not what was told; the file's and the source's errors pass.
+ * The same, of tensors that come one after another while it writes, whole or in parts. `heads` tells which, in that order;
+ * elements do not get larger along it. Throws `BadTensor` where what comes is not what was told; the file's and the source's errors pass.
  */
 export async function streamSafetensors(
   file: WritableFile,
   heads: readonly TensorHead[],
-  tensors: Iterable<TensorBytes> | AsyncIterable<TensorBytes>,
+  tensors: Iterable<TensorBytes> | AsyncIterable<TensorBytes | TensorParts>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<WrittenFile> {
   const header = encodeHeader(layOut(heads), metadata);
@@ -71,8 +73,13 @@ export async function streamSafetensors(
   await write(header);
   let written = 0;
   for await (const tensor of tensors) {
-    checkBytes(heads.at(written), tensor);
-    await write(tensor.data);
+    checkHead(heads.at(written), tensor);
+    let length = 0;
+    for await (const part of 'parts' in tensor ? tensor.parts : [tensor.data]) {
+      length += part.length;
+      await write(part);
+    }
+    checkBytes(tensor, length);
     written += 1;
   }
   if (written < heads.length) {
@@ -82,16 +89,19 @@ export async function streamSafetensors(
   return { bytes, sha256: hash.digest('hex') };
 }
 
-/** Throws `BadTensor` unless a tensor is the one told, and has all its bytes. */
-function checkBytes(told: TensorHead | undefined, { name, dtype, shape, data }: TensorBytes): void {
-  if (told?.name !== name || told.dtype !== dtype || told.shape.join() !== shape.join()) {
-    throw new BadTensor(name, 'a checkpoint shard', 'it is not the one told', 'give the tensors in their order');
-  }
-  const wanted = byteLength(told);
-  if (data.length !== wanted) {
-    const reason = `[${shape.join(', ')}] of ${dtype} is ${wanted} bytes, not ${data.length}`;
-    throw new BadTensor(name, 'a checkpoint shard', reason, 'give the bytes of the whole tensor');
-  }
+/** Throws `BadTensor` unless a tensor is the one told. */
+function checkHead(told: TensorHead | undefined, { name, dtype, shape }: TensorHead): void {
+  if (told?.name === name && told.dtype === dtype && told.shape.join() === shape.join()) return;
+  throw new BadTensor(name, 'a checkpoint shard', 'it is not the one told', 'give the tensors in their order');
+}
+
+/** Throws `BadTensor` unless a tensor has all its bytes. */
+function checkBytes(head: TensorHead, found: number): void {
+  const { name, dtype, shape } = head;
+  const wanted = byteLength(head);
+  if (found === wanted) return;
+  const reason = `[${shape.join(', ')}] of ${dtype} is ${wanted} bytes, not ${found}`;
+  throw new BadTensor(name, 'a checkpoint shard', reason, 'give the bytes of the whole tensor');
 }
 
 function layOut(heads: readonly TensorHead[]): TensorEntry[] {
@@ -146,10 +156,31 @@ export class SafetensorsFile implements AsyncDisposable {
 
   /** Reads one tensor into fresh memory; throws `BadTensor` if the file has none of that name. */
   async read(name: string): Promise<TensorBytes> {
+    const { dtype, shape, begin, end } = this.#entry(name);
+    const data = new Uint8Array(end - begin);
+    await readInto(data, this.#handle, this.path, this.#dataAt + begin);
+    return { name, dtype, shape, data };
+  }
+
+  /** The same a part at a time, all of them through one buffer. */
+  parts(name: string): TensorParts {
+    const { dtype, shape, begin, end } = this.#entry(name);
+    return { name, dtype, shape, parts: this.#partsOf(begin, end) };
+  }
+
+  async *#partsOf(begin: number, end: number): AsyncGenerator<Uint8Array, void, void> {
+    const buffer = new Uint8Array(Math.min(PART_BYTES, end - begin));
+    for (let at = begin; at < end; at += buffer.length) {
+      const part = buffer.subarray(0, end - at);
+      await readInto(part, this.#handle, this.path, this.#dataAt + at);
+      yield part;
+    }
+  }
+
+  #entry(name: string): TensorEntry {
     const entry = this.header.entries.get(name);
     if (entry === undefined) throw new BadTensor(name, this.path, 'there is none of that name', 'check the model');
-    const data = await readRange(this.#handle, this.path, this.#dataAt + entry.begin, entry.end - entry.begin);
-    return { name, dtype: entry.dtype, shape: entry.shape, data };
+    return entry;
   }
 
   close(): Promise<void> {
@@ -163,12 +194,16 @@ export class SafetensorsFile implements AsyncDisposable {
 
 async function readRange(handle: FileHandle, path: string, from: number, bytes: number): Promise<Uint8Array> {
   const into = new Uint8Array(bytes);
-  for (let at = 0; at < bytes;) {
-    const { bytesRead } = await io(path, () => handle.read(into, at, bytes - at, from + at));
+  await readInto(into, handle, path, from);
+  return into;
+}
+
+async function readInto(into: Uint8Array, handle: FileHandle, path: string, from: number): Promise<void> {
+  for (let at = 0; at < into.length;) {
+    const { bytesRead } = await io(path, () => handle.read(into, at, into.length - at, from + at));
     if (bytesRead === 0) throw new DamagedCheckpoint(path, `it ends at byte ${from + at}`, REMEDY);
     at += bytesRead;
   }
-  return into;
 }
 
 async function io<T>(path: string, action: () => Promise<T>): Promise<T> {

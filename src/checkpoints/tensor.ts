@@ -21,6 +21,12 @@ export interface TensorBytes extends TensorHead {
   readonly data: Uint8Array;
 }
 
+/** A tensor whose values come a part at a time, so that they are never all in memory. */
+export interface TensorParts extends TensorHead {
+  /** The bytes that `TensorBytes` has, in order, whole elements; each part may be overwritten once the next is asked for. */
+  readonly parts: AsyncIterable<Uint8Array>;
+}
+
 export function isDtype(text: string): text is Dtype {
   return Object.hasOwn(DTYPE_BYTES, text);
 }
@@ -44,18 +50,25 @@ export function i32Tensor(name: string, shape: readonly number[], values: Int32A
 }
 
 /** The values of an F32, BF16 or F16 tensor as fp32, exactly, in fresh memory; throws `BadTensor` for other dtypes. */
-export function float32Of(tensor: TensorBytes): Float32Array<ArrayBuffer> {
-  const { buffer } = new Uint8Array(tensor.data);
-  switch (tensor.dtype) {
-    case 'F32':
-      return new Float32Array(buffer);
-    case 'BF16':
-      return new Float32Array(Uint32Array.from(new Uint16Array(buffer), (bits) => bits << 16).buffer);
-    case 'F16':
-      return Float32Array.from(new Uint16Array(buffer), fromHalf);
-    default:
-      throw new BadTensor(tensor.name, 'this checkpoint', `${tensor.dtype} is no float`, 'read its bytes');
+export function float32Of({ name, dtype, data }: TensorBytes): Float32Array<ArrayBuffer> {
+  if (dtype === 'F32') return new Float32Array(new Uint8Array(data).buffer);
+  if (dtype !== 'BF16' && dtype !== 'F16') {
+    throw new BadTensor(name, 'this checkpoint', `${dtype} is no float`, 'read its bytes');
   }
+  const halves = halvesOf(data);
+  const values = new Float32Array(halves.length);
+  if (dtype === 'F16') for (let i = 0; i < halves.length; i++) values[i] = fromHalf(halves[i]);
+  else {
+    const bits = new Uint32Array(values.buffer);
+    for (let i = 0; i < halves.length; i++) bits[i] = halves[i] << 16;
+  }
+  return values;
+}
+
+/** Views bytes as 16-bit elements; a copy only where they do not lie at an even place. */
+function halvesOf(data: Uint8Array): Uint16Array {
+  const { buffer, byteOffset, byteLength } = data.byteOffset % 2 === 0 ? data : new Uint8Array(data);
+  return new Uint16Array(buffer, byteOffset, byteLength / 2);
 }
 
 /** The value of an IEEE binary16 bit pattern. */

@@ -13,7 +13,7 @@ import { PARTIAL, formatName } from './name.ts';
 import type { CheckpointName } from './name.ts';
 import { streamSafetensors, writeSafetensors } from './safetensors.ts';
 import type { WrittenFile } from './safetensors.ts';
-import type { TensorBytes, TensorHead } from './tensor.ts';
+import type { TensorBytes, TensorHead, TensorParts } from './tensor.ts';
 
 export class CheckpointWriter {
   readonly name: CheckpointName;
@@ -50,7 +50,11 @@ export class CheckpointWriter {
   }
 
   /** The same, of tensors that come while it is written: `heads` tells which, in order. Errors of their source pass. */
-  async stream(shard: string, heads: readonly TensorHead[], tensors: AsyncIterable<TensorBytes>): Promise<void> {
+  async stream(
+    shard: string,
+    heads: readonly TensorHead[],
+    tensors: AsyncIterable<TensorBytes | TensorParts>,
+  ): Promise<void> {
     const source = new Source(tensors);
     try {
       await this.#write(shard, heads, (file) => streamSafetensors(file, heads, source.tensors()));
@@ -139,13 +143,13 @@ export class CheckpointWriter {
 /** Where the tensors of a shard come from. That it failed is told apart from a disk that did. */
 class Source {
   failure: { readonly error: unknown } | null = null;
-  readonly #tensors: AsyncIterable<TensorBytes>;
+  readonly #tensors: AsyncIterable<TensorBytes | TensorParts>;
 
-  constructor(tensors: AsyncIterable<TensorBytes>) {
+  constructor(tensors: AsyncIterable<TensorBytes | TensorParts>) {
     this.#tensors = tensors;
   }
 
-  async *tensors(): AsyncGenerator<TensorBytes, void, void> {
+  async *tensors(): AsyncGenerator<TensorBytes | TensorParts, void, void> {
     try {
       for await (const tensor of this.#tensors) yield tensor;
     } catch (error) {
