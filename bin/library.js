@@ -80,6 +80,7 @@ export const {
   microbatchSequencesOf,
   mostRowsOf,
   objectiveOf,
+  openModel,
   ownOutside,
   ownedOf,
   parseBytes,

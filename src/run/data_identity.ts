@@ -6,7 +6,7 @@
 import { resolve } from 'node:path';
 import type { Checkpoint } from '../checkpoints/index.ts';
 import { rebaseTopology, toPlain, weightOf, type Topology } from '../topology/index.ts';
-import { differing, refuseChange, topologyOf, type KeyDifference } from './identity.ts';
+import { differing, isImported, refuseChange, topologyOf, type KeyDifference } from './identity.ts';
 import { ResumeRefused } from './resume.ts';
 
 type Blend = Topology['data']['blend'];
@@ -38,7 +38,9 @@ export function checkCorpora(
   digest: string,
   { topology, baseDir, runDir }: Resumed,
 ): void {
-  if (checkpoint.manifest.corpusDigest === digest) return;
+  const { manifest } = checkpoint;
+  // What was imported has seen none of them yet.
+  if (manifest.corpusDigest === digest || isImported(manifest)) return;
   // Both as seen from the run directory.
   const difference = dataDifference(topologyOf(checkpoint), rebaseTopology(topology, baseDir, resolve(runDir)));
   if (difference === null) {

@@ -2,7 +2,7 @@
  * The identity of a run is those keys of its topology that decide its numbers, and the module that it computes with.
  * Two topologies are compared as today's schema reads them: a key that came after a checkpoint has its default in it.
  */
-import type { Checkpoint, Json } from '../checkpoints/index.ts';
+import type { Checkpoint, Json, Manifest } from '../checkpoints/index.ts';
 import { toPlain, topologySchema, type Topology } from '../topology/index.ts';
 import type { RunSpec } from '../actors/placement/run_spec.ts';
 import { ResumeRefused } from './resume.ts';
@@ -56,6 +56,9 @@ export function sublayersDigestOf({ manifest }: Pick<Checkpoint, 'manifest'>): s
   const sublayers = isObject(model) ? model.sublayers : undefined;
   return typeof sublayers === 'string' ? sublayers : null;
 }
+
+/** Whether a checkpoint is of a model that came from elsewhere, as it came: no step has been done on it. */
+export const isImported = ({ extra }: Pick<Manifest, 'extra'>): boolean => isObject(extra) && extra.imported === true;
 
 /** Checks that a checkpoint is of the run that the topology describes. Throws `ResumeRefused`. */
 export function checkIdentity(checkpoint: Pick<Checkpoint, 'path' | 'manifest'>, now: Identified): void {

@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { DamagedCheckpoint, readTensors, type Checkpoint, type Manifest } from '../checkpoints/index.ts';
 import type { ActorSystem } from '../runtime/index.ts';
 import type { SystemHolders } from '../actors/placement/system_holders.ts';
-import { storedNames } from '../actors/parameters/rules.ts';
+import type { Holding } from '../actors/parameters/holding.ts';
+import { storedNames, type RuleChoice } from '../actors/parameters/rules.ts';
 import { paramsDigest } from '../actors/parameters/params_digest.ts';
 import { handOut, patienceMs } from './hand_out.ts';
 
@@ -30,7 +31,8 @@ export function digestIn({ extra }: Pick<Manifest, 'extra'>): string | null {
 }
 
 /**
- * Hands every system the parameters and moments of its holders, a few at a time. Throws `BadTensor` when the checkpoint lacks
+ * Hands every system the parameters and moments of its holders, a few at a time. Before the first update moments are 0, and a checkpoint
+ * may be without them, as one that was imported is. Throws `BadTensor` when the checkpoint lacks
  * one, `DamagedCheckpoint` when the parameters are not those that it was made of.
  */
 export async function restore(
@@ -40,7 +42,12 @@ export async function restore(
 ): Promise<void> {
   const { path, manifest } = checkpoint;
   const read = (names: readonly string[]) => readTensors(checkpoint, names);
-  await handOut(system, holders, { read, namesOf: storedNames, dataStep: manifest.step });
+  const isThere = (name: string): boolean => manifest.updateStep > 0 || checkpoint.fileOf.has(name);
+  const namesOf = (holding: Holding, optimizer: RuleChoice): string[] => {
+    const [parameter, ...states] = storedNames(holding, optimizer);
+    return [parameter, ...states.filter(isThere)];
+  };
+  await handOut(system, holders, { read, namesOf, dataStep: manifest.step });
   const digest = digestIn(manifest);
   if (digest === null || digest === (await paramsDigest(system, holders, patienceMs))) return;
   const what = 'its parameters are not those that its params_digest is of';

@@ -1,19 +1,22 @@
 /**
- * The starting point of a run is the model that it begins with, where its topology has `from`: parameters of another run, and
- * nothing else of it. Step, moments, learning rate and data are those of a new run. What the source does not have, such as an
+ * The starting point of a run is the model that it begins with, where its topology has `from`: parameters of another run, or of a
+ * folder of Hugging Face's, and nothing else of it. Step, moments, learning rate and data are those of a new run. What the source does not have, such as an
  * objective's own head, begins as in a new model; what it has too much is left out.
  */
 import { resolve } from 'node:path';
-import { DamagedCheckpoint, type Checkpoint } from '../checkpoints/index.ts';
-import type { Tokenizer } from '../data/index.ts';
+import { DamagedCheckpoint, openHfTensors } from '../checkpoints/index.ts';
+import { loadTokenizer, type Tokenizer } from '../data/index.ts';
+import type { ModelConfig } from '../models/config.ts';
+import { modelConfigOf } from '../models/from_topology.ts';
 import type { Parameter } from '../models/parameter.ts';
 import type { Topology } from '../topology/index.ts';
 import { paramsDigest } from '../actors/parameters/params_digest.ts';
-import { castOf, holdersOf } from '../actors/placement/cast.ts';
 import type { RunSpec } from '../actors/placement/run_spec.ts';
 import { findCheckpoint, findManifest } from './find_checkpoint.ts';
 import { handOut, patienceMs } from './hand_out.ts';
-import { checkpointSource, type ModelSource } from './model_source.ts';
+import { readHfConfig, tokenizerOfHf, topologyOfHf } from './hf_model.ts';
+import { namesInLine, parametersOf } from './model_parameters.ts';
+import { checkpointSource, hfSource, type ModelSource } from './model_source.ts';
 import { digestIn } from './resume.ts';
 import type { Run } from './run.ts';
 import { tokenizerIn, vocabularySaidBy } from './vocabulary.ts';
@@ -39,15 +42,25 @@ export interface StartingPoint {
   readonly left: readonly string[];
 }
 
-/** Whether there is something to begin with at `from`, as far as a manifest says. Throws `NoCheckpoint`, `DamagedCheckpoint`. */
+/** The folder of Hugging Face's that `from` names, as `hf:DIR`; null where it names a run or a checkpoint. */
+const hfFolderOf = (from: string, baseDir: string): string | null =>
+  from.startsWith('hf:') ? resolve(baseDir, from.slice('hf:'.length)) : null;
+
+/**
+ * Whether there is something to begin with at `from`, as far as a manifest or a config.json says. Throws `NoCheckpoint`,
+ * `DamagedCheckpoint`, `BadHfFolder`, `BadHfConfig`, `ConfigError`.
+ */
 export async function checkStart({ from }: Pick<Topology, 'from'>, baseDir: string): Promise<void> {
-  if (from !== null) await findManifest(resolve(baseDir, from));
+  if (from === null) return;
+  const folder = hfFolderOf(from, baseDir);
+  if (folder === null) await findManifest(resolve(baseDir, from));
+  else topologyOfHf(await readHfConfig(folder));
 }
 
 /**
  * What a new run begins with, and `notice` hears of in a few lines; null where that is its own initial values. Nothing but
  * headers is read, and no module that the source names is run. Throws `NoCheckpoint`, `DamagedCheckpoint`, `CheckpointIo`,
- * `SourceRefused`.
+ * `BadHfFolder`, `BadHfConfig`, `SourceRefused`.
  */
 export async function startingPointOf(
   runSpec: RunSpec,
@@ -56,22 +69,83 @@ export async function startingPointOf(
 ): Promise<StartingPoint | null> {
   const { topology, baseDir, vocabulary } = runSpec;
   if (topology.from === null) return null;
-  const checkpoint = await findCheckpoint(resolve(baseDir, topology.from), notice);
-  checkVocabulary(checkpoint, vocabulary, tokenizer);
-  const source = await checkpointSource(checkpoint);
+  const folder = hfFolderOf(topology.from, baseDir);
+  const {
+    source,
+    what,
+    vocabulary: said,
+    tokenizer: itsOwn,
+    ...known
+  } = folder === null
+    ? await checkpointAt(resolve(baseDir, topology.from), notice)
+    : await hfFolderAt(folder, runSpec.config, notice);
+  const { path } = source;
+  checkVocabulary({ path, said }, vocabulary, tokenizer);
   const { fresh, left } = compare(source, parametersOf(runSpec));
-  const { manifest, path } = checkpoint;
-  const { step } = manifest;
-  notice(`begins with the parameters of step ${step} of ${path}`);
-  if (fresh.length > 0) notice(`${path} does not have ${listed(fresh)}: as in a new model`);
-  if (left.length > 0) notice(`this model does not have ${listed(left)} of ${path}: left out`);
-  const itsOwn = tokenizerIn(manifest);
+  notice(`begins with ${what}`);
+  if (fresh.length > 0) notice(`${path} does not have ${namesInLine(fresh)}: as in a new model`);
+  if (left.length > 0) notice(`this model does not have ${namesInLine(left)} of ${path}: left out`);
   if (itsOwn !== null && itsOwn !== tokenizer.identity) {
     notice(
       `${path} was trained with another tokenizer, or without the tokens of chats: what its ids mean otherwise is learnt anew`,
     );
   }
-  return { source, step, digest: digestIn(manifest), fresh, left };
+  return { source, ...known, fresh, left };
+}
+
+/** What a source says of itself. */
+interface Said extends Pick<StartingPoint, 'source' | 'step' | 'digest'> {
+  /** In words. */
+  readonly what: string;
+  /** Null where it does not say. */
+  readonly vocabulary: number | null;
+  /** Identity of its tokenizer; null where it does not say. */
+  readonly tokenizer: string | null;
+}
+
+async function checkpointAt(path: string, notice: (text: string) => void): Promise<Said> {
+  const checkpoint = await findCheckpoint(path, notice);
+  const { manifest } = checkpoint;
+  return {
+    source: await checkpointSource(checkpoint),
+    step: manifest.step,
+    digest: digestIn(manifest),
+    what: `the parameters of step ${manifest.step} of ${checkpoint.path}`,
+    vocabulary: vocabularySaidBy(manifest),
+    tokenizer: tokenizerIn(manifest),
+  };
+}
+
+async function hfFolderAt(path: string, config: ModelConfig, notice: (text: string) => void): Promise<Said> {
+  const topology = topologyOfHf(await readHfConfig(path));
+  const source = hfSource(await openHfTensors(path));
+  const vocabulary = topology.model.vocab_size;
+  const others = otherKeys(modelConfigOf(topology, config.vocab_size), config);
+  if (others.length > 0) notice(`${path} computes otherwise than this model will: ${others.join(', ')}`);
+  return {
+    source,
+    step: 0,
+    digest: null,
+    what: `the ${source.heads.size} tensors of ${path}, moments 0`,
+    vocabulary,
+    tokenizer: tokenizerOfHf(path) === null ? null : loadTokenizer('hf:tokenizer.json', path).identity,
+  };
+}
+
+/** Keys that no shape tells, and their two values. */
+function otherKeys(theirs: ModelConfig, ours: ModelConfig): string[] {
+  const keys = [
+    'rope_theta',
+    'rope_scaling',
+    'partial_rotary_factor',
+    'rms_norm_eps',
+    'hidden_act',
+    'sliding_window',
+  ] as const;
+  return keys.flatMap((key) => {
+    const [was, is] = [theirs[key], ours[key]].map((value) => JSON.stringify(value));
+    return was === is ? [] : [`${key} ${was}, here ${is}`];
+  });
 }
 
 /**
@@ -85,7 +159,7 @@ export async function begin(
   const read = (names: readonly string[]) => source.read(names);
   await handOut(system, holders, {
     read,
-    namesOf: ({ parameter: { name } }) => (source.shapes.has(name) ? [name] : []),
+    namesOf: ({ parameter: { name } }) => (source.heads.has(name) ? [name] : []),
     dataStep: 0,
   });
   if (digest === null || fresh.length + left.length > 0) return;
@@ -95,36 +169,30 @@ export async function begin(
   }
 }
 
-const parametersOf = (runSpec: RunSpec): Parameter[] =>
-  holdersOf(castOf(runSpec)).flatMap(({ share }) => share.holdings.map(({ parameter }) => parameter));
-
 function compare(
-  { path, shapes }: ModelSource,
-  parameters: readonly Parameter[],
+  { path, heads }: ModelSource,
+  parameters: ReadonlyMap<string, Parameter>,
 ): Pick<StartingPoint, 'fresh' | 'left'> {
   const fresh = new Set<string>();
-  const own = new Set<string>();
-  for (const { name, shape } of parameters) {
-    own.add(name);
-    const found = shapes.get(name);
+  for (const { name, shape } of parameters.values()) {
+    const found = heads.get(name)?.shape;
     if (found === undefined) fresh.add(name);
     else if (found.join() !== shape.join()) {
       const what = `its ${name} has shape [${found.join(', ')}], and this model's has [${shape.join(', ')}]`;
       throw new SourceRefused(path, `${what}; give model and moe the sizes that it was trained with`);
     }
   }
-  if (fresh.size === own.size) {
-    throw new SourceRefused(path, 'it has no parameter of this model; name a run of the same architecture');
+  if (fresh.size === parameters.size) {
+    throw new SourceRefused(path, 'it has no parameter of this model; name a model of the same architecture');
   }
-  return { fresh: [...fresh], left: [...shapes.keys()].filter((name) => !own.has(name)) };
+  return { fresh: [...fresh], left: [...heads.keys()].filter((name) => !parameters.has(name)) };
 }
 
 function checkVocabulary(
-  { path, manifest }: Pick<Checkpoint, 'path' | 'manifest'>,
+  { path, said }: { readonly path: string; readonly said: number | null },
   vocabulary: number,
   { vocabSize }: Pick<Tokenizer, 'vocabSize'>,
 ): void {
-  const said = vocabularySaidBy(manifest);
   // Where it does not say, the shape of its embedding does.
   if (said === null || said === vocabulary) return;
   const remedy =
@@ -132,10 +200,4 @@ function checkVocabulary(
       ? 'set data.tokenizer to the one that it was trained with'
       : `set model.vocab_size to ${said}, or data.tokenizer to the one that it was trained with`;
   throw new SourceRefused(path, `its vocabulary has ${said} rows, and this model's has ${vocabulary}; ${remedy}`);
-}
-
-/** Names in a line: the first few, and how many more. */
-function listed(names: readonly string[]): string {
-  const some = names.slice(0, 4).join(', ');
-  return names.length > 4 ? `${some} and ${names.length - 4} more` : some;
 }

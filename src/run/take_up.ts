@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { CheckpointStore, type Checkpoint, type NewestValid } from '../checkpoints/index.ts';
 import type { Topology } from '../topology/index.ts';
 import type { RunSpec } from '../actors/placement/run_spec.ts';
-import { checkIdentity } from './identity.ts';
+import { checkIdentity, isImported } from './identity.ts';
 import { ResumeRefused, restore } from './resume.ts';
 import type { TrainOptions } from './run_port.ts';
 import type { Run } from './run.ts';
@@ -50,7 +50,8 @@ export async function checkResume(now: Pick<RunSpec, 'topology' | 'sublayersDige
 /** Gives the roles their state back. Throws `ResumeRefused`, `BadTensor`, `DamagedCheckpoint`. */
 export async function takeUp({ cluster, holders }: Run, found: Checkpoint, { recovery }: Topology): Promise<void> {
   const { numericsClass } = found.manifest;
-  if (numericsClass !== cluster.numericsClass && !recovery.allow_class_change) {
+  const isOurs = !isImported(found.manifest);
+  if (isOurs && numericsClass !== cluster.numericsClass && !recovery.allow_class_change) {
     const what = `it was made on ${numericsClass}, this is ${cluster.numericsClass}, which rounds otherwise; set cluster.device to what it was, or recovery.allow_class_change=true`;
     throw new ResumeRefused(found.path, what);
   }

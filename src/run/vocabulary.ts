@@ -27,8 +27,9 @@ export function vocabularyOf(
  */
 export function vocabularyIn(
   { path, manifest }: Pick<Checkpoint, 'path' | 'manifest'>,
-  { name, vocabSize }: Pick<Tokenizer, 'name' | 'vocabSize'>,
+  tokenizer: Pick<Tokenizer, 'name' | 'vocabSize'> | null,
 ): number {
+  const { name, vocabSize } = tokenizer ?? { name: noTokenizer, vocabSize: 0 };
   const vocabulary = vocabularySaidBy(manifest) ?? vocabSize;
   if (vocabulary >= vocabSize) return vocabulary;
   const what = `its model has ${vocabulary} rows, and the tokenizer '${name}' has ids up to ${vocabSize - 1} now`;
@@ -41,7 +42,10 @@ export function vocabularySaidBy({ model }: Pick<Manifest, 'model'>): number | n
   return typeof said === 'number' ? said : null;
 }
 
-/** Identity of the tokenizer that a model was trained with; null where its manifest does not name it. */
+/** Identity of the tokenizer of a model whose ids are of a tokenizer that nobody has given. */
+export const noTokenizer = 'none';
+
+/** Identity of the tokenizer that a model was trained with, or `noTokenizer`; null where its manifest does not name it. */
 export function tokenizerIn({ model }: Pick<Manifest, 'model'>): string | null {
   const said = saidOf(model, 'tokenizer');
   return typeof said === 'string' ? said : null;

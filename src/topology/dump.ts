@@ -21,6 +21,8 @@ export function dumpTopology(topology: Topology): string {
 export function rebaseTopology(topology: Topology, from: string, to: string): Topology {
   const move = (path: string): string =>
     isAbsolute(path) ? path : relative(to, join(from, path)).split(sep).join('/') || '.';
+  const moveHf = (word: string): string =>
+    word.startsWith('hf:') ? `hf:${move(word.slice('hf:'.length))}` : move(word);
   const moveAll = (paths: string | string[]): string | string[] =>
     typeof paths === 'string' ? move(paths) : paths.map(move);
   const moveBlend = (blend: Topology['data']['blend']): Topology['data']['blend'] =>
@@ -36,13 +38,13 @@ export function rebaseTopology(topology: Topology, from: string, to: string): To
   const tokenFile = nats.token_file === undefined ? {} : { token_file: move(nats.token_file) };
   return {
     ...topology,
-    from: topology.from === null ? null : move(topology.from),
+    from: topology.from === null ? null : moveHf(topology.from),
     cluster: { ...topology.cluster, nats: { ...nats, ...tokenFile } },
     model: { ...topology.model, sublayers: sublayers === null ? null : move(sublayers) },
     ...(moe === undefined ? {} : { moe: { ...moe, replay: moe.replay === null ? null : move(moe.replay) } }),
     data: {
       ...topology.data,
-      tokenizer: tokenizer.startsWith('hf:') ? `hf:${move(tokenizer.slice('hf:'.length))}` : tokenizer,
+      tokenizer: tokenizer === 'bytes' ? tokenizer : moveHf(tokenizer),
       cache_dir: move(cache_dir),
       ...(rows === undefined ? {} : { rows: moveAll(rows) }),
       // Rows stand in its place, and it is as a file without one has it.

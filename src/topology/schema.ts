@@ -26,11 +26,11 @@ export const topologySchema = z.strictObject({
     .string()
     .min(1)
     .nullable()
-    .meta({ allowed: 'the path of a run directory or of a checkpoint, or null' })
+    .meta({ allowed: 'the path of a run directory or of a checkpoint, `hf:` and a folder of Hugging Face, or null' })
     .default(null)
     .describe(
-      'Model that the run begins with, instead of initial values: the parameters of the newest checkpoint of a run, or of a checkpoint. ' +
-        'All else is that of a new run. Relative to this file; a run that has a checkpoint of its own does not read it again.',
+      'Model that the run begins with, instead of initial values: the parameters of the newest checkpoint of a run, of a checkpoint, or, as ' +
+        '`hf:DIR`, of a folder as Hugging Face lays it out. All else is that of a new run. Relative to this file; a run that has a checkpoint of its own does not read it again.',
     ),
   cluster: clusterSchema.prefault({}).describe('Where the run lives: nodes, workers, devices.'),
   model: modelSchema.prefault({}).describe('The architecture and its sizes.'),

@@ -1,7 +1,8 @@
 /** Generated text: the choice of a token from logits, and how the tokens go on from a prompt. */
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { continuation, sample } from '../../src/run/generator.ts';
+import { sample } from '../../src/run/continued_tokens.ts';
+import { continuation } from '../../src/run/generator.ts';
 import { loadTokenizer } from '../../src/data/index.ts';
 
 const logits = Float32Array.of(Math.log(1), Math.log(4), Math.log(2), Math.log(1));

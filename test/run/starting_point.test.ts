@@ -209,7 +209,7 @@ describe('a model that does not fit is refused in one line', () => {
     await writer.commit(FIELDS);
     await expect(startOf({ from: basename(strange) })).rejects.toMatchObject({
       tag: 'SourceRefused',
-      message: `from ${writer.path}: it has no parameter of this model; name a run of the same architecture`,
+      message: `from ${writer.path}: it has no parameter of this model; name a model of the same architecture`,
     });
   });
 });
