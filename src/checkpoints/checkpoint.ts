@@ -3,8 +3,7 @@
  * of every shard, so that what is read later is what was written; `readTensors` (reader.ts) gets the tensors.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { systemCodeOf } from '../system_error.ts';
 import { CheckpointIo, DamagedCheckpoint } from './errors.ts';
@@ -47,13 +46,19 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
 
 async function verifyShard(path: string, shard: Shard): Promise<void> {
   try {
-    const { size } = await stat(path);
+    await using file = await open(path, 'r');
+    const { size } = await file.stat();
     if (size !== shard.bytes) {
       throw new DamagedCheckpoint(path, `it has ${size} bytes, its manifest says ${shard.bytes}`, REMEDY);
     }
     const hash = createHash('sha256');
-    const stream: AsyncIterable<Buffer> = createReadStream(path, { highWaterMark: READ_BYTES });
-    for await (const chunk of stream) hash.update(chunk);
+    // One buffer for all of it: a stream would leave the whole file behind as garbage.
+    const buffer = Buffer.alloc(Math.min(READ_BYTES, size));
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+      if (bytesRead === 0) break;
+      hash.update(buffer.subarray(0, bytesRead));
+    }
     if (hash.digest('hex') !== shard.sha256) {
       throw new DamagedCheckpoint(path, 'its content is not what its manifest says', REMEDY);
     }

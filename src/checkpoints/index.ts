@@ -22,6 +22,6 @@ export type { WrittenFile } from './safetensors.ts';
 export type { SafetensorsHeader, TensorEntry } from './safetensors_header.ts';
 export { CheckpointStore } from './store.ts';
 export type { NewestAndOlder, NewestValid } from './store.ts';
-export { byteLength, DTYPE_BYTES, elementCount, f32Tensor, float32Of, i32Tensor } from './tensor.ts';
+export { byteLength, DTYPE_BYTES, elementCount, f32Tensor, float32In, float32Of, i32Tensor } from './tensor.ts';
 export type { Dtype, TensorBytes, TensorHead, TensorParts } from './tensor.ts';
 export { CheckpointWriter } from './writer.ts';

@@ -65,6 +65,13 @@ export function float32Of({ name, dtype, data }: TensorBytes): Float32Array<Arra
   return values;
 }
 
+/** The same, in the tensor's own memory where it has them as they are: for who reads it and keeps nothing else of it. */
+export function float32In(tensor: TensorBytes): Float32Array {
+  const { dtype, data } = tensor;
+  if (dtype !== 'F32' || data.byteOffset % 4 !== 0) return float32Of(tensor);
+  return new Float32Array(data.buffer, data.byteOffset, data.length / 4);
+}
+
 /** Views bytes as 16-bit elements; a copy only where they do not lie at an even place. */
 function halvesOf(data: Uint8Array): Uint16Array {
   const { buffer, byteOffset, byteLength } = data.byteOffset % 2 === 0 ? data : new Uint8Array(data);

@@ -59,3 +59,14 @@ export function halves(op: string, data: Data): Uint16Array {
   if (data instanceof Uint16Array) return data;
   throw new DTypeError(op, 'bf16', data.constructor.name);
 }
+
+/** From so many bytes on it matters when memory is given back; what is smaller the collector finds in time. */
+const worthReleasing = 2 ** 24;
+
+/**
+ * Gives a large array's memory back at once, where the collector would do so once it comes by: nobody may read it, or anything else in
+ * the same buffer, any more. Shared memory stays.
+ */
+export function release({ buffer }: Data): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= worthReleasing) buffer.transfer(0);
+}

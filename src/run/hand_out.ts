@@ -2,7 +2,8 @@
  * Handing out gives every system of a run the state of its holders, a few parameters at a time, from whatever has tensors by
  * name: the run's own checkpoint, or the model that it begins with.
  */
-import { float32Of, type TensorBytes } from '../checkpoints/index.ts';
+import { float32In, type TensorBytes } from '../checkpoints/index.ts';
+import { release } from '../kernels/dtype.ts';
 import type { ActorSystem, TensorPayload } from '../runtime/index.ts';
 import type { Holding } from '../actors/parameters/holding.ts';
 import { batchesOf } from '../actors/parameters/message_batches.ts';
@@ -10,7 +11,7 @@ import type { RuleChoice } from '../actors/parameters/rules.ts';
 import { agentAddress } from '../actors/placement/addresses.ts';
 import type { SystemHolders } from '../actors/placement/system_holders.ts';
 import { agentProtocol } from '../actors/protocol/agent.ts';
-import { payload } from '../actors/protocol/pass.ts';
+import { dataOf, payload } from '../actors/protocol/pass.ts';
 
 /** How long one message's worth of state may take, in ms. */
 export const patienceMs = 15 * 60_000;
@@ -42,9 +43,11 @@ export async function handOut(
       const tensors: Record<string, TensorPayload> = {};
       for (let taken = 0; taken < length; taken++) {
         const { value: tensor } = await stored.next();
-        if (tensor) tensors[tensor.name] = payload(float32Of(tensor), tensor.shape);
+        if (tensor) tensors[tensor.name] = payload(float32In(tensor), tensor.shape);
       }
       await agent.ask.restore({ tensors, dataStep }, { timeoutMs: patienceMs });
+      // Its holders have copied them by now.
+      for (const tensor of Object.values(tensors)) release(dataOf(tensor));
     }
     await stored.return();
   }

@@ -3,7 +3,7 @@
  * updates, checkpoints. Stages, routers and experts all keep their state this way.
  */
 import { createHash } from 'node:crypto';
-import type { Data } from '../../kernels/dtype.ts';
+import { release, type Data } from '../../kernels/dtype.ts';
 import type { Bindings, Device, FlatArena, Slice, Tensor } from '../../kernels/device.ts';
 import { elements } from '../../kernels/shape.ts';
 import { initialValues } from '../../models/parameter.ts';
@@ -45,6 +45,8 @@ export class ParameterSet {
   private readonly device: Device;
   private readonly parts: Parts;
   private readonly bucketOf: ReadonlyMap<string, Bucket>;
+  /** Whether all that rules keep is 0 still, in pages that nothing has touched. */
+  private isNew = true;
 
   private constructor(device: Device, parts: Parts) {
     this.device = device;
@@ -75,7 +77,11 @@ export class ParameterSet {
     );
     const set = new ParameterSet(device, { holdings, buckets, optimizer, hypers, sumsOfSquares });
     if (device.dry !== undefined) return set;
-    for (const { parameter } of holdings) device.write(set.values[parameter.name], initialValues(parameter, seed));
+    for (const { parameter } of holdings) {
+      const values = initialValues(parameter, seed);
+      device.write(set.values[parameter.name], values);
+      release(values);
+    }
     return set;
   }
 
@@ -106,6 +112,7 @@ export class ParameterSet {
   /** One update by a reduced gradient, as decided, each parameter by its rule. */
   async update(gradient: Gradient, decision: Decision): Promise<void> {
     const { hypers, optimizer } = this.parts;
+    this.isNew = false;
     for (const [rule, hyper] of hypers) this.device.write(hyper, rule.hyper(decision, optimizer));
     for (const bucket of this.learning) {
       const { rule } = bucket.plan;
@@ -130,7 +137,9 @@ export class ParameterSet {
     for (const [name, bucket] of this.bucketOf) {
       for (const [key, tensor] of Object.entries(bucket.storedOf(name))) {
         stored.set(key, tensor);
-        if (name in tensors && !(key in tensors)) this.device.write(tensor, new Float32Array(elements(tensor.shape)));
+        if (key !== name && key in tensors) this.isNew = false;
+        if (this.isNew || !(name in tensors) || key in tensors) continue;
+        this.device.write(tensor, new Float32Array(elements(tensor.shape)));
       }
     }
     for (const [name, saved] of Object.entries(tensors)) {
