@@ -12,6 +12,7 @@ import { CpuDevice } from '../../src/kernels/cpu/device.ts';
 import { FaultPlan } from '../../src/runtime/testing/index.ts';
 import type { Topology } from '../../src/topology/index.ts';
 import { readRemotely } from '../kernels/remote_device.ts';
+import { families } from './families.ts';
 import { drawn, play, smallTopology, type Played } from './kit.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'troupe-contract-'));
@@ -182,4 +183,40 @@ describe('a resumed run', () => {
     expect(played.curve.map((line) => line.step)).toEqual([1, 3, 4]);
     expect(played.curve[1]).not.toEqual(alone.curve[2]);
   });
+});
+
+describe.each(Object.entries(families))('%s, of odd widths,', (_name, topology) => {
+  let whole: Played;
+  beforeAll(async () => {
+    whole = await play(topology(fourMicrobatches), { directory: directory() });
+  });
+
+  it('learns', () => {
+    expect(whole.curve.at(-1)!.loss).toBeLessThan(whole.curve[0].loss);
+  });
+
+  it('is the same bits cut into stages, replicas and groups, with messages shuffled', async () => {
+    const often = { times: Infinity, probability: 0.25 };
+    const filter = new FaultPlan(1, [{ fault: { kind: 'reorder', ms: 1 }, ...often }]);
+    const other = await play(topology(divided(topology({}))), { directory: directory(), system: { filter } });
+    expect(outcomeOf(other)).toEqual(outcomeOf(whole));
+    expect(filter.events.length).toBeGreaterThan(20);
+  });
+
+  it('goes on to the same bits on another mesh', async () => {
+    const where = directory();
+    const first = await play(topology(divided(topology({}))), { directory: where, stopAfter: 1 });
+    const { checkpoint } = await new CheckpointStore(where).openNewestValid();
+    const second = await play(topology(fourMicrobatches), { directory: where, from: checkpoint });
+    expect([...first.curve, ...second.curve]).toEqual(whole.curve);
+    expect(second.digest).toBe(whole.digest);
+  });
+});
+
+/** A stage a layer, two replicas, and the experts of a mixture in two groups where there are any. */
+const divided = ({ moe }: Topology) => ({
+  'parallelism.pipeline_parallel': 4,
+  'parallelism.data_parallel': 2,
+  'parallelism.micro_batches': 2,
+  ...(moe === undefined ? {} : { 'parallelism.expert_parallel': 2 }),
 });

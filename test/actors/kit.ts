@@ -35,6 +35,10 @@ const dense = `
 model: { architecture: transformer, ${sizes} }
 `;
 
+const stateSpace = `
+model: { architecture: mamba, hidden_size: 20, num_hidden_layers: 4, state_size: 5, max_position_embeddings: 16 }
+`;
+
 const rest = `
 name: small
 training: { steps: 4, global_batch_size: 8, sequence_length: 16, seed: 3, eval_interval: 2, eval_sequences: 8 }
@@ -51,6 +55,9 @@ export const smallTopology = (settings: Settings = {}): Topology => topologyOf(s
 
 /** The same without experts. */
 export const denseTopology = (settings: Settings = {}): Topology => topologyOf(dense, settings);
+
+/** Layers of Mamba, which has neither heads nor networks. */
+export const mambaTopology = (settings: Settings = {}): Topology => topologyOf(stateSpace, settings);
 
 function topologyOf(model: string, settings: Settings): Topology {
   const overrides = Object.entries(settings).map(([key, value]) => ({ path: key.split('.'), value, source: key }));
