@@ -135,6 +135,17 @@ export const mixturesOfLayer = (layer: string): number => layer.match(/moe|conv|
 /** Whether a layer of a pattern has a mixture. */
 export const isMixture = (layer: string): boolean => mixturesOfLayer(layer) > 0;
 
+/** Whether a model has attention: by `model.layers` where that says so. */
+export const attends = ({
+  architecture,
+  layers,
+}: {
+  architecture: ArchitectureName;
+  layers?: readonly string[] | undefined;
+}): boolean =>
+  architectures[architecture].keys.includes('num_attention_heads') &&
+  (layers === undefined || layers.some((layer) => layer.includes('attention')));
+
 /** Keys of `model` in a file that the architecture which it names does not read. */
 export function strangeKeys(root: unknown): string[] {
   const named = namedIn(root);

@@ -1,4 +1,5 @@
 /** Rules that concern the sizes of a model: heads that share a width, lists of layers, pieces that divide. */
+import { attends } from './architectures.ts';
 import { problem, type Rule } from './problem.ts';
 import type { ModelSection } from './schema.ts';
 
@@ -28,8 +29,8 @@ export const modelRules: readonly Rule[] = [
         )
       : null,
 
-  ({ model: { hidden_size: hidden, num_attention_heads: heads, head_dim: width } }) =>
-    width === undefined && hidden % heads !== 0
+  ({ model: { hidden_size: hidden, num_attention_heads: heads, head_dim: width, ...model } }) =>
+    attends(model) && width === undefined && hidden % heads !== 0
       ? problem(
           `hidden_size ${hidden} / num_attention_heads ${heads} is ${Math.round((hidden / heads) * 100) / 100} a head; ` +
             'choose heads that divide it, or set head_dim',
@@ -38,11 +39,12 @@ export const modelRules: readonly Rule[] = [
         )
       : null,
 
-  ({ model: { hidden_size: hidden, num_attention_heads: heads, head_dim, partial_rotary_factor: share = 1 } }) => {
+  ({ model }) => {
+    const { hidden_size: hidden, num_attention_heads: heads, head_dim, partial_rotary_factor: share = 1 } = model;
     const width = head_dim ?? hidden / heads;
     const turned = Math.floor(width * share);
     const of = head_dim === undefined ? `hidden_size ${hidden} / num_attention_heads ${heads}` : `head_dim ${head_dim}`;
-    if (!Number.isInteger(width) || (turned >= 2 && turned % 2 === 0)) return null;
+    if (!attends(model) || !Number.isInteger(width) || (turned >= 2 && turned % 2 === 0)) return null;
     return problem(
       `${of}${share === 1 ? '' : ` x partial_rotary_factor ${share}`} is ${turned} rotary channels a head; they turn in pairs, so it must be even`,
       head_dim === undefined ? 'model.num_attention_heads' : 'model.head_dim',

@@ -1,5 +1,6 @@
 /** Rules between keys: the line each says when it is broken, and the values just inside that pass. */
 import { describe, expect, test } from 'vitest';
+import { parseTopology } from '../../src/topology/index.ts';
 import { messageOf } from './refusal.ts';
 
 describe('a broken rule names both keys and their numbers', () => {
@@ -188,4 +189,11 @@ test.each([
   'model: { architecture: transformer }',
 ])('the edge of a rule is accepted: %s', (text) => {
   expect(messageOf(text)).toBe('accepted');
+});
+
+test.each([
+  'model: { architecture: mamba, hidden_size: 20 }',
+  'model: { architecture: moe_mamba, hidden_size: 20, layers: [mamba] }',
+])('heads that no layer has need not divide the width: %s', (text) => {
+  expect(parseTopology(text, 'run.yaml').model.hidden_size).toBe(20);
 });
