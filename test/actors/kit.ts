@@ -31,13 +31,10 @@ model: { architecture: switch, ${sizes} }
 moe: { num_experts: 4, top_k: 1, every_n_layers: 2, capacity_factor: 1.25, eval_capacity_factor: 2.0, z_loss_coef: 0.001 }
 `;
 
-const dense = `
-model: { architecture: transformer, ${sizes} }
-`;
+const dense = `model: { architecture: transformer, ${sizes} }`;
 
-const stateSpace = `
-model: { architecture: mamba, hidden_size: 20, num_hidden_layers: 4, state_size: 5, max_position_embeddings: 16 }
-`;
+const stateSpace =
+  'model: { architecture: mamba, hidden_size: 20, num_hidden_layers: 4, state_size: 5, max_position_embeddings: 16 }';
 
 const rest = `
 name: small

@@ -33,7 +33,7 @@ async function exported(checkpointDir: string, options: Partial<ExportOptions> =
 
 const textIn = (folder: string, file: string): string => readFileSync(join(folder, file), 'utf8');
 
-it.each(['llama', 'mixtral', 'nemotron', 'mamba'].flatMap(variantsOf))(
+it.each(['llama', 'mixtral', 'olmoe', 'qwen3_moe', 'nemotron', 'mamba'].flatMap(variantsOf))(
   'what was imported comes out as it went in: %s',
   async (name) => {
     const folder = goldenFolder(name);
