@@ -72,7 +72,7 @@ const cases: readonly [what: string, golden: string, change: Change, line: strin
     'sizes that do not go together',
     'llama/base',
     config({ num_key_value_heads: 3 }),
-    'DIR/config.json: model.num_key_value_heads: num_key_value_heads 3 does not divide num_attention_heads 4',
+    'DIR/config.json: model.num_key_value_heads: num_key_value_heads 3 does not divide num_attention_heads 4; choose a divisor of it',
   ],
   [
     'no config.json',
