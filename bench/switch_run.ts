@@ -87,14 +87,14 @@ export async function reachedBy(nodes: number, workers: number, nats: 'auto' | '
 }
 
 /**
- * A run of the quickstart, or of its dense twin, with keys set as by `--set`, without its first `warmUp` steps. With `until` it is interrupted after
- * so many: then it writes no sample, which of a large model takes longer than a few steps.
+ * A run of a topology below `configs/`, the quickstart unless told otherwise, with keys set as by `--set`, without its first `warmUp`
+ * steps. With `until` it is interrupted after so many: then it writes no sample, which of a large model takes longer than a few steps.
  */
 export async function measureRun(
   settings: Settings,
   warmUp: number,
   until?: number,
-  config: 'quickstart' | 'quickstart-dense' = 'quickstart',
+  config = 'quickstart',
 ): Promise<Measured> {
   const runDir = mkdtempSync(join(tmpdir(), 'troupe-bench-'));
   const sets = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
