@@ -2,9 +2,12 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { runSpecOf } from '../src/actors/placement/run_spec.ts';
+import { planRun } from '../src/run/plan.ts';
+import { parseTopology } from '../src/topology/index.ts';
 import { watchPeak } from './peak_memory.ts';
 import { median } from './report.ts';
 
@@ -78,6 +81,15 @@ export function train(
 ): Promise<Measured> {
   const cluster = { 'cluster.nodes': nodes, 'cluster.workers_per_node': workers, 'cluster.nats.url': nats };
   return measureRun({ ...model, ...cluster, ...settings }, WARM_UP);
+}
+
+/** FLOPs of a step of the 10.7 M model, a multiply-add counted as two, each token at its one expert: what the plan counts. */
+export async function flopsPerStep(): Promise<number> {
+  const path = fileURLToPath(new URL('../configs/quickstart.yaml', import.meta.url));
+  const overrides = Object.entries(model).map(([key, value]) => ({ path: key.split('.'), value, source: key }));
+  const topology = parseTopology(readFileSync(path, 'utf8'), path, overrides);
+  const { workers } = await planRun(await runSpecOf({ topology, baseDir: dirname(path), vocabulary: 256 }));
+  return workers.reduce((sum, { flops }) => sum + flops, 0);
 }
 
 /** What `train` reaches. */

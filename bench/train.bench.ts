@@ -6,7 +6,8 @@
  */
 import { pathToFileURL } from 'node:url';
 import { machine, median, roundsOf } from './report.ts';
-import { reachedBy, STEPS, TOKENS_PER_STEP, WARM_UP, type Reached } from './switch_run.ts';
+import { productPeak } from './product_peak.ts';
+import { flopsPerStep, reachedBy, STEPS, TOKENS_PER_STEP, WARM_UP, type Reached } from './switch_run.ts';
 import { bestOf, isAlone, nameOf, torchInOne, torchInTwo, tryTorch } from './torch_switch.ts';
 
 const ROUNDS = 3;
@@ -71,9 +72,28 @@ export async function run([given]: readonly string[] = []): Promise<void> {
       console.log(`    ${side.name}: ${textOf(own)}, ratio ${median(ratios).toFixed(2)}${wanted}`);
     }
   }
+  await shares(races, results);
   const [two, , one] = races.map(({ torch }) => median((results.get(torch) ?? []).map((r) => r.tokensPerSecond)));
   if (one > two)
     console.log('  torch was faster with one thread than with two: other work took a core, so none of this counts');
+}
+
+/** Ours as a share of the machine's products, measured now: MFU, in which all that is no product counts as lost. */
+async function shares(races: readonly Race[], results: ReadonlyMap<Side, readonly Reached[]>): Promise<void> {
+  const flops = (await flopsPerStep()) / TOKENS_PER_STEP;
+  for (const [race, processes, wanted] of [
+    [races[2], 1, 0.88],
+    [races[0], 2, 0.8],
+  ] as const) {
+    const peak = await productPeak(processes);
+    const side = race.ours.at(-1);
+    const speed = median((side === undefined ? [] : (results.get(side) ?? [])).map((r) => r.tokensPerSecond));
+    const reached = (flops * speed) / 1e9;
+    console.log(
+      `  ${side?.name}: ${reached.toFixed(0)} of ${peak.toFixed(0)} GFLOP/s that ${processes} ${processes === 1 ? 'process makes' : 'processes make'} ` +
+        `of products alone: MFU ${(reached / peak).toFixed(2)} (wanted: ${wanted})`,
+    );
+  }
 }
 
 function textOf(rounds: readonly Reached[]): string {
