@@ -33,6 +33,7 @@ export { ActorSystem, ASK_TIMEOUT_MS, type SystemOptions } from './system/system
 export type { Validate } from './system/admission.ts';
 export { SystemClock, type Clock, type Timer } from './system/clock.ts';
 export type { Counters } from './system/counters.ts';
+export type { DeadLetter, DeadLetterReason } from './system/dead_letters.ts';
 export type { FlightEntry } from './system/flight_record.ts';
 export { stderrSink, type LogFields, type Logger, type LogLevel, type LogRecord, type LogSink } from './system/log.ts';
 export * from './system/errors.ts';

@@ -13,6 +13,7 @@ import { Deferrals } from './deferrals.ts';
 import type { Delivery } from './delivery.ts';
 import { describeError, NoSuchActor, StaleParams } from './errors.ts';
 import { Hand, type HandDeps, type HandOwner } from './hand.ts';
+import { LifeClock } from './life_clock.ts';
 import type { Logger } from './log.ts';
 import { Mailbox } from './mailbox.ts';
 import type { Post } from './post.ts';
@@ -39,7 +40,7 @@ export class Cell implements Runnable, HandOwner {
   readonly isActor = true;
   /** The supervisor; null for the root. */
   readonly parent: Address | null;
-  readonly clock: Clock;
+  readonly clock: LifeClock;
   readonly log: Logger;
   readonly post: Post;
   readonly mailbox: Mailbox;
@@ -65,7 +66,7 @@ export class Cell implements Runnable, HandOwner {
     this.address = spec.address;
     this.incarnation = incarnation;
     this.parent = parent;
-    this.clock = deps.clock;
+    this.clock = new LifeClock(deps.clock);
     this.log = deps.log;
     this.mailbox = new Mailbox(spec.dataCapacity);
     this.hand = new Hand(deps, this);
@@ -110,11 +111,9 @@ export class Cell implements Runnable, HandOwner {
 
   /** Takes a message into the mailbox; false if the data lane is full. */
   accept(delivery: Delivery): boolean {
-    if (this.ended || this.isStopping) {
-      this.post.deadLetter(delivery);
-      return true;
-    }
-    if (!this.mailbox.push(delivery)) return false;
+    if (!this.ended && this.watching.takes(delivery.route)) return true;
+    if (this.ended || this.isStopping) this.post.deadLetter(delivery, 'receiver ended');
+    else if (!this.mailbox.push(delivery)) return false;
     this.#wake();
     return true;
   }
@@ -133,13 +132,15 @@ export class Cell implements Runnable, HandOwner {
   }
 
   handled(): void {
-    if (this.#doom !== null) this.#end('failed', describeError(this.#doom));
+    if (this.ended) this.clock.end();
+    else if (this.#doom !== null) this.#end('failed', describeError(this.#doom));
     else if (this.isStopping) void this.#stopNow();
     else this.#wake();
   }
 
   crashed(error: unknown): void {
-    if (!this.ended) this.post.counters.failures += 1;
+    if (this.ended) return this.clock.end();
+    this.post.counters.failures += 1;
     this.#end('failed', describeError(error));
   }
 
@@ -154,9 +155,7 @@ export class Cell implements Runnable, HandOwner {
   /** Ends after the message in hand; resolves when the `stopped` hook has. */
   requestStop(): Promise<void> {
     if (this.#stopping !== null) return this.#stopping;
-    this.#stopping = new Promise((resolve) => {
-      this.#finishStop = resolve;
-    });
+    this.#stopping = new Promise((resolve) => (this.#finishStop = resolve));
     if (this.ended) this.#finishStop();
     else if (this.current === null) void this.#stopNow();
     return this.#stopping;
@@ -205,19 +204,19 @@ export class Cell implements Runnable, HandOwner {
       this.mailbox.park(delivery);
     } else {
       this.post.counters.refusedStaleParams += 1;
+      this.post.deadLetters.refused(delivery.route, 'stale parameters');
       this.post.refuse(delivery, this, new StaleParams(to, message, sent, own));
     }
     return true;
   }
 
   #handleSignal(delivery: Delivery): void {
-    if (!this.watching.signal(delivery.route)) return;
+    if (!this.watching.hasEnded(delivery.route)) return;
     const handler = methodOf(this.#actor, 'down');
     if (handler !== null) this.hand.handle({ handler, replyRoute: delivery.route }, this.#actor, delivery);
   }
 
   async #stopNow(): Promise<void> {
-    if (this.ended) return;
     this.#dropMail();
     try {
       const hook: unknown = methodOf(this.#actor, 'stopped');
@@ -232,9 +231,10 @@ export class Cell implements Runnable, HandOwner {
     if (this.ended) return;
     this.ended = true;
     this.#deps.onEnd(this, reason, error);
-    this.watching.announce(reason, error);
+    this.watching.end(reason, error);
     const { current } = this.hand;
-    if (current !== null) {
+    if (current === null) this.clock.end();
+    else {
       this.post.sendError(current, this, new NoSuchActor(current.route.to, current.route.message));
     }
     this.#deferrals.refuseAll();
@@ -243,7 +243,7 @@ export class Cell implements Runnable, HandOwner {
   }
 
   #dropMail(): void {
-    for (const delivery of this.mailbox.clear()) this.post.deadLetter(delivery);
+    for (const delivery of this.mailbox.clear()) this.post.deadLetter(delivery, 'receiver ended');
   }
 }
 

@@ -17,7 +17,7 @@ export class Counters {
   refusedInvalid = 0;
   /** Data messages of ours that found a full mailbox: a bug of their sender. */
   mailboxFull = 0;
-  /** Messages to nobody, or left in the mailbox of an actor that ended. */
+  /** Messages to nobody, left in the mailbox of an actor that ended, or sent by one. */
   deadLetters = 0;
   /** Answers that came when nobody waited any more. */
   lateReplies = 0;

@@ -8,6 +8,7 @@ import { outsideAddress, type Address } from './address.ts';
 import { Asks } from './asks.ts';
 import type { Clock } from './clock.ts';
 import type { Counters } from './counters.ts';
+import type { DeadLetterReason, DeadLetters } from './dead_letters.ts';
 import type { Delivery } from './delivery.ts';
 import { NO_CHAIN, type Route } from './envelope.ts';
 import { fromErrorForm, toErrorForm } from './error_form.ts';
@@ -27,6 +28,7 @@ export interface PostOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly counters: Counters;
+  readonly deadLetters: DeadLetters;
   readonly transport: Transport;
   readonly cells: ReadonlyMap<Address, Recipient>;
   readonly askTimeoutMs: number;
@@ -38,12 +40,11 @@ export class Post implements Endpoint, Sender {
   readonly outside: Address;
   readonly speaker: Speaker;
   readonly counters: Counters;
+  readonly deadLetters: DeadLetters;
   readonly asks: Asks;
   /** See `Transport.poll`. */
   readonly poll: (() => void) | null;
   readonly #options: PostOptions;
-  readonly #transport: Transport;
-  readonly #cells: ReadonlyMap<Address, Recipient>;
   readonly #out = new Outgoing();
   #gen = 0;
   #nextId = 1;
@@ -54,8 +55,7 @@ export class Post implements Endpoint, Sender {
     this.outside = outsideAddress(options.name);
     this.speaker = new Outside(this.outside);
     this.counters = options.counters;
-    this.#transport = options.transport;
-    this.#cells = options.cells;
+    this.deadLetters = options.deadLetters;
     this.poll = options.transport.poll ?? null;
     this.asks = new Asks(options.clock, (address) => {
       const cell = options.cells.get(address);
@@ -79,7 +79,7 @@ export class Post implements Endpoint, Sender {
   }
 
   tell(route: Route, speaker: Speaker, args: unknown): void {
-    if (speaker.ended) this.counters.deadLetters += 1;
+    if (speaker.ended) this.deadLetters.add(route, 'sender ended');
     else this.#send(route, speaker, this.#nextId++, 0, null, NO_CHAIN, args);
   }
 
@@ -115,7 +115,7 @@ export class Post implements Endpoint, Sender {
   receive(delivery: Delivery): void {
     const { faults } = this.#options;
     if (faults === null) this.#admit(delivery);
-    else faults.apply(delivery, { admit: (d) => this.#admit(d), kill: (to) => this.#cells.get(to)?.kill() });
+    else faults.apply(delivery, { admit: (d) => this.#admit(d), kill: (to) => this.#options.cells.get(to)?.kill() });
   }
 
   malformed(error: Error): void {
@@ -125,19 +125,20 @@ export class Post implements Endpoint, Sender {
 
   lost(isLost: (address: Address) => boolean): void {
     this.asks.lost(isLost);
-    for (const { watching } of this.#cells.values()) watching.lost(isLost);
+    for (const { watching } of this.#options.cells.values()) watching.lost(isLost);
   }
 
   revive(owner: Address, address: Address, protocolName: string): Addressed {
     const protocol = protocolNamed(protocolName);
     if (protocol === undefined) throw new MalformedFrame(`a ref of protocol '${protocolName}', not declared here`);
-    return this.#cells.get(owner)?.refs.ref(protocol, address) ?? this.ref(this.speaker, protocol, address);
+    return this.#options.cells.get(owner)?.refs.ref(protocol, address) ?? this.ref(this.speaker, protocol, address);
   }
 
   stop(): void {
     this.#stopped = true;
     this.asks.stop(new SystemStopped(this.#options.name));
-    this.#transport.detach(this);
+    this.#options.transport.detach(this);
+    this.deadLetters.flush();
   }
 
   /** Tells the sender of `delivery`, if it asked, that it failed. */
@@ -154,9 +155,11 @@ export class Post implements Endpoint, Sender {
     delivery.lease?.release();
   }
 
-  /** A message that nobody takes. */
-  deadLetter(delivery: Delivery): void {
-    this.counters.deadLetters += 1;
+  /** A message that nobody takes. What actors learn of each other's ends is none: who has ended need not know. */
+  deadLetter(delivery: Delivery, why: DeadLetterReason): void {
+    const { kind } = delivery.route;
+    if (kind === 'watch') sendDown(this, delivery.route.to, delivery.route.from, 'gone', null);
+    if (kind === 'tell' || kind === 'ask') this.deadLetters.add(delivery.route, why);
     this.refuse(delivery, this.speaker, new NoSuchActor(delivery.route.to, delivery.route.message));
   }
 
@@ -169,6 +172,7 @@ export class Post implements Endpoint, Sender {
       delivery.lease?.release();
     } else {
       this.counters.refusedAhead += 1;
+      this.deadLetters.refused(delivery.route, 'gen not entered');
       this.refuse(delivery, this.speaker, new WrongGen(to, message, delivery.gen, this.#gen));
     }
     return true;
@@ -178,11 +182,10 @@ export class Post implements Endpoint, Sender {
     if (this.fence(delivery)) return;
     const { kind, to } = delivery.route;
     if (kind === 'reply' || kind === 'error') return this.#settle(delivery);
-    const cell = this.#cells.get(to);
+    const cell = this.#options.cells.get(to);
     if (kind === 'undeliverable') return this.#overflowed(delivery, cell);
     if (delivery.remainingMs !== null) delivery.receivedAtMs = this.#options.clock.now();
-    if (cell === undefined && kind === 'watch') sendDown(this, to, delivery.route.from, 'gone', null);
-    else if (cell === undefined) this.deadLetter(delivery);
+    if (cell === undefined) this.deadLetter(delivery, 'no such actor');
     else if (!cell.accept(delivery)) this.#refuseFull(delivery, cell);
   }
 
@@ -198,6 +201,7 @@ export class Post implements Endpoint, Sender {
     const { kind, to, from, message, fenced } = delivery.route;
     const error = new MailboxFull(to, message, cell.mailbox.dataCapacity);
     const notice = routeFrom(cell, from, message, 'undeliverable', 'control', fenced);
+    this.deadLetters.refused(delivery.route, 'mailbox full');
     if (kind === 'tell') this.send(notice, this.speaker, delivery.id, toErrorForm(error));
     else this.counters.mailboxFull += 1;
     this.refuse(delivery, cell, error);
@@ -235,10 +239,11 @@ export class Post implements Endpoint, Sender {
     out.askChain = askChain;
     out.traceparent = speaker.outgoingTraceparent;
     out.args = args;
-    const bytes = this.#stopped ? 0 : this.#transport.send(out);
+    const bytes = this.#stopped ? 0 : this.#options.transport.send(out);
     this.counters.sent += 1;
     this.counters.bytesSent += bytes;
-    if (bytes === 0 && route.kind === 'tell') this.counters.deadLetters += 1;
+    const why = this.#stopped ? 'system stopped' : 'no such actor';
+    if (bytes === 0 && route.kind === 'tell') this.deadLetters.add(route, why);
     return bytes;
   }
 }

@@ -20,7 +20,10 @@ export interface Backoff {
 
 export interface SupervisionOptions {
   readonly strategy: Strategy;
-  /** More than `intensity` restarts within `periodMs` and the supervisor itself fails. */
+  /**
+   * More than `intensity` restarts within `periodMs` and the supervisor itself fails: of one child with `one_for_one`, of
+   * all together else.
+   */
   readonly intensity: number;
   readonly periodMs: number;
   readonly backoff: Backoff;
@@ -44,22 +47,21 @@ export interface Ending {
   readonly ended: Address;
   readonly reason: ExitReason;
   readonly nowMs: number;
-  /** When earlier restarts were decided. */
+  /** When earlier restarts were decided, of the ended child or of all: see `intensity`. */
   readonly restartsMs: readonly number[];
 }
 
-export type Action =
-  | { readonly kind: 'forget' }
-  | {
-      readonly kind: 'restart';
-      /** Siblings to stop first, in this order; the ended child is not among them. */
-      readonly stop: readonly Address[];
-      /** Children to start after `delayMs`, in this order. */
-      readonly start: readonly Address[];
-      readonly delayMs: number;
-      readonly restartsMs: readonly number[];
-    }
-  | { readonly kind: 'escalate' };
+export interface RestartAction {
+  readonly kind: 'restart';
+  /** Siblings to stop first, in this order; the ended child is not among them. */
+  readonly stop: readonly Address[];
+  /** Children to start after `delayMs`, in this order. */
+  readonly start: readonly Address[];
+  readonly delayMs: number;
+  readonly restartsMs: readonly number[];
+}
+
+export type Action = { readonly kind: 'forget' } | RestartAction | { readonly kind: 'escalate' };
 
 /** Decides what follows when a child has ended. */
 export function decide(options: SupervisionOptions, ending: Ending): Action {

@@ -10,7 +10,7 @@ import { DATA_CAPACITY, type CellHost, type ChildOptions, type ChildSpec } from 
 import type { Timer } from './clock.ts';
 import { describeError, RestartsExceeded } from './errors.ts';
 import { ask, defineProtocol, itself, ownOutside, tell } from './protocol.ts';
-import { decide, SUPERVISION, type SupervisionOptions } from './strategies.ts';
+import { decide, SUPERVISION, type RestartAction, type SupervisionOptions } from './strategies.ts';
 
 const reasonSchema = z.enum(['stopped', 'failed', 'killed', 'gone']);
 const endedSchema = z.object({
@@ -50,6 +50,7 @@ interface Child {
   readonly spec: ChildSpec;
   incarnation: number;
   running: boolean;
+  restartsMs: readonly number[];
 }
 
 export class Supervisor implements Handlers<typeof supervisorProtocol>, Hooks {
@@ -57,6 +58,7 @@ export class Supervisor implements Handlers<typeof supervisorProtocol>, Hooks {
   readonly #host: CellHost;
   readonly #options: SupervisionOptions;
   #children: Child[] = [];
+  /** When those were restarted that go down and up together; where each is by itself, see its own. */
   #restartsMs: readonly number[] = [];
   /** Restarts that wait for their back-off. */
   readonly #planned = new Map<Timer, readonly Address[]>();
@@ -78,7 +80,7 @@ export class Supervisor implements Handlers<typeof supervisorProtocol>, Hooks {
   add(spec: ChildSpec): void {
     const incarnation = this.#host.start(spec, this.#scope.address);
     this.#children = this.#children.filter((child) => child.spec.address !== spec.address);
-    this.#children.push({ spec, incarnation, running: true });
+    this.#children.push({ spec, incarnation, running: true, restartsMs: [] });
   }
 
   async ended({ address, incarnation, reason, error }: z.infer<typeof endedSchema>): Promise<void> {
@@ -103,12 +105,13 @@ export class Supervisor implements Handlers<typeof supervisorProtocol>, Hooks {
   }
 
   async #recover(child: Child, reason: z.infer<typeof reasonSchema>, error: string): Promise<void> {
+    const isAlone = this.#options.strategy === 'one_for_one';
     const action = decide(this.#options, {
       children: this.#children.map(({ spec }) => spec),
       ended: child.spec.address,
       reason,
       nowMs: this.#scope.clock.now(),
-      restartsMs: this.#restartsMs,
+      restartsMs: isAlone ? child.restartsMs : this.#restartsMs,
     });
     switch (action.kind) {
       case 'forget':
@@ -118,12 +121,20 @@ export class Supervisor implements Handlers<typeof supervisorProtocol>, Hooks {
         await this.stopped();
         throw new RestartsExceeded(this.#scope.address, this.#options, { child: child.spec.address, error });
       case 'restart':
-        this.#restartsMs = action.restartsMs;
+        if (isAlone) child.restartsMs = action.restartsMs;
+        else this.#restartsMs = action.restartsMs;
+        this.#log(child, action, error === reason ? reason : `${reason}: ${error}`);
         for (const address of action.stop) await this.#stop(this.#child(address));
         this.#forgetStopped([...action.start, ...action.stop], action.start);
         if (action.delayMs === 0) return this.#start(action.start);
         this.#startLater(action.start, action.delayMs);
     }
+  }
+
+  #log({ spec }: Child, { start, delayMs, restartsMs }: RestartAction, why: string): void {
+    const { intensity, periodMs } = this.#options;
+    const budget = `${restartsMs.length} of at most ${intensity} restarts in ${periodMs} ms`;
+    this.#scope.log.warn(`${spec.address} ${why}; starts ${start.join(', ')} in ${delayMs} ms, ${budget}`);
   }
 
   #startLater(addresses: readonly Address[], delayMs: number): void {

@@ -10,6 +10,7 @@ import type { Validate } from './admission.ts';
 import type { Cell } from './cell.ts';
 import { SystemClock, type Clock } from './clock.ts';
 import { Counters } from './counters.ts';
+import { deadLetterLog, DeadLetters, type DeadLetter } from './dead_letters.ts';
 import type { DeliveryFilter } from './delivery_filter.ts';
 import { WrongGen } from './errors.ts';
 import { Faults } from './faults.ts';
@@ -37,6 +38,8 @@ export interface SystemOptions {
   /** Puts in faults; for tests. */
   readonly filter?: DeliveryFilter;
   readonly logSink?: LogSink;
+  /** A message that nobody took; the same one is told once in 10 s, with their count. Default: a warning to the log sink. */
+  readonly onDeadLetter?: (letter: DeadLetter) => void;
   /** Where the last messages are noted; default memory of this thread. */
   readonly flight?: FlightRecord;
   /** Of the root supervisor. */
@@ -72,6 +75,7 @@ export class ActorSystem {
       name,
       clock,
       counters: this.counters,
+      deadLetters: new DeadLetters(clock, this.counters, options.onDeadLetter ?? deadLetterLog(logSink)),
       transport,
       cells: this.#cells,
       askTimeoutMs: options.askTimeoutMs ?? ASK_TIMEOUT_MS,

@@ -33,10 +33,19 @@ export class Watch {
     this.#sender.send(route, this.#self, 0, undefined);
   }
 
-  /** Takes in what others say by `route`; true, once, for the end of an actor that is watched. */
-  signal({ kind, from }: Route): boolean {
+  /**
+   * Takes in that another watches, or no longer does, as soon as it comes: in the mailbox it would be lost with an actor
+   * that ends. False for any other message.
+   */
+  takes({ kind, from }: Route): boolean {
     if (kind === 'watch') this.#watchers.add(from);
-    if (kind === 'unwatch') this.#watchers.delete(from);
+    else if (kind === 'unwatch') this.#watchers.delete(from);
+    else return false;
+    return true;
+  }
+
+  /** True, once, for the message that an actor has ended which is watched. */
+  hasEnded({ kind, from }: Route): boolean {
     return kind === 'down' && this.#watched.delete(from);
   }
 
@@ -47,9 +56,10 @@ export class Watch {
     }
   }
 
-  /** Tells all watchers that this actor has ended. */
-  announce(reason: ExitReason, error: string | null): void {
+  /** Tells all watchers that this actor has ended, and watches nobody any more. */
+  end(reason: ExitReason, error: string | null): void {
     for (const watcher of this.#watchers) sendDown(this.#sender, this.#self.address, watcher, reason, error);
+    for (const address of this.#watched) this.unwatch(address);
   }
 }
 

@@ -98,8 +98,11 @@ test('a supervisor that restarts too often fails, and its own supervisor starts 
   expect(events).toEqual(['+a', '+b', '+b', '-a', '+a', '+b']);
   expect(log.map(({ address, text }) => `${address} ${text}`)).toEqual([
     'b failed: crashed',
+    'team b failed: crashed; starts b in 0 ms, 1 of at most 1 restarts in 5000 ms',
     'b failed: crashed',
     'team failed: b ended: crashed (team restarted 1 times in 5000 ms and gives up)',
+    'local/root team failed: b ended: crashed (team restarted 1 times in 5000 ms and gives up); ' +
+      'starts team in 0 ms, 1 of at most 3 restarts in 5000 ms',
   ]);
   await system.stop();
 });

@@ -44,7 +44,10 @@ test('a kill ends the receiver before it sees the message', async () => {
   probe.ref.tell.add({ n: 2 });
   await system.idle();
   expect(probe.messages).toEqual(['add']);
-  expect(log.map(({ address, text }) => `${address} ${text}`)).toEqual(['run/probe killed']);
+  expect(log.map(({ address, text }) => `${address} ${text}`)).toEqual([
+    'run/probe killed',
+    "run/probe dead letter: 'add' from @local (no such actor)",
+  ]);
   expect(system.counters).toMatchObject({ faults: 1, deadLetters: 1 });
   await system.stop();
 });

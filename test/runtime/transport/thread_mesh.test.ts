@@ -28,6 +28,7 @@ function open(
   };
 }
 afterEach(() => {
+  log.length = 0;
   for (const transport of opened.splice(0)) transport.close();
 });
 
