@@ -103,9 +103,9 @@ export class DeadLetters {
   }
 }
 
-/** Writes dead letters as warnings of their receivers' addresses. */
+/** Writes dead letters as lines of their receivers' addresses, of no level that a screen shows: the end of a run makes some. */
 export const deadLetterLog =
   (sink: LogSink) =>
   ({ from, to, message, why, count }: DeadLetter): void => {
-    loggerFor(to, sink).warn(`dead letter: '${message}' from ${from} (${why})`, { from, message, why, count });
+    loggerFor(to, sink).info(`dead letter: '${message}' from ${from} (${why})`, { from, message, why, count });
   };
