@@ -1,0 +1,7 @@
+import fc from 'fast-check';
+import { test } from 'vitest';
+import { PARSERS } from './parsers.ts';
+
+test.each(PARSERS)('$name: a value, or an error with a tag, of 200 inputs', ({ property }) => {
+  fc.assert(property, { seed: 1, numRuns: 200 });
+});
