@@ -64,7 +64,9 @@ test('verbs and their options', () => {
 
 test('keys of the topology file', () => {
   const sections = [...keyTree().keys.keys()].join('|');
-  const keys = named(new RegExp(`(?<![\\w./])((?:${sections})\\.(?!yaml|safetensors)[a-z_][a-z_.]*)(?=[=\`: ]|$)`, 'g'));
+  const keys = named(
+    new RegExp(`(?<![\\w./])((?:${sections})\\.(?!yaml|safetensors)[a-z_][a-z_.]*)(?=[=\`: ]|$)`, 'g'),
+  );
   expect(keys.length).toBeGreaterThan(30);
   const unknown = keys.filter(({ name }) => nodeAt(name.split('.')) === null && !wrongKeys.includes(name));
   expect(unknown).toEqual([]);
