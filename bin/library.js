@@ -93,6 +93,7 @@ export const {
   protocolNamed,
   rebaseTopology,
   refSchema,
+  ropeScalingKeys,
   rowsOfExpert,
   seatThreads,
   stageRole,

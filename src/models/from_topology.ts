@@ -47,21 +47,14 @@ export function modelConfigOf({ model, moe }: Topology, vocabulary: number): Mod
 }
 
 /** The schema has the keys of all rules; its checks have seen to it that a rule has those that it needs. */
-function ropeScalingOf({ rope_scaling: scaling, max_position_embeddings: most }: ModelSection): RopeScaling | null {
+function ropeScalingOf({ rope_scaling: scaling }: ModelSection): RopeScaling | null {
   if (scaling === undefined) return null;
-  const {
-    rope_type,
-    factor,
-    original_max_position_embeddings = most,
-    low_freq_factor = 1,
-    high_freq_factor = 4,
-  } = scaling;
+  const { rope_type, factor, original_max_position_embeddings, low_freq_factor, high_freq_factor, ...yarn } = scaling;
   if (rope_type === 'linear') return { rope_type, factor };
-  if (rope_type === 'llama3') {
-    return { rope_type, factor, original_max_position_embeddings, low_freq_factor, high_freq_factor };
-  }
-  const { attention_factor, beta_fast, beta_slow } = scaling;
-  return { rope_type, factor, original_max_position_embeddings, attention_factor, beta_fast, beta_slow };
+  const scaled = { factor, original_max_position_embeddings: original_max_position_embeddings! };
+  return rope_type === 'yarn'
+    ? { rope_type, ...scaled, ...yarn }
+    : { rope_type, ...scaled, low_freq_factor: low_freq_factor!, high_freq_factor: high_freq_factor! };
 }
 
 /** Those of a pattern, or else every n-th, the last of each n (arXiv 2101.03961 table 9 has every other). */

@@ -17,5 +17,6 @@ export * from './placement.ts';
 export * from './reduction.ts';
 export type { RowEdge } from './row_edge.ts';
 export * from './schema.ts';
+export { ropeScalingKeys } from './schema/rope_scaling.ts';
 export * from './traffic.ts';
 export type { Link, StepTraffic, Traffic, TransportName } from './traffic_ledger.ts';

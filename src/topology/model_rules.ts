@@ -1,14 +1,7 @@
 /** Rules that concern the sizes of a model: heads that share a width, lists of layers, pieces that divide. */
 import { attends } from './architectures.ts';
 import { problem, type Rule } from './problem.ts';
-import type { ModelSection } from './schema.ts';
-
-/** What each rule of rotary scaling reads. */
-const scalingKeys: Readonly<Record<NonNullable<ModelSection['rope_scaling']>['rope_type'], readonly string[]>> = {
-  linear: ['factor'],
-  llama3: ['factor', 'original_max_position_embeddings', 'low_freq_factor', 'high_freq_factor'],
-  yarn: ['factor', 'original_max_position_embeddings', 'attention_factor', 'beta_fast', 'beta_slow'],
-};
+import { ropeScalingKeys } from './schema/rope_scaling.ts';
 
 export const modelRules: readonly Rule[] = [
   ({ model: { intermediate_size: widths, num_hidden_layers: layers } }) =>
@@ -65,7 +58,8 @@ export const modelRules: readonly Rule[] = [
   ({ model: { rope_scaling: scaling } }) => {
     if (scaling === undefined) return null;
     const { rope_type: type } = scaling;
-    const strange = Object.keys(scaling).find((key) => key !== 'rope_type' && !scalingKeys[type].includes(key));
+    const read: readonly string[] = ['rope_type', ...ropeScalingKeys[type]];
+    const strange = Object.keys(scaling).find((key) => !read.includes(key));
     return strange === undefined
       ? null
       : problem(`rope_type ${type} does not read ${strange}; remove it`, `model.rope_scaling.${strange}`);

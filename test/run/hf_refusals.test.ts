@@ -57,6 +57,12 @@ const cases: readonly [what: string, golden: string, change: Change, line: strin
     'DIR/config.json: rope_scaling.type: found "dynamic" is not known here; default, linear, llama3, yarn are',
   ],
   [
+    'a key of a rope scaling that changes what it computes',
+    'llama/base',
+    config({ rope_scaling: { rope_type: 'linear', factor: 2, mscale: 1 } }),
+    'DIR/config.json: rope_scaling.mscale: it is not read, and the model would compute otherwise; of linear these are: factor',
+  ],
+  [
     'an unknown rope scaling of version 5',
     'llama/saved_by_v5',
     config({ rope_parameters: { rope_type: 'longrope', rope_theta: 1e4 } }),

@@ -3,7 +3,7 @@
  * function between keys of `config.json` and keys of a topology's `model` section, most of which are the same words.
  */
 import type { Activation, ModelConfig } from '../config.ts';
-import type { ModelSection } from '../../topology/index.ts';
+import { ropeScalingKeys, type ModelSection } from '../../topology/index.ts';
 import { NoHfConfig } from './codec.ts';
 import type { HfConfig } from './hf_config.ts';
 import type { Keys } from './keys.ts';
@@ -80,13 +80,8 @@ function readRope(config: HfConfig, usualTheta: number): Keys {
   return { rope_theta: theta, ...(scaling === null ? {} : readScaling(scaling)) };
 }
 
-/** Keys of a scaling that a rule reads, where they are there. */
-const scalingKeys = {
-  default: [],
-  linear: ['factor'],
-  llama3: ['factor', 'original_max_position_embeddings', 'low_freq_factor', 'high_freq_factor'],
-  yarn: ['factor', 'original_max_position_embeddings', 'attention_factor', 'beta_fast', 'beta_slow'],
-} as const;
+/** What stands in the block of a scaling and is read elsewhere, or says what the block's other keys say. */
+const besideScaling = ['rope_type', 'type', 'rope_theta', 'partial_rotary_factor'];
 
 function readScaling(block: HfConfig): Keys {
   const type = block.has('rope_type') ? 'rope_type' : 'type';
@@ -96,6 +91,13 @@ function readScaling(block: HfConfig): Keys {
     'default',
   );
   if (rope_type === 'default') return {};
-  const present = scalingKeys[rope_type].filter((key) => block.has(key));
+  const read: readonly string[] = ropeScalingKeys[rope_type];
+  const unread = block.keys().find((key) => !read.includes(key) && !besideScaling.includes(key));
+  if (unread !== undefined)
+    block.refuse(
+      unread,
+      `it is not read, and the model would compute otherwise; of ${rope_type} these are: ${read.join(', ')}`,
+    );
+  const present = read.filter((key) => block.has(key));
   return { rope_scaling: { rope_type, ...Object.fromEntries(present.map((key) => [key, block.number(key)])) } };
 }

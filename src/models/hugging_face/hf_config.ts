@@ -73,6 +73,11 @@ export class HfConfig {
     return Object.fromEntries(Object.entries(this.values).filter(([key]) => known.includes(key)));
   }
 
+  /** Those that are there, and not null. */
+  keys(): string[] {
+    return Object.keys(this.values).filter((key) => this.has(key));
+  }
+
   /** Throws the `BadHfConfig` of a key. */
   refuse(key: string, what: string): never {
     throw new BadHfConfig(this.file, `${this.prefix}${key}`, what);

@@ -23,3 +23,12 @@ export const ropeScalingSchema = z.strictObject({
     .optional()
     .describe('Of `yarn`: what sines and cosines are multiplied by; 0.1 ln(factor) + 1 where it is absent.'),
 });
+
+/** What each rule reads beside its own name. */
+export const ropeScalingKeys: Readonly<
+  Record<z.output<typeof ropeScalingSchema>['rope_type'], readonly (keyof z.output<typeof ropeScalingSchema>)[]>
+> = {
+  linear: ['factor'],
+  llama3: ['factor', 'original_max_position_embeddings', 'low_freq_factor', 'high_freq_factor'],
+  yarn: ['factor', 'original_max_position_embeddings', 'attention_factor', 'beta_fast', 'beta_slow'],
+};
