@@ -2,26 +2,18 @@
  * The Switch Transformer as a decoder (arXiv 2101.03961): the dense decoder, with a mixture of experts in the place of some
  * feed-forward networks. The rows of such a layer are handed to its router, and what comes back joins the residual stream.
  */
-import { attentionOf } from '../blocks/attention.ts';
 import { decoder } from '../blocks/decoder.ts';
 import { denseBlock, mergeBlock, sharedBlock, sparseBlock } from '../blocks/decoder_layer.ts';
-import { feedForward } from '../blocks/feed_forward.ts';
 import { mixtureBlock } from '../blocks/mixture.ts';
 import { layerShape } from '../config.ts';
 import { ownConfig } from '../hugging_face/own_config.ts';
 import { makersWith } from '../parameter.ts';
 import { oncePer } from '../traced_block.ts';
 import type { Family, OwnFamily } from './family.ts';
+import { usualSublayers } from './transformer.ts';
 
 export const switchTransformer: OwnFamily = {
-  sublayers: (config) => ({
-    mixer: attentionOf(config),
-    feedForward: feedForward({
-      act: config.hidden_act ?? 'relu',
-      isGated: config.is_gated_act,
-      isBiased: config.mlp_bias,
-    }),
-  }),
+  sublayers: usualSublayers,
   build: sparse({ part: 'mlp', router: 'router' }),
   huggingFace: ownConfig('switch'),
 };

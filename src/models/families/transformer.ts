@@ -9,18 +9,22 @@ import { feedForward } from '../blocks/feed_forward.ts';
 import { layerShape, type ModelConfig } from '../config.ts';
 import { ownConfig } from '../hugging_face/own_config.ts';
 import { makersWith } from '../parameter.ts';
+import type { Sublayers } from '../sublayer.ts';
 import { oncePer } from '../traced_block.ts';
 import type { Family, OwnFamily } from './family.ts';
 
-export const transformer: OwnFamily = {
-  sublayers: (config) => ({
-    mixer: attentionOf(config),
-    feedForward: feedForward({
-      act: config.hidden_act ?? 'relu',
-      isGated: config.is_gated_act,
-      isBiased: config.mlp_bias,
-    }),
+/** Attention and a network by the keys of a config, which is a ReLU's where they say nothing. */
+export const usualSublayers = (config: ModelConfig): Sublayers => ({
+  mixer: attentionOf(config),
+  feedForward: feedForward({
+    act: config.hidden_act ?? 'relu',
+    isGated: config.is_gated_act,
+    isBiased: config.mlp_bias,
   }),
+});
+
+export const transformer: OwnFamily = {
+  sublayers: usualSublayers,
   build: dense((config) => ({ make: makersWith(config.initializer_range) })),
   huggingFace: ownConfig('transformer'),
 };
