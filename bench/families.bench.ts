@@ -10,7 +10,8 @@ import { buildModel } from '../src/models/families/index.ts';
 import { microbatchSequencesOf, parseTopology, type Topology } from '../src/topology/index.ts';
 import { machine, median, roundsOf } from './report.ts';
 import { measureRun } from './switch_run.ts';
-import { torchFamily, type TorchFamily } from './torch_families.ts';
+import { torchFamily } from './torch_families.ts';
+import type { TorchPlayed } from './torch_peer.ts';
 
 const folder = new URL('../configs/small/', import.meta.url);
 const WARM_UP = 4;
@@ -49,7 +50,7 @@ async function race(name: string, rounds: number): Promise<void> {
     'optimizer.warmup_steps': 0,
   };
   const ours: number[] = [];
-  const theirs: TorchFamily[] = [];
+  const theirs: TorchPlayed[] = [];
   for (let round = 0; round < rounds; round++) {
     const { stepMs } = await measureRun(settings, WARM_UP, undefined, `small/${name}`);
     ours.push((1000 * sequences * sequence) / stepMs);

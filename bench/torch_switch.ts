@@ -3,24 +3,11 @@
  * `peers/torch_switch_ddp.py` in two that sum their gradients over gloo. `PYTHON` names a python3 that has torch; a setting
  * says with how many threads it computes, and for a torch that computes by OpenBLAS with which kernels of that.
  */
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
-import { watchPeak } from './peak_memory.ts';
 import type { Reached } from './switch_run.ts';
+import { LEFT_OUT, playTorch, type TorchPlayed } from './torch_peer.ts';
 
-/** Steps that a peer leaves out of its medians, at the beginning. */
-const LEFT_OUT = 2;
 /** Measured steps of a try. */
 const TRIED = 8;
-
-const resultSchema = z.object({
-  peer: z.string(),
-  blas: z.string(),
-  params: z.number(),
-  tokens_per_s: z.number(),
-  cpu_per_wall: z.number(),
-});
 
 export interface TorchSetting {
   /** Torch's own threads, which are also those of an MKL in it. */
@@ -81,40 +68,27 @@ export async function torchInTwo(setting: TorchSetting, steps: number): Promise<
   return reached(await play('torch_switch_ddp.py', ['--procs', '2'], setting, steps));
 }
 
-type Played = z.output<typeof resultSchema> & { readonly peakMiB: number };
-
-const train = (setting: TorchSetting, steps: number): Promise<Played> =>
+const train = (setting: TorchSetting, steps: number): Promise<TorchPlayed> =>
   play('torch_switch.py', ['--threads', String(setting.threads)], setting, steps);
 
-const reached = ({ tokens_per_s: tokensPerSecond, cpu_per_wall: cpuPerWall, peakMiB }: Played): Reached => ({
+const reached = ({ tokens_per_s: tokensPerSecond, cpu_per_wall: cpuPerWall, peakMiB }: TorchPlayed): Reached => ({
   tokensPerSecond,
   cpuPerWall,
   peakMiB,
 });
 
-async function play(
+function play(
   script: string,
   ownArgs: readonly string[],
   { openBlas }: TorchSetting,
   steps: number,
-): Promise<Played> {
-  const path = fileURLToPath(new URL(`./peers/${script}`, import.meta.url));
-  const args = [path, '--vocab', '256', '--steps', String(steps + LEFT_OUT), ...ownArgs];
+): Promise<TorchPlayed> {
   const { core = 'own choice', threads = null } = openBlas ?? {};
-  const env = {
-    ...process.env,
-    PYTHONWARNINGS: 'ignore',
-    ...(threads === null ? {} : { OPENBLAS_NUM_THREADS: String(threads) }),
-    ...(core === 'own choice' ? {} : { OPENBLAS_CORETYPE: core }),
-  };
-  const child = spawn(process.env.PYTHON ?? 'python3', args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
-  const chunks: Buffer[] = [];
-  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-  const endWatch = watchPeak(child);
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
-  }).finally(endWatch);
-  if (code !== 0) throw new Error(`${path}: ended with ${code ?? 'a signal'}; PYTHON names a python3 that has torch`);
-  return { ...resultSchema.parse(JSON.parse(Buffer.concat(chunks).toString())), peakMiB: endWatch() };
+  return playTorch(script, {
+    args: ['--vocab', '256', '--steps', String(steps + LEFT_OUT), ...ownArgs],
+    env: {
+      ...(threads === null ? {} : { OPENBLAS_NUM_THREADS: String(threads) }),
+      ...(core === 'own choice' ? {} : { OPENBLAS_CORETYPE: core }),
+    },
+  });
 }
