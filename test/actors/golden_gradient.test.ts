@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { CheckpointStore, f32Tensor, float32Of, readTensors } from '../../src/checkpoints/index.ts';
+import { CheckpointStore, float32Of, openHfTensors, readTensors } from '../../src/checkpoints/index.ts';
 import type { BatchPort } from '../../src/actors/stage/batch_port.ts';
 import { handOut } from '../../src/run/hand_out.ts';
 import { goldenOf, variantsOf, type Golden, type GoldenCase } from '../models/golden.ts';
@@ -25,17 +25,15 @@ function batchesOf({ input_ids, labels }: GoldenCase): BatchPort {
 }
 
 /** Length of the gradient by each parameter after one step from the golden's values, and the loss before. */
-async function stepOf({ topology, values, shapes }: Golden, given: GoldenCase, directory: string) {
+async function stepOf({ topology, folder, shapes }: Golden, given: GoldenCase, directory: string) {
+  const tensors = await openHfTensors(folder);
   const { curve } = await play(topology, {
     directory,
     batches: batchesOf(given),
     tamper: ({ system, holders }) =>
       handOut(system, holders, {
         namesOf: ({ parameter: { name } }) => [name],
-        // eslint-disable-next-line @typescript-eslint/require-await
-        read: async function* (names) {
-          for (const name of names) yield f32Tensor(name, shapes.get(name)!, values[name]);
-        },
+        read: (names) => readTensors(tensors, names),
         dataStep: 0,
       }),
   });

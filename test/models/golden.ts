@@ -3,6 +3,7 @@
  * from its config.json, with its tensors.
  */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { modelConfigOf } from '../../src/models/from_topology.ts';
 import { buildModel, sectionsOf } from '../../src/models/families/index.ts';
 import { HfConfig } from '../../src/models/hugging_face/hf_config.ts';
@@ -42,6 +43,8 @@ export interface Expected {
 
 export interface Golden {
   readonly name: string;
+  /** Where it lies. */
+  readonly folder: string;
   /** One step on two stages, from no moments, of two sequences as long as the cases are; without a balance loss. */
   readonly topology: Topology;
   readonly config: ModelConfig;
@@ -80,7 +83,16 @@ export function goldenOf(name: string): Golden {
   const values: Record<string, Float32Array> = {};
   const shapes = new Map<string, readonly number[]>();
   for (const file of files) readTensors(readFileSync(new URL(file, folder)), values, shapes);
-  return { name, topology, config, values, shapes, expected: json('expected.json') as Expected, lmGradients };
+  return {
+    name,
+    folder: fileURLToPath(folder),
+    topology,
+    config,
+    values,
+    shapes,
+    expected: json('expected.json') as Expected,
+    lmGradients,
+  };
 }
 
 /** The model for microbatches of the cases. */
