@@ -8,9 +8,11 @@ export function machine(): string {
   return `${date}, Node ${process.versions.node}, ${cpus.length} x ${cpus[0]?.model.trim() ?? 'unknown'}`;
 }
 
+/** The middle value; of an even number the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
+  const half = sorted.length / 2;
+  return (sorted[Math.ceil(half) - 1] + sorted[Math.floor(half)]) / 2;
 }
 
 /** How many rounds an argument of a benchmark asks for; `usual` without one. Throws `RangeError`. */
