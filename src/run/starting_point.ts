@@ -1,7 +1,7 @@
 /**
  * The starting point of a run is the model that it begins with, where its topology has `from`: parameters of another run, or of a
- * folder of Hugging Face's, and nothing else of it. Step, moments, learning rate and data are those of a new run. What the source does not have, such as an
- * objective's own head, begins as in a new model; what it has too much is left out.
+ * folder of Hugging Face's, and nothing else of it. Step, moments, learning rate and data are those of a new run. What the source does
+ * not have, such as an objective's own head, begins as in a new model; what it has too much is left out.
  */
 import { resolve } from 'node:path';
 import { DamagedCheckpoint, openHfTensors } from '../checkpoints/index.ts';

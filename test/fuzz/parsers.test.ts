@@ -1,3 +1,4 @@
+/** Two hundred inputs for each parser: it gives a value, or throws an error with a tag. */
 import fc from 'fast-check';
 import { test } from 'vitest';
 import { PARSERS } from './parsers.ts';
