@@ -19,7 +19,7 @@ import type { CastEntry } from '../actors/placement/cast_entry.ts';
 import { deviceOf } from '../topology/index.ts';
 import { chosenDevice, type WorkerDevice } from './chosen_device.ts';
 import type { DecisionStore } from '../actors/training/decision_store.ts';
-import { openRoles } from './open_roles.ts';
+import { freshOf, openRoles } from './open_roles.ts';
 import { routingOf, type RoutingSource } from './open_routing.ts';
 import { trainerProtocol } from '../actors/protocol/trainer.ts';
 import { agentProtocol } from '../actors/protocol/agent.ts';
@@ -53,6 +53,8 @@ export interface ClusterOptions {
   readonly evaluations: readonly Evaluation[];
   /** Where choices of tokens are kept, and come from; null: neither. */
   readonly routing: RoutingSource | null;
+  /** Names of the parameters that begin with initial values, where others are handed out then; null: all. */
+  readonly fresh: readonly string[] | null;
   readonly onFailure: (failure: Error) => void;
 }
 
@@ -106,7 +108,7 @@ export async function startLocalCluster(
   decisions: DecisionStore,
   settings: LocalSystemOptions = {},
 ): Promise<Cluster> {
-  const { runSpec, gen, onFailure, routing } = options;
+  const { runSpec, gen, onFailure, routing, fresh } = options;
   const { choice, numerics, facts } = await chosenDevice(deviceOf(runSpec.topology.cluster, 0, 0));
   const onLost = ({ message }: Error): void => onFailure(new RunFailed(message));
   const { device, specs } = await openRoles({
@@ -114,6 +116,7 @@ export async function startLocalCluster(
     runSpec,
     batches,
     ...routingOf(routing),
+    fresh: freshOf(fresh),
     hosts: () => true,
     onLost,
   });

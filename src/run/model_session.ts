@@ -52,7 +52,7 @@ export class ModelSession {
     if (runSpec.single.logits === null) throw new NoTextHead(path, topology.objective.kind);
     const source = await found.source(parametersOf(runSpec));
     const batches = new GivenBatches(topology.training.sequence_length);
-    const run = await Run.start({ runSpec, batches, gen: gen + 1 });
+    const run = await Run.start({ runSpec, batches, gen: gen + 1, fresh: [] });
     try {
       await begin(run, { source, step: 0, digest, fresh: [], left: [] });
       return new ModelSession(run, runSpec, batches);

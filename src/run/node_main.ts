@@ -33,6 +33,7 @@ const startDataSchema = z.object({
   vocabulary: z.int(),
   source: batchSourceSchema,
   routing: routingSourceSchema.nullable(),
+  fresh: z.array(z.string()).nullable(),
   server: z.object({ url: z.string(), token: z.string().exactOptional(), log: z.string().exactOptional() }),
   cluster: z.string(),
   runId: z.string(),
@@ -106,7 +107,7 @@ async function startRoles(
   startData: StartData,
   { control, incarnation, store, assignment, chosen }: Joined,
 ): Promise<() => Promise<void>> {
-  const { cluster, runId, gen, server, evaluations, source, routing } = startData;
+  const { cluster, runId, gen, server, evaluations, source, routing, fresh } = startData;
   const runSpec = await runSpecOf(startData);
   const cast = castOf(runSpec);
   const largestBytes = largestMessageBytes(cast);
@@ -119,7 +120,7 @@ async function startRoles(
     placement,
     places,
     largestBytes,
-    run: { runSpec, gen, source, routing },
+    run: { runSpec, gen, source, routing, fresh },
     onFailure: scope.fail,
   });
   const transport = await NatsTransport.open({

@@ -42,7 +42,7 @@ export function* startNodes(
   { run, source, meeting, gen }: NodesOptions,
   onDied: (error: NodeDied) => void,
 ): Generator<NodeProcess, void> {
-  const { runSpec, evaluations, routing } = run;
+  const { runSpec, evaluations, routing, fresh } = run;
   const { topology, baseDir, vocabulary, sublayersDigest, observed } = runSpec;
   const { name, runId, server, entry = nodeMain } = meeting;
   const startData: Omit<NodeStartData, 'index'> = {
@@ -53,6 +53,7 @@ export function* startNodes(
     observes: observed !== null,
     source,
     routing,
+    fresh: fresh === null ? null : [...fresh],
     server: server.address,
     cluster: name,
     runId,

@@ -3,6 +3,7 @@
  * left.
  */
 import type { Device } from '../kernels/device.ts';
+import type { Fresh } from '../actors/parameters/parameter_set.ts';
 import type { ChildSpec } from '../runtime/index.ts';
 import { hostRoles, type HostOptions } from '../actors/placement/host_roles.ts';
 import { openDevice } from './open_device.ts';
@@ -13,6 +14,9 @@ export interface OpenRolesOptions extends Omit<HostOptions, 'device'> {
   /** The device is gone, and with it what the roles have on it. */
   readonly onLost: (error: Error) => void;
 }
+
+/** What `hostRoles` is given of names that crossed a thread. */
+export const freshOf = (names: readonly string[] | null): Fresh => (names === null ? null : new Set(names));
 
 /** Opens the device of `choice` and makes the roles that live on it. Throws `OutOfSliceMemory`, `NoAdapter`. */
 export async function openRoles({

@@ -3,7 +3,7 @@
  * otherwise than the one that wrote them; what all of them hold at the end must have the checkpoint's digest.
  */
 import { z } from 'zod';
-import { DamagedCheckpoint, readTensors, type Checkpoint, type Manifest } from '../checkpoints/index.ts';
+import { DamagedCheckpoint, readTensorParts, type Checkpoint, type Manifest } from '../checkpoints/index.ts';
 import type { ActorSystem } from '../runtime/index.ts';
 import type { SystemHolders } from '../actors/placement/system_holders.ts';
 import type { Holding } from '../actors/parameters/holding.ts';
@@ -41,13 +41,13 @@ export async function restore(
   holders: readonly SystemHolders[],
 ): Promise<void> {
   const { path, manifest } = checkpoint;
-  const read = (names: readonly string[]) => readTensors(checkpoint, names);
+  const parts = (names: readonly string[]) => readTensorParts(checkpoint, names);
   const isThere = (name: string): boolean => manifest.updateStep > 0 || checkpoint.fileOf.has(name);
   const namesOf = (holding: Holding, optimizer: RuleChoice): string[] => {
     const [parameter, ...states] = storedNames(holding, optimizer);
     return [parameter, ...states.filter(isThere)];
   };
-  await handOut(system, holders, { read, namesOf, dataStep: manifest.step });
+  await handOut(system, holders, { parts, namesOf, dataStep: manifest.step });
   const digest = digestIn(manifest);
   if (digest === null || digest === (await paramsDigest(system, holders, patienceMs))) return;
   const what = 'its parameters are not those that its params_digest is of';

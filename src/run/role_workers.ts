@@ -23,6 +23,7 @@ export interface RoleWorkersOptions {
     readonly gen: number;
     readonly source: BatchSource;
     readonly routing: RoutingSource | null;
+    readonly fresh: readonly string[] | null;
   };
   readonly onFailure: (failure: WorkerFailed) => void;
 }
@@ -37,7 +38,7 @@ export function startRoleWorkers({
   run,
   onFailure,
 }: RoleWorkersOptions): WorkerHost {
-  const { runSpec, gen, source, routing } = run;
+  const { runSpec, gen, source, routing, fresh } = run;
   const { topology, baseDir, vocabulary, sublayersDigest, observed } = runSpec;
   return startWorkers({
     name: node,
@@ -57,6 +58,7 @@ export function startRoleWorkers({
         roles,
         source,
         routing,
+        fresh: fresh === null ? null : [...fresh],
         device,
       };
       return { name, data: startData };

@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly evaluations?: readonly Evaluation[];
   /** Where choices of tokens are kept, and come from; default: neither. */
   readonly routing?: RoutingSource | null;
+  /** Names of the parameters that begin with initial values, of a run that is handed all others before it does anything; default: all. */
+  readonly fresh?: readonly string[] | null;
   /** Where steps are decided, by a cluster in this process; default in memory. */
   readonly decisions?: DecisionStore;
   /** Where nodes meet; without it the cluster is in this process. */
@@ -46,12 +48,12 @@ export class Run {
 
   /** Takes all memory, compiles all programs and starts all roles. Throws `OutOfSliceMemory`, `NoAdapter`, `WorkerFailed`, `NodeDied`. */
   static async start(given: RunOptions): Promise<Run> {
-    const { runSpec, batches, gen, system, nodes, evaluations = [], routing = null } = given;
+    const { runSpec, batches, gen, system, nodes, evaluations = [], routing = null, fresh = null } = given;
     const { topology } = runSpec;
     const { decisions = new MemoryDecisionStore() } = given;
     const { promise: failed, reject } = Promise.withResolvers<never>();
     failed.catch(() => undefined);
-    const options = { runSpec, gen, evaluations, routing, onFailure: reject };
+    const options = { runSpec, gen, evaluations, routing, fresh, onFailure: reject };
     const isPacked = 'folders' in batches;
     const cluster = await (async () => {
       if (isPacked && nodes !== undefined) {

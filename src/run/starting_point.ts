@@ -156,9 +156,8 @@ export async function begin(
   { system, holders }: Pick<Run, 'system' | 'holders'>,
   { source, digest, fresh, left }: StartingPoint,
 ): Promise<void> {
-  const read = (names: readonly string[]) => source.read(names);
   await handOut(system, holders, {
-    read,
+    parts: (names) => source.parts(names),
     namesOf: ({ parameter: { name } }) => (source.heads.has(name) ? [name] : []),
     dataStep: 0,
   });

@@ -21,7 +21,7 @@ export async function startThreadCluster(
   source: BatchSource,
   decisions: DecisionStore,
 ): Promise<Cluster> {
-  const { runSpec, gen, routing, onFailure } = options;
+  const { runSpec, gen, routing, fresh, onFailure } = options;
   const node = nodeName(0);
   const devices = devicesOf(runSpec.topology.cluster, 0);
   const chosen = await Promise.all(devices.map(chosenDevice));
@@ -32,7 +32,7 @@ export async function startThreadCluster(
     placement,
     places,
     largestBytes,
-    run: { runSpec, gen, source, routing },
+    run: { runSpec, gen, source, routing, fresh },
     onFailure: (failure) => onFailure(new RunFailed(failure.message)),
   });
   const system = new ActorSystem({

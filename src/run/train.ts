@@ -92,6 +92,7 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
       gen: 1 + Math.max(0, ...(await store.list()).map((name) => name.gen)),
       evaluations,
       routing,
+      fresh: found === null ? (start?.fresh ?? null) : [],
       ...(server === null
         ? { decisions: logs.decisions }
         : { nodes: { server, name: clusterName(topology), runId, notice, started, signal } }),

@@ -9,7 +9,7 @@ import { batchSourceSchema, openBatches } from './batch_source.ts';
 import { runSpecOf } from '../actors/placement/run_spec.ts';
 import { castOf } from '../actors/placement/cast.ts';
 import { roleSupervision, rolesSpec, spawnAgent } from './cluster.ts';
-import { openRoles } from './open_roles.ts';
+import { freshOf, openRoles } from './open_roles.ts';
 import { routingOf, routingSourceSchema } from './open_routing.ts';
 
 const startDataSchema = z.object({
@@ -22,17 +22,20 @@ const startDataSchema = z.object({
   roles: z.array(z.string()),
   source: batchSourceSchema,
   routing: routingSourceSchema.nullable(),
+  fresh: z.array(z.string()).nullable(),
   device: z.string(),
 });
 export type WorkerStartData = z.input<typeof startDataSchema>;
 
 await enterWorker(async ({ createSystem, data, name, fail }) => {
-  const { gen, roles, source, routing, device: choice, ...drawn } = startDataSchema.parse(data);
+  const { gen, roles, source, routing, fresh: names, device: choice, ...drawn } = startDataSchema.parse(data);
   const { topology } = drawn;
   const hosts = (role: string): boolean => roles.includes(role);
   const runSpec = await runSpecOf(drawn);
   const batches = openBatches(source, topology);
-  const { device, specs } = await openRoles({ choice, runSpec, batches, ...routingOf(routing), hosts, onLost: fail });
+  const fresh = freshOf(names);
+  const hosted = { runSpec, batches, ...routingOf(routing), fresh, hosts };
+  const { device, specs } = await openRoles({ choice, ...hosted, onLost: fail });
   const system = createSystem({ supervision: roleSupervision });
   system.enter(gen);
   system.start(rolesSpec(name, specs));

@@ -108,12 +108,12 @@ test('what a stranger sends to restore, apply, settle or interrupt is refused by
     message: `${to}: '${message}' is not for ${from} to send; see 'from' in the message table`,
   });
   const to = expertAddress('1', 0);
-  await expect(expert.ask.restore({ tensors: {}, dataStep: 0 })).rejects.toMatchObject(
+  await expect(expert.ask.restore({ parts: [], dataStep: 0 })).rejects.toMatchObject(
     refused('restore', to, '@stranger'),
   );
   await expect(expert.ask.settle({ decision })).rejects.toMatchObject(refused('settle', to, '@stranger'));
   const agent = system.ref(agentProtocol, agentAddress('stranger'));
-  await expect(agent.ask.restore({ tensors: {}, dataStep: 0 })).rejects.toMatchObject(
+  await expect(agent.ask.restore({ parts: [], dataStep: 0 })).rejects.toMatchObject(
     refused('restore', agent.address, '@stranger'),
   );
   await expect(agent.ask.apply(decision)).rejects.toMatchObject(refused('apply', agent.address, '@stranger'));
@@ -132,16 +132,16 @@ test('an actor of the run does not get further than its own part', async () => {
       async all() {
         const expert = scope.ref(expertProtocol, expertAddress('1', 0));
         await expect(expert.ask.settle({ decision })).rejects.toMatchObject({ tag: 'NotAllowed' });
-        await expect(expert.ask.restore({ tensors: {}, dataStep: 0 })).rejects.toMatchObject({ tag: 'NotAllowed' });
+        await expect(expert.ask.restore({ parts: [], dataStep: 0 })).rejects.toMatchObject({ tag: 'NotAllowed' });
         const agent = scope.ref(agentProtocol, agentAddress('node-0'));
         await expect(agent.ask.apply(decision)).rejects.toMatchObject({ tag: 'NotAllowed' });
-        await expect(agent.ask.restore({ tensors: {}, dataStep: 0 })).rejects.toMatchObject({ tag: 'NotAllowed' });
+        await expect(agent.ask.restore({ parts: [], dataStep: 0 })).rejects.toMatchObject({ tag: 'NotAllowed' });
         scope.ref(trainerProtocol, trainerAddress).tell.interrupt();
       },
     })),
   );
   for (const each of tries) await each.ask.all();
-  await system.ref(agentProtocol, agentAddress('node-0')).ask.restore({ tensors: {}, dataStep: 0 });
+  await system.ref(agentProtocol, agentAddress('node-0')).ask.restore({ parts: [], dataStep: 0 });
   system.ref(trainerProtocol, trainerAddress).tell.interrupt();
   await system.idle();
   expect(handled).toEqual(['restore', 'interrupt']);

@@ -7,7 +7,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { CheckpointStore, float32Of, openHfTensors, readTensors } from '../../src/checkpoints/index.ts';
+import {
+  CheckpointStore,
+  float32Of,
+  openHfTensors,
+  readTensorParts,
+  readTensors,
+} from '../../src/checkpoints/index.ts';
 import type { BatchPort } from '../../src/actors/stage/batch_port.ts';
 import { handOut } from '../../src/run/hand_out.ts';
 import { goldenOf, variantsOf, type Golden, type GoldenCase } from '../models/golden.ts';
@@ -33,7 +39,7 @@ async function stepOf({ topology, folder, shapes }: Golden, given: GoldenCase, d
     tamper: ({ system, holders }) =>
       handOut(system, holders, {
         namesOf: ({ parameter: { name } }) => [name],
-        read: (names) => readTensors(tensors, names),
+        parts: (names) => readTensorParts(tensors, names),
         dataStep: 0,
       }),
   });

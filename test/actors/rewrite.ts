@@ -7,6 +7,7 @@ import { agentAddress, checkpointerAddress } from '../../src/actors/placement/ad
 import { agentProtocol } from '../../src/actors/protocol/agent.ts';
 import { dataOf } from '../../src/actors/protocol/pass.ts';
 import type { Run } from '../../src/run/run.ts';
+import { partsOf } from './state_parts.ts';
 import { floats } from '../../src/kernels/dtype.ts';
 import { ask, defineProtocol, tell, tensorSchema, type TensorPayload } from '../../src/runtime/index.ts';
 
@@ -39,7 +40,7 @@ export async function rewrite(
   const { shape } = tensors[name];
   const data = floats('rewrite', dataOf(tensors[name])).slice();
   const restored = { [name]: change({ data, shape }) };
-  await system.ref(agentProtocol, agent).ask.restore({ tensors: restored, dataStep: 0 });
+  await system.ref(agentProtocol, agent).ask.restore({ parts: partsOf(restored), dataStep: 0 });
 }
 
 function systemOf(holders: Run['holders'], address: string): string {

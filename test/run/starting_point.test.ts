@@ -146,7 +146,7 @@ describe('a model with another head', () => {
       `${sourceEnd.path} does not have score.weight, score.bias: as in a new model`,
       `this model does not have lm_head.weight of ${sourceEnd.path}: left out`,
     ]);
-    const run = await Run.start({ runSpec, batches: noBatches, gen: 1 });
+    const run = await Run.start({ runSpec, batches: noBatches, gen: 1, fresh: start!.fresh });
     try {
       await begin(run, start!);
       for (const { system, holders } of run.holders) {

@@ -107,7 +107,7 @@ function shareOf({ topology, mesh }: RunSpec, { name, expert }: Mixture, index: 
 
 /** Takes the memory of a group and of all its experts. Throws `OutOfSliceMemory`. */
 async function make(
-  { device }: Host,
+  { device, fresh }: Host,
   runSpec: RunSpec,
   { place, mixture, underWay }: { place: GroupPlace; mixture: Mixture; underWay: number },
 ): Promise<Made> {
@@ -125,7 +125,7 @@ async function make(
     const expert = experts[at];
     const bank = { bank: groupAddress(name, group), count: experts.length, at };
     const own = device.slice(expertAddress(name, expert), budget, bank);
-    const share = await createShare(device, own, shareOf(runSpec, mixture, expert));
+    const share = await createShare(device, own, shareOf(runSpec, mixture, expert), fresh);
     return new ExpertCore({ expert, share, weights: mixture.expert(expert) });
   });
   const weights = cores.map(({ values }) => values);

@@ -79,7 +79,7 @@ function edgesOf({ mesh, model }: RunSpec, mixture: Mixture): RowEdge[] {
 }
 
 async function build(
-  { device, port, routing }: Host,
+  { device, port, routing, fresh }: Host,
   { topology, mesh }: RunSpec,
   { rank, window }: RankPart,
   { mixture, share }: { mixture: Mixture; share: Share },
@@ -88,7 +88,7 @@ async function build(
   const slice = device.slice(address, topology.cluster.memory_per_worker);
   const { training, parallelism } = topology;
   const { moe } = mixture;
-  const shareParts = await createShare(device, slice, share);
+  const shareParts = await createShare(device, slice, share, fresh);
   const programs = await compileRouter(device, mixture.programs);
   const bindings = weightBindings(mixture.router, shareParts.parameters.values);
   const tokens = mesh.microbatchSequences * training.sequence_length;

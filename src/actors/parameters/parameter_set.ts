@@ -9,7 +9,7 @@ import { elements } from '../../kernels/shape.ts';
 import { initialValues } from '../../models/parameter.ts';
 import type { TensorPayload } from '../../runtime/index.ts';
 import type { OptimizerSection } from '../../topology/index.ts';
-import type { Decision } from '../protocol/parameters.ts';
+import type { Decision, StatePart } from '../protocol/parameters.ts';
 import { dataOf, payload } from '../protocol/pass.ts';
 import { Bucket } from './bucket.ts';
 import { bucketsOf } from './bucket_plan.ts';
@@ -24,7 +24,15 @@ export type Gradient = ReadonlyMap<Bucket, FlatArena | null>;
 export interface SetOptions {
   readonly optimizer: OptimizerSection;
   readonly seed: number;
+  /** What begins with initial values; default: all. The others are 0 until they are restored. */
+  readonly fresh?: Fresh;
 }
+
+/** Names of parameters; null: all. */
+export type Fresh = ReadonlySet<string> | null;
+
+/** Elements that are set to 0 at once. */
+const zeroElements = 2 ** 18;
 
 interface Parts {
   readonly holdings: readonly Holding[];
@@ -45,8 +53,8 @@ export class ParameterSet {
   private readonly device: Device;
   private readonly parts: Parts;
   private readonly bucketOf: ReadonlyMap<string, Bucket>;
-  /** Whether all that rules keep is 0 still, in pages that nothing has touched. */
-  private isNew = true;
+  /** The parameters of which rules keep something; of all others that is 0 still, in pages that nothing has touched. */
+  private readonly kept = new Set<string>();
 
   private constructor(device: Device, parts: Parts) {
     this.device = device;
@@ -64,7 +72,7 @@ export class ParameterSet {
     device: Device,
     slice: Slice,
     holdings: readonly Holding[],
-    { optimizer, seed }: SetOptions,
+    { optimizer, seed, fresh = null }: SetOptions,
   ): Promise<ParameterSet> {
     const buckets: Bucket[] = [];
     for (const plan of bucketsOf(holdings, optimizer)) buckets.push(await Bucket.create(device, slice, plan));
@@ -78,6 +86,7 @@ export class ParameterSet {
     const set = new ParameterSet(device, { holdings, buckets, optimizer, hypers, sumsOfSquares });
     if (device.dry !== undefined) return set;
     for (const { parameter } of holdings) {
+      if (fresh?.has(parameter.name) === false) continue;
       const values = initialValues(parameter, seed);
       device.write(set.values[parameter.name], values);
       release(values);
@@ -112,12 +121,13 @@ export class ParameterSet {
   /** One update by a reduced gradient, as decided, each parameter by its rule. */
   async update(gradient: Gradient, decision: Decision): Promise<void> {
     const { hypers, optimizer } = this.parts;
-    this.isNew = false;
     for (const [rule, hyper] of hypers) this.device.write(hyper, rule.hyper(decision, optimizer));
     for (const bucket of this.learning) {
       const { rule } = bucket.plan;
       const arena = gradient.get(bucket);
-      if (rule !== null && arena !== undefined) await bucket.update(arena, hypers.get(rule)!);
+      if (rule === null || arena === undefined) continue;
+      for (const { name } of bucket.plan.parameters) this.kept.add(name);
+      await bucket.update(arena, hypers.get(rule)!);
     }
   }
 
@@ -129,24 +139,18 @@ export class ParameterSet {
   }
 
   /**
-   * Takes over what `save` gave. What a rule keeps of a parameter may be left out: it is 0 then, as before the first update. Throws
-   * `MissingTensor` when a tensor is not this set's or has another shape.
+   * Takes over parts of what `save` gave, in order. What a rule keeps of a parameter may be left out: it is 0 from the parameter's first
+   * element on, as before the first update. Throws `MissingTensor` when a tensor is not this set's or has another shape.
    */
-  restore(tensors: Readonly<Record<string, TensorPayload>>): void {
-    const stored = new Map<string, Tensor>();
-    for (const [name, bucket] of this.bucketOf) {
-      for (const [key, tensor] of Object.entries(bucket.storedOf(name))) {
-        stored.set(key, tensor);
-        if (key !== name && key in tensors) this.isNew = false;
-        if (this.isNew || !(name in tensors) || key in tensors) continue;
-        this.device.write(tensor, new Float32Array(elements(tensor.shape)));
-      }
-    }
-    for (const [name, saved] of Object.entries(tensors)) {
-      const tensor = stored.get(name);
-      if (tensor === undefined || saved.shape.join() !== tensor.shape.join())
+  restore(parts: readonly StatePart[]): void {
+    for (const { name, shape, at, values } of parts) {
+      const [parameter, tensor] = this.stored(name);
+      if (tensor === undefined || shape.join() !== tensor.shape.join()) {
         throw new MissingTensor(name, tensor?.shape ?? []);
-      this.device.write(tensor, dataOf(saved));
+      }
+      if (name !== parameter) this.kept.add(parameter);
+      else if (at === 0) this.forget(parameter);
+      this.device.write(tensor, dataOf(values), at);
     }
   }
 
@@ -154,6 +158,24 @@ export class ParameterSet {
   async digest(names: readonly string[]): Promise<Record<string, string>> {
     const values = await this.readAll(names.map((name) => [name, this.values[name]] as const));
     return Object.fromEntries(values.map(([name, data]) => [name, createHash('sha256').update(data).digest('hex')]));
+  }
+
+  /** What has a name in checkpoints, and the parameter that it is, or is kept of. */
+  private stored(name: string): [parameter: string, tensor: Tensor | undefined] {
+    // What a rule keeps of a parameter has its name, and one more word.
+    const parameter = this.bucketOf.has(name) ? name : name.slice(0, Math.max(0, name.lastIndexOf('.')));
+    return [parameter, this.bucketOf.get(parameter)?.storedOf(parameter)[name]];
+  }
+
+  /** Sets what its rule keeps of a parameter to 0, where it is not. */
+  private forget(parameter: string): void {
+    if (!this.kept.delete(parameter)) return;
+    const { [parameter]: _, ...states } = this.bucketOf.get(parameter)!.storedOf(parameter);
+    const zeros = new Float32Array(zeroElements);
+    for (const tensor of Object.values(states)) {
+      const count = elements(tensor.shape);
+      for (let at = 0; at < count; at += zeroElements) this.device.write(tensor, zeros.subarray(0, count - at), at);
+    }
   }
 
   private readAll(

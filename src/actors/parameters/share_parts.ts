@@ -4,7 +4,7 @@ import { DATA_CAPACITY } from '../../runtime/index.ts';
 import { bucketLength, bucketsOf } from './bucket_plan.ts';
 import type { Share } from './share.ts';
 import { LeafGradients } from './leaf_gradients.ts';
-import { ParameterSet } from './parameter_set.ts';
+import { ParameterSet, type Fresh } from './parameter_set.ts';
 import { createSharings, messagesUnderWay, roomsOf, type Sharing } from './sharing.ts';
 
 export interface ShareParts {
@@ -15,10 +15,15 @@ export interface ShareParts {
   readonly sharings: readonly Sharing[];
 }
 
-/** Takes the memory of a share from a slice. Throws `OutOfSliceMemory`. */
-export async function createShare(device: Device, slice: Slice, share: Share): Promise<ShareParts> {
+/** Takes the memory of a share from a slice; what is `fresh` begins with initial values. Throws `OutOfSliceMemory`. */
+export async function createShare(
+  device: Device,
+  slice: Slice,
+  share: Share,
+  fresh: Fresh = null,
+): Promise<ShareParts> {
   const { address, holdings, range, alive } = share;
-  const parameters = await ParameterSet.create(device, slice, holdings, share);
+  const parameters = await ParameterSet.create(device, slice, holdings, { ...share, fresh });
   parameters.reserveGradients(alive);
   const leaves = new LeafGradients(parameters.learning, range);
   const sharings = await createSharings(device, slice, parameters.learning, { address, range });

@@ -6,7 +6,7 @@
 import type { FlatArena } from '../../kernels/device.ts';
 import type { ActorScope, Context, Handlers, Reply, TensorPayload } from '../../runtime/index.ts';
 import type { BlockMessage, SumMessage } from '../protocol/reduce.ts';
-import type { Decision, parametersProtocol, Vote } from '../protocol/parameters.ts';
+import type { Decision, parametersProtocol, StatePart, Vote } from '../protocol/parameters.ts';
 import { sumsProtocol } from '../protocol/reduce.ts';
 import { AllReduce } from './all_reduce.ts';
 import type { Bucket } from './bucket.ts';
@@ -158,8 +158,8 @@ export class Shareholding implements Handlers<typeof parametersProtocol> {
     return { tensors: await this.parts.parameters.save(this.reported.filter((name) => asked.has(name))) };
   }
 
-  restore({ tensors, dataStep }: { tensors: Record<string, TensorPayload>; dataStep: number }): void {
-    this.parts.parameters.restore(tensors);
+  restore({ parts, dataStep }: { parts: readonly StatePart[]; dataStep: number }): void {
+    this.parts.parameters.restore(parts);
     this.setStep(dataStep);
   }
 

@@ -67,7 +67,7 @@ export class SystemAgent implements Actor<Messages> {
   }
 
   restore(args: ArgsOf<Messages, 'restore'>, ctx: Context): Reply<void> {
-    return later(ctx, this.holders.restore(args.tensors, args.dataStep));
+    return later(ctx, this.holders.restore(args));
   }
 
   digest(_args: undefined, ctx: Context): Reply<string[]> {

@@ -7,6 +7,7 @@ import type { Device } from '../../kernels/device.ts';
 import type { ChildSpec } from '../../runtime/index.ts';
 import type { RowEdge } from '../../topology/index.ts';
 import type { RoutingPort } from '../mixture/choice_log.ts';
+import type { Fresh } from '../parameters/parameter_set.ts';
 import type { Share } from '../parameters/share.ts';
 import type { BatchPort } from '../stage/batch_port.ts';
 import type { RowsPort } from '../stage/rows_port.ts';
@@ -18,6 +19,8 @@ export interface Host {
   readonly batches: BatchPort;
   readonly port: RowsPort;
   readonly routing: RoutingPort;
+  /** Which parameters begin with initial values; the others are restored before anything runs. */
+  readonly fresh: Fresh;
 }
 
 export interface CastEntry {

@@ -5,6 +5,7 @@
 import type { Device } from '../../kernels/device.ts';
 import type { ChildSpec } from '../../runtime/index.ts';
 import { noRouting, type RoutingPort } from '../mixture/choice_log.ts';
+import type { Fresh } from '../parameters/parameter_set.ts';
 import type { BatchPort } from '../stage/batch_port.ts';
 import { RowsPort } from '../stage/rows_port.ts';
 import { castOf, rolesByAddress } from './cast.ts';
@@ -15,6 +16,8 @@ export interface HostOptions {
   readonly batches: BatchPort;
   /** Where choices are kept, and come from; default: neither. */
   readonly routing?: RoutingPort;
+  /** Which parameters begin with initial values, where others are restored then; default: all. */
+  readonly fresh?: Fresh;
   /** The device of this worker. */
   readonly device: Device;
   /** Whether this worker hosts a role. */
@@ -25,8 +28,8 @@ export interface HostOptions {
 
 /** Makes everything that the actors of this worker need. Throws `OutOfSliceMemory`. */
 export async function hostRoles(options: HostOptions): Promise<ChildSpec[]> {
-  const { runSpec, hosts, makes = hosts, device, batches, routing = noRouting } = options;
-  const host = { device, batches, routing, port: new RowsPort(device, isHereOf(options)) };
+  const { runSpec, hosts, makes = hosts, device, batches, routing = noRouting, fresh = null } = options;
+  const host = { device, batches, routing, fresh, port: new RowsPort(device, isHereOf(options)) };
   const specs: ChildSpec[] = [];
   for (const entry of castOf(runSpec)) if (makes(entry.role)) specs.push(await entry.build(host));
   return specs;

@@ -2,11 +2,11 @@
  * The local holders are those of one system, spoken to as one by its agent: a message to all of them is one message from
  * elsewhere, and what they answer is gathered in the order of the cast.
  */
-import type { ActorScope, Ref, TensorPayload } from '../../runtime/index.ts';
+import type { ActorScope, ArgsOf, Ref, TensorPayload } from '../../runtime/index.ts';
 import { storedNames } from '../parameters/rules.ts';
-import type { SystemVote } from '../protocol/agent.ts';
+import type { agentProtocol, SystemVote } from '../protocol/agent.ts';
 import { expertGroupProtocol } from '../protocol/expert.ts';
-import { stateProtocol, stepProtocol, type Decision, type Vote } from '../protocol/parameters.ts';
+import { stateProtocol, stepProtocol, type Decision, type StatePart, type Vote } from '../protocol/parameters.ts';
 import type { Pass } from '../protocol/pass.ts';
 import { added } from '../protocol/added.ts';
 import { passProtocol, type PassReport } from '../protocol/report.ts';
@@ -99,16 +99,13 @@ export class LocalHolders {
   }
 
   /** Gives parameters and moments to all that hold them. */
-  async restore(tensors: Readonly<Record<string, TensorPayload>>, dataStep: number): Promise<void> {
-    const given = new Map<Holder, string[]>();
-    for (const name of Object.keys(tensors)) {
-      for (const entry of this.holdersOf(name)) pushTo(given, entry, name);
+  async restore({ parts, dataStep }: ArgsOf<typeof agentProtocol, 'restore'>): Promise<void> {
+    const given = new Map<Holder, StatePart[]>();
+    for (const part of parts) {
+      for (const entry of this.holdersOf(part.name)) pushTo(given, entry, part);
     }
     await Promise.all(
-      [...given].map(([entry, names]) => {
-        const own = Object.fromEntries(names.map((name) => [name, tensors[name]]));
-        return this.holder(entry).ask.restore({ tensors: own, dataStep }, patience);
-      }),
+      [...given].map(([entry, own]) => this.holder(entry).ask.restore({ parts: own, dataStep }, patience)),
     );
   }
 

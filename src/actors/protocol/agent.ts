@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { ask, defineProtocol } from '../../runtime/index.ts';
 import { checkpointer, owner, recovery, trainer } from './callers.ts';
-import { decisionSchema, tensorsSchema } from './parameters.ts';
+import { decisionSchema, restoreSchema, tensorsSchema } from './parameters.ts';
 import { passSchema } from './pass.ts';
 import { passReportSchema, routingReportSchema, sumSchema } from './report.ts';
 
@@ -56,8 +56,8 @@ export const agentProtocol = defineProtocol('agent', {
     args: z.object({ parameters: z.array(z.string()) }),
     reply: z.object({ tensors: tensorsSchema }),
   }),
-  /** Some parameters with their moments, or without, for all here that hold them, and the step that they belong to. */
-  restore: ask({ from: owner, args: z.object({ tensors: tensorsSchema, dataStep: z.int() }) }),
+  /** Parts of parameters, with their moments or without, for all here that hold them, and the step that they belong to. */
+  restore: ask({ from: owner, args: restoreSchema }),
   /** SHA-256 of each parameter that holders here answer for, in the order of the cast. */
   digest: ask({ from: [checkpointer, ...owner], reply: z.array(z.string()) }),
   /** Enters `gen`; answered with the data steps of its roles once all of them have dropped the pass under way. */

@@ -45,6 +45,21 @@ export type Decision = z.infer<typeof decisionSchema>;
 
 export const tensorsSchema = z.record(z.string(), tensorSchema);
 
+/** Values of a parameter, or of what a rule keeps of one: all of them, or some of them, since a large one is no message. */
+export const statePartSchema = z.object({
+  name: z.string(),
+  /** Of the whole. */
+  shape: z.array(z.int()),
+  /** The first of these elements in the whole. */
+  at: z.int(),
+  /** Flat. */
+  values: tensorSchema,
+});
+export type StatePart = z.infer<typeof statePartSchema>;
+
+/** A parameter comes from its first element on, and before what its rule keeps of it. */
+export const restoreSchema = z.object({ parts: z.array(statePartSchema), dataStep: z.int() });
+
 export const stepMessages = {
   /** Answered when the role has all gradients of the training step that is under way. */
   prepare: ask({ from: [agents], reply: voteSchema }),
@@ -59,8 +74,8 @@ export const stateMessages = {
     args: z.object({ parameters: z.array(z.string()) }),
     reply: z.object({ tensors: tensorsSchema }),
   }),
-  /** Some parameters with their moments, which are 0 where they are left out, and the step that they belong to. */
-  restore: ask({ from: [agents], args: z.object({ tensors: tensorsSchema, dataStep: z.int() }) }),
+  /** Parts of parameters and of their moments, which are 0 where they are left out, and the step that they belong to. */
+  restore: ask({ from: [agents], args: restoreSchema }),
   /** SHA-256 of each parameter that this role answers for. */
   digest: ask({ from: [agents], reply: z.record(z.string(), z.string()) }),
   /** Its gen is over: the pass under way is dropped, a gradient that was voted on is kept. Answers its data step. */

@@ -123,7 +123,7 @@ function edgesOf({ rank: { dataRank }, part }: RankPart): RowEdge[] {
 const endsOf = ({ objective: { losses, reports } }: Model): string[] => [losses, ...Object.values(reports)];
 
 async function build(
-  { device, batches, port }: Host,
+  { device, batches, port, fresh }: Host,
   runSpec: RunSpec,
   own: RankPart,
   share: Share,
@@ -132,7 +132,7 @@ async function build(
   const { rank, part, window } = own;
   const { pipelineRank, dataRank } = rank;
   const slice = device.slice(rank.role, topology.cluster.memory_per_worker);
-  const shareParts = await createShare(device, slice, share);
+  const shareParts = await createShare(device, slice, share, fresh);
   const { values } = shareParts.parameters;
   const training = await compileStage(device, new StagePlan(part, { keeps: endsOf(model), isTraining: true }));
   const contexts = alike(device, window, () => createStageContext(slice, training, values));

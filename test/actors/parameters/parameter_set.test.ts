@@ -15,6 +15,7 @@ import { elements } from '../../../src/kernels/shape.ts';
 import { unit } from '../../../src/runtime/testing/index.ts';
 import { RemoteDevice } from '../../kernels/remote_device.ts';
 import { smallTopology } from '../kit.ts';
+import { partOf, partsOf } from '../state_parts.ts';
 
 const shapes = { whole: [64, 1024], 'a part and more': [5, 205], short: [7], long: [70_000], same: [1025] };
 const parameters: readonly Parameter[] = Object.entries(shapes).map(([name, shape]) => ({
@@ -73,13 +74,45 @@ it('has moments of 0 where it is given a parameter alone, and leaves the others 
   const set = await ParameterSet.create(near, near.slice(address, 2 ** 25), holdings, { optimizer, seed: 1 });
   const tensorOf = (value: number) => payload(new Float32Array(7).fill(value), [7]);
   const same = payload(new Float32Array(1025).fill(8), [1025]);
-  set.restore({ short: tensorOf(1), 'short.exp_avg': tensorOf(2), 'short.exp_avg_sq': tensorOf(3) });
-  set.restore({ same, 'same.exp_avg': same, 'same.exp_avg_sq': same });
-  set.restore({ short: tensorOf(4) });
+  set.restore(partsOf({ short: tensorOf(1), 'short.exp_avg': tensorOf(2), 'short.exp_avg_sq': tensorOf(3) }));
+  set.restore(partsOf({ same, 'same.exp_avg': same, 'same.exp_avg_sq': same }));
+  set.restore(partsOf({ short: tensorOf(4) }));
   expect(await set.save(['short', 'same'])).toEqual({
     ...{ short: tensorOf(4), 'short.exp_avg': tensorOf(0), 'short.exp_avg_sq': tensorOf(0) },
     ...{ same, 'same.exp_avg': same, 'same.exp_avg_sq': same },
   });
+});
+
+it('takes a parameter in parts, which need not come in one message', async () => {
+  const set = await ParameterSet.create(near, near.slice(address, 2 ** 25), holdings, { optimizer, seed: 1 });
+  const long = payload(valuesOf('long', 70_000), [70_000]);
+  const moment = payload(valuesOf('moment', 70_000), [70_000]);
+  const parts = (name: string, tensor: typeof long) => [
+    partOf(name, tensor, 0, 4096),
+    partOf(name, tensor, 4096, 65_000),
+    partOf(name, tensor, 69_096),
+  ];
+  for (const part of [...parts('long', long), ...parts('long.exp_avg', moment)]) set.restore([part]);
+  const none = payload(new Float32Array(70_000), [70_000]);
+  expect(await set.save(['long'])).toEqual({ long, 'long.exp_avg': moment, 'long.exp_avg_sq': none });
+  set.restore(parts('long', moment));
+  expect(await set.save(['long'])).toEqual({ long: moment, 'long.exp_avg': none, 'long.exp_avg_sq': none });
+});
+
+it('refuses a part of what it does not have, and of another shape, by name', async () => {
+  const set = await ParameterSet.create(near, near.slice(address, 2 ** 25), holdings, { optimizer, seed: 1 });
+  const seven = payload(new Float32Array(7), [7]);
+  const line = (name: string, shape: string) =>
+    `checkpoint: no tensor ${name} of shape [${shape}]; it belongs to another model, check model and moe`;
+  expect(() => set.restore(partsOf({ 'short.momentum': seven }))).toThrow(line('short.momentum', ''));
+  expect(() => set.restore(partsOf({ 'same.exp_avg': seven }))).toThrow(line('same.exp_avg', '1025'));
+});
+
+it('makes initial values of what is fresh alone', async () => {
+  const fresh = new Set(['short']);
+  const set = await ParameterSet.create(near, near.slice(address, 2 ** 25), holdings, { optimizer, seed: 1, fresh });
+  const { short, same } = await set.save(['short', 'same']);
+  expect([short.data, same.data]).toEqual([new Float32Array(7).fill(1), new Float32Array(1025)]);
 });
 
 it('keeps parameters that do not learn without moments and gradients, and saves them', async () => {
@@ -94,7 +127,7 @@ it('keeps parameters that do not learn without moments and gradients, and saves 
   expect(await set.squares(new Map(), set.reportedBy(address))).toEqual({});
   const saved = await set.save(Object.keys(shapes));
   expect(Object.keys(saved)).toEqual(Object.keys(shapes));
-  set.restore(saved);
+  set.restore(partsOf(saved));
   expect(Object.keys(await set.digest(set.reportedBy(address)))).toEqual(Object.keys(shapes));
 });
 

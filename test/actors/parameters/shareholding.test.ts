@@ -8,6 +8,7 @@ import { CpuDevice } from '../../../src/kernels/cpu/device.ts';
 import { matrix, scale } from '../../../src/models/parameter.ts';
 import { ask, createLocalSystem, defineProtocol } from '../../../src/runtime/index.ts';
 import { smallTopology } from '../kit.ts';
+import { partsOf } from '../state_parts.ts';
 
 const device = new CpuDevice({ bytes: 2 ** 20 });
 const system = createLocalSystem();
@@ -54,6 +55,6 @@ it('of a frozen model votes nothing, advances with each decision, and is saved',
 
   const { tensors } = await share.save({ parameters: ['w', 'norm'] });
   expect(Object.keys(tensors)).toEqual(['w', 'norm']);
-  share.restore({ tensors, dataStep: 7 });
+  share.restore({ parts: partsOf(tensors), dataStep: 7 });
   expect(versions).toEqual([0, 1, 7]);
 });

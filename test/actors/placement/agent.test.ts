@@ -22,6 +22,7 @@ import {
 } from '../../../src/runtime/index.ts';
 import { VirtualClock } from '../../../src/runtime/testing/index.ts';
 import { drawn, smallTopology } from '../kit.ts';
+import { partsOf } from '../state_parts.ts';
 
 const holderProtocol = defineProtocol('holder', { ...parameterMessages, ...passMessages });
 const callerProtocol = defineProtocol('agent_caller', { call: ask({ fenced: false }) });
@@ -77,7 +78,7 @@ beforeEach(() => {
         note('save');
         return { tensors: Object.fromEntries(parameters.map((name) => [name, tensorOf(name)])) };
       },
-      restore: ({ tensors, dataStep }) => note(`restore ${dataStep} ${Object.keys(tensors).join()}`),
+      restore: ({ parts, dataStep }) => note(`restore ${dataStep} ${parts.map(({ name }) => name).join()}`),
       digest: () => Object.fromEntries(namesOf(address).map((name) => [name, `digest of ${name}`])),
     }));
   }
@@ -165,7 +166,7 @@ it('saves the parameters that are named, of those that answer for them, and give
   asked = [];
   const moment = `${own}.exp_avg`;
   const tensors = Object.fromEntries([shared, moment].map((name) => [name, tensorOf(name)]));
-  await system.ref(agentProtocol, agentAddress('node-0')).ask.restore({ tensors, dataStep: 3 });
+  await system.ref(agentProtocol, agentAddress('node-0')).ask.restore({ parts: partsOf(tensors), dataStep: 3 });
   expect(asked).toEqual([
     `restore 3 ${shared} stage-p0-d0`,
     `restore 3 ${shared} stage-p0-d1`,
