@@ -3,7 +3,7 @@
  * left.
  */
 import type { Device } from '../kernels/device.ts';
-import type { Fresh } from '../actors/parameters/parameter_set.ts';
+import type { Fresh } from '../actors/parameters/fresh.ts';
 import type { ChildSpec } from '../runtime/index.ts';
 import { hostRoles, type HostOptions } from '../actors/placement/host_roles.ts';
 import { openDevice } from './open_device.ts';

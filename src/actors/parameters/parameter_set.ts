@@ -14,6 +14,7 @@ import { dataOf, payload } from '../protocol/pass.ts';
 import { Bucket } from './bucket.ts';
 import { bucketsOf } from './bucket_plan.ts';
 import { DeviceSquares } from './device_squares.ts';
+import type { Fresh } from './fresh.ts';
 import type { Holding } from './holding.ts';
 import { SharedSquares } from './shared_squares.ts';
 import type { UpdateRule } from './update_rule.ts';
@@ -27,9 +28,6 @@ export interface SetOptions {
   /** What begins with initial values; default: all. The others are 0 until they are restored. */
   readonly fresh?: Fresh;
 }
-
-/** Names of parameters; null: all. */
-export type Fresh = ReadonlySet<string> | null;
 
 /** Elements that are set to 0 at once. */
 const zeroElements = 2 ** 18;

@@ -2,9 +2,10 @@
 import type { Device, Slice } from '../../kernels/device.ts';
 import { DATA_CAPACITY } from '../../runtime/index.ts';
 import { bucketLength, bucketsOf } from './bucket_plan.ts';
+import type { Fresh } from './fresh.ts';
 import type { Share } from './share.ts';
 import { LeafGradients } from './leaf_gradients.ts';
-import { ParameterSet, type Fresh } from './parameter_set.ts';
+import { ParameterSet } from './parameter_set.ts';
 import { createSharings, messagesUnderWay, roomsOf, type Sharing } from './sharing.ts';
 
 export interface ShareParts {

@@ -7,7 +7,7 @@ import type { Device } from '../../kernels/device.ts';
 import type { ChildSpec } from '../../runtime/index.ts';
 import type { RowEdge } from '../../topology/index.ts';
 import type { RoutingPort } from '../mixture/choice_log.ts';
-import type { Fresh } from '../parameters/parameter_set.ts';
+import type { Fresh } from '../parameters/fresh.ts';
 import type { Share } from '../parameters/share.ts';
 import type { BatchPort } from '../stage/batch_port.ts';
 import type { RowsPort } from '../stage/rows_port.ts';

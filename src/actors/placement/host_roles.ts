@@ -5,7 +5,7 @@
 import type { Device } from '../../kernels/device.ts';
 import type { ChildSpec } from '../../runtime/index.ts';
 import { noRouting, type RoutingPort } from '../mixture/choice_log.ts';
-import type { Fresh } from '../parameters/parameter_set.ts';
+import type { Fresh } from '../parameters/fresh.ts';
 import type { BatchPort } from '../stage/batch_port.ts';
 import { RowsPort } from '../stage/rows_port.ts';
 import { castOf, rolesByAddress } from './cast.ts';
