@@ -12,6 +12,7 @@ import type { Parameter } from '../models/parameter.ts';
 import type { Topology } from '../topology/index.ts';
 import { paramsDigest } from '../actors/parameters/params_digest.ts';
 import type { RunSpec } from '../actors/placement/run_spec.ts';
+import { differencesOf } from './config_differences.ts';
 import { findCheckpoint, findManifest } from './find_checkpoint.ts';
 import { handOut, patienceMs } from './hand_out.ts';
 import { readHfConfig, tokenizerOfHf, topologyOfHf } from './hf_model.ts';
@@ -120,8 +121,9 @@ async function hfFolderAt(path: string, config: ModelConfig, notice: (text: stri
   const topology = topologyOfHf(await readHfConfig(path));
   const source = hfSource(await openHfTensors(path));
   const vocabulary = topology.model.vocab_size;
-  const others = otherKeys(modelConfigOf(topology, config.vocab_size), config);
-  if (others.length > 0) notice(`${path} computes otherwise than this model will: ${others.join(', ')}`);
+  const { computed, trained } = differencesOf(modelConfigOf(topology, config.vocab_size), config);
+  if (computed.length > 0) notice(`${path} computes otherwise than this model will: ${computed.join(', ')}`);
+  if (trained.length > 0) notice(`${path} says otherwise how its routers are trained: ${trained.join(', ')}`);
   return {
     source,
     step: 0,
@@ -130,22 +132,6 @@ async function hfFolderAt(path: string, config: ModelConfig, notice: (text: stri
     vocabulary,
     tokenizer: tokenizerOfHf(path) === null ? null : loadTokenizer('hf:tokenizer.json', path).identity,
   };
-}
-
-/** Keys that no shape tells, and their two values. */
-function otherKeys(theirs: ModelConfig, ours: ModelConfig): string[] {
-  const keys = [
-    'rope_theta',
-    'rope_scaling',
-    'partial_rotary_factor',
-    'rms_norm_eps',
-    'hidden_act',
-    'sliding_window',
-  ] as const;
-  return keys.flatMap((key) => {
-    const [was, is] = [theirs[key], ours[key]].map((value) => JSON.stringify(value));
-    return was === is ? [] : [`${key} ${was}, here ${is}`];
-  });
 }
 
 /**

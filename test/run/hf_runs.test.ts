@@ -112,13 +112,17 @@ describe('a run that begins from it', () => {
   it('says where the folder computes otherwise, and what it lacks', async () => {
     const other = join(runs.path, 'other');
     cpSync(folder, other, { recursive: true });
-    changeConfig(other, { rope_theta: 5, sliding_window: 8 });
+    changeConfig(other, {
+      ...{ rope_theta: 5, sliding_window: 8 },
+      ...{ num_experts_per_tok: 1, router_aux_loss_coef: 0.5, router_jitter_noise: 0.25 },
+    });
     const tensors = tensorsIn(other);
     tensors.delete('model.norm.weight');
     writeTensors(other, tensors);
     const { events } = await runs.play({ ...settings, 'training.steps': 2, from: 'hf:other' });
     expect(events.flatMap((event) => (event.kind === 'notice' ? event.text : []))).toEqual([
-      `${other} computes otherwise than this model will: rope_theta 5, here 1000000, sliding_window 8, here null`,
+      `${other} computes otherwise than this model will: rope_theta 5, here 1000000, sliding_window 8, here null, moe.top_k 1, here 2`,
+      `${other} says otherwise how its routers are trained: moe.aux_loss_coef 0.5, here 0.01, moe.jitter_eps 0.25, here 0`,
       `begins with the ${tensors.size} tensors of ${other}, moments 0`,
       `${other} does not have model.norm.weight: as in a new model`,
     ]);
