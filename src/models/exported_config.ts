@@ -28,12 +28,19 @@ export function exportedKeys(model: Described, original: Original | null): Keys 
   const now = describedKeys(model);
   if (original === null) return now;
   const before = describedKeys(original);
-  const changed = Object.keys(now).filter((key) => JSON.stringify(now[key]) !== JSON.stringify(before[key]));
+  const differ = (key: string): boolean => JSON.stringify(now[key]) !== JSON.stringify(before[key]);
+  // A YaRN that does not name the length of its pre-training takes this one, and must go on without.
+  const followsLength = (key: string): boolean =>
+    key === 'rope_scaling' && isYarn(now[key]) && differ('max_position_embeddings');
+  const changed = Object.keys(now).filter((key) => differ(key) || followsLength(key));
   const gone = Object.keys(before).filter((key) => !(key in now));
   const kept = Object.entries(original.keys).filter(([key]) => !gone.includes(key));
   const over = Object.fromEntries(changed.map((key) => [key, now[key]]));
   return inVersion(original.keys, { ...Object.fromEntries(kept), ...over }, changed, now);
 }
+
+const isYarn = (scaling: unknown): boolean =>
+  typeof scaling === 'object' && scaling !== null && 'rope_type' in scaling && scaling.rope_type === 'yarn';
 
 const rotary = ['rope_theta', 'rope_scaling', 'partial_rotary_factor'];
 

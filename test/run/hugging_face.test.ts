@@ -104,6 +104,35 @@ describe('an imported model', () => {
   });
 });
 
+describe('a YaRN that does not name the length of its pre-training', () => {
+  const yarn = { rope_type: 'yarn', factor: 4 };
+  const folder = scratch.copyOf('llama/base');
+  changeConfig(folder, { rope_scaling: yarn });
+
+  it('takes the longest sequence of the model, as Hugging Face does, and comes out as it went in', async () => {
+    const named = scratch.copyOf('llama/base');
+    changeConfig(named, { rope_scaling: { ...yarn, original_max_position_embeddings: 128 } });
+    const rows = [folder, named, goldenFolder('llama/base')].map(async (path) => {
+      await using model = await openModel(path, { sequenceLength: 24 });
+      return (await model.logits([[1, 2, 3, 5, 8, 13, 21, 34]]))[0];
+    });
+    const [own, its, plain] = await Promise.all(rows);
+    expect(own).toEqual(its);
+    expect(own).not.toEqual(plain);
+    const out = await exported((await imported(folder)).runDir);
+    expect(textIn(out, 'config.json')).toBe(textIn(folder, 'config.json'));
+  });
+
+  it('names it once that sequence is another', async () => {
+    const out = await exported((await imported(folder, [set('model.max_position_embeddings', 256)])).runDir);
+    expect(jsonIn(out, 'config.json')).toEqual({
+      ...jsonIn(folder, 'config.json'),
+      max_position_embeddings: 256,
+      rope_scaling: { ...yarn, original_max_position_embeddings: 128 },
+    });
+  });
+});
+
 describe('what older files have too much', () => {
   it('are buffers of rotary positions: left out, and named', async () => {
     const folder = scratch.copyOf('llama/base');

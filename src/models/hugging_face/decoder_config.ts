@@ -36,6 +36,7 @@ export const writeSizes = (config: ModelConfig): Keys => ({
 /** Attention and the feed-forward network; what a config does not say is as Hugging Face's classes have it. */
 export function readDecoder(config: HfConfig, usual: { readonly act: Activation; readonly theta: number }): Keys {
   const heads = config.whole('num_attention_heads');
+  const longest = config.whole('max_position_embeddings', 2048);
   return {
     num_attention_heads: heads,
     num_key_value_heads: config.whole('num_key_value_heads', heads),
@@ -43,8 +44,8 @@ export function readDecoder(config: HfConfig, usual: { readonly act: Activation;
     attention_bias: config.flag('attention_bias', false),
     intermediate_size: config.whole('intermediate_size'),
     hidden_act: config.word('hidden_act', acts, usual.act),
-    max_position_embeddings: config.whole('max_position_embeddings', 2048),
-    ...readRope(config, usual.theta),
+    max_position_embeddings: longest,
+    ...readRope(config, usual.theta, longest),
   };
 }
 
@@ -72,18 +73,19 @@ export const readWindow = (config: HfConfig): Keys =>
   config.has('sliding_window') ? { sliding_window: config.whole('sliding_window') } : {};
 
 /** Version 5 has one block for all of it, older ones a key and a block for scalings. */
-function readRope(config: HfConfig, usualTheta: number): Keys {
+function readRope(config: HfConfig, usualTheta: number, longest: number): Keys {
   const block = config.below('rope_parameters');
   const scaling = block ?? config.below('rope_scaling');
   const theta =
     (block?.has('rope_theta') ?? false) ? block!.number('rope_theta') : config.number('rope_theta', usualTheta);
-  return { rope_theta: theta, ...(scaling === null ? {} : readScaling(scaling)) };
+  return { rope_theta: theta, ...(scaling === null ? {} : readScaling(scaling, longest)) };
 }
 
 /** What stands in the block of a scaling and is read elsewhere, or says what the block's other keys say. */
 const besideScaling = ['rope_type', 'type', 'rope_theta', 'partial_rotary_factor'];
 
-function readScaling(block: HfConfig): Keys {
+/** `longest` is the model's longest sequence, which Hugging Face takes as that of YaRN's pre-training where the block has none. */
+function readScaling(block: HfConfig, longest: number): Keys {
   const type = block.has('rope_type') ? 'rope_type' : 'type';
   const rope_type = block.word(
     type,
@@ -99,5 +101,7 @@ function readScaling(block: HfConfig): Keys {
       `it is not read, and the model would compute otherwise; of ${rope_type} these are: ${read.join(', ')}`,
     );
   const present = read.filter((key) => block.has(key));
-  return { rope_scaling: { rope_type, ...Object.fromEntries(present.map((key) => [key, block.number(key)])) } };
+  const values = Object.fromEntries(present.map((key) => [key, block.number(key)]));
+  const usual = rope_type === 'yarn' ? { original_max_position_embeddings: longest } : {};
+  return { rope_scaling: { rope_type, ...usual, ...values } };
 }
