@@ -151,7 +151,18 @@ class Source {
 
   async *tensors(): AsyncGenerator<TensorBytes | TensorParts, void, void> {
     try {
-      for await (const tensor of this.#tensors) yield tensor;
+      for await (const tensor of this.#tensors) {
+        yield 'parts' in tensor ? { ...tensor, parts: this.#partsOf(tensor.parts) } : tensor;
+      }
+    } catch (error) {
+      this.failure = { error };
+      throw error;
+    }
+  }
+
+  async *#partsOf(parts: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+    try {
+      for await (const part of parts) yield part;
     } catch (error) {
       this.failure = { error };
       throw error;

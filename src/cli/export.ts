@@ -5,6 +5,7 @@ import type { HfDtype } from '../models/exported_config.ts';
 import { examples } from './examples.ts';
 import { exitCodes, lineOf } from './failure.ts';
 import type { Finish } from './finish.ts';
+import { interruptibly } from './interruptible.ts';
 import { stderr, stdout } from './output.ts';
 import { pathArgument } from './path_argument.ts';
 
@@ -37,7 +38,7 @@ export function addExport(program: Command, finish: Finish): void {
       ]),
     )
     .action(async (checkpoint: string, folder: string, flags: ExportFlags) =>
-      finish(await exportCheckpoint(checkpoint, folder, flags), 'files'),
+      finish(await interruptibly((signal) => exportCheckpoint(checkpoint, folder, flags, signal)), 'files'),
     );
 }
 
@@ -45,10 +46,11 @@ async function exportCheckpoint(
   checkpointDir: string,
   folder: string,
   { dtype, shardSize: shardBytes }: ExportFlags,
+  signal: AbortSignal,
 ): Promise<number> {
   const { exportModel } = await import('../run/export_model.ts');
   const notice = (text: string): void => stderr.print(lineOf(text));
-  const asked = { checkpointDir, folder, shardBytes, notice, ...(dtype === undefined ? {} : { dtype }) };
+  const asked = { checkpointDir, folder, shardBytes, notice, signal, ...(dtype === undefined ? {} : { dtype }) };
   const { path, tensors, files, dtype: written } = await exportModel(asked);
   const where = files === 1 ? '1 file' : `${files} files`;
   stdout.print(`exported ${path}: ${tensors} tensors (${written}) in ${where} of ${folder}`);

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { examples } from './examples.ts';
 import { exitCodes, lineOf } from './failure.ts';
 import type { Finish } from './finish.ts';
+import { interruptibly } from './interruptible.ts';
 import { stderr, stdout } from './output.ts';
 import { pathArgument } from './path_argument.ts';
 import { setOption } from './topology_options.ts';
@@ -28,16 +29,27 @@ export function addImport(program: Command, finish: Finish): void {
       ]),
     )
     .action(async (folder: string, runDir: string, flags: ImportFlags) =>
-      finish(await importFolder(folder, runDir, flags), 'files'),
+      finish(await interruptibly((signal) => importFolder(folder, runDir, flags, signal)), 'files'),
     );
 }
 
-async function importFolder(folder: string, runDir: string, { set = [] }: ImportFlags): Promise<number> {
+async function importFolder(
+  folder: string,
+  runDir: string,
+  { set = [] }: ImportFlags,
+  signal: AbortSignal,
+): Promise<number> {
   const { importModel } = await import('../run/import_model.ts');
   const { parseOverride } = await import('../topology/index.ts');
   const notice = (text: string): void => stderr.print(lineOf(text));
   const overrides = set.map(parseOverride);
-  const { tensors, parameters, architecture, kept } = await importModel({ folder, runDir, overrides, notice });
+  const { tensors, parameters, architecture, kept } = await importModel({
+    folder,
+    runDir,
+    overrides,
+    notice,
+    signal,
+  });
   stdout.print(
     `imported ${folder}: ${architecture}, ${parameters.toLocaleString('en')} parameters in ${tensors} tensors, with ${kept.join(', ')}`,
   );

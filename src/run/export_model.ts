@@ -26,6 +26,7 @@ import { shardsOf, writeJson, writeShards } from './export_shards.ts';
 import { findCheckpoint } from './find_checkpoint.ts';
 import { topologyOfHf } from './hf_model.ts';
 import { isImported, topologyOf } from './identity.ts';
+import { interruptible } from './interruptible.ts';
 import { copyKept, KEPT_FOLDER, keptFiles } from './kept_files.ts';
 import { checkTensors, parametersOf } from './model_parameters.ts';
 import { checkpointSource, type ModelSource } from './model_source.ts';
@@ -43,6 +44,8 @@ export interface ExportOptions {
   readonly shardBytes: number;
   /** Told in one line of damaged checkpoints that are passed over. */
   readonly notice: (text: string) => void;
+  /** When aborted, what was written is removed, and its reason is thrown. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Exported {
@@ -63,6 +66,7 @@ export async function exportModel({
   dtype,
   shardBytes,
   notice,
+  signal = new AbortController().signal,
 }: ExportOptions): Promise<Exported> {
   checkNew(folder);
   const checkpoint = await findCheckpoint(checkpointDir, notice);
@@ -88,16 +92,20 @@ export async function exportModel({
   const keys = { ...described, ...ids, ...(asStored ? {} : { [dtypeKey(described)]: word }) };
   // Letter by letter, also where one number can be written in two ways.
   const isOriginal = original !== null && JSON.stringify(keys) === JSON.stringify(original.keys);
-  await makeNewFolder(folder, async (partial) => {
-    if (!isOriginal) await writeJson(join(partial, HF_CONFIG), keys);
-    const names = isOriginal ? [HF_CONFIG, ...keptFiles] : keptFiles;
-    const kept = await copyKept(keptFolderOf(topology, runDir, original), partial, names);
-    if (!kept.includes('generation_config.json') && Object.keys(ids).length > 0) {
-      await writeJson(join(partial, 'generation_config.json'), ids);
-    }
-    const ordered = shards.map(({ file, heads: own }) => ({ file, heads: own.toSorted(largerFirst) }));
-    await writeShards(partial, ordered, (own) => partsOf(source, own));
-  });
+  await makeNewFolder(
+    folder,
+    async (partial) => {
+      if (!isOriginal) await writeJson(join(partial, HF_CONFIG), keys);
+      const names = isOriginal ? [HF_CONFIG, ...keptFiles] : keptFiles;
+      const kept = await copyKept(keptFolderOf(topology, runDir, original), partial, names);
+      if (!kept.includes('generation_config.json') && Object.keys(ids).length > 0) {
+        await writeJson(join(partial, 'generation_config.json'), ids);
+      }
+      const ordered = shards.map(({ file, heads: own }) => ({ file, heads: own.toSorted(largerFirst) }));
+      await writeShards(partial, ordered, (own) => interruptible(partsOf(source, own), signal));
+    },
+    signal,
+  );
   return { path: checkpoint.path, tensors: heads.length, files: shards.length, dtype: asStored ? 'as imported' : word };
 }
 

@@ -20,6 +20,7 @@ import { dumpTopology, toPlain, type Override } from '../topology/index.ts';
 import { tokenizerOf } from './corpus_specs.ts';
 import { fittingSource, readHfConfig, tokenizerOfHf, topologyOfHf } from './hf_model.ts';
 import { identityOf } from './identity.ts';
+import { interruptible } from './interruptible.ts';
 import { copyKept, KEPT_FOLDER, keptFiles } from './kept_files.ts';
 import { parametersOf } from './model_parameters.ts';
 import type { ModelSource } from './model_source.ts';
@@ -35,6 +36,8 @@ export interface ImportOptions {
   readonly overrides?: readonly Override[];
   /** Told in one line of what is left out, or not there. */
   readonly notice: (text: string) => void;
+  /** When aborted, what was written is removed, and its reason is thrown. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Imported {
@@ -49,7 +52,13 @@ export interface Imported {
  * Makes the run directory, complete or not at all. Throws `TargetExists`, `BadHfFolder`, `BadHfConfig`, `ConfigError`, `TensorsDiffer`,
  * `BadTokenizer`, `CheckpointIo`; of a folder that is refused nothing is written.
  */
-export async function importModel({ folder, runDir, overrides = [], notice }: ImportOptions): Promise<Imported> {
+export async function importModel({
+  folder,
+  runDir,
+  overrides = [],
+  notice,
+  signal = new AbortController().signal,
+}: ImportOptions): Promise<Imported> {
   checkNew(runDir);
   const config = await readHfConfig(folder);
   const from = resolve(folder);
@@ -67,16 +76,20 @@ export async function importModel({ folder, runDir, overrides = [], notice }: Im
   const source = await fittingSource(from, parametersOf(runSpec), notice);
   if (opened === null) notice(`${from} has no tokenizer.json: the run has no tokenizer, and goes by ids`);
   const kept: string[] = [];
-  await makeNewFolder(runDir, async (partial) => {
-    const keptIn = join(partial, KEPT_FOLDER);
-    await mkdir(keptIn);
-    kept.push(...(await copyKept(from, keptIn, [HF_CONFIG, ...keptFiles])));
-    const store = await CheckpointStore.forWriting(join(partial, 'checkpoints'));
-    const writer = await store.begin(0, 1);
-    await writeTensors(writer, source);
-    await writer.commit(fieldsOf(runSpec, opened?.identity ?? noTokenizer));
-    await writeFile(join(partial, 'config.yaml'), dumpTopology(topology), { flush: true });
-  });
+  await makeNewFolder(
+    runDir,
+    async (partial) => {
+      const keptIn = join(partial, KEPT_FOLDER);
+      await mkdir(keptIn);
+      kept.push(...(await copyKept(from, keptIn, [HF_CONFIG, ...keptFiles])));
+      const store = await CheckpointStore.forWriting(join(partial, 'checkpoints'));
+      const writer = await store.begin(0, 1);
+      await writeTensors(writer, source, signal);
+      await writer.commit(fieldsOf(runSpec, opened?.identity ?? noTokenizer));
+      await writeFile(join(partial, 'config.yaml'), dumpTopology(topology), { flush: true });
+    },
+    signal,
+  );
   const parameters = [...source.heads.values()].reduce(
     (sum, { shape }) => sum + shape.reduce((product, extent) => product * extent, 1),
     0,
@@ -91,9 +104,9 @@ function tokenizerIn(folder: string): Tokenizer | null {
 }
 
 /** One shard, in which larger elements come first, so that each tensor is aligned to its own. */
-async function writeTensors(writer: CheckpointWriter, source: ModelSource): Promise<void> {
+async function writeTensors(writer: CheckpointWriter, source: ModelSource, signal: AbortSignal): Promise<void> {
   const heads = [...source.heads.values()].sort((a: TensorHead, b) => DTYPE_BYTES[b.dtype] - DTYPE_BYTES[a.dtype]);
-  await writer.stream('imported', heads, source.parts(heads.map(({ name }) => name)));
+  await writer.stream('imported', heads, interruptible(source.parts(heads.map(({ name }) => name)), signal));
 }
 
 function fieldsOf(runSpec: RunSpec, tokenizer: string): ManifestFields {

@@ -29,10 +29,14 @@ export function checkNew(path: string): void {
 }
 
 /**
- * Makes the folder `path`, and those above it; `fill` gets the folder to write to. Throws `TargetExists`, `CheckpointIo` and what
- * `fill` throws; then nothing is left.
+ * Makes the folder `path`, and those above it; `fill` gets the folder to write to. Throws `TargetExists`, `CheckpointIo`, what
+ * `fill` throws, and the reason of a signal that is aborted by then; then nothing is left.
  */
-export async function makeNewFolder(path: string, fill: (folder: string) => Promise<void>): Promise<void> {
+export async function makeNewFolder(
+  path: string,
+  fill: (folder: string) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> {
   checkNew(path);
   const made: string[] = [];
   try {
@@ -40,6 +44,7 @@ export async function makeNewFolder(path: string, fill: (folder: string) => Prom
     const folder = mkdtempSync(`${resolve(path)}.partial-`);
     made.push(folder);
     await fill(folder);
+    signal?.throwIfAborted();
     renameSync(folder, path);
   } catch (cause) {
     // The outermost first: it has the others in it.

@@ -1,4 +1,5 @@
 /** `troupe import`, `troupe export` and what they say, with a model of the golden ones. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,8 @@ import { troupeHere } from './here.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'troupe-import-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const interrupting = new URL('./interrupt_at_partial.ts', import.meta.url).href;
 const golden = fileURLToPath(new URL('../golden/llama/bf16', import.meta.url));
 
 it('make a run directory of a folder, and a folder of that, and say what is in them', async () => {
@@ -64,3 +67,19 @@ it.each([
   expect(existsSync(join(folder, 'new'))).toBe(false);
   expect(readdirSync(folder).filter((name) => name.includes('partial'))).toEqual([]);
 });
+
+it.each([[['import', golden, 'cut']], [['export', 'runs/small', 'cut']]])(
+  'remove what they have written where a signal comes, and end with 130: %j',
+  (args) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', interrupting, main, ...args], {
+      cwd: folder,
+      encoding: 'utf8',
+      env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '' },
+    });
+    expect({ status, stdout }).toEqual({ status: 130, stdout: '' });
+    expect(stderr.split('\n').filter((line) => line.includes('interrupted'))).toEqual([
+      'troupe: interrupted: removing what was written ... (a second Ctrl-C ends at once, and leaves it there)',
+    ]);
+    expect(readdirSync(folder).filter((name) => name.startsWith('cut'))).toEqual([]);
+  },
+);
