@@ -38,6 +38,8 @@ export class NodeDied extends Error {
   readonly node: string;
   readonly exitCode = 1;
   readonly exitReport: NodeExitReport;
+  /** Which node, and what is known of how it ended. */
+  readonly how: string;
   constructor(node: string, exitReport: NodeExitReport, when: 'starting' | 'running' = 'running') {
     const { signal, exitCode, reason, log } = exitReport;
     const how = signal === null ? `exit code ${exitCode ?? 'unknown'}` : signal;
@@ -49,6 +51,7 @@ export class NodeDied extends Error {
     );
     this.node = node;
     this.exitReport = exitReport;
+    this.how = `${node}: ${detail}`;
   }
 }
 

@@ -161,9 +161,9 @@ export class Cell implements Runnable, HandOwner {
     return this.#stopping;
   }
 
-  /** Ends at once; what a handler still does is ignored. */
-  kill(): void {
-    this.#end('killed', null);
+  /** Ends at once; what a handler still does is ignored. Who is `stopped` so has not failed. */
+  kill(reason: 'killed' | 'stopped' = 'killed'): void {
+    this.#end(reason, null);
   }
 
   /** Ends a life that never began, because the actor's constructor threw. */

@@ -83,6 +83,12 @@ export class Supervisor implements Handlers<typeof supervisorProtocol>, Hooks {
     this.#children.push({ spec, incarnation, running: true, restartsMs: [] });
   }
 
+  /** Forgets a child, which is not started again: for whoever ends it. */
+  forget(address: Address): void {
+    this.#children = this.#children.filter(({ spec }) => spec.address !== address);
+    this.#cancel((planned) => planned.includes(address));
+  }
+
   async ended({ address, incarnation, reason, error }: z.infer<typeof endedSchema>): Promise<void> {
     const child = this.#children.find(({ spec }) => spec.address === address);
     // A sibling that this supervisor stopped itself, or a former life.

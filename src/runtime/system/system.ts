@@ -130,6 +130,21 @@ export class ActorSystem {
     this.#root.add(spec);
   }
 
+  /**
+   * Ends what was started or spawned under `address`, if it is there: after its message in hand and its `stopped` hook, a
+   * supervisor with all below it. It is not started again.
+   */
+  async end(address: Address): Promise<void> {
+    this.#root.forget(address);
+    await this.#roster.stop(address);
+  }
+
+  /** Ends it at once: what its handler still does is ignored, and whoever waits for its answer hears that it is gone. */
+  dismiss(address: Address): void {
+    this.#root.forget(address);
+    this.#cells.get(address)?.kill('stopped');
+  }
+
   /** Frames with tensors that somebody still holds; 0 when nothing is under way. */
   get leased(): number {
     return this.#transport.leased;

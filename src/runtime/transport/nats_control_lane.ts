@@ -63,10 +63,11 @@ export class NatsControlLane {
   }
 
   /** An answer from `from`: all before `sequence` has arrived. */
-  acknowledged(from: string, { kind, base, sequence, attempt }: Chunk, nowMs: number): void {
-    const { identity, counters } = this.#options;
+  acknowledged(from: string, { kind, incarnation, base, sequence, attempt }: Chunk, nowMs: number): void {
+    const { identity, counters, incarnationOf } = this.#options;
     const outbound = this.#outbound.get(from);
-    if (kind !== ChunkKind.acknowledge || base !== identity.incarnation || outbound === undefined) {
+    const isMeant = (incarnationOf(from) ?? incarnation) === incarnation && base === identity.incarnation;
+    if (kind !== ChunkKind.acknowledge || !isMeant || outbound === undefined) {
       counters.stale += 1;
       return;
     }
@@ -87,10 +88,13 @@ export class NatsControlLane {
     this.tick(nowMs);
   }
 
-  /** Gives up what waits for a node that is gone for good. */
+  /** Forgets a node that is gone for good, with what waits for it: another life of its name begins anew. */
   lose(node: string): void {
     this.#options.counters.unsent += this.#outbound.get(node)?.outbox.clear() ?? 0;
+    this.#outbound.delete(node);
     this.#receivers.get(node)?.close();
+    this.#receivers.delete(node);
+    this.#owed.delete(node);
   }
 
   close(): void {

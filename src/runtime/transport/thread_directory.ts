@@ -1,6 +1,6 @@
 /**
- * Which thread hosts which address. Placement is known from the start and never changes; what starts and ends beyond it
- * is announced by the threads. A thread that is lost hosts nobody.
+ * Which thread hosts which address. Placement is given, at the start and again where it changes; what starts and ends
+ * beyond it is announced by the threads. A thread that is lost hosts nobody.
  */
 
 import type { Address } from '../system/address.ts';
@@ -9,12 +9,17 @@ import type { Address } from '../system/address.ts';
 export const NOWHERE = -1;
 
 export class ThreadDirectory {
-  readonly #placement: ReadonlyMap<Address, number>;
+  #placement: ReadonlyMap<Address, number>;
   readonly #announced = new Map<Address, number>();
   readonly #lost = new Set<number>();
 
   /** `placement` is thread by address. */
   constructor(placement: ReadonlyMap<Address, number>) {
+    this.#placement = placement;
+  }
+
+  /** From now on `placement` is what was given. */
+  place(placement: ReadonlyMap<Address, number>): void {
     this.#placement = placement;
   }
 

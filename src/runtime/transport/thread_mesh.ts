@@ -42,12 +42,18 @@ export function seatThreads(names: readonly string[], options: ThreadMeshOptions
   }
   const pools = names.map((name) => createSharedMemory(name, options));
   const mail = new SharedArrayBuffer(4 * MAIL_STRIDE * names.length);
-  const placement = new Map([...(options.placement ?? [])].map(([address, name]) => [address, indexOf(names, name)]));
+  const placement = threadsByAddress(names, options.placement ?? new Map());
   return names.map((_, index) => ({ index, names, ports: ports[index], pools, mail, placement }));
 }
 
 /** What must be transferred when `seat` is sent to its thread. */
 export const portsOf = ({ ports }: ThreadSeat): MessagePort[] => ports.filter((port) => port !== null);
+
+/** Thread by address, from its name. Throws `RangeError` for a thread that is not named. */
+export const threadsByAddress = (
+  names: readonly string[],
+  placement: ReadonlyMap<Address, string>,
+): ReadonlyMap<Address, number> => new Map([...placement].map(([address, name]) => [address, indexOf(names, name)]));
 
 function indexOf(names: readonly string[], name: string): number {
   const index = names.indexOf(name);

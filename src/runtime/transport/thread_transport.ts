@@ -22,7 +22,7 @@ import { ThreadArrivals } from './thread_arrivals.ts';
 import { NOWHERE, ThreadDirectory } from './thread_directory.ts';
 import { isNotice, type ThreadLink, type ThreadNotice } from './thread_link.ts';
 import { ThreadLinks } from './thread_links.ts';
-import type { ThreadSeat } from './thread_mesh.ts';
+import { threadsByAddress, type ThreadSeat } from './thread_mesh.ts';
 import { TextFrames } from './thread_text.ts';
 import { Flag, Stamp } from './wire.ts';
 
@@ -116,6 +116,14 @@ export class ThreadTransport implements NearTransport {
     const { length } = encoded;
     this.#post(link, encoded);
     return length;
+  }
+
+  /**
+   * From now on addresses are looked for where `placement` says, by the names of threads, unless a thread has announced
+   * them. Throws `RangeError` for a thread that is not of this node.
+   */
+  place(placement: ReadonlyMap<Address, string>): void {
+    this.#directory.place(threadsByAddress(this.#names, placement));
   }
 
   serve(gateway: Gateway): void {
