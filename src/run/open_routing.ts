@@ -34,6 +34,7 @@ export function openRouting({ run, record, replay }: RoutingSource): RoutingPort
         note: (unit, choices_RP) => recorder?.note(unit, choices_RP),
         flush: () => recorder?.flush() ?? null,
         drop: () => recorder?.drop(),
+        rewind: (dataStep) => recorder?.rewind(dataStep),
         close: () => recorder?.close(),
       };
     },

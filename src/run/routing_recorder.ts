@@ -52,6 +52,15 @@ export class RoutingRecorder {
     this.noted = [];
   }
 
+  /** What is in the file beyond `dataStep` steps is cut by whoever has the roles go back there, and is written again. */
+  rewind(dataStep: number): void {
+    for (const [series, step] of this.written) {
+      // Training steps are numbered from 0, an evaluation by the steps that are done before it.
+      const last = series.startsWith('train/') ? dataStep - 1 : dataStep;
+      if (step > last) this.written.set(series, last);
+    }
+  }
+
   close(): void {
     this.file?.close();
     this.file = null;

@@ -95,3 +95,22 @@ it('what a killed run left of a line is no line, for whoever reads and whoever g
   const read = await RecordedChoices.open(folder, header);
   expect(await read.read(unitOf(1, 0))).toEqual(choices);
 });
+
+it('steps that are made again from an earlier checkpoint are written again, and no others', () => {
+  const { path, recorder: own } = recorder('rewound-');
+  for (const step of [0, 1, 2]) own.note(unitOf(step, 0), choices);
+  own.note(unitOf(2, 0, 'score'), choices);
+  own.flush();
+  const steps = (): number[] => {
+    const [, ...lines] = readFileSync(path, 'utf8').trimEnd().split('\n');
+    return lines.map((line) => (JSON.parse(line) as { step: number }).step);
+  };
+  expect(steps()).toEqual([0, 1, 2, 2]);
+  own.rewind(2);
+  // A step that the checkpoint has is not made again; one in another gen may be.
+  for (const step of [1, 2]) own.note(unitOf(step, 0), choices);
+  own.note(unitOf(2, 0, 'score'), choices);
+  own.flush();
+  own.close();
+  expect(steps()).toEqual([0, 1, 2, 2, 2]);
+});

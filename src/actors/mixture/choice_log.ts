@@ -14,6 +14,8 @@ export interface ChoiceLog {
   flush(): string | null;
   /** Forgets what was noted since `flush`: its pass was left. */
   drop(): void;
+  /** Hears that the parameters are those of so many data steps again: what comes after them is kept once more. */
+  rewind(dataStep: number): void;
   close(): void;
 }
 
@@ -27,6 +29,7 @@ const noLog: ChoiceLog = {
   note: () => undefined,
   flush: () => null,
   drop: () => undefined,
+  rewind: () => undefined,
   close: () => undefined,
 };
 

@@ -206,6 +206,11 @@ export class Router extends Shareholder implements Actor<Messages> {
     this.closed = 0;
   }
 
+  override restore(args: ArgsOf<Messages, 'restore'>): void {
+    super.restore(args);
+    this.parts.log.rewind(args.dataStep);
+  }
+
   stopped(): void {
     this.parts.log.close();
   }
