@@ -20,7 +20,7 @@ const slow = [
   'cli/doctor',
   'cli/refusals/disk',
   'cli/train',
-  'run/dying_nodes',
+  'run/lost_nodes',
   'actors/contract',
   'run/sublayers',
   'actors/training/loss_scale',

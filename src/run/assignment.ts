@@ -1,26 +1,13 @@
 /**
- * The assignment of a gen says who is in the run, and which role each worker has. The launcher writes it, into the
- * store that the nodes share, once all have registered; a node reads it, starts its roles, and reports that it is
- * ready.
+ * The newest assignment of a run stands in the store that its nodes share. The launcher writes it; a node that begins
+ * waits until one names it in this life of its own, takes its part, and reports that it is ready.
  */
-import { z } from 'zod';
+import { assignmentSchema, type Assignment } from '../actors/protocol/assignment.ts';
+import { compareAndSet } from '../runtime/cluster/compare_and_set.ts';
 import { DamagedRecord, parseRecord, type KvEntry, type KvStore } from '../runtime/cluster/nats.ts';
+import { z } from 'zod';
 import { deviceFactsSchema } from './chosen_device.ts';
 import type { PatientKvStore } from './patient_kv_store.ts';
-
-const assignmentSchema = z.strictObject({
-  /** Names of the nodes, in order; the first one leads. */
-  nodes: z.array(z.string()).min(1),
-  /** The system that writes the run directory. */
-  writer: z.string(),
-  /** All systems, the writer among them. */
-  systems: z.array(z.string()),
-  /** System by role. */
-  placement: z.record(z.string(), z.string()),
-  /** Which life of each node is meant, and of the writer: others of the name are not heard. */
-  incarnations: z.record(z.string(), z.int()),
-});
-export type Assignment = z.infer<typeof assignmentSchema>;
 
 /** A node that has taken its part, and what each of its workers computes on. */
 const readyNodeSchema = z.strictObject({ node: z.string(), devices: z.array(deviceFactsSchema) });
@@ -32,19 +19,47 @@ export interface AssignmentId {
   readonly gen: number;
 }
 
-const keyOf = ({ runId, gen }: AssignmentId): string => `assignment.${runId}.${gen}`;
+const keyOf = (runId: string): string => `assignment.${runId}`;
 const readyPrefix = ({ runId, gen }: AssignmentId): string => `ready.${runId}.${gen}`;
 
-/** Writes the assignment of a gen. Throws `DamagedRecord` where another one stands. */
-export async function writeAssignment(store: KvStore, id: AssignmentId, assignment: Assignment): Promise<void> {
-  const { key, value } = await store.createOrGet(keyOf(id), JSON.stringify(assignment));
-  if (value !== JSON.stringify(assignment)) throw new DamagedRecord(key, 'not the assignment of this launch', value);
+/** Another assignment stands, of this gen or a later one: this launch leads the run no more. */
+export class AssignmentLost extends Error {
+  readonly tag = 'AssignmentLost';
+  readonly exitCode = 1;
+  constructor(runId: string, gen: number, standing: number) {
+    super(
+      `run ${runId}: its assignment of gen ${standing} was written by another launch, and this one's is of gen ${gen}; ` +
+        'end one of the two',
+    );
+    this.name = 'AssignmentLost';
+  }
 }
 
-/** Waits for the assignment of a gen; null once all is over. Throws `DamagedRecord`. */
-export async function awaitAssignment(store: PatientKvStore, id: AssignmentId): Promise<Assignment | null> {
-  const entry = await store.awaited(() => store.find(keyOf(id)));
-  return entry === null ? null : parseRecord(assignmentSchema, entry, 'assignment');
+/** Writes an assignment in the place of one of a lower gen. Throws `AssignmentLost`, `DamagedRecord`. */
+export async function writeAssignment(store: KvStore, runId: string, assignment: Assignment): Promise<void> {
+  const value = JSON.stringify(assignment);
+  const { entry } = await compareAndSet(store, keyOf(runId), value, (standing) =>
+    standing.value === value || parse(standing).gen >= assignment.gen ? null : value,
+  );
+  if (entry.value !== value) throw new AssignmentLost(runId, assignment.gen, parse(entry).gen);
+}
+
+/** The newest assignment of a run; null where there is none. Throws `DamagedRecord`, `KvUnavailable`. */
+export async function findAssignment(store: KvStore, runId: string): Promise<Assignment | null> {
+  const entry = await store.find(keyOf(runId));
+  return entry === null ? null : parse(entry);
+}
+
+/** Waits for an assignment that means this life of a node; null once all is over. Throws `DamagedRecord`. */
+export async function awaitAssignment(
+  store: PatientKvStore,
+  runId: string,
+  { node, incarnation }: { readonly node: string; readonly incarnation: number },
+): Promise<Assignment | null> {
+  return await store.awaited(async () => {
+    const found = await findAssignment(store, runId);
+    return found?.incarnations[node] === incarnation ? found : null;
+  });
 }
 
 /** Reports that a node has taken its part: its programs are compiled and it listens. */
@@ -58,13 +73,15 @@ export async function awaitReady(
   id: AssignmentId,
   nodes: readonly string[],
 ): Promise<readonly ReadyNode[]> {
-  const entries = await store.awaited(async () => {
-    const found = await store.list(readyPrefix(id));
-    return found.length >= nodes.length ? found : null;
+  const found = await store.awaited(async () => {
+    const ready = (await store.list(readyPrefix(id))).map((entry) => parseReady(entry, id));
+    const wanted = nodes.map((name) => ready.find(({ node }) => node === name)).filter((each) => each !== undefined);
+    return wanted.length === nodes.length ? wanted : null;
   });
-  const ready = (entries ?? []).map((entry) => parseReady(entry, id));
-  return nodes.flatMap((name) => ready.filter(({ node }) => node === name));
+  return found ?? [];
 }
+
+const parse = (entry: KvEntry): Assignment => parseRecord(assignmentSchema, entry, 'assignment');
 
 /** Reads what a node has reported. Throws `DamagedRecord` where its key names another node. */
 function parseReady(entry: KvEntry, id: AssignmentId): ReadyNode {

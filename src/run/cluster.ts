@@ -42,9 +42,25 @@ export interface Cluster {
   executables(): Promise<readonly Executable[]>;
   /** Resolves once all systems are in one gen: for whoever lost an ask to a change of gen. */
   settled(): Promise<void>;
+  /** Resolves with the death of a node, whose roles are lost with it. Another one after `reform`; never, in one process. */
+  readonly lost: Promise<Error>;
+  /** Resolves, with why in words, when roles are to be placed otherwise though nothing is lost. Another one after `reform`. */
+  readonly wanted: Promise<string>;
+  /**
+   * Places the roles anew, on the nodes that are there by then, in a gen of its own. Resolves once all have entered it, with
+   * those systems whose roles were made anew: these have no state. `holders` and `devices` are those of the new places then.
+   */
+  reform(): Promise<readonly string[]>;
   /** Stops all actors, then the devices. */
   stop(): Promise<void>;
 }
+
+/** For a cluster in one process: it lives and ends as a whole. */
+export const unchanging: Pick<Cluster, 'lost' | 'wanted' | 'reform'> = {
+  lost: new Promise(() => undefined),
+  wanted: new Promise(() => undefined),
+  reform: () => Promise.reject(new RangeError('the roles of one process cannot be placed anew')),
+};
 
 export interface ClusterOptions {
   readonly runSpec: RunSpec;
@@ -75,17 +91,15 @@ export function rolesSpec(worker: string, specs: readonly ChildSpec[]): ChildSpe
   return supervisor(`run/roles-${worker}`, { strategy: 'one_for_all', ...roleSupervision }, specs);
 }
 
-/** Starts the agent of a system that hosts the actors of `cast`. */
+/** Starts the agent of a system that hosts the actors of `cast`, and no others unless `place` is given. */
 export function spawnAgent(
   system: ActorSystem,
   cast: readonly CastEntry[],
-  { device = null, onEnter = () => undefined }: Partial<Pick<AgentParts, 'device' | 'onEnter'>> = {},
+  given: Partial<Pick<AgentParts, 'device' | 'onEnter' | 'place'>> = {},
 ): void {
-  system.spawn(
-    agentProtocol,
-    agentAddress(system.name),
-    (scope) => new SystemAgent({ system, device, onEnter, cast }, scope),
-  );
+  const { device = () => null, onEnter = () => undefined, place = () => Promise.resolve(cast) } = given;
+  const parts = { system, device, onEnter, cast, place };
+  system.spawn(agentProtocol, agentAddress(system.name), (scope) => new SystemAgent(parts, scope));
 }
 
 /** Starts the trainer of a run, which is in all of `systems`. */
@@ -128,7 +142,7 @@ export async function startLocalCluster(
   });
   system.enter(gen);
   system.start(rolesSpec('w0', specs));
-  spawnAgent(system, castOf(runSpec), { device });
+  spawnAgent(system, castOf(runSpec), { device: () => device });
   const placement = new Map(castOf(runSpec).map(({ role }) => [role, system.name]));
   spawnTrainer(system, options, decisions, { systems: [system.name], placement });
   return {
@@ -138,6 +152,7 @@ export async function startLocalCluster(
     holders: holdersBySystem(castOf(runSpec), placement),
     executables: () => device.executables(),
     settled: () => Promise.resolve(),
+    ...unchanging,
     stop: async () => {
       await system.stop();
       await device.close();

@@ -1,184 +1,211 @@
 /**
- * A node cluster has the roles of a run on node processes, joined by NATS. This process starts and watches them, and is
- * itself no node: it hosts the actors that write the run directory; trainer and recovery are on the first node.
+ * A node cluster has the roles of a run on node processes, joined by NATS. This process starts and watches them, makes the
+ * assignments, and is itself no node: it hosts the actors that write the run directory, and recovery; the trainer is on
+ * the node that leads.
  */
-import { NodeDied, type NodeProcess } from '../runtime/cluster/index.ts';
+import { NodeDied } from '../runtime/cluster/index.ts';
 import { ClusterNameLost, removeMember } from '../runtime/cluster/nats.ts';
-import { SystemClock } from '../runtime/index.ts';
+import { SystemClock, type ActorSystem } from '../runtime/index.ts';
 import { recoveryAddress } from '../actors/placement/addresses.ts';
+import { nodeName } from '../actors/placement/directory.ts';
+import { recoveryProtocol } from '../actors/protocol/recovery.ts';
 import type { BatchSource } from './batch_source.ts';
 import { classesOf, classOfRun } from './class_of_run.ts';
 import { RunFailed, type Cluster, type ClusterOptions } from './cluster.ts';
+import { Ending } from './ending.ts';
 import { found, type Founding } from './founding.ts';
-import { gatherNodes } from './gathering.ts';
-import { openLauncherSystem, type LauncherSystem } from './launcher_system.ts';
-import { layoutOf } from '../actors/placement/layout.ts';
-import { holdersBySystem } from '../actors/placement/system_holders.ts';
-import { linkLimitsFor } from '../actors/placement/message_sizes.ts';
-import { awaitReady, writeAssignment } from './assignment.ts';
-import { startNodes, type NodeClusterOptions } from './node_processes.ts';
+import { Formation, type Formed } from './formation.ts';
+import { Gathering } from './gathering.ts';
+import { NodeFleet } from './node_fleet.ts';
+import { nodeStarter, type NodeClusterOptions } from './node_processes.ts';
 import { PatientKvStore } from './patient_kv_store.ts';
-import { recoveryProtocol } from '../actors/protocol/recovery.ts';
 import { StoreWatch } from './store_watch.ts';
-import { launcherName, nodeName, nodeOfSystem, workerName } from '../actors/placement/directory.ts';
-
-/**
- * Starts the topology's nodes and waits until all are ready. Throws `NodeDied`, `NodesMissing`, `ClusterNameTaken` ..., and
- * the reason of `meeting.signal`.
- */
-export async function startNodeCluster(
-  options: ClusterOptions,
-  source: BatchSource,
-  meeting: NodeClusterOptions,
-): Promise<Cluster> {
-  const launch = new NodeLaunch(options, meeting);
-  try {
-    return await launch.run(source);
-  } catch (error) {
-    await launch.stop();
-    // What was waited for fails too, since it failed.
-    throw launch.failure ?? error;
-  }
-}
 
 const clock = new SystemClock();
 
-/** How long nodes may take to stop by themselves; after that they are killed. */
-const stopMs = 15_000;
 const patienceMs = 10 * 60_000;
 
-class NodeLaunch {
-  /** Why the run has failed; null if it has not. */
-  failure: Error | null = null;
+export class NodeCluster implements Cluster {
+  readonly executables = (): Promise<readonly never[]> => Promise.resolve([]);
   private readonly options: ClusterOptions;
   private readonly meeting: NodeClusterOptions;
-  private readonly failed = Promise.withResolvers<never>();
   private readonly leaseMs: number;
+  private readonly ending: Ending;
   private founding: Founding | null = null;
   private watch: StoreWatch | null = null;
-  private readonly nodes: NodeProcess[] = [];
-  private joined: LauncherSystem | null = null;
-  /** Aborted when the run has failed, or is to stop. */
-  private readonly over = new AbortController();
+  private fleet: NodeFleet | null = null;
+  private formation: Formation | null = null;
+  private gathering: Gathering | null = null;
+  private formed: Formed | null = null;
+  private classOfAll = '';
   /** All nodes are lost, and nobody is reached any more. */
   private isAbandoned = false;
-  private hasBegun = false;
+  private loss = Promise.withResolvers<Error>();
+  private wish = Promise.withResolvers<string>();
 
-  constructor(options: ClusterOptions, meeting: NodeClusterOptions) {
+  private constructor(options: ClusterOptions, meeting: NodeClusterOptions) {
     this.options = options;
     this.meeting = meeting;
     this.leaseMs = options.runSpec.topology.recovery.lease_ms;
-    this.failed.promise.catch(() => undefined);
-    void meeting.server.failed.then((error) => this.fail(error));
+    this.ending = new Ending(options.onFailure);
+    void meeting.server.failed.then((error) => this.ending.fail(error));
     meeting.signal.addEventListener('abort', this.giveUp);
   }
 
-  async run(source: BatchSource): Promise<Cluster> {
-    this.meeting.signal.throwIfAborted();
-    const { runSpec } = this.options;
-    const { topology } = runSpec;
-    const { name, runId, server } = this.meeting;
-    const { signal } = this.over;
-    const { control, store: impatient, gen } = await this.unlessFailed(this.found());
-    this.watch = new StoreWatch({
-      clock,
-      server,
-      beatMs: this.leaseMs / 4,
-      isConnected: () => control.isConnected,
-      notice: this.meeting.notice,
-      interrupted: this.meeting.signal,
-      onStuck: (error) => this.fail(error),
-    });
-    const store = new PatientKvStore(impatient, clock, signal);
-    const names = Array.from({ length: topology.cluster.nodes }, (_, i) => nodeName(i));
-    this.start(names, source, gen);
-    const gathering = { topology, cluster: name, runId, names, store, clock, signal };
-    const onFailure = (error: Error): void => this.fail(error);
-    const members = await this.unlessFailed(gatherNodes({ ...gathering, onFailure }));
-    const classOfAll = classOfRun(classesOf(members, names, topology.cluster), topology.recovery.allow_class_change);
+  /**
+   * Starts the topology's nodes and waits until all are ready. Throws `NodeDied`, `NodesMissing`, `ClusterNameTaken` ..., and
+   * the reason of `meeting.signal`.
+   */
+  static async start(options: ClusterOptions, source: BatchSource, meeting: NodeClusterOptions): Promise<NodeCluster> {
+    const cluster = new NodeCluster(options, meeting);
+    try {
+      await cluster.begin(source);
+      return cluster;
+    } catch (error) {
+      await cluster.stop();
+      // What was waited for fails too, since it failed.
+      throw cluster.ending.failure ?? error;
+    }
+  }
 
-    const { cast, systems, placement, places, largestBytes } = layoutOf(runSpec, names, launcherName);
-    const id = { runId, gen };
-    const incarnation = clock.wallMs();
-    const incarnations = Object.fromEntries(members.map((member) => [member.node, member.incarnation]));
-    await writeAssignment(store, id, {
-      nodes: names,
-      writer: launcherName,
-      systems: [...systems],
-      placement: Object.fromEntries(placement),
-      incarnations: { ...incarnations, [launcherName]: incarnation },
-    });
-    this.joined = await openLauncherSystem({
-      server: server.address,
-      control,
-      cluster: name,
-      runId,
-      incarnation,
-      incarnations: new Map(Object.entries(incarnations)),
-      patienceMs: topology.cluster.wait * 1000,
-      limits: linkLimitsFor(largestBytes),
-      clock,
-      directory: (address) => {
-        const at = this.isAbandoned ? undefined : places.get(address);
-        return at === undefined ? null : nodeOfSystem(at);
-      },
-      gen,
-      notice: this.meeting.notice,
-      onFailure,
-      isAbandoned: () => this.isAbandoned,
-    });
-    const ready = await this.unlessFailed(awaitReady(store, id, names));
-    this.hasBegun = true;
-    const { system } = this.joined;
-    const recovery = system.ref(recoveryProtocol, recoveryAddress);
-    return {
-      system,
-      numericsClass: classOfAll,
-      devices: ready.flatMap(({ node, devices }) =>
-        devices.map((facts, worker) => ({ node, worker: workerName(node, worker), ...facts })),
-      ),
-      holders: holdersBySystem(cast, placement),
-      executables: () => Promise.resolve([]),
-      settled: async () => {
-        await recovery.ask.settled(undefined, { timeoutMs: patienceMs });
-      },
-      stop: () => this.stop(),
-    };
+  get system(): ActorSystem {
+    return this.current.system;
+  }
+
+  get numericsClass(): string {
+    return this.classOfAll;
+  }
+
+  get devices(): Formed['devices'] {
+    return this.current.devices;
+  }
+
+  get holders(): Formed['holders'] {
+    return this.current.holders;
+  }
+
+  get lost(): Promise<Error> {
+    return this.loss.promise;
+  }
+
+  get wanted(): Promise<string> {
+    return this.wish.promise;
+  }
+
+  async settled(): Promise<void> {
+    const recovery = this.system.ref(recoveryProtocol, recoveryAddress);
+    await recovery.ask.settled(undefined, { timeoutMs: patienceMs });
+  }
+
+  /** Once more where another node is lost meanwhile. Throws `NodesMissing`, `NodeDied` where nobody is left. */
+  async reform(): Promise<readonly string[]> {
+    const renewed = new Set<string>();
+    for (;;) {
+      this.wish = Promise.withResolvers();
+      this.loss = Promise.withResolvers();
+      const formed = await this.ending.unlessFailed(Promise.race([this.form(), this.loss.promise.then(() => null)]));
+      if (formed === null) continue;
+      this.formed = formed;
+      for (const system of formed.renewed) renewed.add(system);
+      return [...renewed];
+    }
   }
 
   /** Ends actors, nodes and connections; nodes that do not end in time are killed, and all are if the run has failed. */
   async stop(): Promise<void> {
-    if (this.over.signal.aborted) this.abandon();
-    this.over.abort();
+    if (this.ending.signal.aborted) this.abandon();
+    this.ending.stop();
     this.meeting.signal.removeEventListener('abort', this.giveUp);
     this.watch?.stop();
-    await this.joined?.system.stop();
-    const { nodes, founding } = this;
-    for (const node of nodes) node.stop();
-    const timer = clock.after(stopMs, () => nodes.forEach((node) => node.kill()));
-    await Promise.all(nodes.map(({ ended }) => ended));
-    timer.cancel();
+    await this.formation?.system?.stop();
+    const { founding, fleet } = this;
+    await fleet?.stop();
     // A server that is away is not waited for: nobody who comes next would be hindered for longer than a lease.
     if (founding?.control.isConnected === true) {
       const { store, claim } = founding;
-      await Promise.all(nodes.map(({ name }) => removeMember(store, name).catch(() => undefined)));
+      const names = fleet?.known ?? [];
+      await Promise.all(names.map((name) => removeMember(store, name).catch(() => undefined)));
       await claim.remove().catch(() => undefined);
     }
     founding?.claim.stop();
-    await this.joined?.close();
+    await this.formation?.close();
     await founding?.control.close();
   }
 
-  /**
-   * Starts the nodes. What writes down that one was started may throw: then that node is known here, and `stop` ends
-   * it.
-   */
-  private start(names: readonly string[], source: BatchSource, gen: number): void {
-    const { options: run, meeting } = this;
-    for (const node of startNodes(names, { run, source, meeting, gen }, (error) => this.fail(error))) {
-      this.nodes.push(node);
-      if (node.pid !== undefined) meeting.started(node.name, node.pid);
-    }
+  private get current(): Formed {
+    if (this.formed === null) throw new RangeError('cluster: used before its roles were placed');
+    return this.formed;
+  }
+
+  private async begin(source: BatchSource): Promise<void> {
+    this.meeting.signal.throwIfAborted();
+    const { options, meeting } = this;
+    const { topology } = options.runSpec;
+    const { name, runId, server, notice } = meeting;
+    const { signal } = this.ending;
+    const onFailure = (error: Error): void => this.ending.fail(error);
+    const founding = await this.ending.unlessFailed(this.found());
+    this.watch = new StoreWatch({
+      clock,
+      server,
+      beatMs: this.leaseMs / 4,
+      isConnected: () => founding.control.isConnected,
+      notice,
+      interrupted: meeting.signal,
+      onStuck: onFailure,
+    });
+    const store = new PatientKvStore(founding.store, clock, signal);
+    const names = Array.from({ length: topology.cluster.nodes }, (_, i) => nodeName(i));
+    const fleet = new NodeFleet({
+      restart: topology.cluster.restart,
+      clock,
+      start: nodeStarter({ run: options, source, meeting, names }),
+      onStarted: meeting.started,
+      onDied: (error, again) => this.died(error, again),
+    });
+    this.fleet = fleet;
+    for (const node of names) fleet.start(node);
+    const gathering = Gathering.open({
+      topology,
+      cluster: name,
+      runId,
+      store,
+      clock,
+      signal,
+      onJoined: () => undefined,
+      onSilent: (life, error) => fleet.fell(life, error),
+      onFailure,
+    });
+    this.gathering = await this.ending.unlessFailed(gathering);
+    const isAbandoned = (): boolean => this.isAbandoned;
+    this.formation = new Formation({ ...options, meeting, founding, store, clock, isAbandoned, onFailure });
+    const formed = await this.ending.unlessFailed(this.form());
+    this.formed = formed;
+  }
+
+  /** Waits for all nodes that are expected, and places the roles on them. */
+  private async form(): Promise<Formed> {
+    const { fleet, gathering, formation, options } = this;
+    if (fleet === null || gathering === null || formation === null)
+      throw new RangeError('cluster: formed before it began');
+    const { topology } = options.runSpec;
+    const members = await gathering.until(() => fleet.lives);
+    const names = members.map(({ node }) => node);
+    const classOfAll = classOfRun(classesOf(members, names, topology.cluster), topology.recovery.allow_class_change);
+    // That of the run is of the nodes that it began with.
+    if (this.formed === null) this.classOfAll = classOfAll;
+    return await formation.form(members);
+  }
+
+  /** A node's process has ended, or gives no sign of life; `again`: how it is started again, null where it is not. */
+  private died(error: NodeDied, again: string | null): void {
+    if (this.ending.signal.aborted) return;
+    const { node, exitReport } = error;
+    if (this.formed === null) return this.ending.fail(new NodeDied(node, exitReport, 'starting'));
+    if (this.fleet?.lives.length === 0) return this.ending.fail(error);
+    this.formation?.lose(node);
+    this.meeting.notice(`${error.how}; ${again ?? 'its roles go to others'}`);
+    this.loss.resolve(error);
   }
 
   /** Founds the cluster. What that holds is kept also when all was over before it was done, so that it is given back. */
@@ -193,8 +220,8 @@ class NodeLaunch {
       leaseMs: this.leaseMs,
       gen: this.options.gen,
       connectMs: topology.cluster.wait * 1000,
-      signal: this.over.signal,
-      onLost: (why) => this.fail(why ?? new ClusterNameLost(name)),
+      signal: this.ending.signal,
+      onLost: (why) => this.ending.fail(why ?? new ClusterNameLost(name)),
       onBeat: () => this.watch?.answered(),
     });
     this.founding = founding;
@@ -203,28 +230,14 @@ class NodeLaunch {
 
   /** Kills what is left of a failed run: it waits for messages that will not come. So do actors here: their asks fail. */
   private abandon(): void {
-    for (const node of this.nodes) node.kill();
-    for (const { name } of this.nodes) this.joined?.transport.lose(name);
+    this.fleet?.kill();
+    for (const name of this.fleet?.known ?? []) this.formation?.lose(name);
     this.isAbandoned = true;
   }
 
   /** An interrupt while nodes start; later ones are the trainer's, which writes a checkpoint first. */
   private readonly giveUp = (): void => {
     const reason: unknown = this.meeting.signal.reason;
-    if (!this.hasBegun) this.fail(reason instanceof Error ? reason : new RunFailed('interrupted'));
+    if (this.formed === null) this.ending.fail(reason instanceof Error ? reason : new RunFailed('interrupted'));
   };
-
-  private fail(failure: Error): void {
-    if (this.over.signal.aborted) return;
-    const isEarly = failure instanceof NodeDied && !this.hasBegun;
-    const error = isEarly ? new NodeDied(failure.node, failure.exitReport, 'starting') : failure;
-    this.failure = error;
-    this.failed.reject(error);
-    this.over.abort();
-    this.options.onFailure(error);
-  }
-
-  private unlessFailed<T>(work: Promise<T>): Promise<T> {
-    return Promise.race([work, this.failed.promise]);
-  }
 }

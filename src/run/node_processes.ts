@@ -5,6 +5,7 @@ import { visibleText } from '../visible_text.ts';
 import type { BatchSource } from './batch_source.ts';
 import type { ClusterOptions } from './cluster.ts';
 import { isDawnLimitWarning } from './dawn_warnings.ts';
+import type { NodeLife } from './gathering.ts';
 import type { NodeStartData } from './node_main.ts';
 import type { RunServer } from './run_server_port.ts';
 
@@ -17,8 +18,8 @@ export interface NodeClusterOptions {
   readonly notice: (text: string) => void;
   /** The module that nodes run; default `node_main`. For tests. */
   readonly entry?: URL;
-  /** A node's process has been started. */
-  readonly started: (node: string, pid: number) => void;
+  /** The process of a life of a node has been started. */
+  readonly started: (life: NodeLife, pid: number) => void;
   /** When aborted, a launch is given up, with the signal's reason; one that has begun is asked by its trainer. */
   readonly signal: AbortSignal;
 }
@@ -27,25 +28,18 @@ export interface NodesOptions {
   readonly run: ClusterOptions;
   readonly source: BatchSource;
   readonly meeting: NodeClusterOptions;
-  /** The gen that all begin in. */
-  readonly gen: number;
+  /** Of the nodes, in the order of the topology. */
+  readonly names: readonly string[];
 }
 
 const nodeMain = new URL(import.meta.url.endsWith('.ts') ? './node_main.ts' : './node_main.js', import.meta.url);
 
-/**
- * Starts a node for each of `names`, in order, when it is asked for: whoever asks has each in hand before anything else can
- * fail. `onDied` is told of one that ends without being told to.
- */
-export function* startNodes(
-  names: readonly string[],
-  { run, source, meeting, gen }: NodesOptions,
-  onDied: (error: NodeDied) => void,
-): Generator<NodeProcess, void> {
+/** What starts the process of a life of a node, one of `names`; `onDied` is told when it ends without being told to. */
+export function nodeStarter({ run, source, meeting, names }: NodesOptions) {
   const { runSpec, evaluations, routing, fresh } = run;
   const { topology, baseDir, vocabulary, sublayersDigest, observed } = runSpec;
-  const { name, runId, server, entry = nodeMain } = meeting;
-  const startData: Omit<NodeStartData, 'index'> = {
+  const { name: cluster, runId, server, entry = nodeMain } = meeting;
+  const startData: Omit<NodeStartData, 'index' | 'incarnation'> = {
     topology: toPlain(topology),
     baseDir,
     vocabulary,
@@ -55,15 +49,21 @@ export function* startNodes(
     routing,
     fresh: fresh === null ? null : [...fresh],
     server: server.address,
-    cluster: name,
+    cluster,
     runId,
-    gen,
     evaluations: [...evaluations],
   };
-  for (const [index, node] of names.entries()) {
+  return ({ node: name, incarnation }: NodeLife, onDied: (error: NodeDied) => void): NodeProcess => {
+    const index = names.indexOf(name);
     const onLine = (line: string): void => {
-      if (!isDawnLimitWarning(line)) process.stderr.write(`${node}: ${visibleText(line)}\n`);
+      if (!isDawnLimitWarning(line)) process.stderr.write(`${name}: ${visibleText(line)}\n`);
     };
-    yield new NodeProcess({ name: node, entry, data: { ...startData, index } satisfies NodeStartData, onDied, onLine });
-  }
+    return new NodeProcess({
+      name,
+      entry,
+      data: { ...startData, index, incarnation } satisfies NodeStartData,
+      onDied,
+      onLine,
+    });
+  };
 }

@@ -58,8 +58,8 @@ export class Run {
     const cluster = await (async () => {
       if (isPacked && nodes !== undefined) {
         // Only now: it loads the client of NATS, which a run in one process can do without.
-        const { startNodeCluster } = await import('./node_cluster.ts');
-        return await startNodeCluster(options, batches, nodes);
+        const { NodeCluster } = await import('./node_cluster.ts');
+        return await NodeCluster.start(options, batches, nodes);
       }
       if (isPacked && topology.cluster.workers_per_node > 1)
         return await startThreadCluster(options, batches, decisions);
@@ -77,8 +77,14 @@ export class Run {
     return this.cluster.holders;
   }
 
-  /** What `work` comes to, or `RunFailed` as soon as a role fails. */
-  async unlessFailed<T>(work: Promise<T>): Promise<T> {
+  /** What `work` comes to; `RunFailed` as soon as a role fails, `NodeDied` as soon as a node is lost. */
+  unlessFailed<T>(work: Promise<T>): Promise<T> {
+    const { lost } = this.cluster;
+    return this.unlessOver(Promise.race([work, lost.then((error) => Promise.reject(error))]));
+  }
+
+  /** The same for work that goes on without a node: only what ends the run is thrown. */
+  async unlessOver<T>(work: Promise<T>): Promise<T> {
     try {
       return await Promise.race([work, this.failed]);
     } catch (error) {

@@ -48,7 +48,11 @@ export async function checkResume(now: Pick<RunSpec, 'topology' | 'sublayersDige
 }
 
 /** Gives the roles their state back. Throws `ResumeRefused`, `BadTensor`, `DamagedCheckpoint`. */
-export async function takeUp({ cluster, holders }: Run, found: Checkpoint, { recovery }: Topology): Promise<void> {
+export async function takeUp(
+  { cluster, holders }: Pick<Run, 'cluster' | 'holders'>,
+  found: Checkpoint,
+  { recovery }: Topology,
+): Promise<void> {
   const { numericsClass } = found.manifest;
   const isOurs = !isImported(found.manifest);
   if (isOurs && numericsClass !== cluster.numericsClass && !recovery.allow_class_change) {

@@ -5,7 +5,15 @@
  */
 import { ActorSystem } from '../runtime/index.ts';
 import { devicesOf } from '../topology/index.ts';
-import { roleSupervision, RunFailed, spawnTrainer, spawnAgent, type Cluster, type ClusterOptions } from './cluster.ts';
+import {
+  roleSupervision,
+  RunFailed,
+  spawnTrainer,
+  spawnAgent,
+  unchanging,
+  type Cluster,
+  type ClusterOptions,
+} from './cluster.ts';
 import type { BatchSource } from './batch_source.ts';
 import { chosenDevice } from './chosen_device.ts';
 import type { DecisionStore } from '../actors/training/decision_store.ts';
@@ -25,7 +33,11 @@ export async function startThreadCluster(
   const node = nodeName(0);
   const devices = devicesOf(runSpec.topology.cluster, 0);
   const chosen = await Promise.all(devices.map(chosenDevice));
-  const { cast, systems, placement, places, largestBytes } = layoutOf(runSpec, [node], node);
+  const { cast, systems, placement, places, largestBytes } = layoutOf(
+    runSpec,
+    [{ node, workers: devices.length }],
+    node,
+  );
   const host = startRoleWorkers({
     node,
     devices: chosen.map(({ choice }) => choice),
@@ -64,6 +76,7 @@ export async function startThreadCluster(
     holders: holdersBySystem(cast, placement),
     executables: () => Promise.resolve([]),
     settled: () => Promise.resolve(),
+    ...unchanging,
     stop,
   };
 }

@@ -10,7 +10,7 @@ import { countParameters } from '../models/costs.ts';
 import { sublayersDigest } from '../models/load_sublayers.ts';
 import { compactHeap } from '../runtime/cluster/index.ts';
 import { rebaseTopology, toPlain, type Topology } from '../topology/index.ts';
-import { checkpointerAddress, eventLogAddress, trainerAddress } from '../actors/placement/addresses.ts';
+import { checkpointerAddress, eventLogAddress } from '../actors/placement/addresses.ts';
 import { batchesOf } from './batch_source.ts';
 import { runSpecOf, type RunSpec } from '../actors/placement/run_spec.ts';
 import { Checkpointer } from '../actors/training/checkpointer.ts';
@@ -21,15 +21,18 @@ import { packedData, type PackedData } from './corpora.ts';
 import { tokenizerOf } from './corpus_specs.ts';
 import { checkCorpora, withWeightsOf } from './data_identity.ts';
 import { Generator } from './generator.ts';
+import type { NodeLife } from './gathering.ts';
 import { identityOf } from './identity.ts';
 import { eventLogProtocol } from '../actors/protocol/event_log.ts';
-import { checkpointerProtocol, trainerProtocol, type TrainingOutcome } from '../actors/protocol/trainer.ts';
+import { checkpointerProtocol } from '../actors/protocol/trainer.ts';
+import type { RoutingSource } from './open_routing.ts';
 import { RunLogs } from './run_logs.ts';
 import type { TrainOptions, RunOutcome } from './run_port.ts';
 import { cutRecord, routingSourceOf } from './routing_source.ts';
 import { openRunServer } from './run_server.ts';
 import type { RunServer } from './run_server_port.ts';
-import { begin, startingPointOf } from './starting_point.ts';
+import { begin, startingPointOf, type StartingPoint } from './starting_point.ts';
+import { trainInStretches, type Ended } from './stretches.ts';
 import { newestOf, takeUp } from './take_up.ts';
 import { Run } from './run.ts';
 import { tunedDevices } from './tuned_devices.ts';
@@ -72,7 +75,7 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
   const { evaluations } = batches;
   for (const remark of batches.remarks) notice(remark);
 
-  const started = (name: string, pid: number): void => {
+  const started = ({ node: name }: NodeLife, pid: number): void => {
     logs.events.append('node', { name, pid });
     observe({ kind: 'node', name, pid });
   };
@@ -134,7 +137,7 @@ export async function train(options: TrainOptions): Promise<RunOutcome> {
       });
       const baseline = order1Of(packed, topology.training);
       const { digest } = source;
-      const parts = { runSpec, run, store, logs, digest, tokenizer, found, runId, baseline };
+      const parts = { runSpec, run, store, logs, digest, tokenizer, found, start, routing, runId, baseline };
       const outcome = await trainSteps(resumed, parts);
       if (outcome.status === 'done') {
         const generator = new Generator(run.cluster, tokenizer, topology);
@@ -164,13 +167,15 @@ interface Parts {
   readonly digest: string;
   readonly tokenizer: Tokenizer;
   readonly found: Checkpoint | null;
+  readonly start: StartingPoint | null;
+  readonly routing: RoutingSource | null;
   readonly runId: string;
   readonly baseline: () => number | null;
 }
 
-async function trainSteps(options: TrainOptions, parts: Parts): Promise<TrainingOutcome> {
+async function trainSteps(options: TrainOptions, parts: Parts): Promise<Ended> {
   const { topology, baseDir, runDir, observe, signal } = options;
-  const { runSpec, run, store, logs, digest, tokenizer, found, runId, baseline } = parts;
+  const { runSpec, run, store, logs, routing, start, digest, tokenizer, found, runId, baseline } = parts;
   const { system, cluster } = run;
   const fields = {
     runId,
@@ -187,15 +192,12 @@ async function trainSteps(options: TrainOptions, parts: Parts): Promise<Training
     logs.events.append('pruned', { removed });
     observe({ kind: 'notice', text: `the disk is full: removed ${removed} to make room for the next checkpoint` });
   };
-  const checkpointerParts = { holders: run.holders, store, keep, fields, syncLogs: () => logs.sync(), onPruned };
+  const holders = (): Run['holders'] => run.holders;
+  const checkpointerParts = { holders, store, keep, fields, syncLogs: () => logs.sync(), onPruned };
   system.spawn(checkpointerProtocol, checkpointerAddress, (scope) => new Checkpointer(checkpointerParts, scope));
-  const { step: firstStep = 0, updateStep = 0, lossScale } = found?.manifest ?? {};
-  const from = { firstStep, updateStep, ...(lossScale === undefined ? {} : { lossScale }) };
-  logs.events.append(found === null ? 'started' : 'resumed', { gen: system.gen, step: from.firstStep });
-  const trainer = system.ref(trainerProtocol, trainerAddress);
-  signal.addEventListener('abort', () => trainer.tell.interrupt(), { once: true });
-  if (signal.aborted) trainer.tell.interrupt();
-  return await run.unlessFailed(trainer.ask.train({ ...from, isNew: found === null }, { timeoutMs: forever }));
+  const step = found?.manifest.step ?? 0;
+  logs.events.append(found === null ? 'started' : 'resumed', { gen: system.gen, step });
+  return await trainInStretches({ run, runSpec, store, logs, routing, start, observe, signal }, found);
 }
 
 /** Steps as a text of ranges, such as `3, 17 to 30`. */
@@ -206,9 +208,6 @@ function rangesOf(steps: readonly number[]): string {
 }
 
 const deviceLine = ({ adapter, reason }: WorkerDevice): string => `device: ${adapter ?? 'cpu'} (${reason})`;
-
-/** A time limit in ms that is longer than any run. */
-const forever = 2 ** 31 - 1;
 
 /** The topology's name, as far as a name of a cluster goes. */
 const clusterName = ({ name }: Topology): string => name.replaceAll(/[^a-zA-Z0-9_-]/g, '_').slice(0, 64);

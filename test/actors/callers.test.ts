@@ -86,6 +86,7 @@ function open(name: string): ActorSystem {
     voted: noting('voted'),
     goOn: noting('goOn'),
     interrupt: noting('interrupt'),
+    pause: noting('pause'),
   }));
   opened = system;
   return system;

@@ -199,7 +199,7 @@ export async function play(topology: Topology, options: PlayOptions): Promise<Pl
     system.spawn(
       checkpointerProtocol,
       checkpointerAddress,
-      (scope) => new Checkpointer({ holders: run.holders, store, keep, fields, syncLogs, onPruned }, scope),
+      (scope) => new Checkpointer({ holders: () => run.holders, store, keep, fields, syncLogs, onPruned }, scope),
     );
     const curve: Curve[] = [];
     const scaleChanges: LossScaleChange[] = [];

@@ -67,7 +67,8 @@ async function playLosing(settings: Settings, rule: Omit<FaultRule, 'fault'>, no
   const tamper = ({ system }: Run): Promise<void> => {
     const raise = (gen: number): Promise<number> => Promise.resolve(gen + 1);
     const enter = (gen: number): void => system.enter(gen);
-    const parts = { systems: [system.name], raise, enter, decisions };
+    const systems = [system.name];
+    const parts = { systems: () => systems, raise, enter, decisions };
     system.spawn(recoveryProtocol, recoveryAddress, (scope) => new Recovery(parts, scope));
     losing.onLost = () => {
       const broken = { gen: system.gen, what: 'a loss' };

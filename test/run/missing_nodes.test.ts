@@ -5,6 +5,7 @@
 // @module-tag nats-server
 import { runSpecOf } from '../../src/actors/placement/run_spec.ts';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import type { NodeLife } from '../../src/run/gathering.ts';
 import { Run } from '../../src/run/run.ts';
 import {
   KvUnavailable,
@@ -47,12 +48,12 @@ async function refusalOf(
   const runId = 'run-1';
   const pids: number[] = [];
   const registered: Promise<Registration>[] = [];
-  const register = (node: string, numerics: string): Promise<Registration> => {
+  const register = (life: NodeLife, numerics: string): Promise<Registration> => {
     const [device, classHash] = numerics.split('#');
     return Registration.join({
       store,
       clock: new SystemClock(),
-      member: { node, runId, incarnation: 1, workers: [{ device, classHash }] },
+      member: { ...life, runId, workers: [{ device, classHash }] },
       beatMs: 60_000,
       onReplaced: () => undefined,
     });
@@ -73,11 +74,11 @@ async function refusalOf(
       notice: () => undefined,
       signal: new AbortController().signal,
       entry: new URL('./absent_node.ts', import.meta.url),
-      started: (node, pid) => {
+      started: ({ node, incarnation }, pid) => {
         pids.push(pid);
         if (node === killed) process.kill(pid, 'SIGKILL');
         if (node === unrecorded) throw new RangeError('a full disk');
-        if (node in classes) registered.push(register(node, classes[node]));
+        if (node in classes) registered.push(register({ node, incarnation }, classes[node]));
       },
     },
   });

@@ -108,7 +108,7 @@ describe('scores', () => {
         if (microbatch !== 3 || entered !== null) return;
         const recovery = run.system.spawn(asking, recoveryAddress, (scope) => ({
           go: async () => {
-            await scope.ref(agentProtocol, agentAddress('node-0')).ask.enter({ gen: 2 });
+            await scope.ref(agentProtocol, agentAddress('node-0')).ask.enter({ gen: 2, assignment: null });
           },
         }));
         entered = recovery.ask.go();

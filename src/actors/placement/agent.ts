@@ -7,6 +7,7 @@
 import { freeAnswered } from '../../runtime/index.ts';
 import type { Actor, ActorScope, ArgsOf, Context, Reply, TensorPayload } from '../../runtime/index.ts';
 import type { Device } from '../../kernels/device.ts';
+import type { Assignment } from '../protocol/assignment.ts';
 import type { DeviceTuning, SystemReport, SystemVote, agentProtocol } from '../protocol/agent.ts';
 import type { Decision } from '../protocol/parameters.ts';
 import type { Pass } from '../protocol/pass.ts';
@@ -27,19 +28,23 @@ export interface AgentSystem {
 export interface AgentParts {
   readonly system: AgentSystem;
   /** The device that its roles compute on; null where it has none. */
-  readonly device: Pick<Device, 'numericsClass' | 'choices'> | null;
+  readonly device: () => Pick<Device, 'numericsClass' | 'choices'> | null;
   /** Told of each gen before anybody acts in it. */
   readonly onEnter: (gen: number) => void;
-  /** The actors that the system hosts. */
+  /** The actors that the system hosts at first. */
   readonly cast: readonly CastEntry[];
+  /** Takes the system's part in an assignment; resolves to the actors that it hosts from then on. */
+  readonly place: (assignment: Assignment) => Promise<readonly CastEntry[]>;
 }
 
 export class SystemAgent implements Actor<Messages> {
   private readonly parts: AgentParts;
-  private readonly holders: LocalHolders;
+  private readonly scope: ActorScope;
+  private holders: LocalHolders;
 
   constructor(parts: AgentParts, scope: ActorScope) {
     this.parts = parts;
+    this.scope = scope;
     this.holders = new LocalHolders(parts.cast, scope);
   }
 
@@ -74,11 +79,15 @@ export class SystemAgent implements Actor<Messages> {
     return later(ctx, this.holders.digest());
   }
 
-  async enter({ gen }: ArgsOf<Messages, 'enter'>): Promise<number[]> {
-    const { system, onEnter } = this.parts;
-    system.enter(gen);
-    onEnter(gen);
-    return await this.holders.abandon();
+  /** One gen after another. What keeps the system from its part, such as too little memory, is the answer. */
+  async enter(args: ArgsOf<Messages, 'enter'>, ctx: Context): Promise<Reply<number[]>> {
+    const reply = ctx.defer<number[]>();
+    try {
+      reply.resolve(await this.entered(args));
+    } catch (error) {
+      reply.reject(error);
+    }
+    return reply;
   }
 
   async settle({ gen, decision }: ArgsOf<Messages, 'settle'>): Promise<void> {
@@ -93,8 +102,18 @@ export class SystemAgent implements Actor<Messages> {
   }
 
   tuning(): DeviceTuning | null {
-    const { numericsClass = '', choices = {} } = this.parts.device ?? {};
+    const { numericsClass = '', choices = {} } = this.parts.device() ?? {};
     return Object.keys(choices).length === 0 ? null : { numericsClass, choices };
+  }
+
+  private async entered({ gen, assignment }: ArgsOf<Messages, 'enter'>): Promise<number[]> {
+    const { system, onEnter, place } = this.parts;
+    system.enter(gen);
+    onEnter(gen);
+    const steps = await this.holders.abandon();
+    if (assignment === null) return steps;
+    this.holders = new LocalHolders(await place(assignment), this.scope);
+    return await this.holders.abandon();
   }
 }
 

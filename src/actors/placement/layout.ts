@@ -1,10 +1,16 @@
-/** A layout says which system hosts each actor of a run: a pure function of the run spec and the names of the nodes. */
+/** A layout says which system hosts each actor of a run: a pure function of the run spec and of what the nodes offer. */
 import type { RunSpec } from './run_spec.ts';
 import { castOf } from './cast.ts';
 import type { CastEntry } from './cast_entry.ts';
 import { largestMessageBytes } from './message_sizes.ts';
 import { placeRoles } from './place_roles.ts';
 import { directoryOf, workerName } from './directory.ts';
+
+/** A node and how many workers it has. */
+export interface NodeOffer {
+  readonly node: string;
+  readonly workers: number;
+}
 
 export interface Layout {
   readonly cast: readonly CastEntry[];
@@ -18,21 +24,22 @@ export interface Layout {
   readonly largestBytes: number;
 }
 
-/** The first of the nodes leads; `writer`, one of them or not, writes down what happens. */
-export function layoutOf(runSpec: RunSpec, nodes: readonly string[], writer: string): Layout {
-  const workers = nodes.flatMap((_, node) =>
-    Array.from({ length: runSpec.topology.cluster.workers_per_node }, (__, worker) => ({ node, worker })),
+/** The first of the nodes leads; `writer`, one of them or not, writes down what happens. Throws `RangeError` without workers. */
+export function layoutOf(runSpec: RunSpec, nodes: readonly NodeOffer[], writer: string): Layout {
+  const workers = nodes.flatMap(({ workers: count }, node) =>
+    Array.from({ length: count }, (_, worker) => ({ node, worker })),
   );
-  const nameOf = ({ node, worker }: (typeof workers)[number]): string => workerName(nodes[node], worker);
+  const nameOf = ({ node, worker }: (typeof workers)[number]): string => workerName(nodes[node].node, worker);
   const placed = placeRoles(runSpec, workers);
   const placement = new Map([...placed].map(([role, worker]) => [role, nameOf(worker)]));
-  const systems = [...new Set([writer, ...nodes, ...workers.map(nameOf)])];
+  const names = nodes.map(({ node }) => node);
+  const systems = [...new Set([writer, ...names, ...workers.map(nameOf)])];
   const cast = castOf(runSpec);
   return {
     cast,
     systems,
     placement,
-    places: directoryOf({ cast, placement, leader: nodes[0], writer, systems }),
+    places: directoryOf({ cast, placement, leader: names[0], writer, systems }),
     largestBytes: largestMessageBytes(cast),
   };
 }

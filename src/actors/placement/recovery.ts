@@ -15,8 +15,8 @@ import { agentProtocol } from '../protocol/agent.ts';
 type Messages = typeof recoveryProtocol;
 
 export interface RecoveryParts {
-  /** Every system that takes part in the run, the own one among them. */
-  readonly systems: readonly string[];
+  /** Every system that takes part in the run, the own one among them; null while roles are placed anew, in a gen of its own. */
+  readonly systems: () => readonly string[] | null;
   /** Raises the gen that all agree on from the one given; resolves with the gen that stands then. */
   readonly raise: (gen: number) => Promise<number>;
   /** Has the own system enter a gen. */
@@ -37,13 +37,27 @@ export class Recovery implements Actor<Messages> {
   }
 
   async broken({ gen: brokenGen, what }: ArgsOf<Messages, 'broken'>): Promise<void> {
-    if (brokenGen !== this.scope.gen) return;
+    const systems = this.parts.systems();
+    if (brokenGen !== this.scope.gen || systems === null) return;
+    try {
+      await this.runAgain(systems, brokenGen, what);
+    } catch (error) {
+      // A node was lost in between: all of them enter another gen.
+      if (this.parts.systems() === systems) throw error;
+    }
+  }
+
+  settled(): number {
+    return this.scope.gen;
+  }
+
+  private async runAgain(systems: readonly string[], brokenGen: number, what: string): Promise<void> {
     const gen = await this.parts.raise(brokenGen);
     // From here on all asks of the former gen fail, the trainer's too, those that it has yet to send among them.
     this.parts.enter(gen);
-    const agents = this.parts.systems.map((system) => this.scope.ref(agentProtocol, agentAddress(system)));
+    const agents = systems.map((system) => this.scope.ref(agentProtocol, agentAddress(system)));
     const steps = (
-      await Promise.all(agents.map((agent) => agent.ask.enter({ gen }, { timeoutMs: patienceMs })))
+      await Promise.all(agents.map((agent) => agent.ask.enter({ gen, assignment: null }, { timeoutMs: patienceMs })))
     ).flat();
     const step = Math.max(...steps);
     const decision = steps.every((each) => each === step) ? null : await this.decisionOf(step - 1);
@@ -51,10 +65,6 @@ export class Recovery implements Actor<Messages> {
     const incident = { step: step + 1, remedy: `running the step again in gen ${gen}`, evidence: what };
     await this.scope.ref(eventLogProtocol, eventLogAddress).ask.incident(incident, { timeoutMs: patienceMs });
     this.scope.ref(trainerProtocol, trainerAddress).tell.goOn({ step, what });
-  }
-
-  settled(): number {
-    return this.scope.gen;
   }
 
   /** The decision about a step that some roles have applied: it was decided, so it is in the store. */

@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { ask, defineProtocol } from '../../runtime/index.ts';
 import { checkpointer, owner, recovery, trainer } from './callers.ts';
+import { assignmentSchema } from './assignment.ts';
 import { decisionSchema, restoreSchema, tensorsSchema } from './parameters.ts';
 import { passSchema } from './pass.ts';
 import { passReportSchema, routingReportSchema, sumSchema } from './report.ts';
@@ -60,12 +61,20 @@ export const agentProtocol = defineProtocol('agent', {
   restore: ask({ from: owner, args: restoreSchema }),
   /** SHA-256 of each parameter that holders here answer for, in the order of the cast. */
   digest: ask({ from: [checkpointer, ...owner], reply: z.array(z.string()) }),
-  /** Enters `gen`; answered with the data steps of its roles once all of them have dropped the pass under way. */
-  enter: ask({ fenced: false, from: [recovery], args: z.object({ gen: z.int() }), reply: z.array(z.int()) }),
+  /**
+   * Enters `gen`, and takes its part in the assignment where roles are placed anew. Answered with the data step of each
+   * holder once all have dropped the pass under way; of a holder that was made anew that is 0.
+   */
+  enter: ask({
+    fenced: false,
+    from: [recovery, ...owner],
+    args: z.object({ gen: z.int(), assignment: assignmentSchema.nullable() }),
+    reply: z.array(z.int()),
+  }),
   /** Has its roles apply the decision that stands, or let go of what they voted on. */
   settle: ask({
     fenced: false,
-    from: [recovery],
+    from: [recovery, ...owner],
     args: z.object({ gen: z.int(), decision: decisionSchema.nullable() }),
   }),
   report: ask({ fenced: false, from: [trainer], reply: reportSchema }),

@@ -5,7 +5,7 @@ import { owner, recovery, trainer } from './callers.ts';
 import { lossScaleSchema } from './parameters.ts';
 
 export const outcomeSchema = z.object({
-  status: z.enum(['done', 'interrupted']),
+  status: z.enum(['done', 'interrupted', 'paused']),
   step: z.int(),
   evalLoss: z.number().nullable(),
 });
@@ -33,6 +33,8 @@ export const trainerProtocol = defineProtocol('trainer', {
   goOn: tell({ from: [recovery], args: z.object({ step: z.int(), what: z.string() }) }),
   /** Ends after the step in hand, with a checkpoint. */
   interrupt: tell({ fenced: false, from: owner }),
+  /** The same, for somebody who trains on with the roles in other places. */
+  pause: tell({ fenced: false, from: owner }),
 });
 
 export const checkpointerProtocol = defineProtocol('checkpointer', {

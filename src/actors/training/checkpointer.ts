@@ -10,7 +10,7 @@ import {
   type ManifestFields,
   type NewestAndOlder,
 } from '../../checkpoints/index.ts';
-import type { Actor, ActorScope, ArgsOf, Context, Reply } from '../../runtime/index.ts';
+import { tagOf, type Actor, type ActorScope, type ArgsOf, type Context, type Reply } from '../../runtime/index.ts';
 import { LogIo, RunDirectoryGone } from '../../telemetry/index.ts';
 import { agentAddress } from '../placement/addresses.ts';
 import type { SystemHolders } from '../placement/system_holders.ts';
@@ -22,8 +22,8 @@ import { roleShards, writeRoleShards } from './role_shards.ts';
 type Messages = typeof checkpointerProtocol;
 
 export interface CheckpointerParts {
-  /** All that hold parameters, by system. */
-  readonly holders: readonly SystemHolders[];
+  /** All that hold parameters, by system, wherever they are now. */
+  readonly holders: () => readonly SystemHolders[];
   readonly store: CheckpointStore;
   readonly keep: number;
   /** What every checkpoint of the run says about it. */
@@ -55,9 +55,11 @@ export class Checkpointer implements Actor<Messages> {
     try {
       return await this.writeWithRoom(args);
     } catch (error) {
-      if (!(error instanceof CheckpointIo || error instanceof LogIo)) throw error;
+      const isOfDisk = error instanceof CheckpointIo || error instanceof LogIo;
+      // A node was lost, or the gen is over: there is no such checkpoint, and whoever wanted it is told.
+      if (!isOfDisk && !['NoSuchActor', 'WrongGen'].includes(tagOf(error))) throw error;
       const reply = ctx.defer<Written>();
-      reply.reject(error instanceof LogIo ? error : await this.withWayOn(error));
+      reply.reject(error instanceof CheckpointIo ? await this.withWayOn(error) : error);
       return reply;
     }
   }
@@ -78,7 +80,8 @@ export class Checkpointer implements Actor<Messages> {
   }
 
   private async writeOnce({ step, evalLoss, ...counts }: ArgsOf<Messages, 'write'>): Promise<Written> {
-    const { store, keep, fields, holders } = this.parts;
+    const { store, keep, fields } = this.parts;
+    const holders = this.parts.holders();
     const known = (await store.list()).find((name) => name.step === step && name.gen === this.scope.gen);
     const digest = await paramsDigest(this.scope, holders, patienceMs);
     // A step is checkpointed once a gen: asked again, the checkpoint that is there answers.

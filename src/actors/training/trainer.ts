@@ -45,7 +45,8 @@ export class Trainer implements Actor<Messages> {
   private readonly judge: Judge;
   private readonly counts: SystemCounts;
   private finished: Reply<TrainingOutcome> | null = null;
-  private isInterrupted = false;
+  /** How it ends after the step in hand, if it is to. */
+  private ending: 'interrupted' | 'paused' | null = null;
   private step = 0;
   private updateStep = 0;
   private evalLoss: number | null = null;
@@ -77,7 +78,11 @@ export class Trainer implements Actor<Messages> {
   }
 
   interrupt(): void {
-    this.isInterrupted = true;
+    this.ending = 'interrupted';
+  }
+
+  pause(): void {
+    this.ending ??= 'paused';
   }
 
   async next(): Promise<void> {
@@ -126,15 +131,15 @@ export class Trainer implements Actor<Messages> {
     // Left by a gen that ended in the middle of it.
     if (this.applied !== null) await this.conclude(this.applied);
     if (this.opened !== null) return;
-    const isLast = this.step >= this.parts.topology.training.steps;
-    if (!isLast && !this.isInterrupted) {
+    const status = this.step >= this.parts.topology.training.steps ? 'done' : this.ending;
+    if (status === null) {
       await this.counts.begin(this.step);
       this.open(this.step, this.judge.lossScale?.scale ?? null);
       return;
     }
     if (this.checkpointed !== this.step) await this.writeCheckpoint();
     await this.counts.quiet(this.step);
-    this.finished?.resolve({ status: isLast ? 'done' : 'interrupted', step: this.step, evalLoss: this.evalLoss });
+    this.finished?.resolve({ status, step: this.step, evalLoss: this.evalLoss });
     this.finished = null;
   }
 
@@ -169,7 +174,7 @@ export class Trainer implements Actor<Messages> {
     this.decided = decided;
     this.opened = null;
     const applying = this.passes.apply(decision);
-    if (!this.isInterrupted && goesStraightOn(topology, step + 1))
+    if (this.ending === null && goesStraightOn(topology, step + 1))
       this.open(step + 1, this.judge.lossScaleAfter(decision));
     const reports = await applying;
     const applied = this.complete(decided);

@@ -41,6 +41,23 @@ export const natsSchema = z.strictObject({
     ),
 });
 
+export const restartSchema = z.strictObject({
+  intensity: whole(0)
+    .default(5)
+    .describe(
+      'Times that a node whose process ended is started again within `period`; after that its roles go to others.',
+    ),
+  period: whole(1, { most: Math.floor(longestTimerMs / 1000), because: 'no timer of Node.js runs longer' })
+    .default(600)
+    .describe('Seconds in which restarts are counted.'),
+  back_off: z
+    .number()
+    .min(0)
+    .max(60)
+    .default(0)
+    .describe('Seconds before the first restart of a period; each further one waits twice as long, at most 60.'),
+});
+
 export const clusterSchema = z.strictObject({
   nodes: whole(1, { most: 8192, because: 'each is a process of the machine that launches' })
     .default(1)
@@ -64,6 +81,7 @@ export const clusterSchema = z.strictObject({
       'Bytes of a worker that slices may take in total: parameters, gradients, moments and scratch. A worker on `cpu` addresses 4 GiB and takes no more, however much it is given.',
     ),
   nats: natsSchema.prefault({}).describe('The message server between nodes.'),
+  restart: restartSchema.prefault({}).describe('What is done about nodes whose process ended.'),
   wait: whole(1, { most: Math.floor(longestTimerMs / 1000), because: 'no timer of Node.js runs longer' })
     .default(120)
     .describe('Seconds that a run waits for its nodes to register before it gives up.'),

@@ -85,7 +85,11 @@ beforeEach(() => {
   system.spawn(
     agentProtocol,
     agentAddress('node-0'),
-    (scope) => new SystemAgent({ system, device: null, onEnter: () => undefined, cast }, scope),
+    (scope) =>
+      new SystemAgent(
+        { system, device: () => null, onEnter: () => undefined, cast, place: () => Promise.resolve(cast) },
+        scope,
+      ),
   );
 });
 afterEach(() => system.stop());
@@ -202,7 +206,7 @@ it('hears that a gen is over while votes are outstanding, and those never come',
   });
   await as(recoveryAddress, async (scope) => {
     const agent = scope.ref(agentProtocol, agentAddress('node-0'));
-    expect(await agent.ask.enter({ gen: 2 })).toEqual([7, 7, 7, 7]);
+    expect(await agent.ask.enter({ gen: 2, assignment: null })).toEqual([7, 7, 7, 7]);
     await agent.ask.settle({ gen: 1, decision: null });
     await agent.ask.settle({ gen: 2, decision: null });
   });
