@@ -2,21 +2,23 @@
  * The `troupe` command: its verbs, and what becomes of failures. Usage errors end with 2, failures with 1 or the code that
  * the error carries; each is a line on standard error, with the stack where `--verbose` was given.
  */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addCompletion } from './completion.ts';
 import { addData } from './data.ts';
 import { addDoctor } from './doctor.ts';
 import { endEarly } from './early_interrupt.ts';
+import { addDrain } from './drain.ts';
 import { addExport } from './export.ts';
 import { exitCodes, lineOf, reportFailure } from './failure.ts';
 import type { Finish, Product } from './finish.ts';
 import { addGenerate } from './generate.ts';
 import { addImport } from './import.ts';
 import { addInit } from './init.ts';
+import { addJoin } from './join.ts';
 import { addLaunch } from './launch.ts';
 import { stderr, stdout } from './output.ts';
 import { addPlan } from './plan.ts';
+import { productVersion } from '../run/product_version.ts';
 
 /** Runs one command line, without the program's name; returns the exit code. */
 export async function runProgram(args: readonly string[]): Promise<number> {
@@ -38,7 +40,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
 function commandsOf(finish: Finish): Command {
   const program = new Command('troupe')
     .description('Trains mixture-of-experts language models as a company of actors.')
-    .version(version())
+    .version(productVersion)
     // Our own line is printed below; commander would add its own.
     .configureOutput({
       writeOut: (text) => stdout.write(text),
@@ -47,11 +49,13 @@ function commandsOf(finish: Finish): Command {
     })
     .exitOverride()
     .hook('preAction', (_program, command) => {
-      // A launch has something to lose, and hears the signals itself.
-      if (command.name() !== 'launch') endEarly();
+      // What has something to lose hears the signals itself.
+      if (!['launch', 'join'].includes(command.name())) endEarly();
     });
   addInit(program, finish);
   addLaunch(program, finish);
+  addJoin(program, finish);
+  addDrain(program, finish);
   addPlan(program, finish);
   addGenerate(program, finish);
   addImport(program, finish);
@@ -70,10 +74,4 @@ function usageExit(error: CommanderError): number {
     stderr.print(lineOf(`${message} (troupe --help lists what there is)`));
   }
   return exitCodes.usage;
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  const manifest: unknown = JSON.parse(text);
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : '0';
 }

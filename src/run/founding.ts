@@ -3,9 +3,19 @@
  * the gen above all that came before. A store of the run's own server that contradicts itself is moved aside once, and
  * all of this is done again.
  */
-import { foundCluster, GenRegister, NatsConnection, NatsKvStore, type BeatingRecord } from '../runtime/cluster/nats.ts';
+import {
+  ClusterNameLost,
+  foundCluster,
+  GenRegister,
+  NatsConnection,
+  NatsKvStore,
+  type BeatingRecord,
+} from '../runtime/cluster/nats.ts';
 import { tagOf, type Clock } from '../runtime/index.ts';
 import { PatientKvStore } from './patient_kv_store.ts';
+import type { ClusterOptions } from './cluster.ts';
+import type { Ending } from './ending.ts';
+import type { NodeClusterOptions } from './node_processes.ts';
 import type { RunServer } from './run_server_port.ts';
 import { launcherName } from '../actors/placement/directory.ts';
 
@@ -52,6 +62,27 @@ export async function found(options: FoundingOptions): Promise<Founding> {
     await own.renew(error);
     return await foundOnce(options);
   }
+}
+
+/** The same for a launch, whose end a lost name is. What is held is held also when all was over before it was. */
+export async function foundFor(
+  { runSpec, gen }: ClusterOptions,
+  { name, runId, server }: NodeClusterOptions,
+  { ending, clock, onBeat }: { readonly ending: Ending; readonly clock: Clock; readonly onBeat: () => void },
+): Promise<Founding> {
+  const { cluster, recovery } = runSpec.topology;
+  return await found({
+    server,
+    clock,
+    cluster: name,
+    runId,
+    leaseMs: recovery.lease_ms,
+    gen,
+    connectMs: cluster.wait * 1000,
+    signal: ending.signal,
+    onLost: (why) => ending.fail(why ?? new ClusterNameLost(name)),
+    onBeat,
+  });
 }
 
 const isDamage = (error: unknown): error is Error => ['DamagedRecord', 'DamagedStore'].includes(tagOf(error));

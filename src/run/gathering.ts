@@ -16,8 +16,6 @@ export interface GatheringOptions {
   readonly clock: Clock;
   /** When aborted, nobody is waited for or watched any more. */
   readonly signal: AbortSignal;
-  /** A node has registered that had not, or in another life. */
-  readonly onJoined: (member: NodeMember) => void;
   /** A life of a node gives no sign of it, or another life of that node has begun. */
   readonly onSilent: (life: NodeLife, error: NodeDied) => void;
   /** What was written about a node makes no sense. */
@@ -44,7 +42,7 @@ export class Gathering {
 
   /** Throws `KvUnavailable`, `DamagedRecord`. */
   static async open(options: GatheringOptions): Promise<Gathering> {
-    const { topology, runId, store, clock, signal, onJoined, onSilent, onFailure } = options;
+    const { topology, runId, store, clock, signal, onSilent, onFailure } = options;
     const { lease_ms: leaseMs } = topology.recovery;
     const membership = await Membership.open({
       store,
@@ -52,7 +50,7 @@ export class Gathering {
       runId,
       leaseMs,
       events: {
-        joined: onJoined,
+        joined: () => undefined,
         left: () => undefined,
         died: (member) => onSilent(lifeOf(member), silent(member.node, leaseMs)),
         failed: (error) => onFailure(error instanceof Error ? error : new RunFailed(String(error))),
@@ -67,6 +65,11 @@ export class Gathering {
   /** Those that have registered and live, as far as is known. */
   get present(): readonly NodeMember[] {
     return this.membership.alive;
+  }
+
+  /** Looks now who has come. Throws `KvUnavailable`, `DamagedRecord`. */
+  look(): Promise<void> {
+    return this.membership.look();
   }
 
   /**

@@ -4,7 +4,7 @@
  * the node that leads.
  */
 import { NodeDied } from '../runtime/cluster/index.ts';
-import { ClusterNameLost, removeMember } from '../runtime/cluster/nats.ts';
+import { removeMember } from '../runtime/cluster/nats.ts';
 import { SystemClock, type ActorSystem } from '../runtime/index.ts';
 import { recoveryAddress } from '../actors/placement/addresses.ts';
 import { nodeName } from '../actors/placement/directory.ts';
@@ -13,12 +13,14 @@ import type { BatchSource } from './batch_source.ts';
 import { classesOf, classOfRun } from './class_of_run.ts';
 import { RunFailed, type Cluster, type ClusterOptions } from './cluster.ts';
 import { Ending } from './ending.ts';
-import { found, type Founding } from './founding.ts';
+import { foundFor, type Founding } from './founding.ts';
 import { Formation, type Formed } from './formation.ts';
 import { Gathering } from './gathering.ts';
 import { NodeFleet } from './node_fleet.ts';
 import { nodeStarter, type NodeClusterOptions } from './node_processes.ts';
 import { PatientKvStore } from './patient_kv_store.ts';
+import { ClusterDoor } from './cluster_door.ts';
+import { runFactsOf } from './run_facts.ts';
 import { StoreWatch } from './store_watch.ts';
 
 const clock = new SystemClock();
@@ -35,6 +37,7 @@ export class NodeCluster implements Cluster {
   private watch: StoreWatch | null = null;
   private fleet: NodeFleet | null = null;
   private formation: Formation | null = null;
+  private door: ClusterDoor | null = null;
   private gathering: Gathering | null = null;
   private formed: Formed | null = null;
   private classOfAll = '';
@@ -144,7 +147,9 @@ export class NodeCluster implements Cluster {
     const { name, runId, server, notice } = meeting;
     const { signal } = this.ending;
     const onFailure = (error: Error): void => this.ending.fail(error);
-    const founding = await this.ending.unlessFailed(this.found());
+    const onBeat = (): void => this.watch?.answered();
+    const founded = foundFor(options, meeting, { ending: this.ending, clock, onBeat });
+    const founding = await this.ending.unlessFailed(founded.then((held) => (this.founding = held)));
     this.watch = new StoreWatch({
       clock,
       server,
@@ -155,11 +160,12 @@ export class NodeCluster implements Cluster {
       onStuck: onFailure,
     });
     const store = new PatientKvStore(founding.store, clock, signal);
+    const facts = runFactsOf(options, source, runId);
     const names = Array.from({ length: topology.cluster.nodes }, (_, i) => nodeName(i));
     const fleet = new NodeFleet({
       restart: topology.cluster.restart,
       clock,
-      start: nodeStarter({ run: options, source, meeting, names }),
+      start: nodeStarter({ facts, meeting, names }),
       onStarted: meeting.started,
       onDied: (error, again) => this.died(error, again),
     });
@@ -172,8 +178,10 @@ export class NodeCluster implements Cluster {
       store,
       clock,
       signal,
-      onJoined: () => undefined,
-      onSilent: (life, error) => fleet.fell(life, error),
+      onSilent: (life, error) => {
+        if (this.door?.nodes.lose(life) === true) this.died(error, null);
+        else fleet.fell(life, error);
+      },
       onFailure,
     });
     this.gathering = await this.ending.unlessFailed(gathering);
@@ -181,20 +189,38 @@ export class NodeCluster implements Cluster {
     this.formation = new Formation({ ...options, meeting, founding, store, clock, isAbandoned, onFailure });
     const formed = await this.ending.unlessFailed(this.form());
     this.formed = formed;
+    this.door = new ClusterDoor({
+      facts,
+      own: names,
+      mayDiffer: topology.recovery.allow_class_change,
+      started: () => fleet.lives,
+      gathering: this.gathering,
+      store,
+      clock,
+      signal,
+      notice,
+      onWish: (what) => this.wish.resolve(what),
+      onFailure: (error) => onFailure(error instanceof Error ? error : new RunFailed(String(error))),
+    });
+    this.door.open();
   }
 
   /** Waits for all nodes that are expected, and places the roles on them. */
   private async form(): Promise<Formed> {
-    const { fleet, gathering, formation, options } = this;
+    const { fleet, gathering, formation, door, options } = this;
     if (fleet === null || gathering === null || formation === null)
       throw new RangeError('cluster: formed before it began');
     const { topology } = options.runSpec;
-    const members = await gathering.until(() => fleet.lives);
-    const names = members.map(({ node }) => node);
-    const classOfAll = classOfRun(classesOf(members, names, topology.cluster), topology.recovery.allow_class_change);
-    // That of the run is of the nodes that it began with.
-    if (this.formed === null) this.classOfAll = classOfAll;
-    return await formation.form(members);
+    const members = await gathering.until(() => door?.lives ?? fleet.lives);
+    // The class of the run is that of the nodes that it began with.
+    if (this.formed === null) {
+      const names = members.map(({ node }) => node);
+      const workers = classesOf(members, names, topology.cluster);
+      this.classOfAll = classOfRun(workers, topology.recovery.allow_class_change);
+    }
+    const formed = await formation.form(members);
+    for (const node of door?.nodes.dismissed() ?? []) void fleet.dismiss(node);
+    return formed;
   }
 
   /** A node's process has ended, or gives no sign of life; `again`: how it is started again, null where it is not. */
@@ -202,30 +228,10 @@ export class NodeCluster implements Cluster {
     if (this.ending.signal.aborted) return;
     const { node, exitReport } = error;
     if (this.formed === null) return this.ending.fail(new NodeDied(node, exitReport, 'starting'));
-    if (this.fleet?.lives.length === 0) return this.ending.fail(error);
+    if (this.door?.lives.length === 0) return this.ending.fail(error);
     this.formation?.lose(node);
     this.meeting.notice(`${error.how}; ${again ?? 'its roles go to others'}`);
     this.loss.resolve(error);
-  }
-
-  /** Founds the cluster. What that holds is kept also when all was over before it was done, so that it is given back. */
-  private async found(): Promise<Founding> {
-    const { name, runId, server } = this.meeting;
-    const { topology } = this.options.runSpec;
-    const founding = await found({
-      server,
-      clock,
-      cluster: name,
-      runId,
-      leaseMs: this.leaseMs,
-      gen: this.options.gen,
-      connectMs: topology.cluster.wait * 1000,
-      signal: this.ending.signal,
-      onLost: (why) => this.ending.fail(why ?? new ClusterNameLost(name)),
-      onBeat: () => this.watch?.answered(),
-    });
-    this.founding = founding;
-    return founding;
   }
 
   /** Kills what is left of a failed run: it waits for messages that will not come. So do actors here: their asks fail. */

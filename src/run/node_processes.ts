@@ -1,12 +1,10 @@
 /** The node processes of a run are started with their start data, and what they print is passed on by their names. */
 import { NodeProcess, type NodeDied } from '../runtime/cluster/index.ts';
-import { toPlain } from '../topology/index.ts';
 import { visibleText } from '../visible_text.ts';
-import type { BatchSource } from './batch_source.ts';
-import type { ClusterOptions } from './cluster.ts';
 import { isDawnLimitWarning } from './dawn_warnings.ts';
 import type { NodeLife } from './gathering.ts';
 import type { NodeStartData } from './node_main.ts';
+import type { RunFactsData } from './run_facts.ts';
 import type { RunServer } from './run_server_port.ts';
 
 export interface NodeClusterOptions {
@@ -25,8 +23,7 @@ export interface NodeClusterOptions {
 }
 
 export interface NodesOptions {
-  readonly run: ClusterOptions;
-  readonly source: BatchSource;
+  readonly facts: RunFactsData;
   readonly meeting: NodeClusterOptions;
   /** Of the nodes, in the order of the topology. */
   readonly names: readonly string[];
@@ -35,35 +32,14 @@ export interface NodesOptions {
 const nodeMain = new URL(import.meta.url.endsWith('.ts') ? './node_main.ts' : './node_main.js', import.meta.url);
 
 /** What starts the process of a life of a node, one of `names`; `onDied` is told when it ends without being told to. */
-export function nodeStarter({ run, source, meeting, names }: NodesOptions) {
-  const { runSpec, evaluations, routing, fresh } = run;
-  const { topology, baseDir, vocabulary, sublayersDigest, observed } = runSpec;
-  const { name: cluster, runId, server, entry = nodeMain } = meeting;
-  const startData: Omit<NodeStartData, 'index' | 'incarnation'> = {
-    topology: toPlain(topology),
-    baseDir,
-    vocabulary,
-    sublayersDigest,
-    observes: observed !== null,
-    source,
-    routing,
-    fresh: fresh === null ? null : [...fresh],
-    server: server.address,
-    cluster,
-    runId,
-    evaluations: [...evaluations],
-  };
+export function nodeStarter({ facts, meeting, names }: NodesOptions) {
+  const { name: cluster, server, entry = nodeMain } = meeting;
   return ({ node: name, incarnation }: NodeLife, onDied: (error: NodeDied) => void): NodeProcess => {
     const index = names.indexOf(name);
+    const data: NodeStartData = { index, incarnation, server: server.address, cluster, facts };
     const onLine = (line: string): void => {
       if (!isDawnLimitWarning(line)) process.stderr.write(`${name}: ${visibleText(line)}\n`);
     };
-    return new NodeProcess({
-      name,
-      entry,
-      data: { ...startData, index, incarnation } satisfies NodeStartData,
-      onDied,
-      onLine,
-    });
+    return new NodeProcess({ name, entry, data, onDied, onLine });
   };
 }

@@ -26,7 +26,7 @@ describe('a run on two nodes', () => {
   test.each([
     ['first', 'node-0'],
     ['second', 'node-1'],
-  ])('of which the %s is killed ends with 1, names it, and goes on to the same bits', async (_which, node) => {
+  ])('of which the %s is killed starts it again, and goes on to the same bits', async (_which, node) => {
     await expectToGoOnWithout(node);
   });
 });

@@ -81,6 +81,12 @@ export async function findCluster(store: KvStore, cluster: string): Promise<stri
   return parseClaim(entry).runId;
 }
 
+/** The run that the name stands for and the revision of its last beat; null where the name is free. Throws `KvUnavailable`. */
+export async function findBeat(store: KvStore): Promise<{ readonly runId: string; readonly revision: number } | null> {
+  const entry = await store.find(RUN);
+  return entry === null ? null : { runId: parseClaim(entry).runId, revision: entry.revision };
+}
+
 /**
  * Watches a claim for a lease. Returns it, or the one in its place, as soon as that or a node of its run shows a beat; null
  * if none does. While the store was out of reach nobody could beat: the lease begins anew, and where that goes on for ten

@@ -19,7 +19,7 @@ export { parseRecord } from './kv_record.ts';
 export { MemoryKvStore } from './memory_kv_store.ts';
 export { NatsKvStore } from './nats_kv_store.ts';
 export { BeatingRecord, type BeatingRecordOptions } from './beating_record.ts';
-export { findCluster, foundCluster, type FoundOptions } from './cluster_record.ts';
+export { findBeat, findCluster, foundCluster, type FoundOptions } from './cluster_record.ts';
 export { GenRegister, type Raised } from './gen_register.ts';
 export { Membership, removeMember, type MembershipEvents, type MembershipOptions } from './membership.ts';
 export { Registration, type RegistrationOptions } from './registration.ts';
