@@ -15,7 +15,7 @@ import {
   parametersProtocol,
   stateProtocol,
   stepProtocol,
-  type Decision,
+  type AppliedDecision,
 } from '../../src/actors/protocol/parameters.ts';
 import { checkpointerProtocol, trainerProtocol } from '../../src/actors/protocol/trainer.ts';
 import { agentProtocol } from '../../src/actors/protocol/agent.ts';
@@ -92,7 +92,7 @@ function open(name: string): ActorSystem {
   return system;
 }
 
-const decision: Decision = { gen: 0, step: 0, verdict: 'commit', updateStep: 1, lr: 1, clip: 1 };
+const decision: AppliedDecision = { gen: 0, step: 0, verdict: 'commit', updateStep: 1, lr: 1, clip: 1 };
 
 test.each(messages)('$message says who may send it, and strangers are not among them', ({ from }) => {
   expect(from).not.toBeNull();

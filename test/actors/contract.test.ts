@@ -175,11 +175,11 @@ describe('a resumed run', () => {
 
   it('replays recorded decisions and judges only new steps', async () => {
     const decisions = new MemoryDecisionStore();
-    const skipped = { gen: 1, step: 1, verdict: 'skip', updateStep: 1, lr: 0, clip: 1 } as const;
+    const skipped = { gen: 1, timeline: 0, step: 1, verdict: 'skip', updateStep: 1, lr: 0, clip: 1 } as const;
     await decisions.decide(skipped);
     const played = await play(smallTopology(fourMicrobatches), { directory: directory(), decisions });
-    expect(await decisions.find(1)).toEqual(skipped);
-    expect(await decisions.find(2)).toMatchObject({ updateStep: 2 });
+    expect(await decisions.find(0, 1)).toEqual(skipped);
+    expect(await decisions.find(0, 2)).toMatchObject({ updateStep: 2 });
     expect(played.curve.map((line) => line.step)).toEqual([1, 3, 4]);
     expect(played.curve[1]).not.toEqual(alone.curve[2]);
   });

@@ -55,7 +55,7 @@ describe.each([
     const taken = new MemoryDecisionStore();
     const options = { directory: directory(), batches, tamper: poisonEmbedding, decisions: taken };
     const played = await play(topology, options);
-    const decided = await Promise.all([0, 1, 2, 3, 4].map((step) => taken.find(step)));
+    const decided = await Promise.all([0, 1, 2, 3, 4].map((step) => taken.find(0, step)));
     expect(decided.map((decision) => decision?.updateStep)).toEqual([1, 1, 2, 2, 3]);
     expect(played.incidents).toEqual([
       { step: 2, remedy: 'skip', evidence },
@@ -66,7 +66,15 @@ describe.each([
     // The same steps skipped by decision, without poison.
     const decisions = new MemoryDecisionStore();
     for (const step of [1, 3]) {
-      await decisions.decide({ gen: 1, step, verdict: 'skip', updateStep: (step + 1) / 2, lr: 0, clip: 1 });
+      await decisions.decide({
+        gen: 1,
+        timeline: 0,
+        step,
+        verdict: 'skip',
+        updateStep: (step + 1) / 2,
+        lr: 0,
+        clip: 1,
+      });
     }
     const followed = await play(topology, {
       directory: directory(),

@@ -8,7 +8,7 @@ import { weightBindings } from '../stage/bindings.ts';
 import type { LeafGradients } from '../parameters/leaf_gradients.ts';
 import type { Shareholding } from '../parameters/shareholding.ts';
 import type { ShareParts } from '../parameters/share_parts.ts';
-import type { Decision } from '../protocol/parameters.ts';
+import type { AppliedDecision } from '../protocol/parameters.ts';
 import type { Unit } from '../protocol/pass.ts';
 
 /** Is told which version of the parameters an expert had, and which it has now. */
@@ -74,7 +74,7 @@ export class ExpertCore {
     return this.held().vote();
   }
 
-  apply(decision: Decision): Promise<void> {
+  apply(decision: AppliedDecision): Promise<void> {
     return this.held().apply(decision);
   }
 

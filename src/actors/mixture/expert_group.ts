@@ -9,7 +9,7 @@ import type { ExpertPrograms } from './expert_programs.ts';
 import type { GroupContext } from './group_context.ts';
 import { GroupVote } from './group_vote.ts';
 import { expertGroupProtocol } from '../protocol/expert.ts';
-import type { Decision, Vote } from '../protocol/parameters.ts';
+import type { AppliedDecision, Vote } from '../protocol/parameters.ts';
 import { keyOf, type Unit } from '../protocol/pass.ts';
 import { routerProtocol } from '../protocol/router.ts';
 import type { RowRange, RowsPort } from '../stage/rows_port.ts';
@@ -90,7 +90,7 @@ export class ExpertGroup implements Actor<Messages> {
     return this.vote.prepare(ctx);
   }
 
-  apply(decision: Decision): Promise<void> {
+  apply(decision: AppliedDecision): Promise<void> {
     return this.vote.apply(decision);
   }
 

@@ -3,7 +3,7 @@
  * beside the messages that come, and what is decided is applied by one expert after another.
  */
 import type { Context, Reply } from '../../runtime/index.ts';
-import { emptyVote, type Decision, type Vote } from '../protocol/parameters.ts';
+import { emptyVote, type AppliedDecision, type Vote } from '../protocol/parameters.ts';
 import type { ExpertCore } from './expert_core.ts';
 
 export interface GroupVoteParts {
@@ -44,7 +44,7 @@ export class GroupVote {
     return reply;
   }
 
-  async apply(decision: Decision): Promise<void> {
+  async apply(decision: AppliedDecision): Promise<void> {
     for (const core of this.parts.cores) await core.apply(decision);
   }
 

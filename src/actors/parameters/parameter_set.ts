@@ -9,7 +9,7 @@ import { elements } from '../../kernels/shape.ts';
 import { initialValues } from '../../models/parameter.ts';
 import type { TensorPayload } from '../../runtime/index.ts';
 import type { OptimizerSection } from '../../topology/index.ts';
-import type { Decision, StatePart } from '../protocol/parameters.ts';
+import type { AppliedDecision, StatePart } from '../protocol/parameters.ts';
 import { dataOf, payload } from '../protocol/pass.ts';
 import { Bucket } from './bucket.ts';
 import { bucketsOf } from './bucket_plan.ts';
@@ -117,7 +117,7 @@ export class ParameterSet {
   }
 
   /** One update by a reduced gradient, as decided, each parameter by its rule. */
-  async update(gradient: Gradient, decision: Decision): Promise<void> {
+  async update(gradient: Gradient, decision: AppliedDecision): Promise<void> {
     const { hypers, optimizer } = this.parts;
     for (const [rule, hyper] of hypers) this.device.write(hyper, rule.hyper(decision, optimizer));
     for (const bucket of this.learning) {

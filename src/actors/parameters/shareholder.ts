@@ -1,6 +1,6 @@
 /** An actor that has a shareholding, which answers all messages about its parameters; what remains is its own work in a pass. */
 import type { ArgsOf, Context, Reply } from '../../runtime/index.ts';
-import type { Decision, parametersProtocol, Vote } from '../protocol/parameters.ts';
+import type { AppliedDecision, parametersProtocol, Vote } from '../protocol/parameters.ts';
 import type { BlockMessage, SumMessage } from '../protocol/reduce.ts';
 import type { PassInHand, Shareholding } from './shareholding.ts';
 import { StateHolder } from './state_holder.ts';
@@ -29,7 +29,7 @@ export abstract class Shareholder extends StateHolder implements PassInHand {
     return this.share.prepare(args, ctx);
   }
 
-  apply(decision: Decision): Promise<void> {
+  apply(decision: AppliedDecision): Promise<void> {
     return this.share.apply(decision);
   }
 }

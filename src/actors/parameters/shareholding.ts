@@ -6,7 +6,7 @@
 import type { FlatArena } from '../../kernels/device.ts';
 import type { ActorScope, Context, Handlers, Reply, TensorPayload } from '../../runtime/index.ts';
 import type { BlockMessage, SumMessage } from '../protocol/reduce.ts';
-import type { Decision, parametersProtocol, StatePart, Vote } from '../protocol/parameters.ts';
+import type { AppliedDecision, parametersProtocol, StatePart, Vote } from '../protocol/parameters.ts';
 import { sumsProtocol } from '../protocol/reduce.ts';
 import { AllReduce } from './all_reduce.ts';
 import type { Bucket } from './bucket.ts';
@@ -126,7 +126,7 @@ export class Shareholding implements Handlers<typeof parametersProtocol> {
   }
 
   /** Idempotent: only a decision about the step in hand changes anything. */
-  async apply(decision: Decision): Promise<void> {
+  async apply(decision: AppliedDecision): Promise<void> {
     if (decision.step !== this.dataStep) return;
     if (this.gradient !== null && decision.verdict === 'commit') {
       await this.parts.parameters.update(this.gradient, decision);
@@ -147,7 +147,7 @@ export class Shareholding implements Handlers<typeof parametersProtocol> {
   }
 
   /** Applies the decision that stands where it was not applied yet; without one, lets go of what was voted on. */
-  async settle({ decision }: { decision: Decision | null }): Promise<void> {
+  async settle({ decision }: { decision: AppliedDecision | null }): Promise<void> {
     if (decision !== null) await this.apply(decision);
     this.dropGradient();
   }

@@ -5,7 +5,7 @@
  */
 import type { Program } from '../../kernels/program.ts';
 import type { OptimizerSection } from '../../topology/index.ts';
-import type { Decision } from '../protocol/parameters.ts';
+import type { AppliedDecision } from '../protocol/parameters.ts';
 
 export interface UpdateRule {
   readonly name: OptimizerSection['name'] | 'balance';
@@ -32,4 +32,4 @@ export interface UpdateRule {
 }
 
 /** What an update is told of the decision that it applies. */
-export type UpdateDecision = Pick<Decision, 'lr' | 'clip' | 'updateStep'>;
+export type UpdateDecision = Pick<AppliedDecision, 'lr' | 'clip' | 'updateStep'>;

@@ -9,7 +9,7 @@ import type { Actor, ActorScope, ArgsOf, Context, Reply, TensorPayload } from '.
 import type { Device } from '../../kernels/device.ts';
 import type { Assignment } from '../protocol/assignment.ts';
 import type { DeviceTuning, SystemReport, SystemVote, agentProtocol } from '../protocol/agent.ts';
-import type { Decision } from '../protocol/parameters.ts';
+import type { AppliedDecision } from '../protocol/parameters.ts';
 import type { Pass } from '../protocol/pass.ts';
 import type { PassReport } from '../protocol/report.ts';
 import type { CastEntry } from './cast_entry.ts';
@@ -58,7 +58,7 @@ export class SystemAgent implements Actor<Messages> {
     );
   }
 
-  apply(decision: Decision, ctx: Context): Reply<SystemReport> {
+  apply(decision: AppliedDecision, ctx: Context): Reply<SystemReport> {
     return later(
       ctx,
       this.holders.apply(decision).then(() => this.report()),

@@ -6,7 +6,13 @@ import type { ActorScope, ArgsOf, Ref, TensorPayload } from '../../runtime/index
 import { storedNames } from '../parameters/rules.ts';
 import type { agentProtocol, SystemVote } from '../protocol/agent.ts';
 import { expertGroupProtocol } from '../protocol/expert.ts';
-import { stateProtocol, stepProtocol, type Decision, type StatePart, type Vote } from '../protocol/parameters.ts';
+import {
+  stateProtocol,
+  stepProtocol,
+  type AppliedDecision,
+  type StatePart,
+  type Vote,
+} from '../protocol/parameters.ts';
 import type { Pass } from '../protocol/pass.ts';
 import { added } from '../protocol/added.ts';
 import { passProtocol, type PassReport } from '../protocol/report.ts';
@@ -77,7 +83,7 @@ export class LocalHolders {
     };
   }
 
-  async apply(decision: Decision): Promise<void> {
+  async apply(decision: AppliedDecision): Promise<void> {
     await Promise.all(this.speakers.map((address) => this.step(address).ask.apply(decision, patience)));
   }
 
@@ -123,7 +129,7 @@ export class LocalHolders {
     return await this.all(this.holders, (holder) => holder.ask.abandon(undefined, patience));
   }
 
-  async settle(decision: Decision | null): Promise<void> {
+  async settle(decision: AppliedDecision | null): Promise<void> {
     await this.all(this.holders, (holder) => holder.ask.settle({ decision }, patience));
   }
 

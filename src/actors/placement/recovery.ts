@@ -6,9 +6,11 @@
 import type { Actor, ActorScope, ArgsOf } from '../../runtime/index.ts';
 import { eventLogAddress, trainerAddress, agentAddress } from './addresses.ts';
 import type { DecisionStore } from '../training/decision_store.ts';
+import { historyOf } from '../training/timeline.ts';
 import { eventLogProtocol } from '../protocol/event_log.ts';
 import type { recoveryProtocol } from '../protocol/recovery.ts';
-import type { Decision } from '../protocol/parameters.ts';
+import { appliedOf } from '../protocol/decision.ts';
+import type { AppliedDecision } from '../protocol/parameters.ts';
 import { trainerProtocol } from '../protocol/trainer.ts';
 import { agentProtocol } from '../protocol/agent.ts';
 
@@ -68,10 +70,13 @@ export class Recovery implements Actor<Messages> {
   }
 
   /** The decision about a step that some roles have applied: it was decided, so it is in the store. */
-  private async decisionOf(step: number): Promise<Decision> {
-    const decision = await this.parts.decisions.find(step);
-    if (decision === null)
+  private async decisionOf(step: number): Promise<AppliedDecision> {
+    const { decisions } = this.parts;
+    const history = await historyOf(decisions, { timeline: 0, step: 0 });
+    const decision = await decisions.find(history.ownerOf(step), step);
+    const applied = decision === null ? null : appliedOf(decision);
+    if (applied === null)
       throw new Error(`step ${step + 1} was applied by some roles, but its decision is not in the store`);
-    return decision;
+    return applied;
   }
 }

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { ask, defineProtocol } from '../../runtime/index.ts';
 import { checkpointer, owner, recovery, trainer } from './callers.ts';
 import { assignmentSchema } from './assignment.ts';
-import { decisionSchema, restoreSchema, tensorsSchema } from './parameters.ts';
+import { appliedDecisionSchema, restoreSchema, tensorsSchema } from './parameters.ts';
 import { passSchema } from './pass.ts';
 import { passReportSchema, routingReportSchema, sumSchema } from './report.ts';
 
@@ -50,7 +50,7 @@ export const agentProtocol = defineProtocol('agent', {
   /** Answered when all that have a part in the pass here have done it; not for training. */
   finish: ask({ from: [trainer, ...owner], args: passSchema, reply: passReportSchema }),
   /** Answered when all that hold parameters here have applied the decision, with what the system has counted by then. */
-  apply: ask({ from: [trainer], args: decisionSchema, reply: reportSchema }),
+  apply: ask({ from: [trainer], args: appliedDecisionSchema, reply: reportSchema }),
   /** The named parameters with their moments, of those that holders here answer for, in the order of the names: a few at a time. */
   save: ask({
     from: [checkpointer],
@@ -75,7 +75,7 @@ export const agentProtocol = defineProtocol('agent', {
   settle: ask({
     fenced: false,
     from: [recovery, ...owner],
-    args: z.object({ gen: z.int(), decision: decisionSchema.nullable() }),
+    args: z.object({ gen: z.int(), decision: appliedDecisionSchema.nullable() }),
   }),
   report: ask({ fenced: false, from: [trainer], reply: reportSchema }),
   /** Null where the device timed nothing, and where there is none. */

@@ -26,8 +26,8 @@ export const emptyVote: Vote = { squares: {}, sums: [], routing: [], processed: 
 export const lossScaleSchema = z.object({ scale: z.number(), cleanSteps: z.int() });
 export type LossScale = z.infer<typeof lossScaleSchema>;
 
-/** The commit point of a step: written to the decision store first, then sent. */
-export const decisionSchema = z.object({
+/** What all apply of a decision (`decision.ts`): it is written to the decision store first, then sent. */
+export const appliedDecisionSchema = z.object({
   gen: z.int(),
   step: z.int(),
   verdict: z.enum(['commit', 'skip']),
@@ -41,7 +41,7 @@ export const decisionSchema = z.object({
   /** Skipped for its scale: no incident. */
   overflowed: z.literal(true).exactOptional(),
 });
-export type Decision = z.infer<typeof decisionSchema>;
+export type AppliedDecision = z.infer<typeof appliedDecisionSchema>;
 
 export const tensorsSchema = z.record(z.string(), tensorSchema);
 
@@ -64,7 +64,7 @@ export const stepMessages = {
   /** Answered when the role has all gradients of the training step that is under way. */
   prepare: ask({ from: [agents], reply: voteSchema }),
   /** Idempotent: a decision of a step that was applied already changes nothing. */
-  apply: ask({ from: [agents], args: decisionSchema }),
+  apply: ask({ from: [agents], args: appliedDecisionSchema }),
 };
 
 export const stateMessages = {
@@ -81,7 +81,7 @@ export const stateMessages = {
   /** Its gen is over: the pass under way is dropped, a gradient that was voted on is kept. Answers its data step. */
   abandon: ask({ from: [agents], reply: z.int() }),
   /** After `abandon`: applies the decision that others have applied already, or lets go of the gradient. */
-  settle: ask({ from: [agents], args: z.object({ decision: decisionSchema.nullable() }) }),
+  settle: ask({ from: [agents], args: z.object({ decision: appliedDecisionSchema.nullable() }) }),
 };
 
 export const parameterMessages = { ...stepMessages, ...stateMessages };

@@ -9,14 +9,23 @@ import { clipScale } from '../parameters/gradient_norm.ts';
 import { learningRate } from './learning_rate.ts';
 import { firstLossScale, lossScaleAfter, overflows, type ScaledStep } from './loss_scale.ts';
 import type { eventLogProtocol } from '../protocol/event_log.ts';
-import type { Decision, LossScale } from '../protocol/parameters.ts';
+import { appliedOf, type Decision } from '../protocol/decision.ts';
+import type { AppliedDecision, LossScale } from '../protocol/parameters.ts';
 import { judge, Unstable, type Findings } from './sentinel.ts';
+import { historyOf, type History, type TimelinePlace } from './timeline.ts';
 
 /** The place of the step in hand among gens and updates. */
 interface Place {
   readonly gen: number;
   /** Updates before it. */
   readonly updateStep: number;
+}
+
+/** What was decided in earlier gens. */
+interface Recorded {
+  readonly history: History;
+  /** The highest step that is decided on the timeline that the run is on, -1 for none. */
+  readonly newest: number;
 }
 
 export class Judge {
@@ -27,8 +36,10 @@ export class Judge {
   private scale: LossScale | null;
   /** Steps right before this one that were skipped as an incident; null while the store has to be asked. */
   private skipped: number | null = null;
-  /** The highest step that was decided in an earlier gen, -1 for none; null while the store has to be asked. */
-  private recorded: number | null = null;
+  /** Where the run goes on from; whose decisions count follows from there. */
+  private start: TimelinePlace = { timeline: 0, step: 0 };
+  /** What was decided in earlier gens; null while the store has to be asked. */
+  private recorded: Recorded | null = null;
 
   /** `timeoutMs`: for the event log's answers. */
   constructor(
@@ -50,12 +61,14 @@ export class Judge {
   }
 
   /** Returns the loss scale of the step after the one that was decided; null where nothing is scaled. */
-  lossScaleAfter({ lossScale }: Decision): number | null {
+  lossScaleAfter({ lossScale }: AppliedDecision): number | null {
     return (lossScale ?? this.scale)?.scale ?? null;
   }
 
-  /** Goes on with the scale of a checkpoint, if it has one. */
-  resume(lossScale: LossScale | undefined): void {
+  /** Goes on from `start`, with the scale of a checkpoint, if it has one. */
+  resume(start: TimelinePlace, lossScale: LossScale | undefined): void {
+    this.start = start;
+    this.recorded = null;
     this.scale = lossScale ?? this.scale;
   }
 
@@ -65,16 +78,28 @@ export class Judge {
   }
 
   /** Hears that all roles have applied the decision. */
-  applied({ verdict, lossScale, overflowed }: Decision): void {
+  applied({ verdict, lossScale, overflowed }: AppliedDecision): void {
     this.scale = lossScale ?? this.scale;
     // An overflow is no incident, and ends none.
     if (overflowed !== true) this.skipped = verdict === 'skip' ? (this.skipped ?? 0) + 1 : 0;
   }
 
+  /** Decides a step: what this proposes is recorded, or what stands already is followed. Throws `Unstable`. */
+  async decide(findings: Findings, place: Place): Promise<AppliedDecision> {
+    const standing = await this.decisions.decide(await this.propose(findings, place));
+    const decision = appliedOf(standing);
+    if (decision !== null) return decision;
+    throw new Error(`step ${standing.step + 1}: nobody here proposes ${standing.verdict}; report it`);
+  }
+
   /** The decision this step deserves; a replayed step keeps the one recorded. Throws `Unstable`. */
   async propose({ step, loss, gradNorm }: Findings, { gen, updateStep }: Place): Promise<Decision> {
     const { topology } = this;
-    const recorded = await this.recordedAt(step);
+    const { history, newest } = await this.known();
+    const timeline = history.ownerOf(step);
+    // Beyond the newest decision of the timeline that the run is on the store is not asked.
+    const isNew = timeline === history.current && step > newest;
+    const recorded = isNew ? null : await this.decisions.find(timeline, step);
     if (recorded !== null) return recorded;
     const findings = { step, loss, gradNorm };
     const overflowed = this.scale !== null && overflows(findings, this.scale);
@@ -83,6 +108,7 @@ export class Judge {
     const lossScale = await this.rescaled(overflowed ? 'overflow' : verdict, findings);
     return {
       gen,
+      timeline,
       step,
       verdict,
       updateStep: updateStep + (verdict === 'commit' ? 1 : 0),
@@ -93,10 +119,11 @@ export class Judge {
     };
   }
 
-  /** What an earlier gen decided about a step. Beyond the newest decision of those the store is not asked. */
-  private async recordedAt(step: number): Promise<Decision | null> {
-    this.recorded ??= (await this.decisions.newest()) ?? -1;
-    return step > this.recorded ? null : await this.decisions.find(step);
+  private async known(): Promise<Recorded> {
+    if (this.recorded !== null) return this.recorded;
+    const history = await historyOf(this.decisions, this.start);
+    const newest = (await this.decisions.newest(history.current)) ?? -1;
+    return (this.recorded = { history, newest });
   }
 
   /** The sentinel's verdict, which is told where it is none to commit. Throws `Unstable`. */
@@ -112,7 +139,8 @@ export class Judge {
 
   /** Whether the step right before was skipped as an incident, steps that overflowed left out. */
   private async skippedBefore(step: number): Promise<number> {
-    const before = await this.decisions.find(step - 1);
+    const { history } = await this.known();
+    const before = await this.decisions.find(history.ownerOf(step - 1), step - 1);
     if (before?.overflowed === true) return await this.skippedBefore(step - 1);
     return before?.verdict === 'skip' ? 1 : 0;
   }

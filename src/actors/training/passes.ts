@@ -10,7 +10,7 @@ import type { Holder } from '../placement/cast_entry.ts';
 import { votedBy, type SystemHolders } from '../placement/system_holders.ts';
 import { agentProtocol, type SystemReport } from '../protocol/agent.ts';
 import { stageProtocol } from '../protocol/stage.ts';
-import type { Decision, Vote } from '../protocol/parameters.ts';
+import type { AppliedDecision, Vote } from '../protocol/parameters.ts';
 import { trainingPass } from '../protocol/pass.ts';
 import type { Evaluation } from './evaluation.ts';
 import { lossesOf, type Losses } from './losses.ts';
@@ -64,7 +64,7 @@ export class Passes {
   }
 
   /** Has all roles apply a decision. Resolves to what every system has counted by then. */
-  apply(decision: Decision): Promise<SystemReport[]> {
+  apply(decision: AppliedDecision): Promise<SystemReport[]> {
     return Promise.all(
       this.parts.systems.map((system) => this.agent(system).ask.apply(decision, { timeoutMs: this.patienceMs })),
     );

@@ -1,5 +1,5 @@
 /** A step in the trainer's hand is open first, then decided, then applied by all; each time more is known of it. */
-import type { Decision } from '../protocol/parameters.ts';
+import type { AppliedDecision } from '../protocol/parameters.ts';
 import type { Vote } from '../protocol/parameters.ts';
 import type { StepSummary } from './step_summary.ts';
 import type { Counts } from './system_counts.ts';
@@ -15,7 +15,7 @@ export interface OpenStep {
 
 /** A step whose decision is recorded, and on its way to the roles. */
 export interface DecidedStep extends Pick<OpenStep, 'lossScale' | 'startMs'> {
-  readonly decision: Decision;
+  readonly decision: AppliedDecision;
   readonly found: StepSummary;
 }
 

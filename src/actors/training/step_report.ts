@@ -4,7 +4,7 @@
  */
 import type { EvaluationMetrics, StepMetrics } from '../../telemetry/index.ts';
 import { heldOutName, type Topology } from '../../topology/index.ts';
-import type { Decision } from '../protocol/parameters.ts';
+import type { AppliedDecision } from '../protocol/parameters.ts';
 import type { Evaluations } from './evaluation.ts';
 import type { Losses } from './losses.ts';
 import { routingMetrics } from './routing_metrics.ts';
@@ -14,7 +14,7 @@ export interface StepReport {
   /** Data steps done, this one included. */
   readonly step: number;
   readonly found: StepSummary;
-  readonly decision: Decision;
+  readonly decision: AppliedDecision;
   /** The loss scale of this step; null where nothing is scaled. */
   readonly lossScale: number | null;
   readonly stepMs: number;

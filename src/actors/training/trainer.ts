@@ -69,7 +69,7 @@ export class Trainer implements Actor<Messages> {
   train({ firstStep, updateStep, isNew, lossScale }: ArgsOf<Messages, 'train'>, ctx: Context): Reply<TrainingOutcome> {
     this.step = firstStep;
     this.updateStep = updateStep;
-    this.judge.resume(lossScale);
+    this.judge.resume({ timeline: 0, step: firstStep }, lossScale);
     // A new run has a place to come back to before its first step.
     this.checkpointed = isNew ? -1 : firstStep;
     this.finished = ctx.defer<TrainingOutcome>();
@@ -164,12 +164,11 @@ export class Trainer implements Actor<Messages> {
   private async decide(): Promise<void> {
     const { step, updateStep, opened } = this;
     if (opened?.votes == null) return;
-    const { mesh, decisions, topology } = this.parts;
+    const { mesh, topology } = this.parts;
     const { votes, ...started } = opened;
     const found = summarise(step, votes, mesh.globalMicrobatches, opened.lossScale ?? 1);
     const { loss, gradNorm } = found;
-    const proposed = await this.judge.propose({ step, loss, gradNorm }, { gen: this.scope.gen, updateStep });
-    const decision = await decisions.decide(proposed);
+    const decision = await this.judge.decide({ step, loss, gradNorm }, { gen: this.scope.gen, updateStep });
     const decided = { ...started, decision, found };
     this.decided = decided;
     this.opened = null;

@@ -10,7 +10,7 @@ import {
   type DecisionStore,
 } from '../../../src/actors/training/decision_store.ts';
 import { KvDecisionStore } from '../../../src/actors/training/kv_decision_store.ts';
-import type { Decision } from '../../../src/actors/protocol/parameters.ts';
+import type { Decision } from '../../../src/actors/protocol/decision.ts';
 import { MemoryKvStore } from '../../../src/runtime/cluster/nats.ts';
 
 let folder: string;
@@ -30,6 +30,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const decision = (step: number, more: Partial<Decision> = {}): Decision => ({
   gen: 1,
+  timeline: 0,
   step,
   verdict: 'commit',
   updateStep: step + 1,
@@ -52,7 +53,7 @@ describe.each([
 ])('a decision store %s', (_where, open) => {
   it('knows nothing at first', async () => {
     const store = open();
-    expect(await store.find(0)).toBeNull();
+    expect(await store.find(0, 0)).toBeNull();
   });
 
   it('gives back what was decided, to the last bit', async () => {
@@ -60,9 +61,9 @@ describe.each([
     const first = decision(0);
     expect(await store.decide(first)).toEqual(first);
     expect(await store.decide(decision(1))).toEqual(decision(1));
-    expect(await store.find(0)).toEqual(first);
-    expect(await store.find(1)).toEqual(decision(1));
-    expect(await store.find(2)).toBeNull();
+    expect(await store.find(0, 0)).toEqual(first);
+    expect(await store.find(0, 1)).toEqual(decision(1));
+    expect(await store.find(0, 2)).toBeNull();
   });
 
   it('lets the first decision about a step stand', async () => {
@@ -70,14 +71,27 @@ describe.each([
     const first = decision(4, { verdict: 'skip' });
     await store.decide(first);
     expect(await store.decide(decision(4, { gen: 2 }))).toEqual(first);
-    expect(await store.find(4)).toEqual(first);
+    expect(await store.find(0, 4)).toEqual(first);
+  });
+
+  it('decides a step anew on another timeline, and leaves what stands on the one before', async () => {
+    const store = open();
+    const again = decision(4, { verdict: 'again' });
+    await store.decide(again);
+    const next = decision(4, { timeline: 1, gen: 2 });
+    expect(await store.decide(next)).toEqual(next);
+    expect(await store.find(0, 4)).toEqual(again);
+    expect(await store.find(1, 4)).toEqual(next);
+    expect(await store.find(1, 3)).toBeNull();
+    await store.decide(decision(5, { timeline: 1 }));
+    expect([await store.newest(0), await store.newest(1), await store.newest(2)]).toEqual([4, 5, null]);
   });
 
   it('tells the highest step that is decided, whatever came last', async () => {
     const store = open();
-    expect(await store.newest()).toBeNull();
+    expect(await store.newest(0)).toBeNull();
     for (const step of [2, 10, 9]) await store.decide(decision(step));
-    expect(await store.newest()).toBe(10);
+    expect(await store.newest(0)).toBe(10);
   });
 });
 
@@ -88,7 +102,7 @@ describe('a decision file', () => {
     await store.decide(decision(1, { verdict: 'skip' }));
     // Not closed: the process died.
     const next = reopened();
-    expect(await next.find(0)).toEqual(decision(0));
+    expect(await next.find(0, 0)).toEqual(decision(0));
     expect(await next.decide(decision(1))).toEqual(decision(1, { verdict: 'skip' }));
     expect(await next.decide(decision(2))).toEqual(decision(2));
     expect(readFileSync(path, 'utf8').split('\n')).toHaveLength(4);
@@ -100,8 +114,8 @@ describe('a decision file', () => {
     for (const torn of [line, line.slice(0, 20), '{']) {
       writeFileSync(path, whole + torn);
       const store = reopened();
-      expect(await store.find(0)).toEqual(decision(0));
-      expect(await store.find(1)).toBeNull();
+      expect(await store.find(0, 0)).toEqual(decision(0));
+      expect(await store.find(0, 1)).toBeNull();
       expect(readFileSync(path, 'utf8')).toBe(whole);
       await store.decide(decision(1));
       expect(readFileSync(path, 'utf8')).toBe(`${whole}${line}\n`);
@@ -115,8 +129,16 @@ describe('a decision file', () => {
     expect(readFileSync(path, 'utf8')).toBe(whole);
   });
 
+  it('of a release that knew no timelines is of timeline 0', async () => {
+    const { timeline: _none, ...old } = decision(0);
+    writeFileSync(path, `${JSON.stringify(old)}\n`);
+    expect(await reopened().find(0, 0)).toEqual(decision(0));
+  });
+
   it.each([
     ['is no JSON', 'oops'],
+    ['goes back to no step', JSON.stringify({ ...decision(1), verdict: 'rollback' })],
+    ['goes back to a later step', JSON.stringify({ ...decision(1), verdict: 'rollback', to: 2 })],
     ['is empty', ''],
     ['is of another shape', '{"gen":1,"step":1}'],
     ['has a verdict unheard of', JSON.stringify({ ...decision(1), verdict: 'perhaps' })],
@@ -133,7 +155,7 @@ describe('a decision file', () => {
     writeFileSync(path, `${JSON.stringify(decision(3))}\n`);
     appendFileSync(path, `${JSON.stringify(decision(3, { gen: 2 }))}\n`);
     const store = reopened();
-    expect(await store.find(3)).toEqual(decision(3));
+    expect(await store.find(0, 3)).toEqual(decision(3));
   });
 });
 
@@ -145,6 +167,7 @@ describe("a cluster's record of a decision", () => {
 
   it.each([
     ['about another step', JSON.stringify(decision(5)), 'no decision of step 4'],
+    ['of another timeline', JSON.stringify(decision(4, { timeline: 1 })), 'no decision of timeline 0'],
     ['of a gen that has not been', JSON.stringify(decision(4, { gen: 9 })), 'no decision of a gen up to 2'],
     [
       'with too many updates',
@@ -159,7 +182,7 @@ describe("a cluster's record of a decision", () => {
     const store = new KvDecisionStore(kv, 'run-1', () => 2);
     const found = text.replace(/[^ -~]+/, '?').slice(0, 60);
     const refusal = { tag: 'DamagedRecord', message: `key ${key}: ${problem}, but '${found}'; ${wayOn}` };
-    await expect(store.find(4)).rejects.toMatchObject(refusal);
+    await expect(store.find(0, 4)).rejects.toMatchObject(refusal);
     await expect(store.decide(decision(4))).rejects.toMatchObject(refusal);
   });
 });

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { MemoryDecisionStore } from '../../../src/actors/training/decision_store.ts';
 import { Judge } from '../../../src/actors/training/judge.ts';
-import type { Decision } from '../../../src/actors/protocol/parameters.ts';
+import { appliedOf, type Decision } from '../../../src/actors/protocol/decision.ts';
 import { smallTopology } from '../kit.ts';
 
 /** Writes down which steps it is asked for. */
@@ -10,18 +10,26 @@ class AskedStore extends MemoryDecisionStore {
   asked: number[] = [];
   newestAsked = 0;
 
-  override find(step: number): Promise<Decision | null> {
+  override find(timeline: number, step: number): Promise<Decision | null> {
     this.asked.push(step);
-    return super.find(step);
+    return super.find(timeline, step);
   }
 
-  override newest(): Promise<number | null> {
+  override newest(timeline: number): Promise<number | null> {
     this.newestAsked += 1;
-    return super.newest();
+    return super.newest(timeline);
   }
 }
 
-const skipOf = (step: number): Decision => ({ gen: 1, step, verdict: 'skip', updateStep: 0, lr: 0, clip: 1 });
+const skipOf = (step: number): Decision => ({
+  gen: 1,
+  timeline: 0,
+  step,
+  verdict: 'skip',
+  updateStep: 0,
+  lr: 0,
+  clip: 1,
+});
 
 function scene() {
   const store = new AskedStore();
@@ -29,7 +37,7 @@ function scene() {
   const decide = async (step: number): Promise<Decision> => {
     const proposed = await judge.propose({ step, loss: 3, gradNorm: 1 }, { gen: 2, updateStep: 0 });
     const decision = await store.decide(proposed);
-    judge.applied(decision);
+    judge.applied(appliedOf(decision) ?? expect.fail('no timeline is opened here'));
     return decision;
   };
   return { store, judge, decide };
@@ -42,8 +50,17 @@ it('looks steps up only as far as there were decisions when it began', async () 
   expect(await decide(4)).toEqual(skipOf(4));
   expect(await decide(5)).toEqual(skipOf(5));
   for (const step of [6, 7, 8]) expect(await decide(step)).toMatchObject({ step, verdict: 'commit' });
-  expect(store.asked).toEqual([4, 5]);
-  expect(store.newestAsked).toBe(1);
+  // The last one of all first: it would say where another timeline begins.
+  expect(store.asked).toEqual([5, 4, 5]);
+  expect(store.newestAsked).toBe(2);
+});
+
+it('follows each step to the timeline that it is on', async () => {
+  const { store, decide } = scene();
+  await store.decide({ ...skipOf(4), verdict: 'again' });
+  await store.decide({ ...skipOf(4), timeline: 1, gen: 2 });
+  expect(await decide(4)).toEqual({ ...skipOf(4), timeline: 1, gen: 2 });
+  expect(await decide(5)).toMatchObject({ timeline: 1, step: 5, verdict: 'commit' });
 });
 
 it('follows what was decided in a gen that ended before anybody heard of it', async () => {
@@ -54,5 +71,5 @@ it('follows what was decided in a gen that ended before anybody heard of it', as
   expect(await decide(1)).toEqual(skipOf(1));
   expect(await decide(2)).toMatchObject({ step: 2, verdict: 'commit' });
   expect(store.asked).not.toContain(2);
-  expect(store.newestAsked).toBe(2);
+  expect(store.newestAsked).toBe(4);
 });

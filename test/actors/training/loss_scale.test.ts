@@ -65,7 +65,7 @@ describe('a run that begins with too large a scale', () => {
   beforeAll(async () => {
     played = await play(topology, { directory: directory(), decisions });
   });
-  const decided = () => Promise.all(Array.from({ length: 12 }, (_, step) => decisions.find(step)));
+  const decided = () => Promise.all(Array.from({ length: 12 }, (_, step) => decisions.find(0, step)));
 
   it('passes over the steps that overflow, halves it each time, trains when it fits, and says so without an incident', async () => {
     const all = await decided();
@@ -168,9 +168,9 @@ it('a loss that is no number stays an incident in fp16', async () => {
     system: { logSink },
   });
   await expect(failing).rejects.toMatchObject({ tag: 'Unstable' });
-  expect(await taken.find(0)).toMatchObject({ verdict: 'skip', lossScale: { scale: 2 ** 50, cleanSteps: 0 } });
-  expect(await taken.find(0)).not.toHaveProperty('overflowed');
-  expect(await taken.find(1)).toBeNull();
+  expect(await taken.find(0, 0)).toMatchObject({ verdict: 'skip', lossScale: { scale: 2 ** 50, cleanSteps: 0 } });
+  expect(await taken.find(0, 0)).not.toHaveProperty('overflowed');
+  expect(await taken.find(0, 1)).toBeNull();
 });
 
 describe('an overflow between two incidents', () => {
@@ -191,7 +191,7 @@ describe('an overflow between two incidents', () => {
     const decisions = new MemoryDecisionStore();
     const lossScale = { scale: 1024, cleanSteps: 0 };
     for (const [step, skip] of given.entries()) {
-      await decisions.decide({ gen: 1, step, updateStep: 0, lr: 0, clip: 1, lossScale, ...skip });
+      await decisions.decide({ gen: 1, timeline: 0, step, updateStep: 0, lr: 0, clip: 1, lossScale, ...skip });
     }
     const where = directory();
     await play(smallTopology({ ...settings, 'training.steps': 2 }), { directory: where, decisions, tamper: poisoned });
@@ -214,6 +214,6 @@ const checkpointOf = (where: string, step: number): Promise<Checkpoint> => new C
 
 async function copyOf(decisions: DecisionStore, steps: number): Promise<DecisionStore> {
   const copy = new MemoryDecisionStore();
-  for (let step = 0; step < steps; step++) await copy.decide((await decisions.find(step))!);
+  for (let step = 0; step < steps; step++) await copy.decide((await decisions.find(0, step))!);
   return copy;
 }

@@ -128,7 +128,7 @@ describe('a step', () => {
     const trainer = run.system.ref(trainerProtocol, trainerAddress);
     const trained = trainer.ask.train({ firstStep: 0, updateStep: 0, isNew: false }, { timeoutMs: 60_000 });
     await expect(trained).rejects.toMatchObject({ tag: 'LogIo', message: full.message });
-    expect(await decisions.newest()).toBe(0);
+    expect(await decisions.newest(0)).toBe(0);
     await run.stop();
   });
 
