@@ -62,6 +62,7 @@ export type DataSection = z.output<typeof dataSchema>;
 export type CorpusSection = z.output<typeof corpusSchema>;
 export type EvaluationSection = z.output<typeof evaluationSchema>;
 export type CheckpointSection = z.output<typeof checkpointSchema>;
+export type SentinelSection = Topology['recovery']['sentinel'];
 
 /** The keys of a section that a model follows from. */
 export const keysOf = (section: 'model' | 'moe'): string[] =>

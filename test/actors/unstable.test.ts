@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { batchStreams } from '../../src/models/model.ts';
+import { CheckpointStore } from '../../src/checkpoints/index.ts';
 import type { BatchPort } from '../../src/actors/stage/batch_port.ts';
 import { MemoryDecisionStore } from '../../src/actors/training/decision_store.ts';
 import { payload } from '../../src/actors/protocol/pass.ts';
@@ -99,5 +100,51 @@ describe.each([
       { step: 2, remedy: 'skip', evidence },
       { step: 3, remedy: 'stop', evidence },
     ]);
+  });
+});
+
+describe('a batch of a loss far above those before it', () => {
+  const limits = { 'recovery.sentinel.window': 8, 'recovery.sentinel.loss_spike': 1.5 };
+  const topology = denseTopology({ ...settings, ...limits, 'training.steps': 14 });
+
+  /** Batches as usual, but that in the given steps one token is said to follow all others. */
+  function corruptedBatches(steps: readonly number[]): BatchPort {
+    const usual = hashedBatches(topology);
+    return {
+      ...usual,
+      microbatch: (unit) => {
+        const batch = usual.microbatch(unit);
+        if (unit.kind !== 'train' || !steps.includes(unit.step)) return batch;
+        const targets = new Int32Array(batch.tensors[batchStreams.targets].length).fill(3);
+        return { ...batch, tensors: { ...batch.tensors, [batchStreams.targets]: targets } };
+      },
+    };
+  }
+
+  it('is skipped where that is asked for, and after a resume is compared with the same steps', async () => {
+    const undisturbed = await play(topology, { directory: directory(), batches: corruptedBatches([10]) });
+    expect(undisturbed.incidents).toEqual([
+      { step: 11, remedy: 'skip', evidence: expect.stringMatching(/^loss is .*, the median of 8 steps$/) as unknown },
+    ]);
+    expect(undisturbed.curve.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14]);
+
+    const where = directory();
+    const decisions = new MemoryDecisionStore();
+    const options = { directory: where, batches: corruptedBatches([10]), decisions };
+    const before = await play(topology, { ...options, stopAfter: 10 });
+    const after = await play(topology, { ...options, from: await new CheckpointStore(where).open(10) });
+    expect(after.incidents).toEqual(undisturbed.incidents);
+    expect([...before.curve, ...after.curve]).toEqual(undisturbed.curve);
+    expect(after.digest).toBe(undisturbed.digest);
+  });
+
+  it('ends the run as unstable where it comes twice in a row, and is trained on where nothing is asked for', async () => {
+    const batches = corruptedBatches([10, 11]);
+    const failing = play(topology, { directory: directory(), batches, system: { logSink } });
+    await expect(failing).rejects.toMatchObject({ tag: 'Unstable' });
+    const unasked = denseTopology({ ...settings, 'training.steps': 14 });
+    const played = await play(unasked, { directory: directory(), batches });
+    expect(played.incidents).toEqual([]);
+    expect(played.curve).toHaveLength(14);
   });
 });

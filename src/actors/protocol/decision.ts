@@ -20,6 +20,9 @@ export const nothingAmended: Amendment = { skipped: [], lrScale: 1 };
 export const decisionSchema = appliedDecisionSchema.extend({
   timeline: z.int(),
   verdict: z.enum(['commit', 'skip', 'again', 'rollback']),
+  /** What the votes said, of a step that is committed: what later ones are compared with. Absent in old records. */
+  loss: z.number().exactOptional(),
+  gradNorm: z.number().exactOptional(),
   /** Of a rollback: the data steps that are done where it goes back to. */
   to: z.int().exactOptional(),
   /** Of a step that is run again: not where the suspect is. */

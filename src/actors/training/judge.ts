@@ -11,7 +11,10 @@ import { firstLossScale, lossScaleAfter, overflows, type ScaledStep } from './lo
 import type { eventLogProtocol } from '../protocol/event_log.ts';
 import { appliedOf, type Decision } from '../protocol/decision.ts';
 import type { AppliedDecision, LossScale } from '../protocol/parameters.ts';
+import type { DecidedStep } from './step_in_hand.ts';
 import { judge, Unstable, type Findings } from './sentinel.ts';
+import { RecentSteps } from './recent_steps.ts';
+import { spikesOf } from './spike.ts';
 import { historyOf, type History, type TimelinePlace } from './timeline.ts';
 
 /** The place of the step in hand among gens and updates. */
@@ -33,6 +36,7 @@ export class Judge {
   private readonly decisions: DecisionStore;
   private readonly eventLog: () => Ref<typeof eventLogProtocol>;
   private readonly timeoutMs: number;
+  private readonly recent: RecentSteps;
   private scale: LossScale | null;
   /** Steps right before this one that were skipped as an incident; null while the store has to be asked. */
   private skipped: number | null = null;
@@ -52,6 +56,8 @@ export class Judge {
     this.decisions = decisions;
     this.eventLog = eventLog;
     this.timeoutMs = timeoutMs;
+    const { window, loss_spike, gradient_spike } = topology.recovery.sentinel;
+    this.recent = new RecentSteps(decisions, loss_spike > 0 || gradient_spike > 0 ? window : 0);
     this.scale = firstLossScale(topology.training);
   }
 
@@ -69,31 +75,35 @@ export class Judge {
   resume(start: TimelinePlace, lossScale: LossScale | undefined): void {
     this.start = start;
     this.recorded = null;
+    this.recent.forget();
     this.scale = lossScale ?? this.scale;
   }
 
   /** Hears that a gen is over, in which the step in hand may have been decided. */
   genOver(): void {
     this.recorded = null;
+    this.recent.forget();
   }
 
   /** Hears that all roles have applied the decision. */
-  applied({ verdict, lossScale, overflowed }: AppliedDecision): void {
+  applied(decision: Decision): void {
+    const { verdict, lossScale, overflowed } = decision;
+    this.recent.applied(decision);
     this.scale = lossScale ?? this.scale;
     // An overflow is no incident, and ends none.
     if (overflowed !== true) this.skipped = verdict === 'skip' ? (this.skipped ?? 0) + 1 : 0;
   }
 
   /** Decides a step: what this proposes is recorded, or what stands already is followed. Throws `Unstable`. */
-  async decide(findings: Findings, place: Place): Promise<AppliedDecision> {
+  async decide(findings: Findings, place: Place): Promise<Pick<DecidedStep, 'standing' | 'decision'>> {
     const standing = await this.decisions.decide(await this.propose(findings, place));
     const decision = appliedOf(standing);
-    if (decision !== null) return decision;
+    if (decision !== null) return { standing, decision };
     throw new Error(`step ${standing.step + 1}: nobody here proposes ${standing.verdict}; report it`);
   }
 
   /** The decision this step deserves; a replayed step keeps the one recorded. Throws `Unstable`. */
-  async propose({ step, loss, gradNorm }: Findings, { gen, updateStep }: Place): Promise<Decision> {
+  private async propose({ step, loss, gradNorm }: Findings, { gen, updateStep }: Place): Promise<Decision> {
     const { topology } = this;
     const { history, newest } = await this.known();
     const timeline = history.ownerOf(step);
@@ -112,6 +122,7 @@ export class Judge {
       step,
       verdict,
       updateStep: updateStep + (verdict === 'commit' ? 1 : 0),
+      ...(verdict === 'commit' ? { loss, gradNorm } : {}),
       lr: learningRate(step, topology.training.steps, topology.optimizer),
       clip: clipScale(gradNorm, topology.optimizer.grad_clip) / scale,
       ...(lossScale === null ? {} : { lossScale }),
@@ -129,12 +140,20 @@ export class Judge {
   /** The sentinel's verdict, which is told where it is none to commit. Throws `Unstable`. */
   private async judged(findings: Findings): Promise<'commit' | 'skip'> {
     this.skipped ??= await this.skippedBefore(findings.step);
-    const judgement = judge(findings, this.skipped);
+    const spikes = await this.spikes(findings);
+    const judgement = judge(findings, spikes, this.skipped);
     if (judgement.verdict === 'commit') return 'commit';
     const incident = { step: findings.step + 1, remedy: judgement.verdict, evidence: judgement.evidence };
     await this.eventLog().ask.incident(incident, { timeoutMs: this.timeoutMs });
     if (judgement.verdict === 'stop') throw new Unstable(findings.step + 1, judgement.evidence);
     return 'skip';
+  }
+
+  /** What of the step is a spike, in words. */
+  private async spikes(findings: Findings): Promise<string[]> {
+    const { history } = await this.known();
+    const past = await this.recent.before(findings.step, history);
+    return spikesOf(findings, past, this.topology.recovery.sentinel);
   }
 
   /** Whether the step right before was skipped as an incident, steps that overflowed left out. */

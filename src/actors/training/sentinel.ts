@@ -1,6 +1,7 @@
 /**
- * The sentinel judges a step: purely, from what the votes say and what happened lately. Its ladder here has two rungs,
- * skip the batch and stop; never the same remedy twice for one incident.
+ * The sentinel judges a step: purely, from what the votes say and what happened lately. No number, and a spike where the
+ * topology asks for that, are incidents. Its ladder here has two rungs, skip the batch and stop; never the same remedy twice
+ * for one incident.
  */
 
 export interface Findings {
@@ -14,12 +15,14 @@ export type Judgement =
   | { readonly verdict: 'skip'; readonly evidence: string }
   | { readonly verdict: 'stop'; readonly evidence: string };
 
-/** Judges a step; `skipped` is how many steps right before this one were skipped. */
-export function judge({ loss, gradNorm }: Findings, skipped: number): Judgement {
-  const bad = [
+/** Judges a step with the spikes found in it, in words; `skipped` is how many steps right before this one were skipped. */
+export function judge({ loss, gradNorm }: Findings, spikes: readonly string[], skipped: number): Judgement {
+  const numberless = [
     ...(Number.isFinite(loss) ? [] : [`loss is ${loss}`]),
     ...(Number.isFinite(gradNorm) ? [] : [`gradient norm is ${gradNorm}`]),
   ];
+  // What is no number is no spike of one.
+  const bad = numberless.length === 0 ? spikes : numberless;
   if (bad.length === 0) return { verdict: 'commit' };
   return { verdict: skipped === 0 ? 'skip' : 'stop', evidence: bad.join(', ') };
 }

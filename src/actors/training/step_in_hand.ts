@@ -1,4 +1,5 @@
 /** A step in the trainer's hand is open first, then decided, then applied by all; each time more is known of it. */
+import type { Decision } from '../protocol/decision.ts';
 import type { AppliedDecision } from '../protocol/parameters.ts';
 import type { Vote } from '../protocol/parameters.ts';
 import type { StepSummary } from './step_summary.ts';
@@ -15,6 +16,9 @@ export interface OpenStep {
 
 /** A step whose decision is recorded, and on its way to the roles. */
 export interface DecidedStep extends Pick<OpenStep, 'lossScale' | 'startMs'> {
+  /** As it is recorded. */
+  readonly standing: Decision;
+  /** What of it the roles apply. */
   readonly decision: AppliedDecision;
   readonly found: StepSummary;
 }

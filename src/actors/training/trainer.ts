@@ -168,8 +168,9 @@ export class Trainer implements Actor<Messages> {
     const { votes, ...started } = opened;
     const found = summarise(step, votes, mesh.globalMicrobatches, opened.lossScale ?? 1);
     const { loss, gradNorm } = found;
-    const decision = await this.judge.decide({ step, loss, gradNorm }, { gen: this.scope.gen, updateStep });
-    const decided = { ...started, decision, found };
+    const standing = await this.judge.decide({ step, loss, gradNorm }, { gen: this.scope.gen, updateStep });
+    const decided = { ...started, ...standing, found };
+    const { decision } = decided;
     this.decided = decided;
     this.opened = null;
     const applying = this.passes.apply(decision);
@@ -186,7 +187,7 @@ export class Trainer implements Actor<Messages> {
   private complete(decided: DecidedStep): AppliedStep {
     const { verdict, updateStep } = decided.decision;
     if (verdict === 'commit') this.updateStep = updateStep;
-    this.judge.applied(decided.decision);
+    this.judge.applied(decided.standing);
     this.aborts = 0;
     this.step++;
     const nowMs = this.scope.clock.now();
@@ -205,7 +206,7 @@ export class Trainer implements Actor<Messages> {
       const evaluations = await this.evaluate(due.evaluations);
       if (due.evaluations.includes(heldOutName)) this.evalLoss = evaluations?.[heldOutName]?.loss ?? null;
       applied.isLogged = true;
-      // A skipped batch has no finite numbers to log; it is an event.
+      // A skipped batch has no numbers of the curve; it is an event.
       if (applied.decision.verdict === 'commit') await this.log(applied, evaluations);
       if (evaluations !== null)
         await this.eventLog().ask.evaluated({ step: this.step, evaluations }, { timeoutMs: patienceMs });

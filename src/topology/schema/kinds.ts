@@ -34,6 +34,9 @@ export const powerOfTwo = () =>
 /** A number above 0, as exact as a double is. */
 export const positive = () => z.number().gt(0);
 
+/** A number, 0 or more, as exact as a double is. */
+export const notNegative = () => z.number().min(0);
+
 /** A number, 0 or more, in fp32. */
 export const notNegative32 = () => inFp32(z.number().min(0), 'number');
 

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { MemoryDecisionStore } from '../../../src/actors/training/decision_store.ts';
 import { Judge } from '../../../src/actors/training/judge.ts';
-import { appliedOf, type Decision } from '../../../src/actors/protocol/decision.ts';
+import type { Decision } from '../../../src/actors/protocol/decision.ts';
 import { smallTopology } from '../kit.ts';
 
 /** Writes down which steps it is asked for. */
@@ -35,10 +35,9 @@ function scene() {
   const store = new AskedStore();
   const judge = new Judge(smallTopology(), store, () => expect.fail('no incident here'), 1_000);
   const decide = async (step: number): Promise<Decision> => {
-    const proposed = await judge.propose({ step, loss: 3, gradNorm: 1 }, { gen: 2, updateStep: 0 });
-    const decision = await store.decide(proposed);
-    judge.applied(appliedOf(decision) ?? expect.fail('no timeline is opened here'));
-    return decision;
+    const { standing } = await judge.decide({ step, loss: 3, gradNorm: 1 }, { gen: 2, updateStep: 0 });
+    judge.applied(standing);
+    return standing;
   };
   return { store, judge, decide };
 }
